@@ -1,0 +1,352 @@
+"""What a reading may be called, what its number or word means, and how a person reads it in Chinese and English.
+
+    find("disk[/].used_percent")           -> Point(name="disk[].used_percent", unit="percent", …) or None
+    label("disk[/].used_percent", "zh")    -> "磁盘 / 使用率"
+    word_label("printer.paper", "end", "zh") -> "缺纸"
+    misfit("printer.paper", 7)             -> "printer.paper is a word (ok, near_end, end, unknown), not 7"
+
+A reading is named ``component[instance].point`` or ``component.point``. The catalogue holds every name once, with an
+empty pair of brackets where an instance stands. A point is either a number with a unit or one of a closed set of words;
+the word ``unknown`` belongs to every set, because a device of next year may say something that nobody has seen yet.
+
+A name that is not here is not forbidden on the wire: it is stored and shown by its raw name. But every reading that our
+own probes give is here, and their tests hold them to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+__all__ = [
+    "FAILURES",
+    "POINTS",
+    "UNITS",
+    "Label",
+    "Language",
+    "Point",
+    "ReadingName",
+    "find",
+    "label",
+    "misfit",
+    "split",
+    "word_label",
+]
+
+Language = Literal["zh", "en"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Label:
+    """One thing in both languages; ``{instance}`` stands where the instance is to be read."""
+
+    zh: str
+    en: str
+
+    def of(self, language: Language) -> str:
+        return self.zh if language == "zh" else self.en
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Point:
+    """A kind of reading: its name with empty brackets, its unit (numbers) or its words, and its label."""
+
+    name: str
+    unit: str
+    label: Label
+    words: Mapping[str, Label] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadingName:
+    """``disk[/].used_percent`` taken apart: component ``disk``, instance ``/`` (None without brackets), point."""
+
+    component: str
+    instance: str | None
+    point: str
+
+    @property
+    def pattern(self) -> str:
+        """The name under which the catalogue holds it."""
+        brackets = "" if self.instance is None else "[]"
+        return f"{self.component}{brackets}.{self.point}"
+
+
+# An instance is what the device calls it: a mount point, a channel, a chip. No closing bracket, no control characters.
+_READING = re.compile(
+    r"(?P<component>[a-z][a-z0-9_]*)(?:\[(?P<instance>[^\]\x00-\x1f\x7f]{1,128})\])?\.(?P<point>[a-z0-9][a-z0-9_]*)"
+)
+
+_UNKNOWN = Label(zh="未知", en="unknown")
+
+UNITS: Mapping[str, Label] = MappingProxyType(
+    {
+        "word": Label(zh="", en=""),
+        "count": Label(zh="个", en=""),
+        "ratio": Label(zh="", en=""),
+        "percent": Label(zh="%", en="%"),
+        "seconds": Label(zh="秒", en="s"),
+        "minutes": Label(zh="分钟", en="min"),
+        "milliseconds": Label(zh="毫秒", en="ms"),
+        "bytes": Label(zh="字节", en="B"),
+        "megabytes": Label(zh="MB", en="MB"),
+        "celsius": Label(zh="℃", en="°C"),
+        "volts": Label(zh="V", en="V"),
+        "hertz": Label(zh="Hz", en="Hz"),
+        "watts": Label(zh="W", en="W"),
+        "db_hz": Label(zh="dB-Hz", en="dB-Hz"),
+        "degrees": Label(zh="°", en="°"),
+    }
+)
+"""Every unit that a number may have, with the sign that is put behind it."""
+
+FAILURES: Mapping[str, Label] = MappingProxyType(
+    {
+        "timeout": Label(zh="设备无应答", en="the device did not answer in time"),
+        "refused": Label(zh="连接被拒绝", en="the device refused the connection"),
+        "no_host": Label(zh="地址无法解析", en="the address could not be resolved"),
+        "no_route": Label(zh="网络不可达", en="there is no road to the device"),
+        "no_port": Label(zh="串口不存在或已拔出", en="the port does not exist or was unplugged"),
+        "busy_port": Label(zh="串口被其他程序占用", en="another program holds the port"),
+        "permission": Label(zh="没有权限", en="the agent may not do this"),
+        "bad_answer": Label(zh="应答内容无法识别", en="the device answered something that makes no sense"),
+        "not_supported": Label(zh="设备不支持", en="the device does not support this"),
+        "absent": Label(zh="设备没有此项测量值", en="the device says that it has no such measurement"),
+        "implausible": Label(zh="数值不合理", en="the number cannot be true"),
+        "bad_credentials": Label(zh="用户名或口令错误", en="the device does not accept the credentials"),
+        "bad_setting": Label(zh="配置有误", en="a setting of the probe cannot be used"),
+        "hung": Label(zh="探测超时未返回", en="the probe did not come back within its deadline"),
+        "crashed": Label(zh="探测程序出错", en="the probe itself broke"),
+    }
+)
+"""Why a value is missing: the closed vocabulary of ``failed`` codes."""
+
+
+def _n(name: str, unit: str, zh: str, en: str) -> Point:
+    return Point(name=name, unit=unit, label=Label(zh=zh, en=en))
+
+
+def _w(name: str, zh: str, en: str, **words: tuple[str, str]) -> Point:
+    """A point of words; a leading underscore lets a word begin with a digit (``_3d`` is the word ``3d``)."""
+    labels = {word.removeprefix("_"): Label(zh=a, en=b) for word, (a, b) in words.items()}
+    labels["unknown"] = _UNKNOWN
+    return Point(name=name, unit="word", label=Label(zh=zh, en=en), words=MappingProxyType(labels))
+
+
+_YES_NO = {"yes": ("是", "yes"), "no": ("否", "no")}
+
+_TABLE: tuple[Point, ...] = (
+    # --- host: the computer on which the agent runs -------------------------------------------------------------------
+    _n("host.cpu_percent", "percent", "CPU 使用率", "CPU use"),
+    _n("host.load_1m", "ratio", "系统负载 (1 分钟)", "load average, 1 minute"),
+    _n("host.memory_percent", "percent", "内存使用率", "memory use"),
+    _n("host.swap_percent", "percent", "交换区使用率", "swap use"),
+    _n("host.uptime_s", "seconds", "已运行时间", "time since boot"),
+    _n("disk[].used_percent", "percent", "磁盘 {instance} 使用率", "disk {instance} use"),
+    _n("disk[].free_mb", "megabytes", "磁盘 {instance} 剩余空间", "disk {instance} free space"),
+    _n("disk[].inodes_percent", "percent", "磁盘 {instance} inode 使用率", "disk {instance} inode use"),
+    _w("disk[].readonly", "磁盘 {instance} 只读", "disk {instance} read-only", **_YES_NO),
+    _n("temperature[].celsius", "celsius", "温度 {instance}", "temperature {instance}"),
+    _w("clock.synchronised", "时钟已同步", "clock synchronised", **_YES_NO),
+    _n("clock.max_error_ms", "milliseconds", "时钟最大误差", "largest possible clock error"),
+    _n("net.rx_bytes", "bytes", "累计接收流量", "bytes received since boot"),
+    _n("net.tx_bytes", "bytes", "累计发送流量", "bytes sent since boot"),
+    _n("net.errors", "count", "累计网卡错误", "network interface errors since boot"),
+    _n("net.drops", "count", "累计网卡丢包", "network interface drops since boot"),
+    _w("net[].link", "网卡 {instance} 链路", "link of {instance}", up=("已连接", "up"), down=("未连接", "down")),
+    # --- printer: ESC/POS receipt printers and network printers -------------------------------------------------------
+    _w("printer.paper", "打印纸", "paper", ok=("正常", "ok"), near_end=("纸将尽", "near end"), end=("缺纸", "end")),
+    _w("printer.cover", "打印机上盖", "cover", closed=("已合", "closed"), open=("未合", "open")),
+    _w("printer.state", "打印机状态", "printer", online=("联机", "online"), offline=("脱机", "offline")),
+    _w(
+        "printer.error",
+        "打印机错误",
+        "printer error",
+        none=("无", "none"),
+        cutter=("切刀故障", "auto-cutter"),
+        mechanical=("机械故障", "mechanical"),
+        unrecoverable=("不可恢复错误", "unrecoverable"),
+        recoverable=("可自动恢复 (打印头温度)", "recovers by itself (head temperature)"),
+        jam=("卡纸", "jam"),
+        service=("请求维修", "service requested"),
+        output_full=("出纸口满", "output full"),
+    ),
+    _w("printer.toner", "墨粉", "toner", ok=("正常", "ok"), low=("不足", "low"), end=("用尽", "end")),
+    _w(
+        "printer.activity",
+        "打印机活动",
+        "printer activity",
+        idle=("空闲", "idle"),
+        printing=("打印中", "printing"),
+        warmup=("预热", "warming up"),
+        other=("其他", "other"),
+    ),
+    _w(
+        "printer.condition",
+        "打印机自评",
+        "printer's own verdict",
+        running=("运行", "running"),
+        warning=("有警告", "warning"),
+        testing=("测试中", "testing"),
+        down=("不可用", "down"),
+    ),
+    _n("printer.pages", "count", "累计打印页数", "pages printed in its life"),
+    _n("supply[].percent", "percent", "耗材 {instance} 余量", "supply {instance} left"),
+    # --- ups: UPS-MIB -------------------------------------------------------------------------------------------------
+    _w(
+        "ups.output_source",
+        "UPS 输出来源",
+        "UPS output source",
+        normal=("市电", "mains"),
+        battery=("电池", "battery"),
+        bypass=("旁路", "bypass"),
+        booster=("升压", "booster"),
+        reducer=("降压", "reducer"),
+        none=("无输出", "none"),
+        other=("其他", "other"),
+    ),
+    _w(
+        "ups.battery_state",
+        "UPS 电池状态",
+        "UPS battery",
+        normal=("正常", "normal"),
+        low=("电量低", "low"),
+        depleted=("耗尽", "depleted"),
+    ),
+    _w(
+        "ups.test_result",
+        "UPS 自检结果",
+        "UPS self-test",
+        passed=("通过", "passed"),
+        warning=("有警告", "warning"),
+        error=("未通过", "failed"),
+        aborted=("中止", "aborted"),
+        in_progress=("进行中", "in progress"),
+        none=("未做过", "none yet"),
+    ),
+    _n("ups.charge_percent", "percent", "UPS 电池电量", "UPS charge"),
+    _n("ups.runtime_min", "minutes", "UPS 预计续航", "UPS runtime left"),
+    _n("ups.on_battery_s", "seconds", "UPS 电池供电时长", "UPS time on battery"),
+    _n("ups.load_percent", "percent", "UPS 负载率 (最高相)", "UPS load, highest phase"),
+    _n("ups.battery_volts", "volts", "UPS 电池电压", "UPS battery voltage"),
+    _n("ups.battery_celsius", "celsius", "UPS 电池温度", "UPS battery temperature"),
+    _n("ups.input_bads", "count", "市电异常累计次数", "mains failures counted by the UPS"),
+    _n("ups.alarms", "count", "UPS 当前告警数", "UPS alarms present"),
+    _n("ups.output_hertz", "hertz", "UPS 输出频率", "UPS output frequency"),
+    _n("ups.uptime_s", "seconds", "UPS 网卡已运行时间", "uptime of the UPS network card"),
+    _n("input[].volts", "volts", "输入电压 第{instance}路", "input voltage, line {instance}"),
+    _n("input[].hertz", "hertz", "输入频率 第{instance}路", "input frequency, line {instance}"),
+    _n("output[].volts", "volts", "输出电压 第{instance}路", "output voltage, line {instance}"),
+    _n("output[].watts", "watts", "输出功率 第{instance}路", "output power, line {instance}"),
+    _n("output[].load_percent", "percent", "负载率 第{instance}路", "load, line {instance}"),
+    # --- nvr and camera: Hikvision ------------------------------------------------------------------------------------
+    _w("nvr.state", "录像机状态", "recorder", online=("在线", "online"), absent=("不在线", "absent")),
+    _n("nvr.memory_percent", "percent", "录像机内存使用率", "recorder memory use"),
+    _n("nvr.disks", "count", "录像机硬盘数", "disks in the recorder"),
+    _n("nvr.uptime_s", "seconds", "录像机已运行时间", "recorder uptime"),
+    _w(
+        "disk[].state",
+        "硬盘 {instance} 状态",
+        "disk {instance}",
+        normal=("正常", "normal"),
+        unformatted=("未格式化", "not formatted"),
+        abnormal=("异常", "abnormal"),
+        smart_failed=("SMART 故障", "SMART failure"),
+        mismatch=("不匹配", "mismatch"),
+        idle=("休眠", "idle"),
+        not_online=("不在线", "not online"),
+        repairing=("修复中", "being repaired"),
+        formatting=("格式化中", "being formatted"),
+    ),
+    _n("disk[].capacity_mb", "megabytes", "硬盘 {instance} 容量", "disk {instance} capacity"),
+    _n("camera.cpu_percent", "percent", "摄像机 CPU 使用率", "camera CPU use"),
+    _n("camera.memory_percent", "percent", "摄像机内存使用率", "camera memory use"),
+    _n("camera.storage_percent", "percent", "摄像机存储使用率", "camera storage use"),
+    # --- gnss: NMEA 0183 receivers ------------------------------------------------------------------------------------
+    _w(
+        "gnss.fix",
+        "定位状态",
+        "fix",
+        none=("未定位", "none"),
+        _2d=("二维定位", "2D"),
+        _3d=("三维定位", "3D"),
+        fixed=("已定位", "fixed, kind not told"),
+        dead_reckoning=("惯性推算", "dead reckoning"),
+    ),
+    _n("gnss.fix_percent", "percent", "定位有效率", "share of valid fixes"),
+    _n("gnss.satellites_used", "count", "参与定位卫星数", "satellites used"),
+    _n("gnss.hdop", "ratio", "水平精度因子", "HDOP"),
+    _n("gnss.snr_db", "db_hz", "最强 4 星平均信噪比", "mean SNR of the best four"),
+    _n("gnss.checksum_errors_percent", "percent", "校验错误率", "sentences with a wrong checksum"),
+    _n("gnss.sentences_per_s", "ratio", "每秒语句数", "sentences per second"),
+    _w(
+        "gnss.antenna",
+        "天线",
+        "antenna",
+        ok=("正常", "ok"),
+        open=("开路 (或无源天线)", "open (or passive)"),
+        short=("短路", "short circuit"),
+    ),
+    _n("satellites[].used", "count", "{instance} 参与定位卫星数", "{instance} satellites used"),
+    _n("satellites[].in_view", "count", "{instance} 可见卫星数", "{instance} satellites in view"),
+    _n("gnss.latitude", "degrees", "纬度", "latitude"),
+    _n("gnss.longitude", "degrees", "经度", "longitude"),
+)
+
+POINTS: Mapping[str, Point] = MappingProxyType({point.name: point for point in _TABLE})
+"""Every reading our probes may give, by its name with empty brackets."""
+
+
+def split(reading: str) -> ReadingName:
+    """Take ``component[instance].point`` apart; ValueError names what is wrong with anything else."""
+    match = _READING.fullmatch(reading)
+    if match is None:
+        raise ValueError(
+            f"reading {reading[:200]!r} is not of the form component[instance].point "
+            "(small letters, digits and _; the instance is 1 to 128 characters without ])"
+        )
+    return ReadingName(component=match["component"], instance=match["instance"], point=match["point"])
+
+
+def find(reading: str) -> Point | None:
+    """The catalogue's row for a reading, or None when the catalogue does not know it."""
+    try:
+        return POINTS.get(split(reading).pattern)
+    except ValueError:
+        return None
+
+
+def label(reading: str, language: Language) -> str:
+    """What a person reads instead of the name; a reading that is not in the catalogue keeps its raw name."""
+    point = find(reading)
+    if point is None:
+        return reading
+    return point.label.of(language).replace("{instance}", split(reading).instance or "")
+
+
+def word_label(reading: str, word: str, language: Language) -> str:
+    """What a person reads instead of a word of that reading; a word that is not in the catalogue stays as it is."""
+    point = find(reading)
+    if point is None or word not in point.words:
+        return word
+    return point.words[word].of(language)
+
+
+def misfit(reading: str, value: float | int | str | None) -> str | None:
+    """Why the value cannot belong to the reading, or None when it can. None (unknown) fits every reading."""
+    point = find(reading)
+    if point is None:
+        return f"{reading} is not in the catalogue"
+    if value is None:
+        return None
+    if point.words:
+        if isinstance(value, str) and value in point.words:
+            return None
+        return f"{reading} is a word ({', '.join(point.words)}), not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return f"{reading} is a number in {point.unit}, not {value!r}"
+    return None
