@@ -1,0 +1,76 @@
+"""What every test may ask for: data shared with the project, free ports, Debian's programs, Hypothesis profiles.
+
+What a machine lacks is skipped with a line that says what to install. Where CI is set a skip is a failure
+(tests/skips.py).
+"""
+
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import skips
+
+ROOT = Path(__file__).resolve().parents[1]
+# Where Debian puts daemons; an ordinary user's PATH does not name it.
+DAEMON_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin"])
+
+settings.register_profile("dev", deadline=None, max_examples=50)
+settings.register_profile(
+    "ci", deadline=None, max_examples=200, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if skips.forbidden(os.environ) else "dev"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if skips.forbidden(os.environ):
+        config.pluginmanager.register(skips.SkipsAreFailures(), "skips-are-failures")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder with published vectors and recordings: beside the checkout, or where ROUNDSMAN_SHARED says."""
+    folder = Path(os.environ.get("ROUNDSMAN_SHARED") or ROOT.parent / "shared")
+    if not folder.is_dir():
+        pytest.skip(f"no shared data at {folder}: set ROUNDSMAN_SHARED to the folder with vectors/ and data/")
+    return folder
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A function that names a loopback TCP port nobody listens on; each call names another one."""
+    given: set[int] = set()
+
+    def ask() -> int:
+        while True:
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port: int = probe.getsockname()[1]
+            if port not in given:
+                given.add(port)
+                return port
+
+    return ask
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Path:
+    """Debian's mosquitto, to be started by the test on a port of its own."""
+    return _debian("mosquitto", package="mosquitto")
+
+
+@pytest.fixture(scope="session")
+def snmpd() -> Path:
+    """Debian's snmpd, the SNMP agent that is not ours and not Python's."""
+    return _debian("snmpd", package="snmpd")
+
+
+def _debian(program: str, *, package: str) -> Path:
+    found = shutil.which(program, path=DAEMON_PATH)
+    if found is None:
+        pytest.skip(f"{program} is not installed: apt install {package}")
+    return Path(found)
