@@ -1,0 +1,1 @@
+"""The meaning of reports, pure: no I/O, no log, no clock."""
