@@ -89,6 +89,9 @@ class Place:
     client_secret: str
 
 
+KEPT = tuple(row.name for row in fields(Place))
+
+
 def nats_conf(place: Place, folder: Path, agents: Iterable[AgentLogin]) -> str:
     """The whole nats.conf: listeners on loopback, limits, a user with its rights for the collector and every agent."""
     return "\n".join(
@@ -304,7 +307,7 @@ def _place(file: Path) -> Place:
         return Place(**json.loads(file.read_text()))
     except (ValueError, TypeError) as error:
         raise BrokerError(
-            f"{file} cannot be read ({error}): expected a JSON object with {', '.join(row.name for row in fields(Place))}."
+            f"{file} cannot be read ({error}): expected a JSON object with {', '.join(KEPT)}."
             " Remove it to have new ports and passwords made"
         ) from error
 
