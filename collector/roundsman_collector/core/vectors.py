@@ -109,7 +109,7 @@ def run(case: Case) -> Outcome:
 
 
 def spans_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pair) -> list[Span]:
-    """The spans that events in arrival order make; before the first of them the initial state, from the window's beginning."""
+    """The spans that events in arrival order make, to the end of a window; before the first of them it is `initial`."""
     at: dict[int, State] = {}
     for when, state in events:
         if state != "unknown" or when not in at:
