@@ -4,8 +4,8 @@
                   I/O                      pure
 
 ``fetch`` talks to one device, blocks, keeps to its own ``timeout_s`` and raises ProbeError when the device gives
-nothing to parse. ``parse`` turns what was heard into readings of the catalogue and never touches the world: a recorded answer
-parses on any machine. Every reading is a number, a word, or None with a reason in ``failed``.
+nothing to parse. ``parse`` turns what was heard into readings of the catalogue and never touches the world: a
+recorded answer parses on any machine. Every reading is a number, a word, or None with a reason in ``failed``.
 
 Settings are data: documentation, checks and defaults all come from the one line that declares them.
 """

@@ -5,8 +5,8 @@
 
 The law: **the agent never takes a port from the business application.** So before opening it looks whether any process
 holds the device (an open file in /proc), and it opens with a lock (flock) that other polite programs see. It does not
-use TIOCEXCL: that would lock the application out while the agent reads. What /proc does not show to an unprivileged agent
-(files of other users) is left to the lock; run the agent in the same user as the application, or as root, to see all.
+use TIOCEXCL: that would lock the application out while the agent reads. What /proc does not show to an unprivileged
+agent (files of other users) is left to the lock; run the agent as the application's user, or as root, to see all.
 
 Every failure of the operating system becomes a ProbeError with a code of the catalogue.
 """
