@@ -203,7 +203,7 @@ class EmbeddedBroker:
         now = time.monotonic()
         if self._restart_at is None:
             self._falls = 0 if now - self._started_at > STEADY_SECONDS else self._falls + 1
-            self._restart_at = now + _back_off(self._falls)
+            self._restart_at = now + restart_seconds(self._falls)
             log.error("broker died", code=self._child.returncode, said=self._last_words(), restarts=self._falls)
         if now < self._restart_at:
             return False
@@ -285,7 +285,8 @@ class EmbeddedBroker:
         return " / ".join(said.strip().splitlines()[-3:]) or "nothing"
 
 
-def _back_off(falls: int) -> float:
+def restart_seconds(falls: int) -> float:
+    """How long a broker that fell so often in a row lies before it is started again."""
     return min(RESTART_FIRST_SECONDS * 2.0 ** min(falls, 10), RESTART_LAST_SECONDS)
 
 

@@ -4,7 +4,8 @@
     mosquitto_conf(folder, port), mosquitto_acl(agents), mosquitto_password_lines(pairs) -> text of mosquitto's files
 
 The credential of an agent is bound to `rm/1/{group}/{agent}/`; the collector may do everything below `rm/1`. A
-forbidden publish gets its PUBACK from both brokers and is dropped: only the collector's `ack` says that it arrived.
+forbidden publish gets its PUBACK from both brokers and is dropped (mosquitto 2.0 then closes the connection): only the
+collector's own `ack` says that something arrived. Passwords travel as they are: off this machine, use TLS.
 
 Passwords are 128 random bits made by us and stay in files of mode 0600; NATS gets them as they are, because its bcrypt
 protects passwords that people choose and would cost 0.1 s of CPU per agent after every restart (docs/decisions/0002).
