@@ -1,0 +1,216 @@
+"""The nouns of the core. Everything is immutable; times are integer milliseconds UTC, spans half-open [from, to).
+
+    evidence     what agents recorded: records (wire) with the time they are believed to speak of -> Item
+    UnitState    what must be remembered of one agent and its devices to judge the next item; grows with trouble,
+                 not with time
+    Change       what an item, or a rebuild, changes: ledger segments told anew, conditions, the new state
+    Action       what becomes of tickets
+
+A *unit* is one agent with all devices it speaks for: the road (did a neighbour answer?), boots, gaps and the numbering
+of records belong to the agent, so nothing smaller can be judged alone, and nothing larger need be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Milliseconds = int
+
+UP = "up"
+DOWN = "down"
+UNKNOWN = "unknown"
+LedgerState = Literal["up", "down", "unknown"]
+
+
+class Spec(NamedTuple):
+    """What a birth says of the devices an agent speaks for: (device, local, arrive_by_ms) each."""
+
+    hash: str
+    devices: tuple[tuple[str, bool, Milliseconds], ...]
+
+
+class Item(NamedTuple):
+    """One piece of evidence, dated: a record, its time, and the birth its report named (None: not known)."""
+
+    t: Milliseconds
+    stream: str
+    n: int
+    record: Mapping[str, Any]
+    spec: Spec | None
+
+
+class Segment(NamedTuple):
+    """One stretch of a device's ledger; `to` is None for the stretch that goes on.
+
+    `cause` says why it is not up: `fault` (code in `fault`), `off`; or why nobody knows: `silent`, `missing`, `lost`,
+    `agent_stopped`, `uplink`, `no_answer`, `not_polled`, `starting`, `agent_off`, or the reason of a gap record.
+    """
+
+    from_ms: Milliseconds
+    to_ms: Milliseconds | None
+    state: str
+    cause: str
+    fault: str
+
+
+class Ref(NamedTuple):
+    """Where a piece of evidence stands: a record's stream and number, and its time."""
+
+    stream: str
+    n: int
+    t: Milliseconds
+
+
+class Condition(NamedTuple):
+    """A fault of a component: from the first sample of its `for` run to the first of its `clear_for` run.
+
+    `subject` is a device id, or `@` and the agent's id for what befalls the agent itself (`agent.silent`). `cause` tells
+    how a silence ended (see turn.py); it is empty otherwise.
+    """
+
+    subject: str
+    component: str
+    code: str
+    from_ms: Milliseconds
+    to_ms: Milliseconds | None
+    first: Ref
+    confirmed: Ref
+    cause: str = ""
+
+
+class Retold(NamedTuple):
+    """The ledger of a device from `from_ms` on is now exactly these segments (in order, without holes)."""
+
+    device: str
+    from_ms: Milliseconds
+    segments: tuple[Segment, ...]
+
+
+class Piece(NamedTuple):
+    """A stretch of what the evidence of a device covers; `to_ms` None: up to the device's `covered_to`.
+
+    kind: `answered` (it answered) · `no_answer` (it did not, though its road is well) · `off` · `gap` (cause says why).
+    """
+
+    from_ms: Milliseconds
+    to_ms: Milliseconds | None
+    kind: str
+    cause: str
+
+
+class Track(NamedTuple):
+    """A run that is not decided yet: a suspected fault, or (`recovering`) a fault that seems over."""
+
+    code: str
+    component: str
+    recovering: bool
+    first: Ref
+
+
+class Poll(NamedTuple):
+    """A poll without an answer that waits for a neighbour to tell whether the road was well."""
+
+    ref: Ref
+    to_ms: Milliseconds
+
+
+class DeviceState(NamedTuple):
+    """What is remembered of a device. An idle device has one piece, no faults, no tracks, no pending poll."""
+
+    device: str
+    local: bool
+    arrive_by_ms: Milliseconds
+    last_t: Milliseconds
+    """Time of its last sample, answered or not."""
+    valid_to: Milliseconds
+    """Until when its last sample speaks."""
+    answered: bool
+    covered_to: Milliseconds
+    pieces: tuple[Piece, ...]
+    faults: tuple[Condition, ...]
+    """Open conditions, and closed ones that reach into the pieces kept."""
+    tracks: tuple[Track, ...]
+    pending: Poll | None
+    quiet: bool
+    """Whether the time after `covered_to` has been told as unknown."""
+
+
+class Span(NamedTuple):
+    """Why there may be no samples in a stretch of time, as far as the agent's own records tell."""
+
+    from_ms: Milliseconds
+    to_ms: Milliseconds
+    cause: str
+
+
+class Accounted(NamedTuple):
+    """Numbers first..last that bring no sample: declared `lost`, or those of gap records themselves."""
+
+    first: int
+    last: int
+    lost: bool
+
+
+class UnitState(NamedTuple):
+    """What is remembered of an agent; see the module's drawing."""
+
+    agent: str
+    last_t: Milliseconds
+    stream: str
+    n: int
+    """Stream and largest number of the last record."""
+    boot: str
+    birth: str
+    """Hash of the birth in force."""
+    arrive_by_ms: Milliseconds
+    """The shortest of its devices'; 0 before the first birth."""
+    silent: bool
+    """Whether the silence since `last_t` has been told."""
+    devices: tuple[DeviceState, ...]
+    spans: tuple[Span, ...]
+    accounted: tuple[Accounted, ...]
+    """Numbers of `stream` beyond `n` that will bring no sample."""
+
+
+def newborn(agent: str) -> UnitState:
+    """The state of an agent nothing is known of."""
+    return UnitState(agent, 0, "", 0, "", "", 0, False, (), (), ())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What signals mean: the new state and what is to be told anew.
+
+    `whole` names subjects and times: from there on (conditions that reach beyond it), `conditions` is all there is.
+    """
+
+    state: UnitState
+    retold: tuple[Retold, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    whole: tuple[tuple[str, Milliseconds], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ticket:
+    """An open automatic ticket, as far as the core needs it."""
+
+    id: int
+    subject: str
+    component: str
+    code: str
+    fault_from_ms: Milliseconds
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Action:
+    """What becomes of a ticket. verb: open (no `ticket`) · amend · resolve · void.
+
+    outcome of a resolve: `recovered`; for a silence `communication` (late evidence shows that the agent worked), `off`,
+    `agent_stopped`, `unknown`.
+    """
+
+    verb: Literal["open", "amend", "resolve", "void"]
+    ticket: int | None
+    condition: Condition | None
+    outcome: str = ""
+    text: str = ""

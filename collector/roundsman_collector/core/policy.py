@@ -1,0 +1,166 @@
+"""Rules in force, as the core judges with them. Pure data; rules/ reads them from YAML.
+
+    Rule(code="printer.paper_end", when=Is(reading="printer.paper", words=("end",)), for_ms=60_000, …)
+
+A rule looks at one *shape* of reading (`disk.used_percent` for every `disk[…].used_percent`), at a probe that fails, or at
+one of the two built-in observations: a device that does not answer, an agent that is silent.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+UNREACHABLE = "host.unreachable"
+SILENT = "agent.silent"
+_CACHE_LIMIT = 50_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Is:
+    """The reading is one of these words."""
+
+    reading: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Above:
+    """The reading is above `limit`; once so, until it is at or below `clear`."""
+
+    reading: str
+    limit: float
+    clear: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Below:
+    """The reading is below `limit`; once so, until it is at or above `clear`."""
+
+    reading: str
+    limit: float
+    clear: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fails:
+    """A probe gives no answer while the device does (its other readings are there); `component` is what it looks at."""
+
+    probe: str
+    component: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Builtin:
+    """What the core observes itself: `unanswered` (a device, its road being well) or `silent` (an agent)."""
+
+    what: Literal["unanswered", "silent"]
+
+
+When = Is | Above | Below | Fails | Builtin
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One row of the fault catalogue. Durations are event time; severity 1 紧急, 2 严重, 3 一般.
+
+    `down`: whether the device counts as down while it holds. `ticket`: whether it opens one.
+    """
+
+    code: str
+    zh: str
+    en: str
+    when: When
+    for_ms: int
+    clear_for_ms: int
+    severity: int
+    service_class: Literal["clerk", "maintenance", "replacement"]
+    down: bool
+    ticket: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The rules in force from `valid_from_ms` on; `hash` names their content."""
+
+    rules: tuple[Rule, ...]
+    hash: str = ""
+    valid_from_ms: int = 0
+    _by_code: dict[str, Rule] = field(default_factory=dict, compare=False, repr=False)
+    _by_shape: dict[str, tuple[Rule, ...]] = field(default_factory=dict, compare=False, repr=False)
+    _by_name: dict[str, tuple[tuple[Rule, str], ...]] = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for rule in self.rules:
+            if rule.code in self._by_code:
+                raise ValueError(f"rule {rule.code} stands twice in the catalogue")
+            self._by_code[rule.code] = rule
+            shape = _shape_of(rule.when)
+            self._by_shape[shape] = (*self._by_shape.get(shape, ()), rule)
+
+    def rule(self, code: str) -> Rule | None:
+        """The rule with this code, if it is in force."""
+        return self._by_code.get(code)
+
+    def counts_down(self, code: str) -> bool:
+        """Whether a device with this fault is down."""
+        rule = self._by_code.get(code)
+        return rule is not None and rule.down
+
+    def judges(self, name: str) -> tuple[tuple[Rule, str], ...]:
+        """The rules that look at the reading `name`, each with the component it speaks of."""
+        found = self._by_name.get(name)
+        if found is None:
+            shape, component = shape_and_component(name)
+            found = tuple((rule, component) for rule in self._by_shape.get(shape, ()))
+            if len(self._by_name) < _CACHE_LIMIT:  # a device that invents names must not fill the memory
+                self._by_name[name] = found
+        return found
+
+    def judges_failure(self, probe: str) -> tuple[tuple[Rule, str], ...]:
+        """The rules that look at failures of `probe`, each with the component it speaks of."""
+        return tuple(
+            (rule, rule.when.component) for rule in self._by_shape.get(f"!{probe}", ()) if isinstance(rule.when, Fails)
+        )
+
+    @property
+    def failure_rules(self) -> tuple[Rule, ...]:
+        """The rules that look at failing probes."""
+        return tuple(rule for rule in self.rules if isinstance(rule.when, Fails))
+
+
+def shape_and_component(name: str) -> tuple[str, str]:
+    """`disk[/].used_percent` -> (`disk.used_percent`, `disk[/]`). The instance may hold any character but `]`."""
+    opening = name.find("[")
+    if opening < 0:
+        return name, name.partition(".")[0]
+    closing = name.rfind("]")
+    return name[:opening] + name[closing + 1 :], name[: closing + 1]
+
+
+def holds(when: When, value: Any, active: bool) -> bool | None:
+    """Whether the condition holds for a reading; None when the reading says nothing (absent, unknown, not of its type).
+
+    `active`: the fault is suspected or open already, so the hysteresis limit decides.
+    """
+    match when:
+        case Is(words=words):
+            return value in words if isinstance(value, str) and value != "unknown" else None
+        case Above(limit=limit, clear=clear):
+            return bool(value > (clear if active else limit)) if _is_number(value) else None
+        case Below(limit=limit, clear=clear):
+            return bool(value < (clear if active else limit)) if _is_number(value) else None
+        case _:
+            return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shape_of(when: When) -> str:
+    match when:
+        case Fails(probe=probe):
+            return f"!{probe}"
+        case Builtin(what=what):
+            return f"@{what}"
+        case _:
+            return when.reading

@@ -1,0 +1,131 @@
+"""The same meaning from the whole set of evidence: `rebuild(start, items, policy) -> Change`.
+
+A rebuild sorts the evidence by event time and folds the very function that `turn` uses over it, from a checkpoint (a
+`resting` state taken before the first late item) or from nothing. What comes out depends on the set alone:
+
+    ties        of one device at one time: within a stream the larger n wins; across streams down beats up
+    twice       the same (stream, n) counts once
+    gap         records stand at the time they speak of, not when they were written
+
+`Telling` joins the changes of many items into one.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from roundsman_collector.core.model import (
+    Change,
+    Condition,
+    Item,
+    Milliseconds,
+    Retold,
+    Segment,
+    UnitState,
+)
+from roundsman_collector.core.policy import Policy, holds
+from roundsman_collector.core.timeline import horizon, tell
+from roundsman_collector.core.turn import fold
+
+
+class Telling:
+    """Changes of one unit, one after the other, joined: later segments replace what they overlap."""
+
+    def __init__(self, state: UnitState) -> None:
+        self.state = state
+        self._from: dict[str, Milliseconds] = {}
+        self._segments: dict[str, list[Segment]] = {}
+        self._conditions: dict[tuple[str, str, str, Milliseconds], Condition] = {}
+        self._whole: dict[str, Milliseconds] = {}
+
+    def add(self, change: Change) -> None:
+        """Join what `change` tells."""
+        self.state = change.state
+        for subject, from_ms in change.whole:
+            self._whole[subject] = min(from_ms, self._whole.get(subject, from_ms))
+            for key in [k for k in self._conditions if k[0] == subject and k[3] >= from_ms]:
+                del self._conditions[key]
+        for one in change.retold:
+            segments = self._segments.setdefault(one.device, [])
+            while segments and segments[-1].from_ms >= one.from_ms:
+                segments.pop()
+            segments.extend(one.segments)
+            self._from[one.device] = min(one.from_ms, self._from.get(one.device, one.from_ms))
+        for condition in change.conditions:
+            self._conditions[condition.subject, condition.component, condition.code, condition.from_ms] = condition
+
+    def whole(self, subject: str, from_ms: Milliseconds) -> None:
+        """From here on what is told of `subject` is all there is."""
+        self._whole[subject] = from_ms
+
+    def change(self) -> Change:
+        """Everything joined."""
+        return Change(
+            state=self.state,
+            retold=tuple(
+                Retold(device, from_ms, tuple(self._segments[device])) for device, from_ms in self._from.items()
+            ),
+            conditions=tuple(self._conditions.values()),
+            whole=tuple(self._whole.items()),
+        )
+
+
+def resting(state: UnitState) -> UnitState:
+    """The state as evidence alone gives it, without what time has told: fit to be a checkpoint."""
+    return state._replace(silent=False, devices=tuple(d._replace(quiet=False) for d in state.devices))
+
+
+def rebuild(start: UnitState, items: Iterable[Item], policy: Policy) -> Change:
+    """The meaning of all `items` that come after the resting state `start`; items before it are left out.
+
+    The change is whole: per device of `start` from its horizon on, for others from 0.
+    """
+    telling = Telling(start)
+    seen = {d.device: d for d in start.devices}
+    for device in start.devices:
+        if device.pieces:
+            segments = tell(device, policy.counts_down)
+            telling.add(Change(state=start, retold=(Retold(device.device, segments[0].from_ms, tuple(segments)),)))
+        telling.add(Change(state=start, conditions=device.faults))
+    for item in arranged(items, policy):
+        if item.t > start.last_t or (item.t == start.last_t and item.stream == start.stream and item.n > start.n):
+            telling.add(fold(telling.state, item, policy))
+    for device in telling.state.devices:
+        telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
+    telling.whole(f"@{start.agent}", start.last_t)
+    return telling.change()
+
+
+def arranged(items: Iterable[Item], policy: Policy) -> list[Item]:
+    """The items in the order they are judged, each (stream, n) once, the losers of ties left out."""
+    unique = {(item.stream, item.n): item for item in items}
+    winners: dict[tuple[str, Milliseconds], Item] = {}
+    others: list[Item] = []
+    for item in unique.values():
+        if item.record["kind"] != "sample":
+            others.append(item)
+            continue
+        key = (item.record["device"], item.t)
+        rival = winners.get(key)
+        winners[key] = item if rival is None else _winner(rival, item, policy)
+    return sorted([*winners.values(), *others], key=lambda item: (item.t, item.stream, item.n))
+
+
+def _winner(one: Item, other: Item, policy: Policy) -> Item:
+    if one.stream == other.stream:
+        return max(one, other, key=lambda item: item.n)
+    return max(one, other, key=lambda item: (_badness(item.record, policy), item.stream, item.n))
+
+
+def _badness(record: Mapping[str, Any], policy: Policy) -> int:
+    """How bad a sample looks by itself: 3 a rule that counts as down holds, 2 another rule holds, 1 well, 0 no answer.
+
+    What is known beats unknown, and down beats up.
+    """
+    if not record["readings"]:
+        return 0
+    bad = 1
+    for name, value in record["readings"].items():
+        for rule, _ in policy.judges(name):
+            if holds(rule.when, value, False):
+                bad = max(bad, 3 if rule.down else 2)
+    return bad

@@ -1,0 +1,52 @@
+"""A unit's state as JSON and back, exactly: what the store keeps for a restart and as checkpoints."""
+
+import json
+
+from roundsman_collector.core.model import (
+    Accounted,
+    Condition,
+    DeviceState,
+    Piece,
+    Poll,
+    Ref,
+    Span,
+    Track,
+    UnitState,
+)
+
+FORMAT = 1
+
+
+def dump(state: UnitState) -> str:
+    """The state as compact JSON; equal states give equal text (devices by name)."""
+    ordered = state._replace(devices=tuple(sorted(state.devices, key=lambda d: d.device)))
+    return json.dumps([FORMAT, ordered], separators=(",", ":"), ensure_ascii=False)
+
+
+def load(text: str) -> UnitState:
+    """The state a `dump` came from. Raises ValueError for another format."""
+    form, body = json.loads(text)
+    if form != FORMAT:
+        raise ValueError(
+            f"unit state in format {form!r}; this version reads {FORMAT}: rebuild the unit from its evidence"
+        )
+    *head, devices, spans, accounted = body
+    kept = (tuple(_device(d) for d in devices), tuple(Span(*s) for s in spans), tuple(Accounted(*a) for a in accounted))
+    return UnitState._make((*head, *kept))
+
+
+def _device(body: list) -> DeviceState:  # type: ignore[type-arg]
+    *head, pieces, faults, tracks, pending, quiet = body
+    kept = (
+        tuple(Piece(*p) for p in pieces),
+        tuple(_condition(c) for c in faults),
+        tuple(Track(code, component, recovering, Ref(*first)) for code, component, recovering, first in tracks),
+        Poll(Ref(*pending[0]), pending[1]) if pending is not None else None,
+        quiet,
+    )
+    return DeviceState._make((*head, *kept))
+
+
+def _condition(body: list) -> Condition:  # type: ignore[type-arg]
+    *head, first, confirmed, cause = body
+    return Condition._make((*head, Ref(*first), Ref(*confirmed), cause))

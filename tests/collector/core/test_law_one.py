@@ -1,0 +1,118 @@
+"""Law 1: evidence decides, not arrival order. Any permutation, duplication and delay gives the same ledger and conditions."""
+
+from itertools import pairwise
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from roundsman_collector.core.model import Item
+from tests.collector.core.desk import GATEWAY, KIOSK, Desk, Recorder, at, from_nothing
+
+READINGS = st.fixed_dictionaries(
+    {"printer__paper": st.sampled_from(["ok", "ok", "ok", "end", "unknown", None])},
+    optional={
+        "host__cpu_percent": st.sampled_from([10.0, 85.0, 95.0, None]),
+        "printer__cover": st.sampled_from(["open", "closed"]),
+    },
+)
+FAILED = st.sampled_from([None, None, None, {"escpos": ["timeout", "1 s"]}])
+STEP = st.sampled_from(["tick", "tick", "tick", "tick", "late tick", "pause", "reboot", "lost", "gap", "jitter"])
+NOW = at(600)
+
+
+@st.composite
+def kiosk_life(draw: st.DrawFn) -> list[Item]:
+    """What the agent of kiosk-7 recorded in a rough life, in the order it recorded it."""
+    agent = Recorder("k7-1", KIOSK)
+    items: list[Item] = []
+    minute = 0.0
+    for _ in range(draw(st.integers(1, 14))):
+        match draw(STEP):
+            case "pause":
+                minute += draw(st.sampled_from([2.0, 5.0, 30.0]))
+            case "reboot":
+                minute += draw(st.sampled_from([0.2, 3.0, 20.0]))
+                items.append(agent.reboot(minute, draw(st.sampled_from([None, True, False]))))
+                minute += 0.2
+            case "lost":
+                agent.n += draw(st.integers(1, 3))
+                minute += 3
+            case "gap":
+                first = agent.n + 1
+                agent.n += draw(st.integers(1, 3))
+                items.append(agent.gap(minute, minute + 2, (first, agent.n), "spool_full"))
+                minute += 2
+            case "jitter":
+                minute -= 0.3
+            case "late tick":
+                minute += 1.4
+            case _:
+                minute += 1
+        items.append(agent.sample(minute, "kiosk-7", draw(FAILED), **draw(READINGS)))
+    if draw(st.booleans()):
+        agent = Recorder("k7-2", KIOSK)
+        items += [agent.sample(minute + i, "kiosk-7", **draw(READINGS)) for i in range(draw(st.integers(1, 4)))]
+    return items
+
+
+@st.composite
+def gateway_life(draw: st.DrawFn) -> list[Item]:
+    """What the agent of gw-2 recorded: its own machine and two neighbours that answer or do not, with odd phases."""
+    agent = Recorder("gw-1", GATEWAY)
+    items: list[Item] = []
+    for minute in range(draw(st.integers(1, 10))):
+        if draw(st.integers(0, 9)) == 0:
+            items.append(agent.reboot(minute - 0.5))
+        for device, phase in (("gw-2", 0.0), ("nvr-2", draw(st.sampled_from([0.0, 0.1]))), ("ups-2", 0.0)):
+            happens = draw(st.sampled_from(["answer", "answer", "silence", "skip"]))
+            if happens == "silence" and device != "gw-2":
+                items.append(agent.no_answer(minute + phase, device))
+            elif happens != "skip":
+                items.append(agent.sample(minute + phase, device, host__cpu_percent=5.0))
+    return items
+
+
+def delivered(draw: Any, items: list[Item], desk: Desk) -> Desk:
+    """The items in any order, some twice, with rebuilds, checkpoints and silences told in between."""
+    arriving = draw(st.permutations(items)) if draw(st.booleans()) else list(items)
+    if arriving and draw(st.booleans()):
+        arriving += draw(st.lists(st.sampled_from(arriving), max_size=4))
+    for item in arriving:
+        desk.take(item)
+        match draw(st.sampled_from(["", "", "", "settle", "checkpoint", "tick"])):
+            case "settle":
+                desk.settle()
+            case "checkpoint":
+                desk.checkpoint()
+            case "tick":
+                desk.tick(max(item.t, desk.state.last_t) + draw(st.sampled_from([1, 200_000, 2_000_000])))
+    return desk.tick(NOW)
+
+
+@settings(max_examples=300)
+@given(st.data(), kiosk_life())
+def test_a_kiosk_s_ledger_does_not_depend_on_how_its_evidence_came(data: st.DataObject, items: list[Item]) -> None:
+    desk = delivered(data.draw, items, Desk("kiosk-7"))
+
+    assert desk.truth == from_nothing("kiosk-7", items, NOW).truth
+
+
+@settings(max_examples=300)
+@given(st.data(), gateway_life())
+def test_a_gateway_s_ledger_does_not_depend_on_how_its_evidence_came(data: st.DataObject, items: list[Item]) -> None:
+    desk = delivered(data.draw, items, Desk("gw-2"))
+
+    assert desk.truth == from_nothing("gw-2", items, NOW).truth
+
+
+@given(kiosk_life() | gateway_life())
+def test_no_told_segment_is_empty_overlaps_or_repeats_its_neighbour(items: list[Item]) -> None:
+    desk = from_nothing(items[0].stream, items, NOW)
+
+    for segments in desk.segments.values():
+        assert segments[-1].to_ms is None
+        for one, following in pairwise(segments):
+            assert one.from_ms < following.from_ms == one.to_ms
+            assert one[2:] != following[2:]
+    assert all(c.to_ms is None or c.from_ms < c.to_ms for c in desk.conditions.values())

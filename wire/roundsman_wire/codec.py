@@ -1,0 +1,186 @@
+"""Bytes <-> messages.
+
+    encode(message)                      a message as compact UTF-8 JSON
+    pack(json) / unpack(bytes)           content coding by the first byte:  `{` JSON · 0x01 deflate · 0x02 deflate with
+                                         the dictionary of the birth whose hash (3 bytes) follows
+    rows(report)                         all records of a report, its columns unfolded
+    columns(samples)                     samples of one device with the same readings, folded
+
+A person with mosquitto_sub can read the default coding; deflate is for metered lines.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from roundsman_wire.report import MESSAGE_LIMIT, PLAIN_LIMIT, Columns, Device, Record, Report, Sample
+
+DEFLATE = 0x01
+DEFLATE_WITH_BIRTH = 0x02
+_JSON_START = 0x7B
+
+
+class CodecError(ValueError):
+    """Bytes that are not a message of this contract."""
+
+    def __init__(self, cause: str, detail: str) -> None:
+        super().__init__(f"{cause}: {detail}")
+        self.cause = cause
+        """One word for counters: too_large, coding, no_dictionary, columns."""
+
+
+def encode(message: Mapping[str, Any]) -> bytes:
+    """The message as compact JSON. NaN and infinity raise ValueError: they are not readings."""
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def canonical(value: object) -> bytes:
+    """JSON with sorted keys: equal values give equal bytes."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
+
+
+def birth_hash(devices: Sequence[Device], config_hash: str) -> str:
+    """Six hex digits naming what a birth says of its devices: SHA-256 over the canonical list and the config's hash."""
+    return hashlib.sha256(canonical([devices, config_hash])).hexdigest()[:6]
+
+
+def birth_dictionary(devices: Sequence[Device], points: Sequence[str]) -> bytes:
+    """The deflate dictionary both ends build from a birth: the words its reports repeat, the likeliest last."""
+    words = [*(d["device"] for d in devices), *points]
+    frame = (
+        '{"v":1,"stream":"","birth":"","sent":{"boot":"","mono":,"wall":},"columns":[{"device":"","n":[,],"boot":"",'
+    )
+    frame += '"mono":[,"t":[,"ntp":false,"valid_s":,"points":["","values":[[,"failed":{"0":{"timeout","no answer"}}}]}'
+    return (" ".join(words) + frame)[-32_768:].encode()
+
+
+def pack(plain: bytes, dictionary: bytes | None = None, birth: str = "") -> bytes:
+    """Deflate `plain`, with the dictionary of the birth `birth` (its six hex digits) if given."""
+    if dictionary is None:
+        return bytes([DEFLATE]) + _deflate(zlib.compressobj(9, zlib.DEFLATED, -15), plain)
+    coder = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=dictionary)
+    return bytes([DEFLATE_WITH_BIRTH]) + bytes.fromhex(birth) + _deflate(coder, plain)
+
+
+def unpack(payload: bytes, dictionaries: Mapping[str, bytes] | None = None) -> bytes:
+    """The JSON text of a payload. Raises CodecError for anything too large, unknown or damaged."""
+    if len(payload) > MESSAGE_LIMIT:
+        raise CodecError("too_large", f"{len(payload)} bytes; the limit is {MESSAGE_LIMIT}")
+    if not payload:
+        raise CodecError("coding", "the payload is empty")
+    first = payload[0]
+    if first == _JSON_START:
+        return payload
+    if first == DEFLATE:
+        return _inflate(payload[1:], None)
+    if first == DEFLATE_WITH_BIRTH:
+        birth = payload[1:4].hex()
+        dictionary = (dictionaries or {}).get(birth)
+        if dictionary is None:
+            raise CodecError("no_dictionary", f"deflated with the dictionary of birth {birth}, which is not known here")
+        return _inflate(payload[4:], dictionary)
+    raise CodecError("coding", f"first byte 0x{first:02x}; expected '{{', 0x01 or 0x02")
+
+
+def _deflate(coder: "zlib._Compress", plain: bytes) -> bytes:
+    return coder.compress(plain) + coder.flush()
+
+
+def _inflate(data: bytes, dictionary: bytes | None) -> bytes:
+    decoder = zlib.decompressobj(-15, zdict=dictionary) if dictionary is not None else zlib.decompressobj(-15)
+    try:
+        plain = decoder.decompress(data, PLAIN_LIMIT)
+    except zlib.error as error:
+        raise CodecError("coding", f"cannot inflate: {error}") from error
+    if decoder.unconsumed_tail:
+        raise CodecError("too_large", f"inflates beyond {PLAIN_LIMIT} bytes")
+    if not decoder.eof:
+        raise CodecError("coding", "the deflated data ends early")
+    return plain
+
+
+def rows(report: Report) -> list[Record]:
+    """All records of a report by number, columns unfolded. Raises CodecError where columns disagree in length."""
+    records = list(report.get("records", ()))
+    if "columns" in report:
+        for block in report["columns"]:
+            records.extend(unfold(block))
+        records.sort(key=_number)
+    return records
+
+
+def _number(record: Record) -> int:
+    return record["n"]
+
+
+def unfold(block: Columns) -> list[Sample]:
+    """The samples of one columns block."""
+    first, last = block["n"]
+    count = last - first + 1
+    points, values = block["points"], block["values"]
+    if not count == len(block["mono"]) == len(block["t"]) == len(values):
+        raise CodecError(
+            "columns",
+            f"device {block['device']}: n {first}..{last} asks for {count} rows; "
+            f"mono has {len(block['mono'])}, t {len(block['t'])}, values {len(values)}",
+        )
+    failed = block.get("failed", {})
+    samples = []
+    for i, row in enumerate(values):
+        if len(row) != len(points):
+            raise CodecError(
+                "columns", f"device {block['device']}: row {i} has {len(row)} values for {len(points)} points"
+            )
+        sample: dict[str, Any] = {
+            "n": first + i,
+            "kind": "sample",
+            "boot": block["boot"],
+            "mono": block["mono"][i],
+            "t": block["t"][i],
+            "device": block["device"],
+            "valid_s": block["valid_s"],
+            "readings": dict(zip(points, row, strict=True)),
+        }
+        if "ntp" in block:
+            sample["ntp"] = block["ntp"]
+        if str(i) in failed:
+            sample["failed"] = failed[str(i)]
+        samples.append(cast(Sample, sample))
+    return samples
+
+
+def foldable(one: Record, other: Record) -> bool:
+    """Whether `other` may follow `one` in the same columns block."""
+    return (
+        one["kind"] == "sample"
+        and other["kind"] == "sample"
+        and other["n"] == one["n"] + 1
+        and other["device"] == one["device"]
+        and other["boot"] == one["boot"]
+        and other["valid_s"] == one["valid_s"]
+        and other.get("ntp") == one.get("ntp")
+        and list(other["readings"]) == list(one["readings"])
+    )
+
+
+def columns(samples: Sequence[Sample]) -> Columns:
+    """Fold samples that are `foldable` one after the other."""
+    head = samples[0]
+    block: dict[str, Any] = {
+        "device": head["device"],
+        "n": [head["n"], samples[-1]["n"]],
+        "boot": head["boot"],
+        "mono": [s["mono"] for s in samples],
+        "t": [s["t"] for s in samples],
+        "valid_s": head["valid_s"],
+        "points": list(head["readings"]),
+        "values": [list(s["readings"].values()) for s in samples],
+    }
+    if "ntp" in head:
+        block["ntp"] = head["ntp"]
+    failed = {str(i): s["failed"] for i, s in enumerate(samples) if s.get("failed")}
+    if failed:
+        block["failed"] = failed
+    return cast(Columns, block)

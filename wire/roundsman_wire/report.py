@@ -1,0 +1,282 @@
+"""Every message and record of the wire as a typed dictionary; limits stand beside the field they limit.
+
+Whatever an agent must not lose is a *record*: it has a number `n` in a stream and a `kind`. A *report* carries records,
+as rows, as columns, or both. Times are integer milliseconds: `t` is the agent's wall clock (UTC), `mono` its clock
+since boot (CLOCK_BOOTTIME), `boot` the kernel's boot id. A record whose boot was not synchronised by NTP when it was
+made says `ntp: false`; its `t` is then believed only with a `clock` record of the same boot (collector: core/dating).
+
+Unknown fields are ignored, unknown enum words become *unknown*: a newer agent may talk to an older collector.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from roundsman_wire.topics import ID_PATTERN
+
+MESSAGE_LIMIT = 128 * 1024
+"""No message is larger than this many bytes on the wire."""
+PLAIN_LIMIT = 1024 * 1024
+"""No message is larger than this many bytes once inflated."""
+RECORDS_LIMIT = 2000
+"""No report carries more records than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What a field may hold, for the collector's door and the schemas: numbers are bounds, lengths count characters
+    or items."""
+
+    ge: int | None = None
+    le: int | None = None
+    pattern: str | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+
+
+Id = Annotated[str, Limit(pattern=ID_PATTERN)]
+Token = Annotated[str, Limit(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
+Name = Annotated[str, Limit(min_length=1, max_length=160)]
+Text = Annotated[str, Limit(max_length=400)]
+Number = Annotated[int, Limit(ge=1, le=2**53)]
+"""A record's number in its stream: rises by one, never used twice."""
+Milliseconds = Annotated[int, Limit(ge=-(2**53), le=2**53)]
+Mono = Annotated[int, Limit(ge=0, le=2**53)]
+Seconds = Annotated[float, Limit(ge=0, le=10_000_000)]
+
+Value = float | int | str | None
+"""A number, a word of the catalogue, or null with the reason in `failed`."""
+Validity = Annotated[float, Limit(ge=0, le=86_400)]
+"""Seconds a sample speaks; at most a day, so that no device can vouch for itself for longer."""
+Readings = Annotated[dict[Name, Value], Limit(max_length=1000)]
+Failure = tuple[Name, Text]
+"""`[code, detail]`: a code of the catalogue and words for a person."""
+Failed = Annotated[dict[Name, Failure], Limit(max_length=1000)]
+
+
+class Sample(TypedDict):
+    """What one device was like at `t`; it speaks for [t, min(next sample of the device, t + valid_s)).
+
+    `readings` is empty when the device did not answer; then `failed` names the probes and why.
+    """
+
+    n: Number
+    kind: Literal["sample"]
+    boot: Token
+    mono: Mono
+    t: Milliseconds
+    ntp: NotRequired[bool]
+    device: Id
+    valid_s: Validity
+    readings: Readings
+    failed: NotRequired[Failed]
+
+
+class Boot(TypedDict):
+    """The agent's machine started: `t - mono` is when. `orderly` tells of the shutdown before; null: nobody knows."""
+
+    n: Number
+    kind: Literal["boot"]
+    boot: Token
+    mono: Mono
+    t: Milliseconds
+    ntp: NotRequired[bool]
+    orderly: bool | None
+
+
+class Clock(TypedDict):
+    """How far the agent's wall clock was off at `mono`: true time = t + offset_ms, give or take error_ms."""
+
+    n: Number
+    kind: Literal["clock"]
+    boot: Token
+    mono: Mono
+    t: Milliseconds
+    ntp: NotRequired[bool]
+    offset_ms: Milliseconds
+    error_ms: Annotated[int, Limit(ge=0, le=2**53)]
+
+
+class Gap(TypedDict):
+    """Records that were or may have been made and are gone, or a time without any. The ledger is unknown there.
+
+    `lost` are their numbers, if they had any; `from_t`/`to_t` the time they speak of, null where nobody knows.
+    """
+
+    n: Number
+    kind: Literal["gap"]
+    boot: Token
+    mono: Mono
+    t: Milliseconds
+    ntp: NotRequired[bool]
+    lost: tuple[Number, Number] | None
+    from_t: Milliseconds | None
+    to_t: Milliseconds | None
+    count: Annotated[int, Limit(ge=0, le=2**53)]
+    reason: Name
+
+
+class Result(TypedDict):
+    """What became of a command."""
+
+    n: Number
+    kind: Literal["result"]
+    boot: Token
+    mono: Mono
+    t: Milliseconds
+    ntp: NotRequired[bool]
+    command: Token
+    ok: bool
+    detail: Text
+
+
+Record = Sample | Boot | Clock | Gap | Result
+GAP_REASONS = ("spool_full", "spool_damaged", "probe_hung", "agent_stopped", "unclean_stop", "lost_before")
+
+
+class Columns(TypedDict):
+    """Samples of one device with the same readings, column-wise: row i is record n[0] + i.
+
+    `failed` names rows by their index as text. `valid_s` and `ntp` hold for all rows.
+    """
+
+    device: Id
+    n: tuple[Number, Number]
+    boot: Token
+    mono: list[Mono]
+    t: list[Milliseconds]
+    ntp: NotRequired[bool]
+    valid_s: Validity
+    points: Annotated[list[Name], Limit(max_length=1000)]
+    values: list[list[Value]]
+    failed: NotRequired[dict[Annotated[str, Limit(pattern=r"^[0-9]{1,4}$")], Failed]]
+
+
+class Sent(TypedDict):
+    """The agent's clocks when the message left; the collector's ack returns `mono` as `echo`."""
+
+    boot: Token
+    mono: Mono
+    wall: Milliseconds
+
+
+class Report(TypedDict):
+    """Records of one stream; `birth` is the hash of the birth in force."""
+
+    v: Literal[1]
+    stream: Token
+    birth: Token
+    sent: Sent
+    records: NotRequired[Annotated[list[Record], Limit(max_length=RECORDS_LIMIT)]]
+    columns: NotRequired[Annotated[list[Columns], Limit(max_length=RECORDS_LIMIT)]]
+
+
+class StreamRange(TypedDict):
+    """A stream the agent holds: its id and the oldest and newest numbers still in the spool.
+
+    `newest` is the last number taken; `oldest` is `newest + 1` when the spool holds nothing.
+    """
+
+    id: Token
+    oldest: Number
+    newest: Annotated[int, Limit(ge=0, le=2**53)]
+
+
+class Behind(TypedDict, total=False):
+    """What a device stands behind: ids of what powers it and of what carries its traffic."""
+
+    power: list[Id]
+    uplink: list[Id]
+
+
+class Device(TypedDict):
+    """A device the agent speaks for. `local`: the very machine the agent runs on (it answers whenever the agent does)."""
+
+    device: Id
+    kind: Name
+    model: NotRequired[Name | None]
+    local: NotRequired[bool]
+    behind: NotRequired[Behind]
+    period_s: Seconds
+    valid_s: Validity
+    arrive_by_s: Seconds
+
+
+class Birth(TypedDict):
+    """Who the agent is, what it holds and for whom it speaks; retained, paged when large.
+
+    `hash` is of all pages together (codec.birth_hash); a report names it.
+    """
+
+    v: Literal[1]
+    hash: Token
+    session: Number
+    boot: Token
+    sent: Sent
+    versions: dict[Name, Name]
+    platform: Name
+    capabilities: list[Name]
+    config_hash: Name
+    streams: Annotated[list[StreamRange], Limit(min_length=1, max_length=100)]
+    probes: list[Name]
+    devices: Annotated[list[Device], Limit(max_length=RECORDS_LIMIT)]
+    page: Annotated[int, Limit(ge=1, le=999)]
+    pages: Annotated[int, Limit(ge=1, le=999)]
+
+
+class State(TypedDict):
+    """Online, or offline as the last will, of a session; the will of an older session is void."""
+
+    v: Literal[1]
+    state: Literal["online", "offline"]
+    session: Number
+
+
+class Ack(TypedDict):
+    """The collector has settled these numbers of a stream: stored them, or refused them for a cause. Never before the commit.
+
+    `at` is the collector's wall clock, `echo` the `sent.mono` it answers. `epoch` names the collector's database: a new
+    one asks for everything unsettled again.
+    """
+
+    v: Literal[1]
+    stream: Token
+    epoch: Token
+    upto: Annotated[int, Limit(ge=0, le=2**53)]
+    also: NotRequired[Annotated[list[tuple[Number, Number]], Limit(max_length=32)]]
+    refused: NotRequired[Annotated[list[tuple[Number, Number, Name]], Limit(max_length=32)]]
+    at: Milliseconds
+    echo: Mono
+    slow_down_s: NotRequired[Seconds]
+    need_birth: NotRequired[bool]
+
+
+class Command(TypedDict):
+    """Something the agent is asked to do: a verb of the allow-list with typed arguments, within `expires_s`."""
+
+    v: Literal[1]
+    id: Token
+    verb: Name
+    args: dict[Name, Value]
+    expires_s: Seconds
+    issued_by: Name
+    consent: Text | None
+
+
+class CollectorState(TypedDict):
+    """The collector of a group: whether it listens, the epoch of its database, when to come back."""
+
+    v: Literal[1]
+    online: bool
+    epoch: Token
+    retry_after: NotRequired[Seconds]
+
+
+MESSAGES: dict[str, type] = {
+    "birth": Birth,
+    "state": State,
+    "report": Report,
+    "ack": Ack,
+    "cmd": Command,
+    "collector_state": CollectorState,
+}
+"""The message type of each topic leaf (`history` carries a Report too)."""
