@@ -247,13 +247,17 @@ class Subscription:
             self._lose(error)
 
     def close(self) -> None:
-        """Send what is unsent (for a second at most), say goodbye, close. Messages not settled stay with the broker."""
+        """Send what is unsent, say goodbye, close; a second at most. Messages not settled stay with the broker.
+
+        The broker has read everything when it hangs up: who took over the session before that (mosquitto reads packet
+        by packet) would be sent again what was settled last.
+        """
         if self.phase is Phase.UP:
             self._out += _DISCONNECT
             deadline = time.monotonic() + FAREWELL_SECONDS
             with contextlib.suppress(OSError):
-                while self._flush() and time.monotonic() < deadline:
-                    wait([self], deadline - time.monotonic())
+                while not self._is_hung_up() and (left := deadline - time.monotonic()) > 0:
+                    wait([self], left)
         self._hang_up()
         self.phase = Phase.CLOSED
 
@@ -365,6 +369,16 @@ class Subscription:
         rest = 0.0 if self._addresses else retry_seconds(self._attempts) * random.uniform(0.5, 1.0)
         self._attempts += 0 if self._addresses else 1
         self._enter(Phase.RESTING, rest)
+
+    def _is_hung_up(self) -> bool:
+        """Send on, throw away what comes; return whether the broker closed the connection."""
+        assert self._sock is not None
+        self._flush()
+        self._queue.clear()
+        try:
+            return not self._sock.recv(RECEIVE_BYTES)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return False
 
     def _hang_up(self) -> None:
         if self._sock is not None:
