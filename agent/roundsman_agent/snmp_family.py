@@ -197,7 +197,7 @@ def read(talk: Talk) -> Answer:
 
     for item in plan.scalars:
         if item.oid in talk.answers:
-            put(item.reading, *_meaning(item, talk.answers[item.oid], None))
+            put(item.reading, *_meaning(item, item.oid, talk.answers[item.oid], None))
         elif (reason := _missing(item.oid, talk)) is not None:
             put(item.reading, None, reason)
     for item in plan.tables:
@@ -206,8 +206,8 @@ def read(talk: Talk) -> Answer:
             rows = rows[:1]
             if not rows and (reason := _missing(item.oid, talk)) is not None:
                 put(item.reading, None, reason)
-        for instance, value, whole in rows:
-            put(item.reading.replace("[]", f"[{instance}]"), *_meaning(item, value, whole))
+        for instance, oid, value, whole in rows:
+            put(item.reading.replace("[]", f"[{instance}]"), *_meaning(item, oid, value, whole))
     for summary in plan.summaries:
         values = [
             value for name, value in readings.items() if _is_row(name, summary.of) and isinstance(value, int | float)
@@ -224,8 +224,8 @@ def _missing(oid: str, talk: Talk) -> Failure | None:
     return talk.cut
 
 
-def _rows(item: Item, answers: Mapping[str, Bound]) -> Iterator[tuple[int, Bound, Bound | None]]:
-    """The instance, value and whole of each real row, in the order of the device."""
+def _rows(item: Item, answers: Mapping[str, Bound]) -> Iterator[tuple[int, str, Bound, Bound | None]]:
+    """The instance, OID, value and whole of each real row, in the order of the device."""
     found = _column(item.oid, answers)
     if item.rows_of is not None:
         real = _column(item.rows_of, answers)
@@ -238,7 +238,8 @@ def _rows(item: Item, answers: Mapping[str, Bound]) -> Iterator[tuple[int, Bound
         # A second row of the same instance (another device index) would overwrite the first in silence.
         if item.index < len(index) and index[item.index] not in seen:
             seen.add(index[item.index])
-            yield index[item.index], found[index], wholes.get(index)
+            oid = ".".join([item.oid, *map(str, index)])
+            yield index[item.index], oid, found[index], wholes.get(index)
 
 
 def _column(oid: str, answers: Mapping[str, Bound]) -> dict[tuple[int, ...], Bound]:
@@ -255,12 +256,12 @@ def _is_row(name: str, pattern: str) -> bool:
     return name.startswith(before + "[") and name.endswith("]" + after)
 
 
-def _meaning(item: Item, value: Bound, whole: Bound | None) -> tuple[Value, Failure | None]:
+def _meaning(item: Item, oid: str, value: Bound, whole: Bound | None) -> tuple[Value, Failure | None]:
     if item.type == "word":
         return _word(item, value), None
     if item.type == "bits":
-        return _first_bit(item, value)
-    return _number(item, value, whole)
+        return _first_bit(item, oid, value)
+    return _number(item, oid, value, whole)
 
 
 def _word(item: Item, value: Bound) -> Value:
@@ -268,9 +269,9 @@ def _word(item: Item, value: Bound) -> Value:
     return item.enum.get(_text(value), "unknown")
 
 
-def _first_bit(item: Item, value: Bound) -> tuple[Value, Failure | None]:
+def _first_bit(item: Item, oid: str, value: Bound) -> tuple[Value, Failure | None]:
     if not isinstance(value.value, bytes):
-        return None, ("bad_answer", f"{item.oid} is {value.type}, expected octets")
+        return None, ("bad_answer", f"{oid} is {value.type}, expected octets")
     # Healthy printers answer 0, 1 or 2 octets: a bit that is not there is not set.
     octets = value.value
     for bit, word in item.bits:
@@ -282,22 +283,22 @@ def _first_bit(item: Item, value: Bound) -> tuple[Value, Failure | None]:
 _LEADING_NUMBER = re.compile(r"\s*([-+]?\d{1,15}(?:\.\d{1,9})?)")
 
 
-def _number(item: Item, value: Bound, whole: Bound | None) -> tuple[Value, Failure | None]:
+def _number(item: Item, oid: str, value: Bound, whole: Bound | None) -> tuple[Value, Failure | None]:
     raw = _plain(value)
     if raw is None:
-        return None, ("bad_answer", f"{item.oid} is {_text(value)[:60]!r}, expected a number")
+        return None, ("bad_answer", f"{oid} is {_text(value)[:60]!r}, expected a number")
     if raw in item.sentinels:
-        return None, ("absent", f"{item.oid} is {raw:g}")
+        return None, ("absent", f"{oid} is {raw:g}")
     if item.whole is not None:
         full = None if whole is None else _plain(whole)
         if full is None or full <= 0:
-            return None, ("absent", f"{item.oid} is {raw:g} of an unknown whole")
+            return None, ("absent", f"{oid} is {raw:g} of an unknown whole")
         raw = 100 * raw / full
     result = raw * item.scale
     if item.tenths_above is not None and result > item.tenths_above:
         result /= 10
     if (item.min is not None and result < item.min) or (item.max is not None and result > item.max):
-        return None, ("implausible", f"{item.oid} is {raw:g}, expected {item.min} to {item.max}")
+        return None, ("implausible", f"{oid} is {raw:g}, expected {item.min} to {item.max}")
     rounded = round(result, 3)
     return int(rounded) if rounded == int(rounded) else rounded, None
 

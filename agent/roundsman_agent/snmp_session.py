@@ -80,14 +80,25 @@ class V3User:
     priv_password: str
     context: str
 
+    def complaint(self) -> str | None:
+        """What the standard (RFC 3414) has against this user, or None."""
+        if not 1 <= len(self.name) <= 32:
+            return "version 3 needs a user of 1 to 32 characters"
+        if self.auth != "none" and len(self.auth_password) < 8:
+            return f"auth = {self.auth} needs an auth_password of at least 8 characters"
+        if self.priv != "none" and self.auth == "none":
+            return f"priv = {self.priv} needs an auth that is not none"
+        if self.priv != "none" and len(self.priv_password) < 8:
+            return f"priv = {self.priv} needs a priv_password of at least 8 characters"
+        return None
+
 
 class PduError(Exception):
-    """The device answered the request with an error status; ``index`` counts the objects from 1, 0 means all."""
+    """The device answered the request with an error status. Its error index is not kept: agents get it wrong."""
 
-    def __init__(self, status: int, index: int) -> None:
-        super().__init__(status, index)
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
         self.status = status
-        self.index = index
 
     def __str__(self) -> str:
         return STATUS_NAMES.get(self.status, f"error status {self.status}")
@@ -161,7 +172,7 @@ class V2cSession:
         answer = self._exchange(encoder.encode(message), int(api.get_request_id(pdu)))
         status = int(v2c.apiPDU.get_error_status(answer))
         if status:
-            raise PduError(status, int(v2c.apiPDU.get_error_index(answer, muteErrors=True)))
+            raise PduError(status)
         return _bindings(v2c.apiPDU.get_varbinds(answer))
 
     def _exchange(self, request: bytes, request_id: int) -> Any:
@@ -237,12 +248,20 @@ class V3Session:
     def __init__(self, *, host: str, port: int, user: V3User, try_s: float, tries: int, deadline: float) -> None:
         import asyncio
 
+        from pysnmp.error import PySnmpError
+
         self._where, self._deadline, self._context = f"{host}:{port}", deadline, user.context
+        complaint = user.complaint()
+        if complaint is not None:
+            raise ProbeError("bad_setting", f"{self._where}: {complaint}")
         with _connected(host, port) as road:  # names are resolved and roads tried by the same code as version 2c
             address: tuple[Any, ...] = road.getpeername()
         self._loop: asyncio.AbstractEventLoop = asyncio.new_event_loop()
         try:
             self._engine = self._loop.run_until_complete(_engine(address, user, try_s, tries))
+        except PySnmpError as error:
+            self._loop.close()
+            raise ProbeError("bad_setting", f"{self._where}: user {user.name!r}: {error}") from error
         except BaseException:
             self._loop.close()
             raise
@@ -303,7 +322,7 @@ class V3Session:
         try:
             generator.send_varbinds(self._engine, "device", None, self._context, *counts, pairs, heard)
             left = self._deadline - time.monotonic()
-            indication, status, index, answer = await asyncio.wait_for(future, max(0.0, left))
+            indication, status, _, answer = await asyncio.wait_for(future, max(0.0, left))
         except TimeoutError as error:
             raise ProbeError("timeout", f"{self._where}: no answer") from error
         except PySnmpError as error:
@@ -312,7 +331,7 @@ class V3Session:
         if indication is not None:
             raise ProbeError(_V3_CODES.get(type(indication).__name__, "bad_answer"), f"{self._where}: {indication}")
         if int(status):
-            raise PduError(int(status), int(index))
+            raise PduError(int(status))
         return _bindings(answer)
 
 
@@ -343,7 +362,7 @@ async def _engine(address: tuple[Any, ...], user: V3User, try_s: float, tries: i
     else:
         domain, transport = udp6.DOMAIN_NAME, udp6.Udp6AsyncioTransport()
     made = engine.SnmpEngine()
-    config.add_v3_user(made, user.name, auth, user.auth_password, priv, user.priv_password)
+    config.add_v3_user(made, user.name, auth, user.auth_password or None, priv, user.priv_password or None)
     config.add_target_parameters(made, "parameters", user.name, level)
     config.add_transport(made, domain, transport.open_client_mode())
     # Hundredths of a second; the engine retries by itself.

@@ -16,6 +16,7 @@ An antenna that reads ``open`` is not proof: a passive antenna reads open too.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -93,6 +94,10 @@ class Counts:
     malformed: int = 0
 
 
+_HEAD = re.compile(rb"[A-Z][A-Z0-9]{2,9},")
+"""Talker and kind, or a maker's own name after P."""
+
+
 def sentences(data: bytes, counts: Counts) -> Iterator[bytes]:
     """Every whole sentence with a right checksum, without its line end; the rest is counted.
 
@@ -110,7 +115,7 @@ def sentences(data: bytes, counts: Counts) -> Iterator[bytes]:
             counts.malformed += 1
             continue
         body, star, checksum = line.rpartition(b"*")
-        if not star or len(checksum) != 2:
+        if not star or len(checksum) != 2 or not _HEAD.match(body):
             counts.malformed += 1
         elif f"{reduce(xor, body, 0):02X}".encode() != checksum.upper():
             counts.bad_checksum += 1

@@ -29,8 +29,6 @@ OBJECTS_AT_ONCE: Final = 10
 REPETITIONS: Final = 20
 """Rows of one GETBULK: small devices choke on more."""
 
-TOO_BIG: Final = 1
-
 
 def fetch(settings: Mapping[str, object]) -> Talk:
     """One visit to one device, over at its deadline."""
@@ -105,10 +103,8 @@ def _get(session: Session, oids: Sequence[str], answers: dict[str, Bound], stumb
     except PduError as error:
         if len(oids) == 1:
             stumbled[oids[0]] = str(error)
-        elif error.status != TOO_BIG and 1 <= error.index <= len(oids):
-            stumbled[oids[error.index - 1]] = str(error)
-            _get(session, [*oids[: error.index - 1], *oids[error.index :]], answers, stumbled)
         else:
+            # By halves, and not by the error index: some agents name the wrong object (snmpsim does).
             _get(session, oids[: len(oids) // 2], answers, stumbled)
             _get(session, oids[len(oids) // 2 :], answers, stumbled)
         return
@@ -126,7 +122,7 @@ def _walk(session: Session, column: str, repetitions: int, answers: dict[str, Bo
             return
         if not heard:
             return
-        for oid, value in heard:
+        for oid, value in heard[: ROWS_LIMIT - rows]:
             if not below(oid, column) or _parts(oid) <= _parts(last):
                 return
             answers[oid] = value
