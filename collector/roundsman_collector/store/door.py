@@ -1,0 +1,284 @@
+"""The one door to the database, for the one process that writes: the engine's. Others look through reads.View.
+
+    store = Store.open("/var/lib/roundsman/roundsman.sqlite3")     made or brought up to date as needed
+    store.commit(Batch(...)) -> Committed                          one transaction: all of it, or an exception
+
+Plain functions, one thread. When commit raises, nothing of the batch is stored; StoreError.again tells a database that
+is full or locked (wait, commit the same batch again) from a batch that cannot be stored (find the part that is wrong).
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection
+
+from roundsman_collector import fault
+from roundsman_collector.store import (
+    commands,
+    conditions,
+    evidence,
+    ledger,
+    migrate,
+    present,
+    quarantine,
+    register,
+    sqlite,
+    tickets,
+    units,
+)
+from roundsman_collector.store.batch import Batch, Committed
+from roundsman_collector.store.commands import CommandRow
+from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.errors import StoreError, conflict
+from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
+from roundsman_collector.store.sql import run
+from roundsman_collector.store.tickets import TicketRow
+from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
+
+CHUNK = 2000
+
+
+class Store:
+    """The writer's door. Make it with Store.open()."""
+
+    def __init__(self, where: Place, lock: IO[str] | None) -> None:
+        self._place = where
+        self._lock = lock
+        self._write = connector(where, writes=True)
+        self._read = connector(where, writes=False)
+        self.epoch = ""
+        """Names this database; a new one asks agents for everything unsettled again."""
+        self._known_ms = 0
+        self._partitions: tuple[Partition, ...] = ()
+        self._last_seq = 0
+
+    @classmethod
+    def open(cls, where: str | Path) -> "Store":
+        """Open the database at a path or URL as its only writer; make it, or bring its schema up to date."""
+        at = place(where)
+        store = cls(at, _claimed(at))
+        try:
+            with transaction(store._write, "opening the database", at) as connection:
+                migrate.upgrade(connection, str(at))
+                store._remember(connection)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _remember(self, connection: Connection) -> None:
+        facts = {row[0]: row[1] for row in run(connection, "SELECT key, value FROM meta")}
+        self.epoch = facts.get("epoch") or secrets.token_hex(8)
+        if "epoch" not in facts:
+            run(connection, "INSERT INTO meta (key, value) VALUES ('epoch', ?)", self.epoch)
+        self._known_ms = int(facts.get("known_ms", 0))
+        self._partitions = evidence.partitions(connection)
+        self._last_seq = evidence.last_seq(connection, self._partitions)
+
+    def close(self) -> None:
+        """Let go of the database. A closed store is of no further use; closing twice does no harm."""
+        self._write.dispose()
+        self._read.dispose()
+        if self._lock:
+            self._lock.close()
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- writing -----------------------------------------------------------------------------------------------------
+
+    def commit(self, batch: Batch) -> Committed:
+        """Store a batch in one transaction, durably. On any exception nothing of it is stored."""
+        fault.hit("store.before_commit")
+        with transaction(self._write, "storing a batch", self._place) as connection:
+            known = self._partitions
+            if batch.evidence:
+                known = evidence.append(connection, batch.evidence, known, self._last_seq)
+            known_ms = self._tell(connection, batch)
+            units.keep(connection, batch.units)
+            units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
+            units.set_wakes(connection, batch.wakes)
+            opened = tickets.change(connection, batch.tickets)
+            present.keep(connection, batch.device_now)
+            quarantine.keep(connection, batch.quarantine)
+            quarantine.count(connection, batch.counters)
+            quarantine.knock(connection, batch.inbox)
+            commands.answer(connection, batch.commands_done)
+            fault.hit("store.in_commit")
+        self._partitions = known
+        self._known_ms = known_ms
+        if batch.evidence:
+            self._last_seq = batch.evidence[-1].seq
+        fault.hit("store.after_commit")
+        return Committed(known_ms=known_ms, tickets=opened)
+
+    def _tell(self, connection: Connection, batch: Batch) -> int:
+        """Write ledger and conditions; known time never runs backwards, whatever the clock does."""
+        if not batch.tells and not batch.conditions:
+            return self._known_ms
+        known_ms = max(batch.now_ms, self._known_ms)
+        ledger.tell(connection, batch.tells, known_ms)
+        conditions.tell(connection, batch.conditions, known_ms)
+        run(
+            connection,
+            "INSERT INTO meta (key, value) VALUES ('known_ms', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            str(known_ms),
+        )
+        return known_ms
+
+    def prune(self, before_day: str) -> tuple[Partition, ...]:
+        """Drop the evidence received before a UTC day (YYYYMMDD); never the newest partition. Returns what went."""
+        with transaction(self._write, f"dropping evidence from before {before_day}", self._place) as connection:
+            dropped = evidence.prune(connection, before_day)
+        self._partitions = self._partitions[len(dropped) :]
+        return dropped
+
+    # --- the register ------------------------------------------------------------------------------------------------
+
+    def add_agents(self, entries: Sequence[AgentEntry], now_ms: int) -> list[int]:
+        """Enter agents with their devices, or bring them up to date; return their numbers, in order."""
+        with transaction(self._write, "entering agents", self._place) as connection:
+            return register.add(connection, entries, now_ms)
+
+    def add_agent(
+        self,
+        agent_id: str,
+        group: str,
+        devices: Sequence[DeviceEntry],
+        now_ms: int,
+        *,
+        password_hash: str | None = None,
+    ) -> int:
+        """Enter one agent with devices it speaks for; return its number. Doing it again changes nothing."""
+        entry = AgentEntry(id=agent_id, group=group, devices=tuple(devices), password_hash=password_hash)
+        return self.add_agents([entry], now_ms)[0]
+
+    def remove_agent(self, agent_id: str, now_ms: int) -> None:
+        """The agent may not speak any more. Its history stays."""
+        with transaction(self._write, f"removing agent {agent_id}", self._place) as connection:
+            register.remove(connection, agent_id, now_ms)
+
+    def assign(self, device: str, agent_id: str | None, now_ms: int) -> None:
+        """From now on this agent, or nobody, speaks for the device."""
+        with transaction(self._write, f"assigning device {device}", self._place) as connection:
+            register.assign(connection, device, agent_id, now_ms)
+
+    def add_token(self, plaintext: str, name: str, now_ms: int, expires_ms: int | None = None) -> None:
+        """Let the bearer of this token in; its SHA-256 is kept, not the token."""
+        with transaction(self._write, f"adding token {name}", self._place) as connection:
+            register.add_token(connection, plaintext, name, now_ms, expires_ms)
+
+    def put_rules(self, hash_: str, body: str, valid_from_ms: int) -> bool:
+        """Put rules in force from a time on, unless they are already; returns whether they are new."""
+        with transaction(self._write, "putting rules in force", self._place) as connection:
+            return register.put_rules(connection, hash_, body, valid_from_ms)
+
+    # --- reading, for the engine -------------------------------------------------------------------------------------
+
+    def last_seq(self) -> int:
+        """The largest evidence number given so far; 0 in a new database."""
+        return self._last_seq
+
+    def units(self) -> Iterator[UnitRow]:
+        """What is remembered of every agent, by number."""
+        after = -1
+        while part := self._units_after(after):
+            yield from part
+            after = part[-1].agent_no
+
+    def _units_after(self, agent_no: int) -> list[UnitRow]:
+        with transaction(self._read, "reading units", self._place) as connection:
+            return units.some(connection, agent_no, CHUNK)
+
+    def evidence_after(self, seq: int) -> Iterator[EvidenceRow]:
+        """All evidence behind `seq`, of all agents, in the order it was taken."""
+        while part := self._evidence_after(seq):
+            yield from part
+            seq = part[-1].seq
+
+    def _evidence_after(self, seq: int) -> list[EvidenceRow]:
+        with transaction(self._read, "reading evidence", self._place) as connection:
+            return evidence.after(connection, self._partitions, seq)
+
+    def evidence_of(self, agent_no: int, head_seq: int, down_to_seq: int) -> list[EvidenceRow]:
+        """An agent's evidence from `down_to_seq` to `head_seq`, both included, oldest first; less where pruned."""
+        with transaction(self._read, f"reading evidence of agent {agent_no}", self._place) as connection:
+            rows = list(evidence.chain(connection, self._partitions, head_seq, down_to_seq, str(self._place)))
+        if any(row.agent_no != agent_no for row in rows):
+            raise conflict(
+                f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
+            )
+        return rows[::-1]
+
+    def checkpoint_before(self, agent_no: int, t_ms: int) -> Checkpoint | None:
+        """An agent's newest checkpoint before event time `t_ms` (not at it)."""
+        with transaction(self._read, "reading a checkpoint", self._place) as connection:
+            return units.checkpoint_before(connection, agent_no, t_ms)
+
+    def open_tickets(self) -> Iterator[TicketRow]:
+        """Tickets that are open or acknowledged, by id."""
+        after = 0
+        while part := self._open_tickets_after(after):
+            yield from part
+            after = part[-1].id
+
+    def _open_tickets_after(self, ticket_id: int) -> list[TicketRow]:
+        with transaction(self._read, "reading open tickets", self._place) as connection:
+            where = "state IN ('open', 'acknowledged') AND id > ? ORDER BY id"
+            return tickets.read(connection, where, (ticket_id,), CHUNK)
+
+    def agents(self) -> list[AgentRow]:
+        """All agents ever entered, by number."""
+        with transaction(self._read, "reading agents", self._place) as connection:
+            return register.agents(connection)
+
+    def assignments(self) -> list[AssignmentRow]:
+        """Who speaks and spoke for whom, by device and time."""
+        with transaction(self._read, "reading assignments", self._place) as connection:
+            return register.assignments(connection)
+
+    def rule_sets(self) -> list[RuleSet]:
+        """All rules that were ever in force, in order."""
+        with transaction(self._read, "reading rules", self._place) as connection:
+            return register.rule_sets(connection)
+
+    def new_commands(self, limit: int = 100) -> list[CommandRow]:
+        """Commands that wait for an answer, the oldest first."""
+        with transaction(self._read, "reading commands", self._place) as connection:
+            return commands.new(connection, limit)
+
+    def due_wakes(self, now_ms: int, limit: int = 1000) -> list[Wake]:
+        """Agents to be looked at by now, the longest overdue first."""
+        with transaction(self._read, "reading wakes", self._place) as connection:
+            return units.due_wakes(connection, now_ms, limit)
+
+
+def _claimed(at: Place) -> IO[str] | None:
+    """Make the folder, and become the only writer of a database file."""
+    if at.path is None:
+        return None
+    try:
+        at.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = sqlite.claim(at.path)
+    except OSError as error:
+        raise StoreError(
+            what=f"the database cannot be opened for writing: {error.strerror}",
+            where=str(at),
+            do="check the folder's owner and mode, and its disk",
+            cause="cannot_open",
+        ) from error
+    if isinstance(lock, str):
+        raise StoreError(
+            what=f"process {lock} has the database open for writing",
+            where=str(at),
+            do="stop that collector, or give this one a folder of its own",
+            cause="locked",
+        )
+    return lock

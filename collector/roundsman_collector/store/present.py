@@ -1,0 +1,43 @@
+"""What each device looks like now, for people: swept in from the engine's memory, so it may lag by some seconds."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from roundsman_collector.store.sql import json_text, many
+
+
+class DeviceNow(NamedTuple):
+    """The present of a device. `settling`: late news is being worked in. `readings` None: those known so far stay."""
+
+    device: str
+    agent_no: int
+    last_t_ms: int
+    covered_to_ms: int
+    received_ms: int
+    settling: bool
+    readings: Mapping[str, Any] | None
+    readings_t_ms: int | None
+
+
+UPSERT = (
+    "INSERT INTO device_now "
+    "(device, agent_no, last_t_ms, covered_to_ms, received_ms, settling, readings, readings_t_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (device) DO UPDATE SET agent_no = excluded.agent_no, "
+    "last_t_ms = excluded.last_t_ms, covered_to_ms = excluded.covered_to_ms, received_ms = excluded.received_ms, "
+    "settling = excluded.settling, readings = COALESCE(excluded.readings, device_now.readings), "
+    "readings_t_ms = CASE WHEN excluded.readings IS NULL THEN device_now.readings_t_ms ELSE excluded.readings_t_ms END"
+)
+
+
+def keep(connection: Connection, rows: Sequence[DeviceNow]) -> None:
+    """Write the present of devices."""
+    many(connection, UPSERT, [_stored(row) for row in rows])
+
+
+def _stored(row: DeviceNow) -> tuple[Any, ...]:
+    if row.readings is None:
+        return row._replace(readings_t_ms=None)
+    return (*row[:6], json_text(row.readings), row.readings_t_ms)

@@ -1,0 +1,362 @@
+"""What people and programs may see: the door for processes that do not write, like API, console and command line.
+
+    view = View.open("/var/lib/roundsman/roundsman.sqlite3")
+    view.devices(limit=100) · view.intervals("nvr-2", a, b) · view.intervals("nvr-2", a, b, known_ms=yesterday)
+    view.ask(who="wang", verb="acknowledge", args={"ticket": 7}, now_ms=now)      the only thing that it adds: a command
+
+Every call has a connection and a snapshot of its own: a View may be used by many threads. Times are `_ms`, UTC.
+"""
+
+import heapq
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection
+
+from roundsman_collector.store import (
+    commands,
+    conditions,
+    evidence,
+    ledger,
+    migrate,
+    quarantine,
+    register,
+    schema,
+    sqlite,
+)
+from roundsman_collector.store import tickets as ticket_rows
+from roundsman_collector.store.commands import CommandRow
+from roundsman_collector.store.conditions import ConditionRow
+from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
+from roundsman_collector.store.samples import SampleRow, samples_in
+from roundsman_collector.store.sql import marks, run
+from roundsman_collector.store.tickets import TicketEvent, TicketRow
+
+LOOK_LIMIT = 5000
+"""How many evidence rows one page of samples looks through at most."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceView:
+    """A device as it stands. `agent` None: nobody speaks for it. `state` None: the ledger has nothing of it yet.
+
+    The ledger says `state` since `since_ms`; evidence covers it up to `covered_to_ms`; beyond, it is only assumed.
+    """
+
+    id: str
+    kind: str
+    model: str | None
+    name_zh: str
+    name_en: str
+    agent: str | None
+    group: str | None
+    state: str | None
+    cause: str
+    fault: str
+    since_ms: int | None
+    conditions: tuple[ConditionRow, ...]
+    last_t_ms: int | None
+    covered_to_ms: int | None
+    received_ms: int | None
+    settling: bool
+    readings: dict[str, Any] | None
+    readings_t_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SamplePage:
+    """Samples, newest received first. `next_seq`: ask again with before_seq = this for older ones; None: no more."""
+
+    samples: tuple[SampleRow, ...]
+    next_seq: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """How the database is doing. `oldest_as_of_seq`: where reading again would begin after a restart now."""
+
+    epoch: str
+    schema: str
+    agents: int
+    devices: int
+    open_tickets: int
+    intervals: int
+    evidence_rows: int
+    evidence_bytes: int
+    database_bytes: int
+    partitions: tuple[Partition, ...]
+    last_seq: int
+    pruned_to_seq: int
+    dirty_units: int
+    dirty_since_ms: int | None
+    oldest_as_of_seq: int | None
+    new_commands: int
+
+
+class View:
+    """The readers' door. Make it with View.open()."""
+
+    def __init__(self, where: Place) -> None:
+        self._place = where
+        self._read = connector(where, writes=False)
+        self._ask = connector(where, writes=True)
+
+    @classmethod
+    def open(cls, where: str | Path) -> "View":
+        """Open a database that a collector has made."""
+        at = place(where)
+        if at.path and not at.path.is_file():
+            raise _missing(at)
+        view = cls(at)
+        try:
+            with view._reading("the schema") as connection:
+                found = migrate.revision(connection)
+            migrate.refuse_newer(found, str(at))
+            if not found:
+                raise _missing(at)
+            if found < schema.REVISION:
+                raise StoreError(
+                    what=f"the database has schema {found}, older than this program's {schema.REVISION}",
+                    where=str(at),
+                    do="start the collector once: it brings the schema up to date",
+                    cause="older",
+                )
+        except BaseException:
+            view.close()
+            raise
+        return view
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._read.dispose()
+        self._ask.dispose()
+
+    def __enter__(self) -> "View":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _reading(self, what: str) -> Iterator[Connection]:
+        with transaction(self._read, f"reading {what}", self._place) as connection:
+            yield connection
+
+    # --- devices -----------------------------------------------------------------------------------------------------
+
+    def devices(self, *, after: str = "", limit: int = 1000, group: str | None = None) -> list[DeviceView]:
+        """Devices by id, from the one behind `after` on; of one group, if named."""
+        in_group, values = ("", ()) if group is None else (" AND agent.group_id = ?", (group,))
+        with self._reading("devices") as connection:
+            return _devices(connection, f"device.id > ?{in_group} ORDER BY device.id LIMIT ?", (after, *values, limit))
+
+    def device(self, device_id: str) -> DeviceView | None:
+        """One device."""
+        with self._reading("a device") as connection:
+            found = _devices(connection, "device.id = ?", (device_id,))
+        return found[0] if found else None
+
+    def intervals(self, device: str, from_ms: int, to_ms: int, known_ms: int | None = None) -> list[Interval]:
+        """A device's ledger in [from, to): as known now, or as known at `known_ms`. Ends are not cut to the window."""
+        with self._reading("intervals") as connection:
+            return ledger.intervals(connection, device, from_ms, to_ms, known_ms)
+
+    def conditions(self, device: str, from_ms: int, to_ms: int, known_ms: int | None = None) -> list[ConditionRow]:
+        """A device's conditions in [from, to): as known now, or as known at `known_ms`."""
+        with self._reading("conditions") as connection:
+            return conditions.conditions(connection, device, from_ms, to_ms, known_ms)
+
+    def samples(
+        self, device: str, from_ms: int, to_ms: int, *, limit: int = 1000, before_seq: int | None = None
+    ) -> SamplePage:
+        """A device's samples whose own time `t` lies in [from, to), read from the evidence, newest received first.
+
+        A page holds whole reports: it may have a few more than `limit`, and may be empty while `next_seq` goes on.
+        What was received more than a day before `from_ms` is not looked at: no clock worth believing is that far ahead.
+        """
+        with self._reading(f"samples of {device}") as connection:
+            found: list[SampleRow] = []
+            for looked, row in enumerate(self._rows_of(connection, device, from_ms - evidence.DAY_MS, before_seq)):
+                if len(found) >= limit or looked >= LOOK_LIMIT:
+                    return SamplePage(samples=tuple(found), next_seq=row.seq + 1)
+                found.extend(samples_in(row, device, from_ms, to_ms))
+        return SamplePage(samples=tuple(found), next_seq=None)
+
+    def _rows_of(
+        self, connection: Connection, device: str, received_from_ms: int, before_seq: int | None
+    ) -> Iterator[EvidenceRow]:
+        """The evidence of all agents that ever spoke for the device, the newest row first."""
+        known = evidence.partitions(connection)
+        agents = run(connection, "SELECT DISTINCT agent_no FROM assignment WHERE device = ?", device).scalars().all()
+        heads = [evidence.head_of(connection, known, agent_no, before_seq) for agent_no in agents]
+        chains = [evidence.chain(connection, known, head, 1, str(self._place)) for head in heads]
+        recent = [takewhile(lambda row: row.received_ms >= received_from_ms, chain) for chain in chains]
+        for row in heapq.merge(*recent, key=lambda row: row.seq, reverse=True):
+            if before_seq is None or row.seq < before_seq:
+                yield row
+
+    # --- tickets -----------------------------------------------------------------------------------------------------
+
+    def tickets(
+        self,
+        *,
+        states: Sequence[str] = (),
+        device: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[TicketRow]:
+        """Tickets, the newest first: in any of `states`, of a device, older than `before_id`."""
+        where, values = ["id > 0"], list[object]()
+        if states:
+            where.append(f"state IN ({marks(len(states))})")
+            values.extend(states)
+        if device is not None:
+            where.append("device = ?")
+            values.append(device)
+        if before_id is not None:
+            where.append("id < ?")
+            values.append(before_id)
+        with self._reading("tickets") as connection:
+            return ticket_rows.read(connection, f"{' AND '.join(where)} ORDER BY id DESC", values, limit)
+
+    def ticket(self, ticket: int | str) -> tuple[TicketRow, list[TicketEvent]] | None:
+        """A ticket by its id or its number, with its log."""
+        column = "id" if isinstance(ticket, int) else "number"
+        with self._reading("a ticket") as connection:
+            found = ticket_rows.read(connection, f"{column} = ?", (ticket,), 1)
+            return (found[0], ticket_rows.log_of(connection, found[0].id)) if found else None
+
+    # --- people ------------------------------------------------------------------------------------------------------
+
+    def ask(self, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:
+        """Ask the engine for something; returns the command's id. The answer stands in command(id) when it is done."""
+        with transaction(self._ask, f"asking for {verb}", self._place) as connection:
+            return commands.ask(connection, who=who, verb=verb, args=args, now_ms=now_ms)
+
+    def command(self, command_id: int) -> CommandRow | None:
+        """A command and what became of it."""
+        with self._reading("a command") as connection:
+            return commands.one(connection, command_id)
+
+    def token_name(self, plaintext: str, now_ms: int) -> str | None:
+        """Whose token this is; None for a stranger's and an expired one."""
+        with self._reading("tokens") as connection:
+            return register.token_name(connection, plaintext, now_ms)
+
+    # --- how it goes -------------------------------------------------------------------------------------------------
+
+    def agents(self) -> list[register.AgentRow]:
+        """All agents ever entered, by number."""
+        with self._reading("agents") as connection:
+            return register.agents(connection)
+
+    def counters(self) -> list[CounterRow]:
+        """What was counted, by name and cause."""
+        with self._reading("counters") as connection:
+            return quarantine.counters(connection)
+
+    def quarantine(self, limit: int = 100) -> list[QuarantineRow]:
+        """What was refused, the newest first."""
+        with self._reading("quarantine") as connection:
+            return quarantine.quarantined(connection, limit)
+
+    def inbox(self, limit: int = 100) -> list[InboxRow]:
+        """Agents and devices that the register does not know, the latest first."""
+        with self._reading("the inbox") as connection:
+            return quarantine.inbox(connection, limit)
+
+    def status(self) -> Status:
+        """How the database is doing. Counts rows: a matter of seconds in a large one."""
+        with self._reading("the status") as connection:
+            known = evidence.partitions(connection)
+            dirty = run(
+                connection, "SELECT count(*), min(dirty_since_ms) FROM unit WHERE dirty_since_ms IS NOT NULL"
+            ).one()
+            return Status(
+                epoch=str(run(connection, "SELECT value FROM meta WHERE key = 'epoch'").scalar_one()),
+                schema=schema.REVISION,
+                agents=_count(connection, "agent WHERE removed_ms IS NULL"),
+                devices=_count(connection, "device"),
+                open_tickets=_count(connection, "ticket WHERE state IN ('open', 'acknowledged')"),
+                intervals=_count(connection, "interval"),
+                evidence_rows=sum(one.row_count for one in known),
+                evidence_bytes=sum(one.byte_count for one in known),
+                database_bytes=self._size(connection),
+                partitions=known,
+                last_seq=evidence.last_seq(connection, known),
+                pruned_to_seq=evidence.pruned_to(connection),
+                dirty_units=dirty[0],
+                dirty_since_ms=dirty[1],
+                oldest_as_of_seq=run(connection, "SELECT min(as_of_seq) FROM unit").scalar(),
+                new_commands=_count(connection, "command WHERE state = 'new'"),
+            )
+
+    def _size(self, connection: Connection) -> int:
+        if self._place.path:
+            return sqlite.size(self._place.path)
+        return int(run(connection, "SELECT pg_database_size(current_database())").scalar_one())
+
+
+def _count(connection: Connection, what: str) -> int:
+    return int(run(connection, f"SELECT count(*) FROM {what}").scalar_one())
+
+
+# The newest current interval of each device: found by its index, without looking at the history.
+DEVICES = (
+    "SELECT device.id, device.kind, device.model, device.name_zh, device.name_en, agent.id, agent.group_id, "
+    "interval.state, interval.cause, interval.fault, interval.event_from_ms, now.last_t_ms, now.covered_to_ms, "
+    "now.received_ms, now.settling, now.readings, now.readings_t_ms FROM device "
+    "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
+    "LEFT JOIN agent ON agent.no = assignment.agent_no "
+    "LEFT JOIN device_now now ON now.device = device.id "
+    "LEFT JOIN interval ON interval.device = device.id AND interval.known_to_ms IS NULL "
+    "AND interval.event_to_ms IS NULL "
+    "AND interval.event_from_ms = (SELECT max(newest.event_from_ms) FROM interval newest "
+    "WHERE newest.device = device.id AND newest.known_to_ms IS NULL) WHERE "
+)
+
+
+def _devices(connection: Connection, where: str, values: Sequence[object]) -> list[DeviceView]:
+    rows = run(connection, DEVICES + where, *values).all()
+    held = conditions.open_of(connection, [row[0] for row in rows])
+    return [
+        DeviceView(
+            id=row[0],
+            kind=row[1],
+            model=row[2],
+            name_zh=row[3],
+            name_en=row[4],
+            agent=row[5],
+            group=row[6],
+            state=row[7],
+            cause=row[8] or "",
+            fault=row[9] or "",
+            since_ms=row[10],
+            conditions=tuple(held.get(row[0], ())),
+            last_t_ms=row[11],
+            covered_to_ms=row[12],
+            received_ms=row[13],
+            settling=bool(row[14]),
+            readings=None if row[15] is None else json.loads(row[15]),
+            readings_t_ms=row[16],
+        )
+        for row in rows
+    ]
+
+
+def _missing(at: Place) -> StoreError:
+    return StoreError(
+        what="there is no Roundsman database",
+        where=str(at),
+        do="start the collector first (`roundsman up`), or check [store] in its configuration",
+        cause="missing",
+    )

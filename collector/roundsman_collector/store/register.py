@@ -1,0 +1,211 @@
+"""The register: which agents and devices there are, and who speaks for whom since when; access tokens; rules in force.
+
+A device has one voice at a time. An agent is never deleted: its number stands in the evidence.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from roundsman_collector.store import schema
+from roundsman_collector.store.errors import conflict
+from roundsman_collector.store.sql import chunks, insert, many, marks, run, upsert
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceEntry:
+    """A device for the register."""
+
+    id: str
+    kind: str
+    name_zh: str
+    name_en: str
+    model: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AgentEntry:
+    """An agent for the register, with devices it speaks for. `password_hash` None: as it is."""
+
+    id: str
+    group: str
+    devices: tuple[DeviceEntry, ...] = ()
+    password_hash: str | None = None
+
+
+class AgentRow(NamedTuple):
+    """An agent of the register. `removed_ms` None: it may speak."""
+
+    no: int
+    id: str
+    group_id: str
+    added_ms: int
+    removed_ms: int | None
+    password_hash: str | None
+
+
+class AssignmentRow(NamedTuple):
+    """Agent `agent_no` speaks for `device` in [from, to)."""
+
+    device: str
+    agent_no: int
+    from_ms: int
+    to_ms: int | None
+
+
+def agents(connection: Connection) -> list[AgentRow]:
+    """All agents ever, by number."""
+    found = run(connection, "SELECT no, id, group_id, added_ms, removed_ms, password_hash FROM agent ORDER BY no")
+    return [AgentRow(*row) for row in found]
+
+
+def assignments(connection: Connection) -> list[AssignmentRow]:
+    """Who speaks and spoke for whom, by device and time."""
+    found = run(connection, "SELECT device, agent_no, from_ms, to_ms FROM assignment ORDER BY device, from_ms")
+    return [AssignmentRow(*row) for row in found]
+
+
+def add(connection: Connection, entries: Sequence[AgentEntry], now_ms: int) -> list[int]:
+    """Enter agents with their devices; return their numbers, in order. What is entered already is brought up to date.
+
+    Devices are added, none is taken away. A device that another agent speaks for is refused: assign() moves it.
+    """
+    twice = len(entries) - len({entry.id for entry in entries})
+    if twice:
+        raise conflict("an agent is entered twice at once", "agent", "name each agent once")
+    before = _numbers(connection, [entry.id for entry in entries])
+    many(
+        connection,
+        insert(schema.agent, ("no", "removed_ms")),
+        [(one.id, one.group, now_ms, one.password_hash) for one in entries if one.id not in before],
+    )
+    many(
+        connection,
+        "UPDATE agent SET group_id = ?, removed_ms = NULL, password_hash = COALESCE(?, password_hash) WHERE id = ?",
+        [(one.group, one.password_hash, one.id) for one in entries if one.id in before],
+    )
+    numbers = _numbers(connection, [entry.id for entry in entries])
+    many(
+        connection,
+        upsert(schema.device),
+        [(one.id, one.kind, one.model, one.name_zh, one.name_en) for entry in entries for one in entry.devices],
+    )
+    voices = {device.id: numbers[entry.id] for entry in entries for device in entry.devices}
+    _give_voice(connection, voices, now_ms)
+    return [numbers[entry.id] for entry in entries]
+
+
+def _numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in chunks(ids):
+        rows = run(connection, f"SELECT id, no FROM agent WHERE id IN ({marks(len(part))})", *part)
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def _give_voice(connection: Connection, voices: dict[str, int], now_ms: int) -> None:
+    held: dict[str, int] = {}
+    for part in chunks(voices):
+        rows = run(
+            connection,
+            f"SELECT device, agent_no FROM assignment WHERE to_ms IS NULL AND device IN ({marks(len(part))})",
+            *part,
+        )
+        held.update((row[0], row[1]) for row in rows)
+    for device, agent_no in held.items():
+        if agent_no != voices[device]:
+            other = run(connection, "SELECT id FROM agent WHERE no = ?", agent_no).scalar()
+            raise conflict(
+                f"device {device} already has a voice: agent {other}",
+                "assignment",
+                "assign() it to the other agent first",
+            )
+    new = [(device, agent_no, now_ms, None) for device, agent_no in voices.items() if device not in held]
+    many(connection, upsert(schema.assignment), new)
+
+
+def assign(connection: Connection, device: str, agent_id: str | None, now_ms: int) -> None:
+    """From now on `agent_id` speaks for the device, or nobody (None)."""
+    run(connection, "DELETE FROM assignment WHERE device = ? AND to_ms IS NULL AND from_ms >= ?", device, now_ms)
+    run(connection, "UPDATE assignment SET to_ms = ? WHERE device = ? AND to_ms IS NULL", now_ms, device)
+    if agent_id is None:
+        return
+    agent_no = _number(connection, agent_id)
+    if run(connection, "SELECT id FROM device WHERE id = ?", device).first() is None:
+        raise conflict(f"there is no device {device}", "device", "enter it with an agent first")
+    many(connection, insert(schema.assignment), [(device, agent_no, now_ms, None)])
+
+
+def remove(connection: Connection, agent_id: str, now_ms: int) -> None:
+    """The agent may not speak any more, and its devices have no voice. Once removed, nothing more happens."""
+    agent_no = _number(connection, agent_id)
+    run(connection, "UPDATE agent SET removed_ms = ? WHERE no = ? AND removed_ms IS NULL", now_ms, agent_no)
+    spoken = run(connection, "SELECT device FROM assignment WHERE agent_no = ? AND to_ms IS NULL", agent_no).scalars()
+    for device in list(spoken):
+        assign(connection, device, None, now_ms)
+
+
+def _number(connection: Connection, agent_id: str) -> int:
+    found = run(connection, "SELECT no FROM agent WHERE id = ?", agent_id).scalar()
+    if found is None:
+        raise conflict(f"there is no agent {agent_id}", "agent", "enter it first")
+    return int(found)
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+
+def add_token(connection: Connection, plaintext: str, name: str, now_ms: int, expires_ms: int | None) -> None:
+    """Let the bearer of `plaintext` in; only its SHA-256 is kept (tokens are long and random, not passwords)."""
+    many(connection, upsert(schema.token), [(_hash(plaintext), name, now_ms, expires_ms)])
+
+
+def token_name(connection: Connection, plaintext: str, now_ms: int) -> str | None:
+    """Whose token this is; None for a stranger's and an expired one."""
+    found = run(
+        connection,
+        "SELECT name FROM token WHERE hash = ? AND (expires_ms IS NULL OR expires_ms > ?)",
+        _hash(plaintext),
+        now_ms,
+    ).scalar()
+    return None if found is None else str(found)
+
+
+def _hash(plaintext: str) -> str:
+    return hashlib.sha256(plaintext.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+class RuleSet(NamedTuple):
+    """Rules that are in force from a time on, until the next ones."""
+
+    id: int
+    hash: str
+    valid_from_ms: int
+    body: str
+
+
+def put_rules(connection: Connection, hash_: str, body: str, valid_from_ms: int) -> bool:
+    """Put rules in force, unless they are the newest already. Returns whether a row was added."""
+    newest = rule_sets(connection)[-1:]
+    if newest and newest[0].hash == hash_:
+        return False
+    if newest and newest[0].valid_from_ms >= valid_from_ms:
+        raise conflict(
+            f"rules {hash_} would begin at {valid_from_ms}, before those in force ({newest[0].valid_from_ms})",
+            "rule_set",
+            "rules follow each other in time; check the clock",
+        )
+    many(connection, insert(schema.rule_set, ("id",)), [(hash_, valid_from_ms, body)])
+    return True
+
+
+def rule_sets(connection: Connection) -> list[RuleSet]:
+    """All rules that were ever in force, in order."""
+    found: Any = run(connection, "SELECT id, hash, valid_from_ms, body FROM rule_set ORDER BY id")
+    return [RuleSet(*row) for row in found]

@@ -1,0 +1,300 @@
+"""The tables. All times are `_ms`: integer milliseconds UTC; spans are half-open; NULL at an end: it goes on.
+
+    meta                         the database's own facts: epoch, known_ms, pruned_to_seq
+    agent device assignment      the register: who there is, and who speaks for whom since when
+    partition evidence_YYYYMMDD  what agents recorded, a row per report, a table per received day (UTC)
+    unit checkpoint wake         the engine's memory
+    interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
+    series ticket ticket_event   tickets with gapless numbers and their log
+    rule_set command token quarantine counter inbox device_now
+
+A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
+
+Only types and clauses that SQLite and PostgreSQL share. JSON is text: nothing in the database looks into it.
+The evidence has no index but its key: the rows of an agent are a chain through `prev_seq`, because an index by agent
+would touch one page per report when 400,000 agents take turns.
+
+This describes the present; how a database gets here is told by migrations/. A test compares the two.
+"""
+
+from functools import cache
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+REVISION = "0001"
+"""The newest migration. Revisions are numbers with leading zeros: they compare as text."""
+
+# INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+metadata = MetaData()
+
+
+def _agent(*, primary_key: bool = False) -> Column[int]:
+    return Column("agent_no", Big, ForeignKey("agent.no"), primary_key=primary_key, autoincrement=False, nullable=False)
+
+
+def _device(*, primary_key: bool = False) -> Column[str]:
+    return Column("device", Text, ForeignKey("device.id"), primary_key=primary_key, nullable=False)
+
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+agent = Table(
+    "agent",
+    metadata,
+    Column("no", Big, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("group_id", Text, nullable=False),
+    Column("added_ms", Big, nullable=False),
+    Column("removed_ms", Big),
+    Column("password_hash", Text),
+    UniqueConstraint("id", name="agent_id"),
+)
+
+device = Table(
+    "device",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("model", Text),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+)
+
+assignment = Table(
+    "assignment",
+    metadata,
+    _device(primary_key=True),
+    _agent(),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Index("assignment_by_agent", "agent_no"),
+)
+
+partition = Table(
+    "partition",
+    metadata,
+    Column("day", Text, primary_key=True),
+    Column("table_name", Text, nullable=False),
+    Column("first_seq", Big, nullable=False),
+    Column("last_seq", Big),
+    Column("row_count", Big, nullable=False),
+    Column("byte_count", Big, nullable=False),
+)
+
+unit = Table(
+    "unit",
+    metadata,
+    _agent(primary_key=True),
+    Column("head_seq", Big, nullable=False),
+    Column("as_of_seq", Big, nullable=False),
+    Column("dirty_from_ms", Big),
+    Column("dirty_since_ms", Big),
+    Column("body", Text, nullable=False),
+    Index(
+        "unit_dirty",
+        "dirty_since_ms",
+        sqlite_where=text("dirty_since_ms IS NOT NULL"),
+        postgresql_where=text("dirty_since_ms IS NOT NULL"),
+    ),
+)
+
+checkpoint = Table(
+    "checkpoint",
+    metadata,
+    _agent(primary_key=True),
+    Column("t_ms", Big, primary_key=True, autoincrement=False),
+    Column("seq", Big, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+wake = Table(
+    "wake",
+    metadata,
+    _agent(primary_key=True),
+    Column("wake_at_ms", Big, nullable=False),
+    Index("wake_at", "wake_at_ms"),
+)
+
+interval = Table(
+    "interval",
+    metadata,
+    Column("id", Big, primary_key=True),
+    _device(),
+    Column("state", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("fault", Text, nullable=False),
+    Column("event_from_ms", Big, nullable=False),
+    Column("event_to_ms", Big),
+    Column("known_from_ms", Big, nullable=False),
+    Column("known_to_ms", Big),
+    Index("interval_by_device", "device", "known_to_ms", "event_from_ms"),
+)
+
+condition = Table(
+    "condition",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("component", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("event_from_ms", Big, nullable=False),
+    Column("event_to_ms", Big),
+    Column("known_from_ms", Big, nullable=False),
+    Column("known_to_ms", Big),
+    Column("first_ref", Text, nullable=False),
+    Column("confirmed_ref", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Index("condition_by_subject", "subject", "known_to_ms", "event_from_ms"),
+)
+
+series = Table("series", metadata, Column("name", Text, primary_key=True), Column("next", Big, nullable=False))
+
+ticket = Table(
+    "ticket",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    _agent(),
+    Column("component", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    Column("service_class", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fault_from_ms", Big, nullable=False),
+    Column("fault_to_ms", Big),
+    Column("opened_ms", Big, nullable=False),
+    Column("opened_late", Boolean(create_constraint=False), nullable=False),
+    Column("acknowledged_ms", Big),
+    Column("acknowledged_by", Text),
+    Column("resolved_ms", Big),
+    Column("outcome", Text, nullable=False),
+    UniqueConstraint("number", name="ticket_number"),
+    Index("ticket_by_subject", "subject", "id"),
+    Index("ticket_by_state", "state", "id"),
+)
+
+ticket_event = Table(
+    "ticket_event",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("ticket_id", Big, ForeignKey("ticket.id"), nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("ticket_event_by_ticket", "ticket_id", "id"),
+)
+
+rule_set = Table(
+    "rule_set",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("valid_from_ms", Big, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("byte_count", Big, nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("cause", Text, primary_key=True),
+    Column("count", Big, nullable=False),
+    Column("last_ms", Big, nullable=False),
+    Column("example", Text, nullable=False),
+)
+
+command = Table(
+    "command",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("done_ms", Big),
+    Column("result", Text),
+    Index("command_by_state", "state", "id"),
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("agent", Text, primary_key=True),
+    Column("device", Text, primary_key=True),
+    Column("first_ms", Big, nullable=False),
+    Column("last_ms", Big, nullable=False),
+    Column("count", Big, nullable=False),
+    Column("what", Text, nullable=False),
+)
+
+device_now = Table(
+    "device_now",
+    metadata,
+    _device(primary_key=True),
+    _agent(),
+    Column("last_t_ms", Big, nullable=False),
+    Column("covered_to_ms", Big, nullable=False),
+    Column("received_ms", Big, nullable=False),
+    Column("settling", Boolean(create_constraint=False), nullable=False),
+    Column("readings", Text),
+    Column("readings_t_ms", Big),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("expires_ms", Big),
+)
+
+
+@cache
+def evidence(table_name: str) -> Table:
+    """The table of one evidence partition. It is made when a day's first row comes, not by a migration."""
+    return Table(
+        table_name,
+        MetaData(),
+        Column("seq", Big, primary_key=True, autoincrement=False),
+        Column("agent_no", Big, nullable=False),
+        Column("prev_seq", Big),
+        Column("kind", Text, nullable=False),
+        Column("stream", Text, nullable=False),
+        Column("first_n", Big, nullable=False),
+        Column("last_n", Big, nullable=False),
+        Column("received_ms", Big, nullable=False),
+        Column("taken", Text),
+        Column("body", LargeBinary, nullable=False),
+    )

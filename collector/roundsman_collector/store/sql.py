@@ -1,0 +1,82 @@
+"""Plain SQL on a connection: the same text for SQLite and PostgreSQL, written with `?`.
+
+    run(connection, "SELECT body FROM unit WHERE agent_no = ?", 7)
+    many(connection, insert(unit), rows)         one statement, many rows as tuples: what the hot path is made of
+
+Only what both databases understand is written; a statement holds no other question mark and no percent sign.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Table
+
+T = TypeVar("T")
+CHUNK = 500
+"""How many values go into one IN (...): both databases allow more, but nothing is gained."""
+
+
+def run(connection: Connection, sql: str, *values: object) -> CursorResult[*tuple[Any, ...]]:
+    """Run one statement."""
+    return connection.exec_driver_sql(_marked(connection, sql), values)
+
+
+def many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement once per row; no rows, nothing happens."""
+    if rows:
+        connection.exec_driver_sql(_marked(connection, sql), rows)
+
+
+def _marked(connection: Connection, sql: str) -> str:
+    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
+
+
+@cache
+def insert(table: Table, skip: tuple[str, ...] = ()) -> str:
+    """INSERT of all columns but `skip`, in the order of the schema."""
+    names = [column.name for column in table.columns if column.name not in skip]
+    return f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks(len(names))})"
+
+
+@cache
+def upsert(table: Table) -> str:
+    """INSERT of all columns; where the primary key is there already, the row becomes this one."""
+    keys = [column.name for column in table.primary_key.columns]
+    rest = [column.name for column in table.columns if column.name not in keys]
+    sets = ", ".join(f"{name} = excluded.{name}" for name in rest)
+    return f"{insert(table)} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {sets}"
+
+
+def marks(count: int) -> str:
+    """`?, ?, ?` for the columns of a row or the values of an IN."""
+    return ", ".join("?" * count)
+
+
+def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
+    """The values in lists of at most `size`."""
+    rest = iter(values)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def json_text(value: object) -> str:
+    """JSON for a text column. Half a surrogate pair, which no database takes, is written as an escape."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return text if _is_text(text) else json.dumps(value, separators=(",", ":"))
+
+
+def clean(text: str, limit: int) -> str:
+    """At most `limit` characters of text from strangers, without what a text column refuses."""
+    kept = text[:limit].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return kept if _is_text(kept) else kept.encode("utf-8", "replace").decode("utf-8")
+
+
+def _is_text(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
