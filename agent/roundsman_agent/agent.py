@@ -1,0 +1,322 @@
+"""The agent's loop: poll what is due, keep what was read, move the uplink along, sleep until something happens.
+
+    Agent(config, clock=SystemClock(), ...).run()      until `stop()`, which signal handlers may call
+
+       due? ---> isolation (threads, deadlines) ---> all answers of a round ---> one sample ---> spool ---> uplink
+         ^                                                                                                   |
+         +------------------------------ select: probe done, socket ready, next tick ------------------------+
+
+One thread. A device has one round at a time; the next one waits for it. What a probe breaks is logged once when it
+breaks and once when it is back.
+"""
+
+import logging
+import platform
+import random
+import select
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from roundsman_agent import __version__, commands, fault, poll, probes
+from roundsman_agent.birth import Pages, compose
+from roundsman_agent.clock import Clock, Moment, Offset, is_news, spoken
+from roundsman_agent.config import Config, ProbeUse
+from roundsman_agent.isolate import Isolation, Outcome
+from roundsman_agent.machine import system_is_stopping
+from roundsman_agent.poll import Round, Turn
+from roundsman_agent.probe import Answer, Probe, ProbeError
+from roundsman_agent.spool import Spool
+from roundsman_agent.uplink import Uplink
+
+log = logging.getLogger("roundsman.agent")
+
+_NAP_MS: Final = 5_000
+"""The longest sleep: whatever an event should have announced is seen then."""
+_GOODBYE_MS: Final = 2_000
+_PAUSE_AFTER_ERROR_S: Final = 1.0
+_COMMANDS_REMEMBERED: Final = 64
+
+
+@dataclass(kw_only=True, slots=True)
+class _Running:
+    """A round under way: when it began, what it still waits for, what it has."""
+
+    begun: Moment
+    waiting: set[str]
+    answers: dict[str, Answer] = field(default_factory=dict)
+
+
+class Agent:
+    """See the module. SpoolBusy or SpoolDenied when the data folder cannot be had."""
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Clock,
+        load: Callable[[str], Probe] = probes.load,
+        rng: random.Random | None = None,
+        stopping: Callable[[], bool | None] = system_is_stopping,
+    ) -> None:
+        self._config = config
+        self._clock = clock
+        self._stopping = stopping
+        self._devices = {device.id: device for device in config.devices}
+        self._uses: dict[str, tuple[ProbeUse, Probe]] = {
+            f"{device.id}/{use.label}": (use, load(use.name)) for device in config.devices for use in device.probes
+        }
+        self._plan = [turn for device in config.devices for turn in _turns(device.id, device.probes)]
+        self._done: dict[Turn, int] = {}
+        self._running: dict[str, _Running] = {}
+        self._broken: dict[str, str] = {}
+        self._offset: Offset | None = None
+        self._inspections: dict[str, set[str]] = {}
+        self._commands: list[str] = []
+        self._is_stopping = False
+        now = clock.now()
+        self.spool = Spool.open(
+            config.data,
+            now=now,
+            max_bytes=config.spool.max_bytes,
+            free_floor_bytes=config.spool.free_floor_bytes,
+            fsync_ms=int(config.spool.fsync_s * 1000),
+        )
+        self._isolation = Isolation()
+        self.uplink = Uplink(
+            agent=config.id,
+            group=config.group,
+            broker=config.broker,
+            settings=config.uplink,
+            spool=self.spool,
+            isolation=self._isolation,
+            birth=self._birth,
+            on_command=self._take_command,
+            on_offset=self._take_offset,
+            now=now,
+            rng=rng or random.Random(),
+        )
+        self._note_boot(now)
+
+    # --- the loop -----------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Go round until `stop`, then say goodbye and leave the spool in order."""
+        log.info("agent %s: stream %s, session %d", self._config.id, self.spool.stream, self.spool.session)
+        while not self._is_stopping:
+            try:
+                self.step()
+                self.wait()
+            except Exception:  # the one net: log, back off, go on
+                log.exception("agent: something broke; going on in %.0f s", _PAUSE_AFTER_ERROR_S)
+                self._sleep(_PAUSE_AFTER_ERROR_S)
+        self._leave()
+
+    def stop(self) -> None:
+        """Ask the loop to end; safe in a signal handler."""
+        self._is_stopping = True
+        self._isolation.ring()
+
+    def wake_fd(self) -> int:
+        """For signal.set_wakeup_fd: a signal ends the sleep."""
+        return self._isolation.fileno_to_ring()
+
+    def step(self) -> None:
+        """Do everything that can be done now."""
+        now = self._clock.now()
+        for outcome in self._isolation.collect(now.mono):
+            if outcome.key.startswith("uplink/"):
+                self.uplink.dialed(outcome, now)
+            else:
+                self._take_outcome(outcome, now)
+        for due in poll.due(self._plan, self._done, now.mono):
+            if due.device not in self._running:
+                self._begin(due, now)
+        self.uplink.step(now)
+        self.spool.tend(now)
+
+    def wait(self) -> None:
+        """Sleep until a probe is done, the socket is ready or something is due."""
+        now = self._clock.now()
+        idle = [turn for turn in self._plan if turn.device not in self._running]
+        times = [now.mono + _NAP_MS, poll.wake_at(idle, self._done, now.mono), self.uplink.wake_at(now)]
+        deadline = self._isolation.wake_at()
+        if deadline is not None:
+            times.append(deadline)
+        self._sleep(max(min(times) - now.mono, 0) / 1000)
+
+    def _sleep(self, seconds: float) -> None:
+        sock = self.uplink.connection()
+        readable = [self._isolation.wake] if sock is None else [self._isolation.wake, sock]
+        writable = [sock] if sock is not None and self.uplink.wants_to_write() else []
+        select.select(readable, writable, [], seconds)
+
+    def _leave(self) -> None:
+        fault.point("agent.before_stop")
+        began = now = self._clock.now()
+        self.uplink.stop(now)
+        while not self.uplink.is_quiet() and now.mono - began.mono < _GOODBYE_MS:
+            self._sleep(0.1)
+            self._isolation.collect(now.mono)
+            now = self._clock.now()
+            self.uplink.pump(now)
+        self.uplink.close()
+        self.spool.close(now=now, system_stopping=self._stopping())
+        self._isolation.close()
+        log.info("agent %s: stopped", self._config.id)
+
+    # --- polling ------------------------------------------------------------------------------------------------------
+
+    def _begin(self, due: Round, now: Moment) -> None:
+        """Start all probes of a round."""
+        running = _Running(begun=now, waiting={f"{turn.device}/{turn.probe}" for turn in due.turns})
+        self._running[due.device] = running
+        for turn in due.turns:
+            self._done[turn] = poll.tick(turn, now.mono)
+            key = f"{turn.device}/{turn.probe}"
+            use, probe = self._uses[key]
+            since = self._isolation.start(
+                key, _call(probe, use.settings), now=now.mono, timeout_ms=int(use.timeout_s * 1000)
+            )
+            if since is not None:
+                self._answer(key, _hung(key, since, now), now)
+
+    def _take_outcome(self, outcome: Outcome, now: Moment) -> None:
+        if outcome.hung_since is not None:
+            self._answer(outcome.key, _hung(outcome.key, outcome.hung_since, now), now)
+        elif outcome.error is not None:
+            self._answer(outcome.key, self._failure(outcome.key, outcome.error), now)
+        elif isinstance(outcome.value, Answer):
+            self._answer(outcome.key, outcome.value, now)
+        else:
+            cause = f"gave a {type(outcome.value).__name__}, not an Answer"
+            self._answer(outcome.key, _failed(outcome.key, "crashed", cause), now)
+
+    def _failure(self, key: str, error: BaseException) -> Answer:
+        if isinstance(error, ProbeError):
+            return _failed(key, error.code, error.detail)
+        if key not in self._broken:
+            log.error("%s: the probe itself broke", key, exc_info=error)
+        return _failed(key, "crashed", f"{type(error).__name__}: {error}")
+
+    def _answer(self, key: str, answer: Answer, now: Moment) -> None:
+        """One probe of a round has answered; with the last one the round becomes a sample."""
+        self._tell_once(key, answer)
+        device, _, label = key.partition("/")
+        running = self._running[device]
+        running.waiting.discard(key)
+        running.answers[label] = answer
+        if running.waiting:
+            return
+        del self._running[device]
+        self.spool.take(poll.sample(device, self._devices[device].valid_s, running.begun, running.answers))
+        self._close_inspections(device, now)
+
+    def _tell_once(self, key: str, answer: Answer) -> None:
+        """Log when a probe breaks and when it is back; quiet between."""
+        _, _, label = key.partition("/")
+        trouble = answer.failed.get(label) if not answer.readings else None
+        if trouble is not None and key not in self._broken:
+            log.warning("%s: %s: %s", key, *trouble)
+            self._broken[key] = trouble[0]
+        elif trouble is None and key in self._broken:
+            log.info("%s: is back after %s", key, self._broken.pop(key))
+
+    # --- records of our own -------------------------------------------------------------------------------------------
+
+    def _note_boot(self, now: Moment) -> None:
+        """The first start in a boot writes its record; the shutdown before was orderly if it stopped the agent."""
+        before = self.spool.previous
+        if before is not None and before.boot == now.boot:
+            return
+        record = {**_stamp("boot", now), "orderly": None}
+        if before is not None and before.boot is not None:
+            stopped = before.stopped
+            was_there = stopped is not None and stopped.boot == before.boot
+            # Stopped while the system stayed up: what became of the system afterwards nobody saw.
+            record["orderly"] = was_there if stopped is None or stopped.system_stopping is not False else None
+        if self.spool.take(record):
+            self.spool.remember_boot(now.boot)
+
+    def _take_offset(self, found: Offset, now: Moment) -> None:
+        if is_news(found, self._offset):
+            self._offset = found
+            self.spool.take({**_stamp("clock", now), "offset_ms": found.offset_ms, "error_ms": found.error_ms})
+
+    def _birth(self, now: Moment) -> Pages:
+        return compose(
+            self._config,
+            stream=self.spool.stream,
+            oldest=self.spool.oldest,
+            newest=self.spool.newest,
+            session=self.spool.session,
+            versions={"agent": __version__, "python": platform.python_version()},
+            platform=f"{sys.platform}-{platform.machine() or 'unknown'}",
+            now=now,
+        )
+
+    # --- commands -----------------------------------------------------------------------------------------------------
+
+    def _take_command(self, payload: bytes, now: Moment) -> None:
+        judged = commands.judge(payload, now=now, offset=self._offset)
+        if judged is None:
+            log.warning("command: a message without an id was ignored: %r", payload[:200])
+            return
+        if judged.id in self._commands:  # QoS 1 may bring it twice
+            return
+        self._commands = [*self._commands, judged.id][-_COMMANDS_REMEMBERED:]
+        if isinstance(judged, commands.Refused):
+            log.warning("command %s refused: %s", judged.id, judged.why)
+            self.spool.take(commands.result(judged.id, ok=False, detail=judged.why, now=now))
+            return
+        log.info("command %s: %s %s", judged.id, judged.verb, dict(judged.args))
+        if judged.verb == "birth":
+            self.uplink.say_birth(now)
+            self.spool.take(commands.result(judged.id, ok=True, detail="said", now=now))
+        elif judged.verb == "inspect":
+            self._inspect(judged.id, judged.args, now)
+
+    def _inspect(self, command: str, args: Mapping[str, str], now: Moment) -> None:
+        """Make all probes due now; the result is written when every device has its sample."""
+        wanted = [args["device"]] if "device" in args else list(self._devices)
+        if any(device not in self._devices for device in wanted):
+            detail = f"the agent does not speak for {wanted[0]}"
+            self.spool.take(commands.result(command, ok=False, detail=detail, now=now))
+            return
+        for turn in self._plan:
+            if turn.device in wanted:
+                self._done.pop(turn, None)
+        self._inspections[command] = set(wanted)
+
+    def _close_inspections(self, device: str, now: Moment) -> None:
+        for command, waiting in list(self._inspections.items()):
+            waiting.discard(device)
+            if not waiting:
+                del self._inspections[command]
+                detail = f"sampled up to number {self.spool.newest}"
+                self.spool.take(commands.result(command, ok=True, detail=detail, now=now))
+
+
+def _turns(device: str, uses: tuple[ProbeUse, ...]) -> tuple[Turn, ...]:
+    return poll.turns(device, [(use.label, max(int(use.every_s * 1000), 1)) for use in uses])
+
+
+def _call(probe: Probe, settings: Mapping[str, object]) -> Callable[[], Answer]:
+    return lambda: probe.parse(probe.fetch(settings), settings)
+
+
+def _failed(key: str, code: str, detail: str) -> Answer:
+    """A probe that failed as a whole: its own name is the key."""
+    return Answer(readings={}, failed={key.partition("/")[2]: (code, detail)})
+
+
+def _hung(key: str, since: int, now: Moment) -> Answer:
+    return _failed(key, "hung", f"no answer since {spoken(now.wall - (now.mono - since))}")
+
+
+def _stamp(kind: str, now: Moment) -> dict[str, Any]:
+    record: dict[str, Any] = {"kind": kind, "boot": now.boot, "mono": now.mono, "t": now.wall}
+    if not now.ntp:
+        record["ntp"] = False
+    return record

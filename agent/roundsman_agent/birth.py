@@ -1,0 +1,88 @@
+"""What an agent says of itself on arrival: its birth, in pages where one message would be too large. Pure.
+
+compose(config, ...) -> Birth message pages, all with the hash that reports name
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from roundsman_agent.clock import Moment
+from roundsman_agent.config import Config, DeviceConfig
+from roundsman_wire.codec import birth_hash, encode
+from roundsman_wire.report import MESSAGE_LIMIT, Device
+
+CAPABILITIES: Final = ["columns", "deflate", "cmd.inspect", "cmd.birth"]
+_PAGE_BYTES: Final = MESSAGE_LIMIT - 8 * 1024
+"""Room for devices on a page; the rest is for everything else a birth says."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pages:
+    """A whole birth: its hash and its encoded pages, in order."""
+
+    hash: str
+    payloads: list[bytes]
+
+
+def compose(
+    config: Config,
+    *,
+    stream: str,
+    oldest: int,
+    newest: int,
+    session: int,
+    versions: dict[str, str],
+    platform: str,
+    now: Moment,
+) -> Pages:
+    """The birth of this session, as it is now."""
+    devices = [_device(device) for device in config.devices]
+    name = birth_hash(devices, config.hash)
+    shares = _shares(devices)
+    pages = [
+        {
+            "v": 1,
+            "hash": name,
+            "session": session,
+            "boot": now.boot,
+            "sent": {"boot": now.boot, "mono": now.mono, "wall": now.wall},
+            "versions": versions,
+            "platform": platform,
+            "capabilities": CAPABILITIES,
+            "config_hash": config.hash,
+            "streams": [{"id": stream, "oldest": oldest, "newest": newest}],
+            "probes": sorted({use.name for device in config.devices for use in device.probes}),
+            "devices": share,
+            "page": page,
+            "pages": len(shares),
+        }
+        for page, share in enumerate(shares, start=1)
+    ]
+    return Pages(hash=name, payloads=[encode(page) for page in pages])
+
+
+def _device(config: DeviceConfig) -> Device:
+    device: dict[str, Any] = {"device": config.id, "kind": config.kind}
+    if config.model is not None:
+        device["model"] = config.model
+    if config.local:
+        device["local"] = True
+    if config.behind:
+        device["behind"] = dict(config.behind)
+    device |= {"period_s": config.period_s, "valid_s": config.valid_s, "arrive_by_s": config.arrive_by_s}
+    return cast(Device, device)
+
+
+def _shares(devices: Sequence[Device]) -> list[list[Device]]:
+    """Devices by page, as many on each as fit."""
+    shares: list[list[Device]] = [[]]
+    room = _PAGE_BYTES
+    for device in devices:
+        size = len(encode(device)) + 1
+        if size > room and shares[-1]:
+            shares.append([])
+            room = _PAGE_BYTES
+        shares[-1].append(device)
+        room -= size
+    return shares

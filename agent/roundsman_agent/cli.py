@@ -1,0 +1,169 @@
+"""The command line: check, run, once, probes.
+
+    roundsman-agent check agent.toml            every mistake at once, or the normalised form
+    roundsman-agent run agent.toml              checks in a process of its own, then runs
+    roundsman-agent once agent.toml --json      polls everything once and prints it
+    roundsman-agent once --probe host           one probe, without any configuration
+    roundsman-agent probes                      what can be read, and each probe's settings
+
+Exit codes: 0 done; 1 `once`: a probe failed; 2 wrong arguments; 75 the data folder is in use, try later; 78 the
+configuration (or what it names) cannot be used: starting again will not help.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+from roundsman_agent import __version__, fault
+
+OK: Final = 0
+PROBE_FAILED: Final = 1
+WRONG_ARGUMENTS: Final = 2
+TRY_LATER: Final = 75
+CANNOT_BE_USED: Final = 78
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.DEBUG if arguments.verbose else logging.INFO,
+        format="%(levelname)s %(message)s",
+    )
+    try:
+        fault.arm(os.environ.get("ROUNDSMAN_FAULT", ""))
+    except ValueError as error:
+        return _say(str(error), WRONG_ARGUMENTS)
+    code: int = arguments.command(arguments)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="roundsman-agent", description="Reads devices and reports over MQTT.")
+    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("-v", "--verbose", action="store_true", help="log more")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="look through a configuration and write its normalised form")
+    check.add_argument("config", help="agent.toml")
+    check.add_argument("--output", help="where to write it; default: config.json in the data folder")
+    check.set_defaults(command=_check)
+
+    run = commands.add_parser("run", help="poll, keep and report until stopped")
+    run.add_argument("config", help="agent.toml, or the normalised config.json that `check` wrote")
+    run.add_argument("--die-with-parent", action="store_true", help="stop when the starting process ends (Linux)")
+    run.set_defaults(command=_run)
+
+    once = commands.add_parser("once", help="poll once and print what was read")
+    once.add_argument("config", nargs="?", help="agent.toml; every probe of every device in it")
+    once.add_argument("--probe", metavar="NAME", help="one probe, without a configuration")
+    once.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of --probe")
+    once.add_argument("--json", action="store_true", help="print JSON")
+    once.set_defaults(command=_once)
+
+    probes = commands.add_parser("probes", help="list the probes and their settings")
+    probes.set_defaults(command=_probes)
+    return parser
+
+
+def _say(text: str, code: int) -> int:
+    print(text, file=sys.stderr)
+    return code
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from roundsman_agent.check import check, normalised_path, write
+    from roundsman_agent.config import ConfigError
+
+    try:
+        body = check(arguments.config)
+        output = arguments.output or normalised_path(body["agent"]["data"])
+        write(body, output)
+    except ConfigError as error:
+        return _say(str(error), CANNOT_BE_USED)
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}; the normalised form was not written", CANNOT_BE_USED)
+    print(output)
+    return OK
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from roundsman_agent.config import ConfigError, load
+
+    try:
+        if arguments.die_with_parent:
+            from roundsman_agent.machine import die_with_parent
+
+            die_with_parent()
+        path = arguments.config
+        if not path.endswith(".json"):
+            code, path = _check_in_a_process_of_its_own(path)
+            if code != OK:
+                return code
+        config = load(path)
+        return _serve(config)
+    except ConfigError as error:
+        return _say(str(error), CANNOT_BE_USED)
+    except OSError as error:
+        return _say(str(error), CANNOT_BE_USED)
+
+
+def _check_in_a_process_of_its_own(config: str) -> tuple[int, str]:
+    """pydantic comes and goes with that process: exit code and the normalised form's path."""
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "roundsman_agent", "check", config]
+    child = os.posix_spawn(
+        sys.executable,
+        command,
+        {**os.environ, "ROUNDSMAN_FAULT": ""},
+        file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_CLOSE, reader)],
+    )
+    os.close(writer)
+    with open(reader, encoding="utf-8") as answer:
+        path = answer.read().strip()
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), path
+
+
+def _serve(config: Any) -> int:
+    from roundsman_agent.agent import Agent
+    from roundsman_agent.clock import SystemClock
+    from roundsman_agent.spool import SpoolBusy, SpoolDenied
+
+    config.broker.secret()  # a password file that cannot be read: now, not at the first connection
+    try:
+        agent = Agent(config, clock=SystemClock())
+    except SpoolBusy as error:
+        return _say(str(error), TRY_LATER)
+    except SpoolDenied as error:
+        return _say(str(error), CANNOT_BE_USED)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: agent.stop())
+    agent.run()
+    return OK
+
+
+def _once(arguments: argparse.Namespace) -> int:
+    from roundsman_agent.config import ConfigError
+    from roundsman_agent.once import poll_config, poll_probe, printed
+
+    if bool(arguments.config) == bool(arguments.probe):
+        return _say("once: expected either a configuration or --probe NAME", WRONG_ARGUMENTS)
+    try:
+        samples = [poll_probe(arguments.probe, arguments.set)] if arguments.probe else poll_config(arguments.config)
+    except ConfigError as error:
+        return _say(str(error), CANNOT_BE_USED)
+    print(printed(samples, as_json=arguments.json))
+    return OK if all(sample["readings"] for sample in samples) else PROBE_FAILED
+
+
+def _probes(arguments: argparse.Namespace) -> int:
+    from roundsman_agent.once import described
+
+    print(described())
+    return OK

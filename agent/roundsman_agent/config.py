@@ -1,0 +1,151 @@
+"""The agent's configuration, as `run` uses it: checked, complete, plain. It is read from the normalised JSON alone.
+
+    load("/var/lib/roundsman-agent/config.json") -> Config
+
+check.py makes that file from TOML; it needs pydantic, which a running agent cannot afford. What the keys mean, their
+defaults and units: check.py and docs/agent.md.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+FORM: Final = 1
+"""The form of the normalised file; `run` refuses another one."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used: file, key, what was expected, what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Broker:
+    host: str
+    port: int
+    user: str
+    password: str
+    password_file: str
+    tls: bool
+    ca: str
+    cert: str
+    key: str
+    keepalive_s: int
+
+    def secret(self) -> str:
+        """The password, from its file if there is one; ConfigError when that cannot be read."""
+        if not self.password_file:
+            return self.password
+        try:
+            with open(self.password_file, encoding="utf-8") as file:
+                return file.read().rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"broker.password_file {self.password_file}: cannot be read: {error}") from error
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SpoolLimits:
+    max_bytes: int
+    free_floor_bytes: int
+    fsync_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UplinkSettings:
+    reconnect_min_s: float
+    reconnect_max_s: float
+    reconnect_jitter: float
+    batch_s: float
+    compress: bool
+    backlog_records_per_s: float
+    ack_expected_s: float
+    epoch_jitter_s: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ProbeUse:
+    """A probe as one device uses it. `label` is its name, with #2 for the second of the name."""
+
+    name: str
+    label: str
+    every_s: float
+    timeout_s: float
+    settings: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceConfig:
+    id: str
+    kind: str
+    model: str | None
+    local: bool
+    period_s: float
+    valid_s: float
+    arrive_by_s: float
+    behind: Mapping[str, list[str]]
+    probes: tuple[ProbeUse, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Config:
+    id: str
+    group: str
+    data: str
+    broker: Broker
+    spool: SpoolLimits
+    uplink: UplinkSettings
+    devices: tuple[DeviceConfig, ...]
+    hash: str
+    """Twelve hex digits over everything but secrets."""
+
+
+def load(path: str) -> Config:
+    """Read the normalised form; ConfigError when it is not one."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = json.load(file)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON ({error}); `roundsman-agent check CONFIG.toml` writes it") from error
+    if not isinstance(body, dict) or body.get("form") != FORM:
+        raise ConfigError(f"{path}: not a normalised configuration of form {FORM}; run `roundsman-agent check` again")
+    try:
+        return _config(body)
+    except (KeyError, TypeError) as error:
+        raise ConfigError(f"{path}: incomplete ({error!r}); run `roundsman-agent check` again") from error
+
+
+def _config(body: Mapping[str, Any]) -> Config:
+    return Config(
+        id=body["agent"]["id"],
+        group=body["agent"]["group"],
+        data=body["agent"]["data"],
+        broker=Broker(**body["broker"]),
+        spool=SpoolLimits(**body["spool"]),
+        uplink=UplinkSettings(**body["uplink"]),
+        devices=tuple(
+            DeviceConfig(**{**device, "probes": tuple(ProbeUse(**use) for use in device["probes"])})
+            for device in body["device"]
+        ),
+        hash=body["hash"],
+    )
+
+
+def normalised_path(data: str) -> str:
+    """Where `check` writes the normalised form unless told otherwise."""
+    return os.path.join(data, "config.json")
+
+
+def fingerprint(body: Mapping[str, Any], secret_keys: Mapping[str, frozenset[str]]) -> str:
+    """The hash of a normalised configuration; secrets (broker's, and `secret_keys` by probe) do not enter it."""
+    shown = json.loads(json.dumps(body))
+    for name in ("password", "password_file"):
+        shown["broker"].pop(name, None)
+    for device in shown["device"]:
+        for use in device["probes"]:
+            for name in secret_keys.get(use["name"], frozenset()):
+                use["settings"].pop(name, None)
+    return hashlib.sha256(json.dumps(shown, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,56 @@
+"""The head of a stream: a small file beside the spool that says which stream it is and how far its numbers went.
+
+    {"stream": "3f9c…", "session": 1795257600, "reserved": 512, "boot": "b41e…", "stopped": null, "crc": 123}
+
+It is replaced as a whole and fsynced before a number of a new block is used, so whatever happens to the spool itself,
+a number is never used twice. Its checksum tells a damaged head from a good one.
+"""
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+
+from roundsman_agent.machine import replace_file
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stopped:
+    """The last orderly stop: in which boot, and whether the system itself was going down (None: nobody could tell)."""
+
+    boot: str
+    system_stopping: bool | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Head:
+    """What must outlive the spool file. `reserved` is the last number that may have been used."""
+
+    stream: str
+    session: int
+    reserved: int
+    boot: str | None = None
+    stopped: Stopped | None = None
+
+
+def write(path: str, head: Head) -> None:
+    """Replace the file, whole and fsynced; OSError when the disk does not take it."""
+    body = asdict(head)
+    replace_file(path, json.dumps({**body, "crc": _checksum(body)}).encode())
+
+
+def read(path: str) -> Head | None:
+    """The head in a file; None when there is none or it is damaged."""
+    try:
+        with open(path, "rb") as file:
+            body = json.loads(file.read())
+        crc = body.pop("crc")
+        if crc != _checksum(body):
+            return None
+        stopped = body.pop("stopped")
+        return Head(**body, stopped=Stopped(**stopped) if stopped else None)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _checksum(body: object) -> int:
+    return zlib.crc32(json.dumps(body, sort_keys=True).encode())

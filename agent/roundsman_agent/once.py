@@ -1,0 +1,131 @@
+"""Polling once, for people: `once` and `probes` of the command line. No spool, no broker.
+
+poll_config("agent.toml") -> samples      poll_probe("host", ["key=value"]) -> sample
+"""
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from roundsman_agent import poll, probes
+from roundsman_agent.clock import SystemClock
+from roundsman_agent.config import ConfigError
+from roundsman_agent.isolate import Isolation
+from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, SettingError, complete
+
+
+def poll_config(path: str) -> list[dict[str, Any]]:
+    """One sample of each device in a TOML file."""
+    from roundsman_agent.check import check
+
+    body = check(path)
+    return [
+        _sample(
+            device["id"],
+            device["valid_s"],
+            {use["label"]: (probes.load(use["name"]), use["settings"], use["timeout_s"]) for use in device["probes"]},
+        )
+        for device in body["device"]
+    ]
+
+
+def poll_probe(name: str, assignments: Sequence[str]) -> dict[str, Any]:
+    """One sample by one probe with settings given as KEY=VALUE."""
+    try:
+        probe = probes.load(name)
+        settings = complete(probe, _assigned(probe, assignments))
+    except (LookupError, SettingError) as error:
+        raise ConfigError(str(error.args[0])) from error
+    return _sample("this", 0, {name: (probe, settings, probe.default_timeout_s)})
+
+
+def _assigned(probe: Probe, assignments: Sequence[str]) -> dict[str, object]:
+    """KEY=VALUE as the kinds the probe's settings have. A list is written with commas."""
+    kinds = {setting.name: setting.kind for setting in probe.settings}
+    given: dict[str, object] = {}
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {assignment}: expected KEY=VALUE")
+        given[name] = _read(text, kinds.get(name, str), assignment)
+    return given
+
+
+def _read(text: str, kind: type, assignment: str) -> object:
+    try:
+        if kind is bool:
+            return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}[text.lower()]
+        if kind is list:
+            return [part for part in text.split(",") if part]
+        return kind(text)
+    except (KeyError, ValueError):
+        raise ConfigError(f"--set {assignment}: expected a value of kind {kind.__name__}") from None
+
+
+def _sample(
+    device: str, valid_s: float, uses: Mapping[str, tuple[Probe, Mapping[str, object], float]]
+) -> dict[str, Any]:
+    """Run these probes with their deadlines, all at once, and merge what they say."""
+    clock, isolation = SystemClock(), Isolation()
+    begun = clock.now()
+    for label, (probe, settings, timeout_s) in uses.items():
+        isolation.start(
+            label,
+            _call(probe, settings),
+            now=begun.mono,
+            timeout_ms=int(timeout_s * 1000),
+        )
+    answers: dict[str, Answer] = {}
+    while len(answers) < len(uses):
+        isolation.sleep(1.0)
+        for outcome in isolation.collect(clock.now().mono):
+            answers[outcome.key] = outcome.value if isinstance(outcome.value, Answer) else _failed(outcome)
+    isolation.close()
+    return poll.sample(device, valid_s, begun, {label: answers[label] for label in uses})
+
+
+def _call(probe: Probe, settings: Mapping[str, object]) -> Callable[[], Answer]:
+    return lambda: probe.parse(probe.fetch(settings), settings)
+
+
+def _failed(outcome: Any) -> Answer:
+    if outcome.hung_since is not None:
+        why = ("hung", "the probe did not come back within its deadline")
+    elif isinstance(outcome.error, ProbeError):
+        why = (outcome.error.code, outcome.error.detail)
+    else:
+        why = ("crashed", f"{type(outcome.error).__name__}: {outcome.error}")
+    return Answer(readings={}, failed={outcome.key: why})
+
+
+def printed(samples: Sequence[Mapping[str, Any]], *, as_json: bool) -> str:
+    """Samples for a person, or as one JSON array."""
+    if as_json:
+        return json.dumps(samples, ensure_ascii=False, indent=1)
+    lines = []
+    for sample in samples:
+        lines.append(sample["device"])
+        failed = sample.get("failed", {})
+        for name, value in sample["readings"].items():
+            lines.append(f"  {name:<40} {'?' if value is None else value}" + _why(failed.get(name)))
+        lines += [f"  {name:<40} ?" + _why(why) for name, why in failed.items() if name not in sample["readings"]]
+    return "\n".join(lines)
+
+
+def _why(failure: Sequence[str] | None) -> str:
+    return f"  ({failure[0]}: {failure[1]})" if failure else ""
+
+
+def described() -> str:
+    """Every probe with its settings, from the declarations themselves."""
+    lines = []
+    for name in probes.names():
+        probe = probes.load(name)
+        here = "" if sys.platform in probe.platforms else f"  (not tried on {sys.platform})"
+        lines.append(f"{name}{here}")
+        for setting in probe.settings:
+            default = "required" if setting.default is REQUIRED else f"default {setting.default!r}"
+            unit = f" {setting.unit}" if setting.unit else ""
+            lines.append(f"  {setting.name:<20} {setting.kind.__name__}{unit}, {default}: {setting.sentence}")
+    return "\n".join(lines)

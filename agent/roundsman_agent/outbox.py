@@ -1,0 +1,176 @@
+"""What goes out next, and what is out and not settled yet. Pure but for reading the spool.
+
+           newest of each device        what is taken from now on        everything older
+                    |                              |                          |
+                 current  ---- first ---->       live  ---- beside ---->    history  (bounded rate)
+
+A record leaves the spool only when it is settled. Until then it is *waiting* or *out*. What is out longer than three
+acknowledgement periods becomes waiting again and goes out as history; each time without any progress doubles the
+patience, so that a dead collector behind a living broker does not get the same again for ever. A reset (new connection,
+new epoch of the collector) makes everything waiting.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from roundsman_agent.spool import Spool
+from roundsman_wire.ranges import Range, RangeSet
+from roundsman_wire.report import Record
+
+_PERIODS: Final = 3
+_PATIENCE_LIMIT: Final = 64
+"""Patience doubles up to this many times three periods."""
+_HISTORY_BATCH: Final = 100
+_LIVE_BATCH: Final = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """Records to be sent together; `is_history` says on which topic."""
+
+    records: list[Record]
+    is_history: bool
+
+
+@dataclass(kw_only=True, slots=True)
+class _Out:
+    """A range that went out on one topic."""
+
+    first: int
+    last: int
+    since: int
+    is_history: bool
+
+
+class Outbox:
+    """See the module. Times are mono milliseconds."""
+
+    def __init__(self, spool: Spool, *, records_per_s: float, ack_expected_ms: int, batch_ms: int, now: int) -> None:
+        self._spool = spool
+        self._records_per_s = records_per_s
+        self._ack_expected_ms = ack_expected_ms
+        self._batch_ms = batch_ms
+        self._out = RangeSet()
+        self._sendings: deque[_Out] = deque()
+        self._current: deque[int] = deque()
+        self._live_after = 0
+        self._live_since: int | None = None
+        self._history_after = 0
+        self._history_at = now
+        self._patience = {True: 1, False: 1}
+        self.reset(now)
+
+    def reset(self, now: int) -> None:
+        """Everything in the spool is to be sent, the newest sample of each device first."""
+        self._out = RangeSet()
+        self._sendings.clear()
+        self._current = deque(self._spool.newest_of_devices())
+        self._live_after = self._spool.newest
+        self._live_since = None
+        self._history_after = 0
+        self._history_at = now
+        self._patience = {True: 1, False: 1}
+
+    def next_live(self, now: int) -> Batch | None:
+        """The current state first, then what was taken since the reset, once it is `batch_ms` old or has news."""
+        if self._current:
+            records = self._spool.read(self._current)
+            self._current.clear()
+            if records:
+                return Batch(records=records, is_history=False)
+        if self._spool.newest <= self._live_after:
+            return None
+        if self._live_since is None:
+            self._live_since = now
+        is_urgent = self._spool.last_change > self._live_after
+        if not is_urgent and now - self._live_since < self._batch_ms:
+            return None
+        records = self._spool.unsettled(self._live_after, _LIVE_BATCH)
+        if not records:
+            self._live_after, self._live_since = self._spool.newest, None
+            return None
+        self._live_after = records[-1]["n"]
+        self._live_since = None if self._live_after >= self._spool.newest else self._live_since
+        return Batch(records=records, is_history=False)
+
+    def next_history(self, now: int) -> Batch | None:
+        """Older records that are not out, oldest first, no faster than the rate, never more than a window."""
+        if now < self._history_at or self._history_after >= self._live_after:
+            return None
+        room = min(self._window() - self._history_out(), _HISTORY_BATCH, max(int(self._records_per_s), 1))
+        if room <= 0:
+            return None
+        while self._history_after < self._live_after:
+            found = self._spool.unsettled(self._history_after, room)
+            records = [r for r in found if r["n"] <= self._live_after and r["n"] not in self._out]
+            self._history_after = found[-1]["n"] if found else self._live_after
+            if records:
+                self._history_at = now + int(len(records) * 1000 / self._records_per_s)
+                return Batch(records=records, is_history=True)
+        return None
+
+    def sent(self, records: Iterable[Record], *, is_history: bool, now: int) -> None:
+        """These were handed to the broker's connection."""
+        ranges = RangeSet()
+        for record in records:
+            ranges.add(record["n"], record["n"])
+        for first, last in ranges:
+            self._out.add(first, last)
+            self._sendings.append(_Out(first=first, last=last, since=now, is_history=is_history))
+
+    def settled(self, ranges: Iterable[Range]) -> None:
+        """The collector has these; whatever of them was out is progress."""
+        for first, last in ranges:
+            self._out.remove(first, last)
+        for sending in [one for one in self._sendings if not self._is_out(one)]:
+            self._sendings.remove(sending)
+            self._patience[sending.is_history] = 1
+
+    def expire(self, now: int) -> int:
+        """Make what was out too long waiting again; returns how many ranges."""
+        late = [one for one in self._sendings if now - one.since >= self._waits(one)]
+        for one in late:
+            self._sendings.remove(one)
+            for first, last in self._parts_out(one):
+                self._out.remove(first, last)
+                self._history_after = min(self._history_after, first - 1)
+                self._live_after = max(self._live_after, last)
+        for is_history in {one.is_history for one in late}:
+            self._patience[is_history] = min(self._patience[is_history] * 2, _PATIENCE_LIMIT)
+        return len(late)
+
+    @property
+    def has_live(self) -> bool:
+        """Whether live records wait."""
+        return bool(self._current) or self._spool.newest > self._live_after
+
+    def wake_at(self, now: int) -> int | None:
+        """When there may be something to do that no event announces; None when nothing waits."""
+        times = [one.since + self._waits(one) for one in self._sendings]
+        if self._current:
+            times.append(now)
+        if self._spool.newest > self._live_after:
+            times.append((self._live_since or now) + self._batch_ms)
+        if self._history_after < self._live_after and self._history_out() < self._window():
+            times.append(self._history_at)
+        return min(times, default=None)
+
+    def _waits(self, one: _Out) -> int:
+        return _PERIODS * self._ack_expected_ms * self._patience[one.is_history]
+
+    def _is_out(self, one: _Out) -> bool:
+        return bool(self._parts_out(one))
+
+    def _parts_out(self, one: _Out) -> list[Range]:
+        """The parts of a sending that are not settled."""
+        holes = RangeSet(self._out.missing(one.first, one.last))
+        return holes.missing(one.first, one.last)
+
+    def _window(self) -> int:
+        """How much history may be out: what the rate gives until patience ends."""
+        return max(int(self._records_per_s * self._ack_expected_ms / 1000 * _PERIODS), _HISTORY_BATCH)
+
+    def _history_out(self) -> int:
+        return sum(one.last - one.first + 1 for one in self._sendings if one.is_history)
