@@ -19,6 +19,7 @@ from roundsman_wire.report import MESSAGE_LIMIT, PLAIN_LIMIT, Columns, Device, R
 
 DEFLATE = 0x01
 DEFLATE_WITH_BIRTH = 0x02
+BIRTH_BYTES = 3
 _JSON_START = 0x7B
 
 
@@ -32,13 +33,18 @@ class CodecError(ValueError):
 
 
 def encode(message: Mapping[str, Any]) -> bytes:
-    """The message as compact JSON. NaN and infinity raise ValueError: they are not readings."""
-    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """The message as compact JSON. NaN and infinity raise ValueError: they are not readings.
+
+    Half a surrogate pair (Python's way to hold a file name that is not UTF-8) is written as `?`: nothing may block the
+    queue.
+    """
+    return json.dumps(message, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def canonical(value: object) -> bytes:
     """JSON with sorted keys: equal values give equal bytes."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True).encode()
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False, sort_keys=True)
+    return text.encode("utf-8", "replace")
 
 
 def birth_hash(devices: Sequence[Device], config_hash: str) -> str:
@@ -53,15 +59,18 @@ def birth_dictionary(devices: Sequence[Device], points: Sequence[str]) -> bytes:
         '{"v":1,"stream":"","birth":"","sent":{"boot":"","mono":,"wall":},"columns":[{"device":"","n":[,],"boot":"",'
     )
     frame += '"mono":[,"t":[,"ntp":false,"valid_s":,"points":["","values":[[,"failed":{"0":{"timeout","no answer"}}}]}'
-    return (" ".join(words) + frame)[-32_768:].encode()
+    return (" ".join(words) + frame).encode("utf-8", "replace")[-32_768:]
 
 
 def pack(plain: bytes, dictionary: bytes | None = None, birth: str = "") -> bytes:
     """Deflate `plain`, with the dictionary of the birth `birth` (its six hex digits) if given."""
     if dictionary is None:
         return bytes([DEFLATE]) + _deflate(zlib.compressobj(9, zlib.DEFLATED, -15), plain)
+    name = bytes.fromhex(birth)
+    if len(name) != BIRTH_BYTES:
+        raise ValueError(f"birth {birth!r} is not six hex digits, as birth_hash makes them")
     coder = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=dictionary)
-    return bytes([DEFLATE_WITH_BIRTH]) + bytes.fromhex(birth) + _deflate(coder, plain)
+    return bytes([DEFLATE_WITH_BIRTH]) + name + _deflate(coder, plain)
 
 
 def unpack(payload: bytes, dictionaries: Mapping[str, bytes] | None = None) -> bytes:
@@ -76,11 +85,13 @@ def unpack(payload: bytes, dictionaries: Mapping[str, bytes] | None = None) -> b
     if first == DEFLATE:
         return _inflate(payload[1:], None)
     if first == DEFLATE_WITH_BIRTH:
-        birth = payload[1:4].hex()
+        if len(payload) <= BIRTH_BYTES:
+            raise CodecError("coding", f"{len(payload)} bytes; the birth of the dictionary should follow the first")
+        birth = payload[1 : 1 + BIRTH_BYTES].hex()
         dictionary = (dictionaries or {}).get(birth)
         if dictionary is None:
             raise CodecError("no_dictionary", f"deflated with the dictionary of birth {birth}, which is not known here")
-        return _inflate(payload[4:], dictionary)
+        return _inflate(payload[1 + BIRTH_BYTES :], dictionary)
     raise CodecError("coding", f"first byte 0x{first:02x}; expected '{{', 0x01 or 0x02")
 
 
@@ -91,23 +102,24 @@ def _deflate(coder: "zlib._Compress", plain: bytes) -> bytes:
 def _inflate(data: bytes, dictionary: bytes | None) -> bytes:
     decoder = zlib.decompressobj(-15, zdict=dictionary) if dictionary is not None else zlib.decompressobj(-15)
     try:
-        plain = decoder.decompress(data, PLAIN_LIMIT)
+        plain = decoder.decompress(data, PLAIN_LIMIT + 1)
     except zlib.error as error:
         raise CodecError("coding", f"cannot inflate: {error}") from error
-    if decoder.unconsumed_tail:
+    if len(plain) > PLAIN_LIMIT:
         raise CodecError("too_large", f"inflates beyond {PLAIN_LIMIT} bytes")
     if not decoder.eof:
         raise CodecError("coding", "the deflated data ends early")
+    if decoder.unused_data:
+        raise CodecError("coding", f"{len(decoder.unused_data)} bytes follow the deflated data")
     return plain
 
 
 def rows(report: Report) -> list[Record]:
     """All records of a report by number, columns unfolded. Raises CodecError where columns disagree in length."""
     records = list(report.get("records", ()))
-    if "columns" in report:
-        for block in report["columns"]:
-            records.extend(unfold(block))
-        records.sort(key=_number)
+    for block in report.get("columns", ()):
+        records.extend(unfold(block))
+    records.sort(key=_number)
     return records
 
 
@@ -115,24 +127,36 @@ def _number(record: Record) -> int:
     return record["n"]
 
 
-def unfold(block: Columns) -> list[Sample]:
-    """The samples of one columns block."""
+def misfolded(block: Columns) -> str | None:
+    """Why a columns block cannot be unfolded (its lists disagree, a point stands twice), or None when it can."""
     first, last = block["n"]
     count = last - first + 1
     points, values = block["points"], block["values"]
+    if count < 1:
+        return f"device {block['device']}: n {first}..{last} does not run upwards"
     if not count == len(block["mono"]) == len(block["t"]) == len(values):
-        raise CodecError(
-            "columns",
+        return (
             f"device {block['device']}: n {first}..{last} asks for {count} rows; "
-            f"mono has {len(block['mono'])}, t {len(block['t'])}, values {len(values)}",
+            f"mono has {len(block['mono'])}, t {len(block['t'])}, values {len(values)}"
         )
-    failed = block.get("failed", {})
-    samples = []
+    if len(set(points)) != len(points):
+        return f"device {block['device']}: a point stands twice"
     for i, row in enumerate(values):
         if len(row) != len(points):
-            raise CodecError(
-                "columns", f"device {block['device']}: row {i} has {len(row)} values for {len(points)} points"
-            )
+            return f"device {block['device']}: row {i} has {len(row)} values for {len(points)} points"
+    return None
+
+
+def unfold(block: Columns) -> list[Sample]:
+    """The samples of one columns block. Raises CodecError for one that is `misfolded`."""
+    flaw = misfolded(block)
+    if flaw is not None:
+        raise CodecError("columns", flaw)
+    first, _ = block["n"]
+    points = block["points"]
+    failed = block.get("failed", {})
+    samples = []
+    for i, row in enumerate(block["values"]):
         sample: dict[str, Any] = {
             "n": first + i,
             "kind": "sample",

@@ -40,6 +40,8 @@ class RangeSet:
 
     def remove(self, first: int, last: int) -> None:
         """Take first..last out, both included, where they are in."""
+        if last < first:
+            raise ValueError(f"a range runs upwards: got {first}..{last}")
         kept = [part for one in self for part in _without(one, first, last)]
         self._starts = [a for a, _ in kept]
         self._ends = [b for _, b in kept]

@@ -43,8 +43,8 @@ Milliseconds = Annotated[int, Limit(ge=-(2**53), le=2**53)]
 Mono = Annotated[int, Limit(ge=0, le=2**53)]
 Seconds = Annotated[float, Limit(ge=0, le=10_000_000)]
 
-Value = float | int | str | None
-"""A number, a word of the catalogue, or null with the reason in `failed`."""
+Value = float | Annotated[int, Limit(ge=-(2**63), le=2**63 - 1)] | Annotated[str, Limit(max_length=400)] | None
+"""A number, a word of the catalogue, or null with the reason in `failed`. A whole number has 64 bits."""
 Validity = Annotated[float, Limit(ge=0, le=86_400)]
 """Seconds a sample speaks; at most a day, so that no device can vouch for itself for longer."""
 Readings = Annotated[dict[Name, Value], Limit(max_length=1000)]

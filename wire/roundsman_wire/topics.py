@@ -11,6 +11,7 @@ from typing import NamedTuple
 ROOT = "rm/1"
 ID_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,62}$"
 _ID = re.compile(ID_PATTERN.removesuffix("$") + r"\Z")
+_PAGE = re.compile(r"(?:[2-9]|[1-9][0-9]{1,2})\Z")
 
 BIRTH = "birth"
 STATE = "state"
@@ -73,7 +74,7 @@ def parse_up(topic: str) -> Address:
         _, _, group, agent, leaf, *rest = parts
         page = 1
         if rest:
-            if leaf != BIRTH or not rest[0].isascii() or not rest[0].isdigit() or not 2 <= int(rest[0][:4]) <= 999:
+            if leaf != BIRTH or not _PAGE.match(rest[0]):
                 raise TopicError(f"topic {topic[:200]!r}: only a birth has further pages, numbered 2 to 999")
             page = int(rest[0])
         if is_id(group) and is_id(agent):
