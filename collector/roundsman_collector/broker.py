@@ -60,7 +60,7 @@ JETSTREAM_LIMITS = (
     ("max_file_store", "8GB", "when it is full nothing gets a PUBACK any more and the agents keep their records"),
 )
 
-PORTS = range(20_000, 30_000)  # below the range from which the kernel takes ports of outgoing connections
+PORTS = range(20_000, 32_000)  # below the range from which the kernel takes ports of outgoing connections
 START_SECONDS = 10.0
 STOP_SECONDS = 5.0
 RELOAD_SECONDS = 5.0
@@ -154,7 +154,9 @@ class EmbeddedBroker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._place = _place(self.folder / "broker.json")
+        kept = self.folder / "broker.json"
+        self._is_new = not kept.exists()  # nobody has been told the ports yet
+        self._place = _drawn(kept) if self._is_new else _kept(kept)
         self._agents: tuple[AgentLogin, ...] = ()
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
@@ -188,9 +190,13 @@ class EmbeddedBroker:
         self._lock = self._lock or _own(self.folder / "nats.lock")
         try:
             _end_orphan(self.folder)
+            if self._is_new and _taken_port(self._place) is not None:
+                self._place = _drawn(self.folder / "broker.json")
             _refuse_taken_port(self._place, self.folder)
+            seen = _size(self.folder / "nats.log")
             self._spawn()
-            self._await_listener()
+            self._await_ready(seen)
+            self._is_new = False
         except BaseException:
             self.stop()
             raise
@@ -253,9 +259,10 @@ class EmbeddedBroker:
             )
         self._started_at, self._restart_at = time.monotonic(), None
 
-    def _await_listener(self) -> None:
+    def _await_ready(self, seen: int) -> None:
+        """Wait until the child's own log says so: on the port, another program might answer."""
         deadline = time.monotonic() + START_SECONDS
-        while not _accepts(self.port):
+        while "Server is ready" not in _read_from(self.folder / "nats.log", seen):
             if self.pid is None or time.monotonic() > deadline:
                 raise BrokerError(f"nats-server did not start in {self.folder}; it said: {self._last_words()}")
             time.sleep(LOOK_SECONDS)
@@ -267,7 +274,7 @@ class EmbeddedBroker:
         """Write the configuration, tell the child, wait until its log says that it took it."""
         assert self._child is not None
         journal = self.folder / "nats.log"
-        seen = journal.stat().st_size
+        seen = _size(journal)
         self._write_conf()
         self._child.send_signal(signal.SIGHUP)
         deadline = time.monotonic() + RELOAD_SECONDS
@@ -293,17 +300,21 @@ def restart_seconds(falls: int) -> float:
 # --- files, ports, processes ---
 
 
-def _place(file: Path) -> Place:
-    """Read broker.json, or choose its content and write it."""
-    if not file.exists():
-        mqtt_port, client_port = _free_ports()
-        place = Place(
-            mqtt_port=mqtt_port,
-            client_port=client_port,
-            collector_password=new_password(),
-            client_secret=secrets.token_hex(8),
-        )
-        _replace(file, json.dumps(asdict(place), indent=1) + "\n")
+def _drawn(file: Path) -> Place:
+    """Draw ports and secrets, and keep them in broker.json."""
+    mqtt_port, client_port = _free_ports()
+    place = Place(
+        mqtt_port=mqtt_port,
+        client_port=client_port,
+        collector_password=new_password(),
+        client_secret=secrets.token_hex(8),
+    )
+    _replace(file, json.dumps(asdict(place), indent=1) + "\n")
+    return place
+
+
+def _kept(file: Path) -> Place:
+    """Read broker.json."""
     try:
         return Place(**json.loads(file.read_text()))
     except (ValueError, TypeError) as error:
@@ -327,13 +338,16 @@ def _free_ports() -> tuple[int, int]:
     raise BrokerError(f"no free port on {HOST} between {PORTS.start} and {PORTS.stop}")
 
 
+def _taken_port(place: Place) -> int | None:
+    return next((port for port in (place.mqtt_port, place.client_port) if _accepts(port)), None)
+
+
 def _refuse_taken_port(place: Place, folder: Path) -> None:
-    for port in (place.mqtt_port, place.client_port):
-        if _accepts(port):
-            raise BrokerError(
-                f"port {port}, kept in {folder / 'broker.json'} for the embedded broker, is in use by another program:"
-                " end that one, or change the port there and in the agents' configuration"
-            )
+    if (port := _taken_port(place)) is not None:
+        raise BrokerError(
+            f"port {port}, kept in {folder / 'broker.json'} for the embedded broker, is in use by another program:"
+            " end that one, or change the port there and in the agents' configuration"
+        )
 
 
 def _accepts(port: int) -> bool:
@@ -403,6 +417,10 @@ def _replace(file: Path, text: str) -> None:
     with _private(fresh) as out:
         out.write(text.encode())
     fresh.replace(file)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _read_from(file: Path, start: int) -> str:

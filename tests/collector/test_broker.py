@@ -59,8 +59,11 @@ def said(messages: list[Message]) -> list[tuple[str, bytes]]:
 def test_what_agent_a_publishes_as_agent_b_never_reaches_the_collector(broker: Broker) -> None:
     live = collector(broker)
 
-    for topic in (*(f"{NVR}/{leaf}" for leaf in ("report", "birth", "birth/2", "state")), "rm/1/north/kiosk-7/report"):
-        forger = agent_peer(broker, "kiosk-7")  # a new one each time: mosquitto acknowledges, then throws it out
+    foreign = [*(f"{NVR}/{leaf}" for leaf in ("report", "birth", "birth/2", "state")), "rm/1/north/kiosk-7/report"]
+    for number, topic in enumerate(foreign):
+        # Each time a new one: mosquitto acknowledges, then throws it out. With an id of its own: NATS holds back for
+        # a second who comes again and again under one id.
+        forger = agent_peer(broker, "kiosk-7", client_id=f"forger-{number}")
         forger.publish(topic, b"forged", retain=not topic.endswith("report"))
         forger.close()
     kiosk = agent_peer(broker, "kiosk-7")
@@ -285,6 +288,7 @@ def test_a_damaged_broker_json_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_a_port_taken_by_another_program_is_named(tmp_path: Path) -> None:
+    EmbeddedBroker(tmp_path)
     broker = EmbeddedBroker(tmp_path)
     with socket.socket() as other:
         other.bind((broker.host, broker.port))
@@ -295,6 +299,33 @@ def test_a_port_taken_by_another_program_is_named(tmp_path: Path) -> None:
 
     broker.start()  # the folder was given free
     broker.stop()
+
+
+def test_a_port_lost_before_the_very_first_start_is_drawn_again(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path)
+    lost = broker.port
+    with socket.socket() as other:
+        other.bind((broker.host, lost))
+        other.listen()
+
+        broker.start()
+
+    assert broker.port != lost
+    assert EmbeddedBroker(tmp_path).port == broker.port
+    broker.stop()
+
+
+def test_another_broker_on_its_port_is_not_taken_for_ours(
+    nats: Nats, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = EmbeddedBroker(tmp_path / "second")
+    place = json.loads((tmp_path / "second/broker.json").read_text())
+    (tmp_path / "second/broker.json").write_text(json.dumps({**place, "mqtt_port": nats.port}))
+    monkeypatch.setattr(embedded, "_refuse_taken_port", lambda *_: None)  # it was still free then
+
+    with pytest.raises(BrokerError, match=r"did not start in .* it said: .*address already in use"):
+        EmbeddedBroker(tmp_path / "second").start()
+    assert broker.pid is None
 
 
 def test_a_broker_that_cannot_start_tells_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
