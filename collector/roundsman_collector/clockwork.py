@@ -1,0 +1,100 @@
+"""Time in: one step of everything that waits. Its own times stand in a table; what waits for long stands in the database.
+
+    every 0.2 s   commands of people
+    every 1 s     silences that are due, rebuilds whose backlog has paused, memory swept to disk
+
+No silence is told before the collector has listened long enough without a break: the longest `arrive_by` of all agents
+and two minutes more after a start or a lost broker (law 4), or as configured.
+"""
+
+from collections.abc import Callable
+
+import structlog
+
+from roundsman_collector.engine import timely
+from roundsman_collector.engine.engine import Engine
+from roundsman_collector.store.errors import StoreError
+
+log = structlog.get_logger(__name__)
+
+GRACE_MS = 120_000
+COMMANDS_EVERY_S = 0.2
+TIMELY_EVERY_S = 1.0
+COMMANDS_AT_ONCE = 100
+
+
+class Clockwork:
+    """What is due, and when it is looked at next."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        listen_grace_s: float | None,
+        rebuild_pause_s: float,
+        rebuild_at_latest_s: float,
+        sweep_rows: int,
+    ) -> None:
+        self.engine = engine
+        self.listen_grace_s = listen_grace_s
+        self.pause_ms = round(rebuild_pause_s * 1000)
+        self.at_latest_ms = round(rebuild_at_latest_s * 1000)
+        self.sweep_rows = sweep_rows
+        self._listening_since_ms: int | None = None
+        self._is_blocked = False
+        self._steps: list[tuple[float, Callable[[int], object]]] = [
+            (COMMANDS_EVERY_S, self._obey),
+            (TIMELY_EVERY_S, self._wake),
+            (TIMELY_EVERY_S, self._rebuild),
+            (TIMELY_EVERY_S, self._sweep),
+        ]
+        self._next: list[float] = [0.0] * len(self._steps)
+
+    def listening(self, is_connected: bool, now_ms: int) -> None:
+        """Tell whether the broker is heard; a break begins the listening anew."""
+        if not is_connected:
+            self._listening_since_ms = None
+        elif self._listening_since_ms is None:
+            self._listening_since_ms = now_ms
+
+    def step(self, now_ms: int, mono_s: float) -> None:
+        """Do what is due."""
+        try:
+            for position, (every_s, act) in enumerate(self._steps):
+                if mono_s >= self._next[position]:
+                    self._next[position] = mono_s + every_s
+                    act(now_ms)
+        except StoreError as error:
+            if not error.again:
+                raise
+            if not self._is_blocked:
+                log.error("the store does not take what time brings; it is tried again", cause=str(error))
+            self._is_blocked = True
+        else:
+            self._is_blocked = False
+
+    def may_tell_silence(self, now_ms: int) -> bool:
+        """Whether we have listened long enough to call somebody silent."""
+        if self._listening_since_ms is None:
+            return False
+        if self.listen_grace_s is not None:
+            grace_ms = round(self.listen_grace_s * 1000)
+        else:
+            grace_ms = GRACE_MS + max((unit.state.arrive_by_ms for unit in self.engine.units.values()), default=0)
+        return now_ms - self._listening_since_ms >= grace_ms
+
+    def _obey(self, now_ms: int) -> None:
+        commands = self.engine.store.new_commands(COMMANDS_AT_ONCE)
+        if commands:
+            timely.obey(self.engine, commands, now_ms)
+
+    def _wake(self, now_ms: int) -> None:
+        if self.may_tell_silence(now_ms):
+            timely.wake(self.engine, now_ms)
+
+    def _rebuild(self, now_ms: int) -> None:
+        if self.engine.dirty:
+            timely.rebuild_due(self.engine, now_ms, pause_ms=self.pause_ms, at_latest_ms=self.at_latest_ms)
+
+    def _sweep(self, now_ms: int) -> None:
+        timely.sweep(self.engine, self.sweep_rows, now_ms)

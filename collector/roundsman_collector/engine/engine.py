@@ -1,0 +1,385 @@
+"""A batch of arrivals -> one commit -> the acknowledgements it owes.
+
+    engine = Engine(store, policy);  engine.load(now_ms)
+    engine.take(arrivals, refusals, now_ms) -> [Owed, ...]     committed when it returns; then acknowledge
+
+A batch that fails is cut in halves until the one bad arrival is found: it is kept raw, its numbers are settled as
+refused, and the rest goes on (law 2: one poisonous report never blinds a fleet). A store that is full or locked is no
+fault of the batch: StoreError passes through, nothing is acknowledged, and the caller tries the same batch again.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import structlog
+
+from roundsman_collector.core.model import Action, Change, Retold, Spec, Ticket, UnitState
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.state import dump
+from roundsman_collector.core.ticket import reconcile
+from roundsman_collector.core.turn import wake_at
+from roundsman_collector.engine import tickets
+from roundsman_collector.engine.intake import Arrival, Batch, judge, spec_of, take
+from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Refused, Unit, unknown_unit
+from roundsman_collector.store import batch as stored
+from roundsman_collector.store.conditions import ConditionsTold
+from roundsman_collector.store.door import Store
+from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.evidence import EvidenceRow
+from roundsman_collector.store.quarantine import Knock, Quarantined
+from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.tickets import TicketChange
+from roundsman_collector.store.units import Checkpoint, UnitRow
+from roundsman_wire.ranges import Range, RangeSet
+
+log = structlog.get_logger(__name__)
+
+LOOK_BACK_ROWS = 200
+REPLAY_ROWS = 2000
+
+
+class Owed(NamedTuple):
+    """An acknowledgement that is owed to an agent after the commit; `echo` is the mono of the message it answers."""
+
+    group: str
+    agent: str
+    stream: str
+    echo: int
+    upto: int
+    also: tuple[tuple[int, int], ...]
+    refused: tuple[Refused, ...]
+    need_birth: bool
+    is_birth: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rejected:
+    """A message that did not pass the door: where it came from, why, and its bytes."""
+
+    topic: str
+    agent: str
+    cause: str
+    detail: str
+    raw: bytes
+
+
+class Engine:
+    """All units in memory, and the one way to change them."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self.units: dict[int, Unit] = {}
+        self.by_agent: dict[str, Unit] = {}
+        self.dirty: dict[int, None] = {}
+        """Numbers of units to be rebuilt, in the order they became dirty."""
+        self.unswept: dict[int, None] = {}
+        """Numbers of units that are ahead of their rows, the longest first."""
+        self._next_seq = store.last_seq() + 1
+
+    # --- start -------------------------------------------------------------------------------------------------------
+
+    def load(self, now_ms: int) -> int:
+        """Take over register and memory from the store and catch up; return how many evidence rows were read again."""
+        self.load_register()
+        for row in self.store.units():
+            unit = self.units.get(row.agent_no)
+            if unit is None:
+                continue
+            unit.head_seq, unit.as_of_seq = row.head_seq or None, row.as_of_seq
+            unit.dirty_from_ms, unit.dirty_since_ms = row.dirty_from_ms, row.dirty_since_ms
+            unit.late_ms = row.dirty_since_ms or 0
+            unit.remember(row.body)
+            if unit.dirty_from_ms is not None:
+                self.dirty[unit.no] = None
+        for ticket in self.store.open_tickets():
+            unit = self.units.get(ticket.agent_no)
+            if unit is not None:
+                mine = Ticket(
+                    id=ticket.id,
+                    subject=ticket.subject,
+                    component=ticket.component,
+                    code=ticket.code,
+                    fault_from_ms=ticket.fault_from_ms,
+                )
+                unit.tickets = (*unit.tickets, mine)
+        return self._catch_up(now_ms)
+
+    def load_register(self) -> None:
+        """Learn agents and who speaks for whom; what is remembered of known agents stays."""
+        spoken: dict[int, set[str]] = {}
+        for one in self.store.assignments():
+            if one.to_ms is None:
+                spoken.setdefault(one.agent_no, set()).add(one.device)
+        present = {}
+        for agent in self.store.agents():
+            if agent.removed_ms is not None:
+                continue
+            devices = frozenset(spoken.get(agent.no, ()))
+            unit = self.units.get(agent.no) or unknown_unit(agent.no, agent.id, agent.group_id, devices)
+            unit.group, unit.devices = agent.group_id, devices
+            present[agent.no] = unit
+        self.units = present
+        self.by_agent = {unit.agent: unit for unit in present.values()}
+
+    def _catch_up(self, now_ms: int) -> int:
+        """Read evidence again that came after memory was last written."""
+        behind = [unit.as_of_seq for unit in self.units.values()]
+        if not behind:
+            return 0
+        count = 0
+        batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
+        for row in self.store.evidence_after(min(behind)):
+            unit = self.units.get(row.agent_no)
+            if unit is None or row.seq <= unit.as_of_seq:
+                continue
+            self._replay(row, unit, batch)
+            count += 1
+            if count % REPLAY_ROWS == 0:
+                self._commit(batch)
+                batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
+        self._commit(batch)
+        return count
+
+    def _replay(self, row: EvidenceRow, unit: Unit, batch: Batch) -> None:
+        """Let a stored row have the effect on memory it had when it came."""
+        draft = batch.drafts.setdefault(unit.no, Draft(unit))
+        draft.head_seq = row.seq
+        if row.kind == "lost":
+            draft.ranges(row.stream).add(row.first_n, row.last_n)
+            return
+        body = json.loads(row.body)
+        if row.kind == "birth":
+            spec = spec_of(body)
+            known = tuple(one for one in spec.devices if one[0] in unit.devices)
+            draft.specs = {**draft.specs, spec.hash: Spec(spec.hash, known)}
+            draft.session = max(draft.session, body["session"])
+            return
+        spec = draft.specs.get(body["birth"])  # type: ignore[assignment]
+        for record in records_in(row):
+            draft.ranges(row.stream).add(record["n"], record["n"])
+            judge(record, row.stream, spec, draft, self.policy)
+
+    # --- the hot path ------------------------------------------------------------------------------------------------
+
+    def take(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> list[Owed]:
+        """Commit what the arrivals mean; return the acknowledgements owed. Raises StoreError if the store is to blame."""
+        try:
+            return self._take(arrivals, refusals, now_ms)
+        except StoreError as error:
+            if error.again or error.cause != "conflict":
+                raise
+            problem: Exception = error
+        except Exception as error:  # whatever one arrival made us do: find it, set it aside, go on
+            problem = error
+        if not arrivals:
+            raise problem
+        if len(arrivals) == 1:
+            return self._poisoned(arrivals[0], refusals, problem, now_ms)
+        half = len(arrivals) // 2
+        return [*self.take(arrivals[:half], refusals, now_ms), *self.take(arrivals[half:], (), now_ms)]
+
+    def _take(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> list[Owed]:
+        batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
+        for refusal in refusals:
+            self._note(refusal, batch)
+        births = set()
+        for arrival in arrivals:
+            unit = self.by_agent.get(arrival.address.agent)
+            if unit is None or unit.group != arrival.address.group:
+                self._stranger(arrival, batch)
+                continue
+            draft = batch.drafts.get(unit.no)
+            if draft is None:
+                draft = batch.drafts[unit.no] = Draft(unit)
+            if arrival.address.leaf == "birth":
+                births.add(unit.no)
+            take(arrival, draft, batch, self.policy, self._stored)
+        drafts = list(batch.drafts.values())
+        self._commit(batch)
+        return [owed for draft in drafts for owed in _owed(draft, draft.unit.no in births)]
+
+    def _commit(self, batch: Batch) -> None:
+        """One transaction for everything the batch brings; then, and only then, memory follows."""
+        seq = batch.next_seq - 1
+        changed: list[tuple[Draft, Change, list[Action]]] = []
+        units: list[UnitRow] = []
+        tells: list[Retold] = []
+        conditions: list[ConditionsTold] = []
+        ticket_changes: list[TicketChange] = []
+        checkpoints: list[Checkpoint] = []
+        wakes: dict[int, int | None] = {}
+        void: dict[int, int] = {}
+        for draft in batch.drafts.values():
+            change = draft.telling.change()
+            unit = draft.unit
+            settling = draft.dirty_from_ms is not None or _has_holes(draft)
+            actions = (
+                reconcile(change, unit.tickets, self.policy, settling) if change.conditions or change.whole else []
+            )
+            tells += change.retold
+            conditions += told(change)
+            ticket_changes += tickets.changes(unit, actions, self.policy, batch.now_ms)
+            changed.append((draft, change, actions))
+            if draft.checkpoint is not None:
+                state, at_seq = draft.checkpoint
+                checkpoints.append(_checkpoint(unit, state, at_seq))
+            if draft.late and draft.dirty_from_ms is not None:
+                void[unit.no] = draft.dirty_from_ms
+            if change.retold or change.conditions or change.whole or draft.late or draft.refused:
+                units.append(draft_row(draft, seq, batch.now_ms))
+            if unit.wake_ms is None:
+                wake = wake_at(draft.telling.state)
+                if wake is not None:
+                    wakes[unit.no] = wake
+        done = self.store.commit(
+            stored.Batch(
+                now_ms=batch.now_ms,
+                evidence=batch.evidence,
+                units=units,
+                checkpoints_void_from=void,
+                checkpoints=[c for c in checkpoints if c.agent_no not in void],
+                tells=tells,
+                conditions=conditions,
+                tickets=ticket_changes,
+                quarantine=batch.quarantine,
+                counters=batch.counted(),
+                wakes=wakes,
+                inbox=batch.knocks,
+            )
+        )
+        self._next_seq = batch.next_seq
+        opened = iter(done.tickets)
+        for draft, _change, actions in changed:
+            unit = draft.unit
+            draft.settle_into(unit, seq, batch.now_ms)
+            if actions:
+                new = [next(opened) for action in actions if action.verb == "open"]
+                unit.tickets = tickets.after(unit, actions, new)
+            unit.wake_ms = wakes.get(unit.no, unit.wake_ms)
+            if unit.tickets and not unit.settling:
+                _reopen_waiting_silence(unit, batch.now_ms)
+            if unit.dirty_from_ms is not None:
+                self.dirty.setdefault(unit.no)
+            self.unswept.setdefault(unit.no)
+
+    def _stored(self, agent_no: int, head_seq: int, stream: str, n: int) -> Mapping[str, Any] | None:
+        """The record `n` of a stream, if one of the agent's newest rows holds it."""
+        try:
+            for row in self.store.evidence_of(agent_no, head_seq, max(1, head_seq - LOOK_BACK_ROWS)):
+                if row.stream == stream and row.first_n <= n <= row.last_n:
+                    for record in records_in(row):
+                        if record["n"] == n:
+                            return dict(record)
+        except StoreError as error:
+            if error.cause != "damaged":
+                raise
+        return None
+
+    # --- what is refused ---------------------------------------------------------------------------------------------
+
+    def _note(self, refusal: Rejected, batch: Batch) -> None:
+        batch.count("refused", refusal.cause, f"{refusal.topic}: {refusal.detail}")
+        batch.quarantine.append(
+            Quarantined(
+                at_ms=batch.now_ms,
+                topic=refusal.topic,
+                agent=refusal.agent,
+                cause=refusal.cause,
+                detail=refusal.detail,
+                raw=refusal.raw,
+            )
+        )
+
+    def _stranger(self, arrival: Arrival, batch: Batch) -> None:
+        """Somebody the register does not know: into the inbox; nothing is settled, so nothing is lost once it is known."""
+        address = arrival.address
+        batch.count("refused", "unknown_agent", f"{address.group}/{address.agent}")
+        batch.knocks.append(Knock(agent=address.agent, device="", at_ms=batch.now_ms, what={"group": address.group}))
+
+    def _poisoned(self, arrival: Arrival, refusals: Sequence[Rejected], problem: Exception, now_ms: int) -> list[Owed]:
+        """Keep the arrival raw, settle its numbers as refused, tell it once."""
+        address = arrival.address
+        detail = f"{type(problem).__name__}: {problem}"[:300]
+        log.error(
+            "an arrival made the engine fail; it is set aside", agent=address.agent, cause=detail, exc_info=problem
+        )
+        batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
+        for refusal in refusals:
+            self._note(refusal, batch)
+        batch.count("refused", "engine", f"{address.agent}: {detail}")
+        topic = f"{address.group}/{address.agent}/{address.leaf}"
+        batch.quarantine.append(
+            Quarantined(
+                at_ms=now_ms, topic=topic, agent=address.agent, cause="engine", detail=detail, raw=arrival.plain
+            )
+        )
+        unit = self.by_agent.get(address.agent)
+        if unit is not None and "stream" in arrival.message:
+            draft = batch.drafts[unit.no] = Draft(unit)
+            stream = arrival.message["stream"]
+            for first, last in _numbers(arrival.message):
+                for a, b in draft.ranges(stream).missing(first, last):
+                    draft.refuse(stream, a, b, "engine")
+            draft.owes[stream] = arrival.message["sent"]["mono"]
+        self._commit(batch)
+        return [owed for draft in batch.drafts.values() for owed in _owed(draft, False)]
+
+
+def _reopen_waiting_silence(unit: Unit, now_ms: int) -> None:
+    """The ticket of a silence that is over waits, and nothing is missing any more: rebuild, so that it can be judged."""
+    ticket = unit.waiting_silence()
+    if ticket is not None:
+        unit.dirty_from_ms, unit.dirty_since_ms, unit.late_ms = ticket.fault_from_ms, now_ms, now_ms
+
+
+def told(change: Change) -> list[ConditionsTold]:
+    """What a change says of conditions, if anything."""
+    if not change.conditions and not change.whole:
+        return []
+    return [ConditionsTold(conditions=change.conditions, whole=change.whole)]
+
+
+def draft_row(draft: Draft, seq: int, now_ms: int) -> UnitRow:
+    """The row of a unit as the draft will have it."""
+    unit = draft.unit
+    shadow = unknown_unit(unit.no, unit.agent, unit.group, unit.devices)
+    shadow.streams = dict(unit.streams)
+    shadow.dirty_since_ms = unit.dirty_since_ms
+    draft.settle_into(shadow, seq, now_ms)
+    return unit_row(shadow)
+
+
+def unit_row(unit: Unit) -> UnitRow:
+    """The row of a unit as it is."""
+    return UnitRow(unit.no, unit.head_seq or 0, unit.as_of_seq, unit.dirty_from_ms, unit.dirty_since_ms, unit.body())
+
+
+def _checkpoint(unit: Unit, state: UnitState, at_seq: int) -> Checkpoint:
+    return Checkpoint(unit.no, state.last_t, at_seq, dump(state))
+
+
+def _has_holes(draft: Draft) -> bool:
+    merged: Iterable[RangeSet] = {**draft.unit.streams, **draft.streams}.values()
+    return any(len(ranges) > 1 or (len(ranges) == 1 and not ranges.upto()) for ranges in merged)
+
+
+def _numbers(report: Mapping[str, Any]) -> list[Range]:
+    return [
+        *((record["n"], record["n"]) for record in report.get("records", ())),
+        *((block["n"][0], block["n"][1]) for block in report.get("columns", ())),
+    ]
+
+
+def _owed(draft: Draft, is_birth: bool) -> list[Owed]:
+    unit = draft.unit
+    found = []
+    for stream, echo in draft.owes.items():
+        ranges = unit.streams.get(stream, RangeSet())
+        upto = ranges.upto()
+        also = tuple((a, b) for a, b in ranges if a > upto)[-REFUSED_KEPT:]
+        refused = tuple(draft.refused.get(stream, ()))[-REFUSED_KEPT:]
+        found.append(Owed(unit.group, unit.agent, stream, echo, upto, also, refused, draft.need_birth, is_birth))
+    return found

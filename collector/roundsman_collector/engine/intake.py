@@ -1,0 +1,315 @@
+"""One arrival -> the draft of its unit: who may say it, which numbers are new, when it was, what it means.
+
+    Arrival(address, message, plain)      a message that passed the door: a birth, a state or a report
+
+Every number of a report ends as exactly one of: stored (new), known already (a duplicate), or refused with a cause:
+
+    not_yours     a device this agent does not speak for       clock     a synchronised clock that shows a time before 2020
+    cloned        the number is stored with another body       future    more than 10 minutes ahead of the collector
+
+Refused numbers are settled (the agent need not keep them) and kept raw; they never reach the ledger.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from roundsman_collector.core.dating import better, event_time, has_impossible_clock
+from roundsman_collector.core.model import Item, Spec
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rebuild import resting
+from roundsman_collector.core.turn import turn
+from roundsman_collector.engine.unit import BASES_KEPT, Draft
+from roundsman_collector.store.evidence import EvidenceRow
+from roundsman_collector.store.quarantine import Count, Knock, Quarantined
+from roundsman_wire.codec import canonical, encode, rows
+from roundsman_wire.ranges import Range
+from roundsman_wire.topics import HISTORY, Address
+
+AHEAD_MS = 10 * 60 * 1000
+DAY_MS = 86_400_000
+LOOK_BACK = 200
+"""How many reports back a duplicate is compared with what is stored."""
+
+
+class Bad(NamedTuple):
+    """Records n..last of a report that the door refused; `n` None: they have no number that could be settled."""
+
+    n: int | None
+    last: int | None
+    cause: str
+    detail: str
+
+
+class Arrival(NamedTuple):
+    """A message that passed the door: `plain` is its JSON text, `bad` names records of it that did not."""
+
+    address: Address
+    message: Mapping[str, Any]
+    plain: bytes
+    bad: tuple[Bad, ...] = ()
+
+
+class Batch:
+    """What a batch of arrivals will commit."""
+
+    def __init__(self, *, first_seq: int, now_ms: int) -> None:
+        self.now_ms = now_ms
+        self.next_seq = first_seq
+        self.drafts: dict[int, Draft] = {}
+        self.evidence: list[EvidenceRow] = []
+        self.quarantine: list[Quarantined] = []
+        self.counts: dict[tuple[str, str], list[Any]] = {}
+        self.knocks: list[Knock] = []
+
+    def count(self, name: str, cause: str, example: str = "", times: int = 1) -> None:
+        """Count something; the first example of the batch is kept."""
+        entry = self.counts.setdefault((name, cause), [0, example])
+        entry[0] += times
+
+    def counted(self) -> list[Count]:
+        """The counts as rows."""
+        return [
+            Count(name=name, cause=cause, at_ms=self.now_ms, count=times, example=example)
+            for (name, cause), (times, example) in self.counts.items()
+        ]
+
+    def write(
+        self, draft: Draft, kind: Any, stream: str, span: Range, taken: tuple[Range, ...] | None, body: bytes
+    ) -> None:
+        """Add a row of evidence to the agent's chain."""
+        self.evidence.append(
+            EvidenceRow(
+                self.next_seq, draft.unit.no, draft.head_seq, kind, stream, span[0], span[1], self.now_ms, taken, body
+            )
+        )
+        draft.head_seq = self.next_seq
+        self.next_seq += 1
+
+
+Stored = Callable[[int, int, str, int], Mapping[str, Any] | None]
+"""The stored record (agent_no, head_seq, stream, n), if it is near enough to be found."""
+
+
+def take(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
+    """Let the draft of the unit know what the arrival says."""
+    match arrival.address.leaf:
+        case "birth":
+            take_birth(arrival, draft, batch)
+        case "state":
+            take_state(arrival.message, draft)
+        case _:
+            take_report(arrival, draft, batch, policy, stored)
+
+
+def take_state(message: Mapping[str, Any], draft: Draft) -> None:
+    """Online or offline of a session; the will of an older session is void."""
+    if message["session"] >= draft.session:
+        draft.session = message["session"]
+        draft.online = message["state"] == "online"
+
+
+def spec_of(birth: Mapping[str, Any]) -> Spec:
+    """What a birth says, as far as the core needs it."""
+    devices = tuple(
+        (d["device"], bool(d.get("local", False)), round(d["arrive_by_s"] * 1000)) for d in birth["devices"]
+    )
+    return Spec(birth["hash"], devices)
+
+
+def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
+    """A birth: kept as evidence when it says something new; streams it has lost the beginning of are declared."""
+    birth = arrival.message
+    spec = spec_of(birth)
+    known = draft.specs.get(spec.hash)
+    if birth["page"] > 1 and known is not None:
+        spec = Spec(spec.hash, tuple(dict.fromkeys((*known.devices, *spec.devices))))
+    foreign = [name for name, _, _ in spec.devices if name not in draft.unit.devices]
+    for name in foreign:
+        _not_yours(arrival, draft, batch, name)
+    spec = spec._replace(devices=tuple(one for one in spec.devices if one[0] in draft.unit.devices))
+    is_news = known != spec or birth["session"] != draft.session
+    draft.session = max(draft.session, birth["session"])
+    draft.online = True
+    draft.specs = {**draft.specs, spec.hash: spec}
+    if draft.unborn_from_ms is not None:
+        draft.soil(draft.unborn_from_ms)
+        draft.unborn_from_ms = None
+    if is_news:
+        batch.write(draft, "birth", "", (0, 0), None, arrival.plain)
+    for stream in birth["streams"]:
+        lost = draft.ranges(stream["id"]).missing(1, stream["oldest"] - 1) if stream["oldest"] > 1 else []
+        for first, last in lost:
+            draft.ranges(stream["id"]).add(first, last)
+            said = {"stream": stream["id"], "lost": [first, last], "reason": "lost_before"}
+            batch.write(draft, "lost", stream["id"], (first, last), None, canonical(said))
+            batch.count(
+                "declared", "lost_before", f"{draft.unit.agent}/{stream['id']} {first}..{last}", last - first + 1
+            )
+        draft.owes[stream["id"]] = birth["sent"]["mono"]
+
+
+def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
+    """A report: its new records are stored and judged, in the order of their numbers."""
+    report, unit = arrival.message, draft.unit
+    stream: str = report["stream"]
+    settled = draft.ranges(stream)
+    spec = draft.specs.get(report["birth"])
+    if spec is None:
+        draft.need_birth = True
+    records = rows(report)  # type: ignore[arg-type]
+    fresh = []
+    for record in records:
+        n = record["n"]
+        if n in settled:
+            _again(arrival, draft, batch, record, stored)
+            continue
+        cause = _unusable(record, draft, batch.now_ms)
+        if cause is None:
+            fresh.append(record)
+            settled.add(n, n)
+            draft.fresh[stream, n] = record
+        elif cause == "not_yours":
+            draft.refuse(stream, n, n, cause)
+            _not_yours(arrival, draft, batch, record["device"])  # type: ignore[typeddict-item]
+        else:
+            _refuse(arrival, draft, batch, n, cause, f"t {record['t']}, ntp {record.get('ntp', True)}")
+    for bad in arrival.bad:
+        _refuse_bad(arrival, draft, batch, bad)
+    draft.owes[stream] = report["sent"]["mono"]
+    if fresh:
+        taken = None if len(fresh) == len(records) else _ranges(fresh)
+        body = encode(report) if arrival.bad else arrival.plain
+        kind = "history" if arrival.address.leaf == HISTORY else "report"
+        batch.write(draft, kind, stream, (records[0]["n"], records[-1]["n"]), taken, body)
+        for record in fresh:
+            judge(record, stream, spec, draft, policy)
+
+
+def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draft, policy: Policy) -> None:
+    """Date one new record and let the core judge it; late and undatable ones make the unit dirty or wait."""
+    boot = record["boot"]
+    if record["kind"] == "clock":
+        _clock_told(record, draft)
+    base = draft.bases.get(boot)
+    if not record.get("ntp", True) and boot not in draft.unsynced:
+        draft.unsynced |= {boot}
+    t = event_time(record, base)
+    if t is None:
+        draft.undated |= {boot}
+        return
+    if record["kind"] == "gap" and record["from_t"] is not None:
+        t = gap_time(record, t)
+    if spec is None and draft.unborn_from_ms is None:
+        draft.unborn_from_ms = t
+    item = Item(t, stream, record["n"], record, spec)
+    state = draft.telling.state
+    change = turn(state, item, policy)
+    if change is None:
+        draft.soil(t)
+        return
+    if (
+        t // DAY_MS != state.last_t // DAY_MS
+        and state.last_t
+        and draft.dirty_from_ms is None
+        and not draft.undated
+        and draft.head_seq is not None
+    ):
+        draft.checkpoint = (resting(state), draft.head_seq - 1)
+    draft.telling.add(change)
+    if record["kind"] == "sample" and record["readings"]:
+        draft.latest[record["device"]] = (t, record["readings"])
+
+
+def gap_time(record: Mapping[str, Any], t: int) -> int:
+    """A gap stands where the time it speaks of begins, shifted as its own record was when its clock was wrong."""
+    from_t: int = record["from_t"]
+    shift: int = t - record["t"]
+    return from_t + shift
+
+
+def _clock_told(record: Mapping[str, Any], draft: Draft) -> None:
+    boot = record["boot"]
+    known = draft.bases.get(boot)
+    base = better(known, record)
+    if base == known:
+        return
+    others = {b: old for b, old in draft.bases.items() if b != boot}
+    draft.bases = {**dict(list(others.items())[-BASES_KEPT:]), boot: base}
+    if boot in draft.unsynced:
+        draft.undated -= {boot}
+        draft.soil(min(base.base_ms, known.base_ms if known is not None else base.base_ms))
+
+
+def _unusable(record: Mapping[str, Any], draft: Draft, now_ms: int) -> str | None:
+    if record["kind"] == "sample" and record["device"] not in draft.unit.devices:
+        return "not_yours"
+    if has_impossible_clock(record):
+        return "clock"
+    t = event_time(record, draft.bases.get(record["boot"]))
+    if t is not None and t > now_ms + AHEAD_MS:
+        return "future"
+    return None
+
+
+def _again(arrival: Arrival, draft: Draft, batch: Batch, record: Mapping[str, Any], stored: Stored) -> None:
+    """A number that is settled already: the same record once more, or somebody else's."""
+    stream, n = arrival.message["stream"], record["n"]
+    before = draft.fresh.get((stream, n))
+    if before is None and draft.unit.head_seq is not None:
+        before = stored(draft.unit.no, draft.unit.head_seq, stream, n)
+    if before is not None and not _says_the_same(before, record):
+        detail = f"number {n} of stream {stream} is stored with another body: is the agent cloned?"
+        batch.count("refused", "cloned", f"{draft.unit.agent}: {detail}")
+        _quarantine(arrival, batch, "cloned", detail)
+    else:
+        batch.count("duplicate", "again" if before is not None else "unchecked")
+
+
+def _says_the_same(before: Mapping[str, Any], record: Mapping[str, Any]) -> bool:
+    """Whether a record is the one stored; the stored one may have fields that the door has dropped since."""
+    said, kept = json.loads(canonical(record)), json.loads(canonical(before))
+    return all(name in kept and kept[name] == value for name, value in said.items())
+
+
+def _not_yours(arrival: Arrival, draft: Draft, batch: Batch, device: str) -> None:
+    detail = f"agent {draft.unit.agent} may not speak for device {device}"
+    batch.count("refused", "not_yours", detail)
+    _quarantine(arrival, batch, "not_yours", detail)
+    batch.knocks.append(Knock(agent=draft.unit.agent, device=device, at_ms=batch.now_ms))
+
+
+def _refuse_bad(arrival: Arrival, draft: Draft, batch: Batch, bad: Bad) -> None:
+    stream = arrival.message["stream"]
+    missing = draft.ranges(stream).missing(bad.n, bad.last or bad.n) if bad.n is not None else []
+    for first, last in missing:
+        draft.refuse(stream, first, last, bad.cause)
+    if missing or bad.n is None:
+        batch.count("refused", bad.cause, f"{draft.unit.agent} {stream}#{bad.n}: {bad.detail}")
+        _quarantine(arrival, batch, bad.cause, bad.detail)
+
+
+def _refuse(arrival: Arrival, draft: Draft, batch: Batch, n: int, cause: str, detail: str) -> None:
+    draft.refuse(arrival.message["stream"], n, n, cause)
+    said = f"{draft.unit.agent} {arrival.message['stream']}#{n}: {detail}"
+    batch.count("refused", cause, said)
+    _quarantine(arrival, batch, cause, said)
+
+
+def _quarantine(arrival: Arrival, batch: Batch, cause: str, detail: str) -> None:
+    address = arrival.address
+    topic = f"{address.group}/{address.agent}/{address.leaf}"
+    batch.quarantine.append(
+        Quarantined(at_ms=batch.now_ms, topic=topic, agent=address.agent, cause=cause, detail=detail, raw=arrival.plain)
+    )
+
+
+def _ranges(records: list[Any]) -> tuple[Range, ...]:
+    found: list[Range] = []
+    for record in records:
+        n = record["n"]
+        if found and found[-1][1] == n - 1:
+            found[-1] = (found[-1][0], n)
+        else:
+            found.append((n, n))
+    return tuple(found)

@@ -1,0 +1,103 @@
+"""The core's ticket actions as rows of the store, and the open tickets the core needs to know of."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from roundsman_collector.core.model import Action, Condition, Ref, Ticket
+from roundsman_collector.core.policy import SILENT, Policy
+from roundsman_collector.engine.unit import Unit
+from roundsman_collector.store.tickets import (
+    TicketAmend,
+    TicketChange,
+    TicketOpen,
+    TicketOpened,
+    TicketResolve,
+    TicketVoid,
+)
+
+SEVERITIES = {1: "urgent", 2: "major", 3: "minor"}
+SITE_ZONE = ZoneInfo("Asia/Shanghai")
+"""Where years begin for ticket numbers, until sites have zones of their own."""
+
+
+def changes(unit: Unit, actions: Sequence[Action], policy: Policy, now_ms: int) -> list[TicketChange]:
+    """What the store has to do for these actions."""
+    return [_change(unit, action, policy, now_ms) for action in actions]
+
+
+def _change(unit: Unit, action: Action, policy: Policy, now_ms: int) -> TicketChange:
+    condition = action.condition
+    if action.verb == "open":
+        assert condition is not None
+        return _opened(unit, condition, policy, now_ms)
+    assert action.ticket is not None
+    data = _evidence(condition) if condition is not None else {}
+    if action.verb == "amend":
+        from_ms = condition.from_ms if condition is not None and condition.code != SILENT else None
+        return TicketAmend(ticket=action.ticket, at_ms=now_ms, fault_from_ms=from_ms, text=action.text, data=data)
+    if action.verb == "resolve":
+        to_ms = condition.to_ms if condition is not None else None
+        return TicketResolve(
+            ticket=action.ticket, at_ms=now_ms, outcome=action.outcome, fault_to_ms=to_ms, text=action.text, data=data
+        )
+    return TicketVoid(ticket=action.ticket, at_ms=now_ms, text=action.text, data=data)
+
+
+def _opened(unit: Unit, condition: Condition, policy: Policy, now_ms: int) -> TicketOpen:
+    rule = policy.rule(condition.code)
+    assert rule is not None
+    return TicketOpen(
+        subject=condition.subject,
+        agent_no=unit.no,
+        component=condition.component,
+        code=condition.code,
+        severity=SEVERITIES[rule.severity],
+        service_class=rule.service_class,
+        fault_from_ms=condition.from_ms,
+        opened_ms=now_ms,
+        year=datetime.fromtimestamp(now_ms / 1000, SITE_ZONE).year,
+        text=f"{rule.zh} {rule.en}",
+        data=_evidence(condition) | {"policy": policy.hash},
+    )
+
+
+def _evidence(condition: Condition) -> dict[str, object]:
+    """The records a ticket stands on."""
+    said: dict[str, object] = {"first": _ref(condition.first), "confirmed": _ref(condition.confirmed)}
+    if condition.cause:
+        said["cause"] = condition.cause
+    return said
+
+
+def _ref(ref: Ref) -> dict[str, object]:
+    return {"stream": ref.stream, "n": ref.n, "t": ref.t}
+
+
+def after(unit: Unit, actions: Sequence[Action], opened: Sequence[TicketOpened]) -> tuple[Ticket, ...]:
+    """The unit's open tickets once `actions` are stored; `opened` are the new ones in the order of their actions."""
+    kept = {ticket.id: ticket for ticket in unit.tickets}
+    ids = iter(opened)
+    for action in actions:
+        condition = action.condition
+        if action.verb == "open" and condition is not None:
+            new = next(ids)
+            kept[new.id] = Ticket(
+                id=new.id,
+                subject=condition.subject,
+                component=condition.component,
+                code=condition.code,
+                fault_from_ms=condition.from_ms,
+            )
+        elif action.verb in ("resolve", "void") and action.ticket is not None:
+            kept.pop(action.ticket, None)
+        elif action.ticket in kept and condition is not None and condition.code != SILENT:
+            old = kept[action.ticket]
+            kept[action.ticket] = Ticket(
+                id=old.id,
+                subject=old.subject,
+                component=old.component,
+                code=old.code,
+                fault_from_ms=condition.from_ms,
+            )
+    return tuple(kept.values())

@@ -1,0 +1,260 @@
+"""What time means: silence told, late evidence rebuilt, people's commands carried out, memory swept to disk.
+
+    wake(engine, now_ms)             units whose `wake_at` is over: tell a silence, or look again later
+    rebuild_due(engine, pause, now)  units whose backlog has paused (or that waited long enough): rebuilt from evidence
+    obey(engine, commands, now_ms)   acknowledge, note, resolve: a person's click is a row the engine takes
+    sweep(engine, limit, now_ms)     rows of units that are ahead of them, the longest first
+
+Each is one or more commits of its own. A unit whose rebuild fails stays dirty and is told, the others go on.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from roundsman_collector.core.dating import Base, better, event_time
+from roundsman_collector.core.model import Action, Change, Item, UnitState, newborn
+from roundsman_collector.core.rebuild import Telling, rebuild, resting
+from roundsman_collector.core.state import load
+from roundsman_collector.core.ticket import reconcile
+from roundsman_collector.core.turn import tick, wake_at
+from roundsman_collector.engine import tickets
+from roundsman_collector.engine.engine import Engine, told, unit_row
+from roundsman_collector.engine.intake import gap_time
+from roundsman_collector.engine.unit import Unit
+from roundsman_collector.store import batch as stored
+from roundsman_collector.store.commands import CommandDone, CommandRow
+from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.evidence import EvidenceRow
+from roundsman_collector.store.present import DeviceNow
+from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
+
+log = structlog.get_logger(__name__)
+
+WAKES_AT_ONCE = 1000
+REBUILDS_AT_ONCE = 50
+
+
+def wake(engine: Engine, now_ms: int) -> int:
+    """Look at the units that are due; return how many had something to tell."""
+    due = engine.store.due_wakes(now_ms, WAKES_AT_ONCE)
+    wakes: dict[int, int | None] = {}
+    telling: list[tuple[Unit, Change]] = []
+    for row in due:
+        unit = engine.units.get(row.agent_no)
+        if unit is None:
+            wakes[row.agent_no] = None
+            continue
+        change = tick(unit.state, now_ms, engine.policy)
+        if change is not None:
+            telling.append((unit, change))
+        wakes[unit.no] = wake_at(unit.state if change is None else change.state)
+    if wakes:
+        _commit(engine, telling, wakes, now_ms)
+    return len(telling)
+
+
+def rebuild_due(engine: Engine, now_ms: int, *, pause_ms: int, at_latest_ms: int) -> int:
+    """Rebuild dirty units whose late evidence has paused for `pause_ms`, or that are dirty for `at_latest_ms`."""
+    due = []
+    for no in engine.dirty:
+        unit = engine.units.get(no)
+        if unit is not None and (
+            now_ms - unit.late_ms >= pause_ms or now_ms - (unit.dirty_since_ms or now_ms) >= at_latest_ms
+        ):
+            due.append(unit)
+            if len(due) == REBUILDS_AT_ONCE:
+                break
+    for unit in due:
+        rebuild_unit(engine, unit, now_ms)
+    return len(due)
+
+
+def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
+    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed and stays dirty."""
+    assert unit.dirty_from_ms is not None
+    try:
+        start, after_seq = _start(engine, unit, unit.dirty_from_ms)
+        rows = [] if unit.head_seq is None else engine.store.evidence_of(unit.no, unit.head_seq, after_seq + 1)
+        items, bases = items_of(rows, unit)
+        change = rebuild(start, items, engine.policy)
+        was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
+        silence = tick(change.state, now_ms, engine.policy) if was_told else None
+        if silence is not None:
+            change = _joined(change, silence)
+        unit.bases = bases
+        dirty = unit.dirty_from_ms, unit.dirty_since_ms
+        unit.dirty_from_ms = unit.dirty_since_ms = None
+        try:
+            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms)
+        except BaseException:
+            unit.dirty_from_ms, unit.dirty_since_ms = dirty
+            raise
+    except StoreError as error:
+        if error.again:
+            raise
+        problem: Exception = error
+    except Exception as error:  # one unit's evidence must not stop the others
+        problem = error
+    else:
+        engine.dirty.pop(unit.no, None)
+        return True
+    log.error("a rebuild failed; the unit stays as told before", agent=unit.agent, cause=str(problem), exc_info=problem)
+    unit.late_ms = now_ms
+    unit.dirty_since_ms = now_ms
+    return False
+
+
+def _joined(change: Change, silence: Change) -> Change:
+    telling = Telling(change.state)
+    for one in (change, silence):
+        telling.add(Change(state=one.state, retold=one.retold, conditions=one.conditions))
+    both = telling.change()
+    return Change(state=both.state, retold=both.retold, conditions=both.conditions, whole=change.whole)
+
+
+def _start(engine: Engine, unit: Unit, from_ms: int) -> tuple[UnitState, int]:
+    checkpoint = engine.store.checkpoint_before(unit.no, from_ms)
+    if checkpoint is None:
+        return newborn(unit.agent), 0
+    return resting(load(checkpoint.body)), checkpoint.seq
+
+
+def items_of(rows: Sequence[EvidenceRow], unit: Unit) -> tuple[list[Item], dict[str, Base]]:
+    """The dated items of evidence rows, and the bases of boots with what their clock records add."""
+    reports = [(row, records_in(row)) for row in rows if row.kind in ("report", "history")]
+    bases = dict(unit.bases)
+    for _, records in reports:
+        for record in records:
+            if record["kind"] == "clock":
+                bases[record["boot"]] = better(bases.get(record["boot"]), record)
+    return list(_items(reports, unit, bases)), bases
+
+
+def _items(
+    reports: Sequence[tuple[EvidenceRow, list[Mapping[str, Any]]]], unit: Unit, bases: Mapping[str, Base]
+) -> Iterator[Item]:
+    for row, records in reports:
+        spec = unit.specs.get(_birth_named(row))
+        for record in records:
+            t = event_time(record, bases.get(record["boot"]))
+            if t is None:
+                continue
+            if record["kind"] == "gap" and record["from_t"] is not None:
+                t = gap_time(record, t)
+            yield Item(t, row.stream, record["n"], record, spec)
+
+
+def _birth_named(row: EvidenceRow) -> str:
+    name: str = json.loads(row.body)["birth"]
+    return name
+
+
+def _commit(
+    engine: Engine, changes: Sequence[tuple[Unit, Change]], wakes: Mapping[int, int | None], now_ms: int
+) -> None:
+    """One transaction for changes that bring no evidence; then memory follows."""
+    ticket_changes: list[TicketChange] = []
+    all_actions: list[tuple[Unit, list[Action]]] = []
+    rows, before = [], []
+    for unit, change in changes:
+        actions = reconcile(change, unit.tickets, engine.policy, unit.settling)
+        all_actions.append((unit, actions))
+        ticket_changes += tickets.changes(unit, actions, engine.policy, now_ms)
+        before.append((unit, unit.state))
+        unit.state = change.state
+        rows.append(unit_row(unit))
+    try:
+        done = engine.store.commit(
+            stored.Batch(
+                now_ms=now_ms,
+                units=rows,
+                tells=[one for _, change in changes for one in change.retold],
+                conditions=[one for _, change in changes for one in told(change)],
+                tickets=ticket_changes,
+                wakes=wakes,
+            )
+        )
+    except BaseException:
+        for unit, state in before:
+            unit.state = state
+        raise
+    opened = iter(done.tickets)
+    for unit, actions in all_actions:
+        unit.tickets = tickets.after(unit, actions, [next(opened) for action in actions if action.verb == "open"])
+        engine.unswept.setdefault(unit.no)
+    for no, at in wakes.items():
+        unit_or_none = engine.units.get(no)
+        if unit_or_none is not None:
+            unit_or_none.wake_ms = at
+
+
+def sweep(engine: Engine, limit: int, now_ms: int) -> int:
+    """Write the rows of at most `limit` units that are ahead of them; return how many."""
+    numbers = []
+    for no in engine.unswept:
+        numbers.append(no)
+        if len(numbers) == limit:
+            break
+    units = [unit for no in numbers if (unit := engine.units.get(no)) is not None]
+    present = [
+        DeviceNow(
+            device.device,
+            unit.no,
+            device.last_t,
+            device.covered_to,
+            unit.received_ms,
+            unit.settling,
+            unit.latest[device.device][1] if device.device in unit.latest else None,
+            unit.latest[device.device][0] if device.device in unit.latest else None,
+        )
+        for unit in units
+        for device in unit.state.devices
+        if device.device in unit.devices
+    ]
+    if units:
+        engine.store.commit(stored.Batch(now_ms=now_ms, units=[unit_row(unit) for unit in units], device_now=present))
+    for no in numbers:
+        del engine.unswept[no]
+    for unit in units:
+        unit.latest.clear()
+    return len(units)
+
+
+def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:
+    """Carry out what people asked for; each command is answered, also when it cannot be done."""
+    for command in commands:
+        try:
+            _carry_out(engine, command, now_ms)
+        except (StoreError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, StoreError) and error.again:
+                raise
+            answer = CommandDone(command=command.id, ok=False, done_ms=now_ms, result={"error": str(error)})
+            engine.store.commit(stored.Batch(now_ms=now_ms, commands_done=[answer]))
+    return len(commands)
+
+
+def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
+    ticket = int(command.args["ticket"])
+    change = _wanted(command, ticket, now_ms)
+    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket})
+    engine.store.commit(stored.Batch(now_ms=now_ms, tickets=[change], commands_done=[answer]))
+    if isinstance(change, TicketResolve):
+        for unit in engine.units.values():
+            unit.tickets = tuple(one for one in unit.tickets if one.id != ticket)
+
+
+def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:
+    text = str(command.args.get("text", ""))
+    match command.verb:
+        case "acknowledge":
+            return TicketAcknowledge(ticket=ticket, at_ms=now_ms, who=command.who, text=text)
+        case "note":
+            return TicketNote(ticket=ticket, at_ms=now_ms, who=command.who, text=text)
+        case "resolve":
+            return TicketResolve(ticket=ticket, at_ms=now_ms, outcome="by_person", who=command.who, text=text)
+        case _:
+            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note and resolve")
