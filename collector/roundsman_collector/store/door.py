@@ -100,7 +100,8 @@ class Store:
             known = self._partitions
             if batch.evidence:
                 known = evidence.append(connection, batch.evidence, known, self._last_seq)
-            known_ms = self._tell(connection, batch)
+            known_ms = max(batch.now_ms, self._known_ms)
+            self._tell(connection, batch, known_ms)
             units.keep(connection, batch.units)
             units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
             units.set_wakes(connection, batch.wakes)
@@ -112,17 +113,17 @@ class Store:
             commands.answer(connection, batch.commands_done)
             fault.hit("store.in_commit")
         self._partitions = known
-        self._known_ms = known_ms
+        if batch.tells or batch.conditions:
+            self._known_ms = known_ms
         if batch.evidence:
             self._last_seq = batch.evidence[-1].seq
         fault.hit("store.after_commit")
         return Committed(known_ms=known_ms, tickets=opened)
 
-    def _tell(self, connection: Connection, batch: Batch) -> int:
-        """Write ledger and conditions; known time never runs backwards, whatever the clock does."""
+    def _tell(self, connection: Connection, batch: Batch, known_ms: int) -> None:
+        """Write ledger and conditions. Known time never runs backwards, whatever the clock does and across restarts."""
         if not batch.tells and not batch.conditions:
-            return self._known_ms
-        known_ms = max(batch.now_ms, self._known_ms)
+            return
         ledger.tell(connection, batch.tells, known_ms)
         conditions.tell(connection, batch.conditions, known_ms)
         run(
@@ -131,7 +132,6 @@ class Store:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             str(known_ms),
         )
-        return known_ms
 
     def prune(self, before_day: str) -> tuple[Partition, ...]:
         """Drop the evidence received before a UTC day (YYYYMMDD); never the newest partition. Returns what went."""

@@ -129,7 +129,7 @@ def _stored(row: EvidenceRow) -> tuple[Any, ...]:
 def _opened(connection: Connection, day: str, seq: int, known: tuple[Partition, ...]) -> tuple[Partition, ...]:
     """The partitions with the one for `day` at the end. A day that already has a closed one goes on in the newest:
     the clock was set back over midnight, and seq must rise from table to table."""
-    if known and (day == known[-1].day or any(day == one.day for one in known)):
+    if any(day == one.day for one in reversed(known)):
         return known
     closed = known
     if known:

@@ -170,10 +170,10 @@ class View:
         with self._reading("intervals") as connection:
             return ledger.intervals(connection, device, from_ms, to_ms, known_ms)
 
-    def conditions(self, device: str, from_ms: int, to_ms: int, known_ms: int | None = None) -> list[ConditionRow]:
-        """A device's conditions in [from, to): as known now, or as known at `known_ms`."""
+    def conditions(self, subject: str, from_ms: int, to_ms: int, known_ms: int | None = None) -> list[ConditionRow]:
+        """What befell a device, or an agent (`@` and its id), in [from, to): as known now, or at `known_ms`."""
         with self._reading("conditions") as connection:
-            return conditions.conditions(connection, device, from_ms, to_ms, known_ms)
+            return conditions.conditions(connection, subject, from_ms, to_ms, known_ms)
 
     def samples(
         self, device: str, from_ms: int, to_ms: int, *, limit: int = 1000, before_seq: int | None = None
@@ -210,18 +210,18 @@ class View:
         self,
         *,
         states: Sequence[str] = (),
-        device: str | None = None,
+        subject: str | None = None,
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[TicketRow]:
-        """Tickets, the newest first: in any of `states`, of a device, older than `before_id`."""
+        """Tickets, the newest first: in any of `states`, of a subject, older than `before_id`."""
         where, values = ["id > 0"], list[object]()
         if states:
             where.append(f"state IN ({marks(len(states))})")
             values.extend(states)
-        if device is not None:
-            where.append("device = ?")
-            values.append(device)
+        if subject is not None:
+            where.append("subject = ?")
+            values.append(subject)
         if before_id is not None:
             where.append("id < ?")
             values.append(before_id)

@@ -132,7 +132,7 @@ def test_segments_that_do_not_follow_each_other_are_refused_whole(store: Store, 
 
 @st.composite
 def retellings(draw: st.DrawFn) -> tuple[int, tuple[Segment, ...]]:
-    """From a time on: up to four stretches without holes, perhaps empty ones, perhaps beginning later, perhaps ending."""
+    """From a time on: up to four stretches without holes, some empty; they may begin later, and may end."""
     from_ms = draw(st.integers(0, 30))
     at = from_ms + draw(st.sampled_from([0, 0, 0, 2]))
     segments = []
