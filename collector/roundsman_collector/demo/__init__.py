@@ -1,0 +1,1 @@
+"""The demo: a small site of made-up devices, watched by the real agent and the real collector."""
