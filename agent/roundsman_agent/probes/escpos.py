@@ -95,13 +95,14 @@ def _drain(line: serial.Serial, deadline: float) -> None:
 
 def is_status(byte: int) -> bool:
     """Whether the byte has the fixed bits of a real-time status; anything else is ASB data or noise."""
-    return byte & 0x93 == 0x12
+    return 0 <= byte <= 0xFF and byte & 0x93 == 0x12
 
 
 def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     """The four bytes as readings; a byte that is missing or contradicts itself makes its reading None with a reason."""
     if not isinstance(raw, Mapping):
         raise TypeError(f"escpos parses a mapping of n to status byte, not {type(raw).__name__}")
+    statuses = {n: byte for n, byte in raw.items() if isinstance(byte, int) and is_status(byte)}
     readings: dict[str, Value] = {}
     failed: dict[str, tuple[str, str]] = {}
     for name, n, means in (
@@ -110,20 +111,22 @@ def parse(raw: object, settings: Mapping[str, object]) -> Answer:
         ("printer.error", ERROR_CAUSE, _error),
         ("printer.state", PRINTER, _state),
     ):
-        byte = raw.get(n)
-        if not isinstance(byte, int) or not is_status(byte):
+        if n not in statuses:
             readings[name] = None
-            failed[name] = ("bad_answer", f"DLE EOT {n} gave {byte!r}, expected a byte with b & 0x93 == 0x12")
+            failed[name] = ("bad_answer", f"DLE EOT {n} gave {raw.get(n)!r}, expected a byte with b & 0x93 == 0x12")
             continue
-        readings[name] = means(raw)
+        readings[name] = means(statuses)
         if readings[name] is None:
-            failed[name] = ("bad_answer", f"DLE EOT {n} gave {byte:02X}: only one of a pair of sensor bits is set")
+            failed[name] = (
+                "bad_answer",
+                f"DLE EOT {n} gave {statuses[n]:02X}: only one of a pair of sensor bits is set",
+            )
     return Answer(readings=readings, failed=failed)
 
 
 def _paper(statuses: Statuses) -> Value:
     roll, cause = statuses[PAPER], statuses.get(OFFLINE_CAUSE, 0x12)
-    if roll & 0x60 == 0x60 or (is_status(cause) and cause & 0x20):
+    if roll & 0x60 == 0x60 or cause & 0x20:
         return "end"
     if roll & 0x60 or roll & 0x0C in (0x04, 0x08):
         return None
@@ -139,8 +142,7 @@ def _error(statuses: Statuses) -> Value:
         if statuses[ERROR_CAUSE] & bit:
             return word
     # The printer says that it stopped for an error, and then names none: not "none".
-    cause = statuses.get(OFFLINE_CAUSE, 0x12)
-    return "unknown" if is_status(cause) and cause & 0x40 else "none"
+    return "unknown" if statuses.get(OFFLINE_CAUSE, 0x12) & 0x40 else "none"
 
 
 def _state(statuses: Statuses) -> Value:
