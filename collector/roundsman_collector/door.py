@@ -17,8 +17,6 @@ Rules:
 * The same `n` twice with the same body counts once; with another body the first stays and the other is refused.
 """
 
-import math
-import reprlib
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, NotRequired, TypedDict
 
@@ -26,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from roundsman_collector.wire_types import KINDS, STRICT, Plain, typed
+from roundsman_collector.wording import got, short, wanted
 from roundsman_wire import VERSION, catalogue
 from roundsman_wire.codec import canonical, misfolded, unfold
 from roundsman_wire.report import RECORDS_LIMIT, Birth, Columns, Number, Record, Report, State, Value
@@ -216,7 +215,7 @@ class _Found(NamedTuple):
 def _listed(document: Mapping[str, Any], name: str) -> list[Any]:
     listed = document.get(name, [])
     if not isinstance(listed, list):
-        raise Refusal("shape", f"expected a list, got {_short(listed)}", name)
+        raise Refusal("shape", f"expected a list, got {short(listed)}", name)
     if len(listed) > RECORDS_LIMIT:
         raise Refusal("shape", f"expected at most {RECORDS_LIMIT} items, got {len(listed)}", name)
     return listed
@@ -242,7 +241,7 @@ def _row(record: Any, where: str) -> _Found | Refused:
 def _judged(record: Record, where: str) -> None:
     """What shape alone does not tell."""
     if record["kind"] == "gap" and _is_bad_gap(record):
-        raise Refusal("shape", f"expected a range that runs upwards, got {_short(record['lost'])}", f"{where}.lost")
+        raise Refusal("shape", f"expected a range that runs upwards, got {short(record['lost'])}", f"{where}.lost")
     if record["kind"] == "sample" and not _fits(record["readings"]):
         for name, value in record["readings"].items():
             if not _fits({name: value}):
@@ -317,10 +316,10 @@ def _document(plain: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise Refusal("json", str(error)[:DETAIL_LIMIT]) from None
     if not isinstance(document, dict):
-        raise Refusal("shape", f"expected an object, got {_short(document)}")
+        raise Refusal("shape", f"expected an object, got {short(document)}")
     version = document.get("v")
     if type(version) in (int, float) and version != VERSION:
-        raise Refusal("version", f"expected {VERSION}, got {_short(version)}", "v")
+        raise Refusal("version", f"expected {VERSION}, got {short(version)}", "v")
     return document
 
 
@@ -336,9 +335,8 @@ def _refusal(document: Any, error: ValidationError, where: str = "") -> Refusal:
     """The first thing that pydantic found, with all it would have taken there."""
     errors = error.errors(include_url=False, include_context=False)
     path = _path(document, errors[0])
-    wanted = dict.fromkeys(_wanted(each) for each in errors if _path(document, each) == path)
-    text = f"expected {' or '.join(wanted)}"
-    text += ", got nothing" if errors[0]["type"] == "missing" else f", got {_short(errors[0]['input'])}"
+    expected = dict.fromkeys(wanted(each) for each in errors if _path(document, each) == path)
+    text = f"expected {' or '.join(expected)}, got {got(errors[0])}"
     return Refusal("shape", text[:DETAIL_LIMIT], (where + path).removeprefix(".")[:PATH_LIMIT])
 
 
@@ -354,37 +352,3 @@ def _path(document: Any, error: ErrorDetails) -> str:
         else:
             break
     return path
-
-
-# pydantic's sentences, as they read behind "expected".
-_OPENINGS = {
-    "Input should be ": "",
-    "Input should ": "",
-    "String should match pattern ": "text that matches ",
-    "String should have ": "text with ",
-    "Dictionary should have ": "an object with ",
-    "List should have ": "a list with ",
-    "Tuple should have ": "a list with ",
-    "Value error, ": "",
-}
-
-
-def _wanted(error: ErrorDetails) -> str:
-    if error["type"] == "missing":
-        return "this field"
-    told = error["msg"]
-    for opening, instead in _OPENINGS.items():
-        if told.startswith(opening):
-            return instead + told.removeprefix(opening)
-    return told
-
-
-_words = reprlib.Repr()
-_words.maxdict = _words.maxlist = _words.maxtuple = 3
-_words.maxstring = _words.maxother = 60
-
-
-def _short(value: object) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**63:
-        return f"a number of {round(math.log10(abs(value))) + 1} digits"
-    return _words.repr(value)

@@ -1,0 +1,310 @@
+"""The collector's configuration: a TOML file, every key of it optional.
+
+    config = load(Path("roundsman.toml"))          or load(None): all defaults
+    rules = policy(config)                         the fault catalogue it names, with its overrides
+
+A setting is one line of data here: name, type, default, sentence. Validation and docs/configuration.md come from it.
+Paths are relative to the file. An error names the file, the section and the key, what was expected, and the nearest
+name that is known; all errors are told at once. Secrets never stand in the file: they are read from files of their own.
+"""
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, policy_from
+from roundsman_collector.rules.shape import RulesError
+from roundsman_collector.wording import got, nearest, wanted
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+BUILT_IN = "built-in"
+"""What [policy] says for files that travel with the program."""
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+File = Annotated[Path, Field(strict=False)]
+
+
+class Data(_Section):
+    """Where everything is kept: database, broker, credentials."""
+
+    folder: File = Field(
+        default_factory=lambda: default_folder(),
+        description="the data folder; made if it is not there. If not given, `roundsman` where your user's programs "
+        "keep their data: below XDG_DATA_HOME or `~/.local/share`",
+    )
+
+
+class Broker(_Section):
+    """The MQTT broker, 3.1.1."""
+
+    mode: Literal["embedded", "external"] = Field(
+        default="embedded",
+        description="`embedded`: a broker of our own as a child process, on loopback; `external`: yours",
+    )
+    url: str = Field(
+        default="", description="`mqtt://host:port` or, with TLS, `mqtts://host:port`; with `external` only"
+    )
+    user: str = Field(default="", description="the user the collector connects as; it may do everything below `rm/1/`")
+    password_file: File | None = Field(
+        default=None, description="a file that holds that user's password and nothing else"
+    )
+    ca: File | None = Field(default=None, description="the certificates to trust, PEM; the system's if not given")
+    cert: File | None = Field(
+        default=None, description="the collector's own certificate, PEM, where the broker asks for one"
+    )
+    key: File | None = Field(default=None, description="the key of that certificate, PEM")
+
+
+class Collector(_Section):
+    """How the collector takes what comes in."""
+
+    listen_grace_s: float | None = Field(
+        default=None,
+        ge=0,
+        le=86_400,
+        description="seconds to listen after a start, or after a lost broker, before anybody is called silent; "
+        "if not given, the longest `arrive_by` of all agents and two minutes more",
+    )
+    ack_every_s: float = Field(
+        default=10.0, ge=0, le=3600, description="seconds between two acknowledgements to one agent, at least"
+    )
+    batch_max: int = Field(default=1000, ge=1, le=2000, description="live reports that one transaction takes, at most")
+    history_window: int = Field(
+        default=200, ge=1, le=2000, description="backlog reports that one transaction takes, at most"
+    )
+    rebuild_pause_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=3600,
+        description="seconds without late news after which a device's past is reckoned anew",
+    )
+    rebuild_at_latest_s: float = Field(
+        default=300.0, ge=1, le=86_400, description="seconds after which it is, even if late news goes on"
+    )
+    sweep_rows: int = Field(
+        default=2000, ge=1, le=100_000, description="agents whose memory is written to disk each second, at most"
+    )
+
+
+class Api(_Section):
+    """The REST API and its pages. This version listens on loopback only: put a reverse proxy with TLS before it."""
+
+    host: Literal["127.0.0.1", "::1", "localhost"] = Field(default="127.0.0.1", description="the address to listen on")
+    port: int = Field(default=8642, ge=0, le=65_535, description="the TCP port; 0: no API")
+
+
+class Rules(_Section):
+    """What counts as a fault (docs/policy.md)."""
+
+    faults: File | None = Field(
+        default=None, description="a fault catalogue of your own; the built-in one if not given"
+    )
+    overrides: list[File] = Field(
+        default=[], description="files that change fields of its rows, applied one after the other"
+    )
+
+
+class Config(_Section):
+    """The whole configuration."""
+
+    data: Data = Data()
+    broker: Broker = Broker()
+    collector: Collector = Collector()
+    api: Api = Api()
+    policy: Rules = Rules()
+    source: Path | None = Field(default=None, exclude=True)
+
+
+SECTIONS: Mapping[str, type[_Section]] = {
+    "data": Data,
+    "broker": Broker,
+    "collector": Collector,
+    "api": Api,
+    "policy": Rules,
+}
+
+
+class Setting(NamedTuple):
+    """A setting as the documentation shows it."""
+
+    section: str
+    name: str
+    kind: str
+    default: str
+    sentence: str
+
+
+def settings() -> Iterator[Setting]:
+    """All settings, in the order of the file."""
+    for section, model in SECTIONS.items():
+        for name, field in model.model_fields.items():
+            default = "" if field.default in (None, PydanticUndefined) else _toml(field.default)
+            yield Setting(section, name, _kind(model, name), default, field.description or "")
+
+
+def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """The data folder if none is named: `roundsman` where this user's programs keep their data."""
+    home = environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "roundsman"
+
+
+def load(path: Path | None, data_folder: Path | None = None) -> Config:
+    """The configuration in a file, or all defaults; `data_folder` wins over the file's. Raises ConfigError."""
+    said: dict[str, Any] = {} if path is None else _toml_of(path)
+    source = str(path)
+    try:
+        config = Config.model_validate({key: value for key, value in said.items() if key != "source"})
+    except ValidationError as error:
+        problems = [_problem(each) for each in error.errors(include_url=False, include_context=False)]
+    else:
+        problems = list(_contradictions(config.broker))
+    if "source" in said:
+        problems.append(f"source: unknown section; expected one of {', '.join(SECTIONS)}")
+    if problems:
+        raise ConfigError("\n".join(f"{source}, {problem}" for problem in dict.fromkeys(problems)))
+    base = Path.cwd() if path is None else path.resolve().parent
+    folder = data_folder.resolve() if data_folder is not None else None
+    return _anchored(config, base, folder).model_copy(update={"source": path})
+
+
+def _toml_of(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; name the configuration with --config") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not TOML: {error}") from error
+
+
+def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
+    """Every path made absolute: those of the file from where it lies."""
+
+    def at(path: Path | None) -> Path | None:
+        return None if path is None else base / path.expanduser()
+
+    broker = {name: at(getattr(config.broker, name)) for name in ("password_file", "ca", "cert", "key")}
+    return config.model_copy(
+        update={
+            "data": Data(folder=folder or base / config.data.folder.expanduser()),
+            "broker": config.broker.model_copy(update=broker),
+            "policy": Rules(
+                faults=at(config.policy.faults), overrides=[base / one.expanduser() for one in config.policy.overrides]
+            ),
+        }
+    )
+
+
+def _contradictions(broker: Broker) -> Iterator[str]:
+    if broker.mode == "embedded":
+        given = [name for name in broker.model_fields_set if name != "mode" and getattr(broker, name)]
+        if given:
+            yield f'[broker] {sorted(given)[0]}: is for another broker than our own; expected mode = "external" with it'
+        return
+    try:
+        url = urlsplit(broker.url)
+        is_broker = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        is_broker = False
+    if not is_broker:
+        yield f"[broker] url: expected mqtt://host:port or mqtts://host:port, got {broker.url!r}"
+        return
+    if url.password or url.username:
+        yield "[broker] url: expected no user or password in it; use user and password_file"
+    if url.scheme == "mqtt" and (broker.ca or broker.cert or broker.key):
+        yield "[broker] url: expected mqtts:// where ca, cert or key are given"
+    if bool(broker.cert) != bool(broker.key):
+        yield "[broker] cert: a certificate needs its key, and a key its certificate"
+
+
+def _problem(error: ErrorDetails) -> str:
+    section, *steps = (str(step) for step in error["loc"])
+    model = SECTIONS.get(section)
+    if model is None:
+        return f"[{section}]: unknown section; expected one of {', '.join(SECTIONS)}{nearest(section, SECTIONS)}"
+    if not steps:
+        return f"[{section}]: expected a section, got {got(error)}"
+    where = f"[{section}] {steps[0]}" + "".join(f"[{step}]" for step in steps[1:] if step.isdigit())
+    if error["type"] == "extra_forbidden":
+        known = model.model_fields
+        return f"{where}: unknown key; expected one of {', '.join(known)}{nearest(steps[0], known)}"
+    hint = "; this version listens on loopback only" if (section, steps[0]) == ("api", "host") else ""
+    return f"{where}: expected {wanted(error)}, got {got(error)}{hint}"
+
+
+def _kind(model: type[_Section], name: str) -> str:
+    schema = model.model_json_schema()["properties"][name]
+    found = next(one for one in schema.get("anyOf", [schema]) if one.get("type") != "null")
+    if "enum" in found:
+        return " or ".join(f'"{word}"' for word in found["enum"])
+    if found.get("format") == "path":
+        return "path"
+    words = {"string": "text", "integer": "whole number", "number": "number", "array": "list of paths"}
+    return words[found["type"]]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, str):
+        return f'"{value}"'
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# --- rules -----------------------------------------------------------------------------------------------------------
+
+
+def policy(config: Config) -> Policy:
+    """The rules that the configuration names; ConfigError says what is wrong with their files."""
+    text, source = _faults(config)
+    try:
+        found = policy_from(text, source=source)
+        for path in config.policy.overrides:
+            found = overridden(found, _text(path), source=str(path))
+    except RulesError as error:
+        raise ConfigError(str(error)) from error
+    return found
+
+
+def advice(config: Config) -> Mapping[str, Advice]:
+    """Probable causes and remedies of the faults in the catalogue, by code."""
+    text, source = _faults(config)
+    try:
+        return advice_from(text, source=source)
+    except RulesError as error:
+        raise ConfigError(str(error)) from error
+
+
+def built_in(name: str) -> str:
+    """A rules file that travels with the program: `faults.yaml`, `demo.yaml`."""
+    return resources.files("roundsman_collector.rules").joinpath(name).read_text("utf-8")
+
+
+def _faults(config: Config) -> tuple[str, str]:
+    if config.policy.faults is None:
+        return built_in("faults.yaml"), f"{BUILT_IN} faults.yaml"
+    return _text(config.policy.faults), str(config.policy.faults)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}; see [policy] in the configuration") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text (byte {error.start})") from error
