@@ -40,11 +40,17 @@ class _Section(BaseModel):
 File = Annotated[Path, Field(strict=False)]
 
 
+def default_folder() -> Path:
+    """The data folder if none is named: `roundsman` where this user's programs keep their data."""
+    named = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(named) if named.startswith("/") else Path.home() / ".local" / "share") / "roundsman"
+
+
 class Data(_Section):
     """Where everything is kept: database, broker, credentials."""
 
     folder: File = Field(
-        default_factory=lambda: default_folder(),
+        default_factory=default_folder,
         description="the data folder; made if it is not there. If not given, `roundsman` where your user's programs "
         "keep their data: below XDG_DATA_HOME or `~/.local/share`",
     )
@@ -123,7 +129,7 @@ class Rules(_Section):
 class Config(_Section):
     """The whole configuration."""
 
-    data: Data = Data()
+    data: Data = Field(default_factory=Data)
     broker: Broker = Broker()
     collector: Collector = Collector()
     api: Api = Api()
@@ -156,12 +162,6 @@ def settings() -> Iterator[Setting]:
         for name, field in model.model_fields.items():
             default = "" if field.default in (None, PydanticUndefined) else _toml(field.default)
             yield Setting(section, name, _kind(model, name), default, field.description or "")
-
-
-def default_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """The data folder if none is named: `roundsman` where this user's programs keep their data."""
-    home = environ.get("XDG_DATA_HOME", "")
-    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "roundsman"
 
 
 def load(path: Path | None, data_folder: Path | None = None) -> Config:
