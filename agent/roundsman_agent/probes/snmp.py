@@ -53,7 +53,9 @@ def fetch(settings: Mapping[str, object]) -> Talk:
 
 def _session(settings: Mapping[str, object], deadline: float) -> AbstractContextManager[Session]:
     host, port = text(settings, "host"), int(number(settings, "port"))
-    try_s, tries = number(settings, "try_s"), int(number(settings, "tries"))
+    tries = int(number(settings, "tries"))
+    # In a short visit every try gets its share: one lost datagram must not be the whole visit.
+    try_s = min(number(settings, "try_s"), number(settings, "timeout_s") / tries)
     if text(settings, "version") == "2c":
         return V2cSession(
             host=host, port=port, community=text(settings, "community"), try_s=try_s, tries=tries, deadline=deadline

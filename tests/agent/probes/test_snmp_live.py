@@ -265,6 +265,17 @@ def test_a_device_that_is_off_is_a_timeout_within_its_tries(udp: Ports) -> None:
     assert device.asked == 3
 
 
+def test_a_short_visit_still_asks_as_often_as_it_should(udp: Ports) -> None:
+    device = udp(lambda asked: [])
+    begin = time.monotonic()
+
+    with pytest.raises(ProbeError):
+        visit(settings(device.port, try_s=2.0, tries=3, timeout_s=0.6))
+
+    assert device.asked == 3
+    assert time.monotonic() - begin < 1.5
+
+
 def test_a_port_where_nobody_listens_is_refused() -> None:
     with pytest.raises(ProbeError) as caught:
         visit(settings(free_udp_port()))
