@@ -126,7 +126,8 @@ class Outbox:
             self._out.remove(first, last)
         for sending in [one for one in self._sendings if not self._is_out(one)]:
             self._sendings.remove(sending)
-            self._patience[sending.is_history] = 1
+            # Live progress says nothing of history: a collector that is catching up settles live at once, history late.
+            self._patience[sending.is_history] = self._patience[False] = 1
 
     def expire(self, now: int) -> int:
         """Make what was out too long waiting again; returns how many ranges."""
