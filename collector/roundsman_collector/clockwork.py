@@ -1,4 +1,4 @@
-"""Time in: one step of everything that waits. Its own times stand in a table; what waits for long stands in the database.
+"""Time in: one step of everything that waits. What waits for long stands in the database.
 
     every 0.2 s   commands of people
     every 1 s     silences that are due, rebuilds whose backlog has paused, memory swept to disk
@@ -98,3 +98,8 @@ class Clockwork:
 
     def _sweep(self, now_ms: int) -> None:
         timely.sweep(self.engine, self.sweep_rows, now_ms)
+
+    def close(self, now_ms: int) -> None:
+        """Write all memory that is ahead of the disk, so that the next start reads little again."""
+        while timely.sweep(self.engine, self.sweep_rows, now_ms):
+            pass

@@ -9,7 +9,6 @@ is held and tried again; meanwhile nothing new is taken, and brokers and agents 
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
 import structlog
 
@@ -102,13 +101,13 @@ class AckDesk:
         now = []
         for one in owed:
             before = self._waiting.pop((one.agent, one.stream), None)
-            if before is not None:
-                one = _joined(before, one)
+            joined = one if before is None else _joined(before, one)
             last = self._sent.get(one.agent)
-            if one.is_birth or one.need_birth or one.refused or last is None or mono_s - last >= self.every_s:
-                now.append(one)
+            is_pressing = joined.is_birth or joined.need_birth or joined.refused
+            if is_pressing or last is None or mono_s - last >= self.every_s:
+                now.append(joined)
             else:
-                self._waiting[one.agent, one.stream] = one
+                self._waiting[one.agent, one.stream] = joined
         for one in now:
             self._sent[one.agent] = mono_s
         return now

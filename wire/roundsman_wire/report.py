@@ -189,7 +189,7 @@ class Behind(TypedDict, total=False):
 
 
 class Device(TypedDict):
-    """A device the agent speaks for. `local`: the very machine the agent runs on (it answers whenever the agent does)."""
+    """A device the agent speaks for. `local`: the very machine the agent runs on, which answers whenever it does."""
 
     device: Id
     kind: Name
@@ -232,7 +232,7 @@ class State(TypedDict):
 
 
 class Ack(TypedDict):
-    """The collector has settled these numbers of a stream: stored them, or refused them for a cause. Never before the commit.
+    """The collector has settled these numbers of a stream: stored, or refused for a cause. Never before the commit.
 
     `at` is the collector's wall clock, `echo` the `sent.mono` it answers. `epoch` names the collector's database: a new
     one asks for everything unsettled again.

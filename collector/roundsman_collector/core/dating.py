@@ -3,10 +3,10 @@
     best = better(best, record)          the offset of a boot: true time = mono + base, give or take error
     event_time(record, best) -> ms | None
 
-A record is believed by its wall clock when NTP kept it (`ntp` absent or true), or when the boot's offset agrees with it
-within its error and 2 s. Otherwise its time is mono + base, which no step of the wall clock can shake. Without either it
-has no time (None): it is kept and shown, and is unknown to the ledger. The receive time is never used, so the result
-does not depend on delay (WIRE, *clock*).
+A record is believed by its wall clock when NTP kept it (`ntp` absent or true), or when the boot's offset agrees with
+it within its error and 2 s. Otherwise its time is mono + base, which no step of the wall clock can shake. Without
+either it has no time (None): it is kept and shown, and is unknown to the ledger. The receive time is never used, so
+the result does not depend on delay (WIRE, *clock*).
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ EARLIEST_MS = 1_577_836_800_000
 
 
 class Base(NamedTuple):
-    """The offset of one boot: true time = mono + base_ms, give or take error_ms; `n` of the clock record that says so."""
+    """The offset of one boot: true time = mono + base_ms, give or take error_ms; `n` of the record that says so."""
 
     base_ms: int
     error_ms: int

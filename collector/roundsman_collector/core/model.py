@@ -64,8 +64,8 @@ class Ref(NamedTuple):
 class Condition(NamedTuple):
     """A fault of a component: from the first sample of its `for` run to the first of its `clear_for` run.
 
-    `subject` is a device id, or `@` and the agent's id for what befalls the agent itself (`agent.silent`). `cause` tells
-    how a silence ended (see turn.py); it is empty otherwise.
+    `subject` is a device id, or `@` and the agent's id for what befalls the agent itself (`agent.silent`). `cause`
+    tells how a silence ended (see turn.py); it is empty otherwise.
     """
 
     subject: str

@@ -2,8 +2,8 @@
 
     Rule(code="printer.paper_end", when=Is(reading="printer.paper", words=("end",)), for_ms=60_000, …)
 
-A rule looks at one *shape* of reading (`disk.used_percent` for every `disk[…].used_percent`), at a probe that fails, or at
-one of the two built-in observations: a device that does not answer, an agent that is silent.
+A rule looks at one *shape* of reading (`disk.used_percent` for every `disk[…].used_percent`), at a probe that fails,
+or at one of the two built-in observations: a device that does not answer, an agent that is silent.
 """
 
 from dataclasses import dataclass, field

@@ -5,8 +5,8 @@
     told     up       |down A ||unknown|  | …                          `tell`
 
 Answered is up, unless a fault says down. No answer though the road is well is unknown until `host.unreachable` is
-confirmed, then down from the first such poll (down beats the rest of what the last answer spoke for). Off is down. A gap is
-unknown, with its cause. A quiet device is unknown from the end of what was heard.
+confirmed, then down from the first such poll (down beats the rest of what the last answer spoke for). Off is down. A
+gap is unknown, with its cause. A quiet device is unknown from the end of what was heard.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""What the next piece of evidence means: `turn(state, item, policy) -> Change | None`, and what time alone means: `tick`.
+"""What the next piece of evidence means: `turn(state, item, policy) -> Change | None`; what time alone means: `tick`.
 
     item in order (later than all before)   ->  Change: the new state, segments told anew, conditions
     item late, or tied with another          ->  None: the device is dirty from its time and is rebuilt (rebuild.py)
@@ -7,7 +7,7 @@
 What silence means (ARCHITECTURE law 4), as the cause of the time between two records of an agent:
 
     numbers between them are missing        missing         unknown until they come or are declared lost
-    none missing, a new boot                off             down for the machine the agent runs on; others: unknown (agent_off)
+    none missing, a new boot                off             down for the agent's own machine, others unknown (agent_off)
       … from the boot to the first record   starting        unknown
     none missing, the same boot             agent_stopped   unknown
     all declared lost, the same boot        lost            unknown
@@ -234,7 +234,7 @@ def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
 def _silence_ended(
     state: UnitState, item: Item, spans: Sequence[Span], policy: Policy
 ) -> tuple[tuple[Condition, ...], tuple[tuple[str, Milliseconds], ...]]:
-    """The silence before `item`, if it was one: told as ended, or taken back when it proves shorter than `arrive_by`."""
+    """The silence before `item`, if it was one: told as ended, or taken back if it proves shorter than `arrive_by`."""
     if item.record["kind"] == "gap" or not state.last_t or not state.arrive_by_ms or policy.rule(SILENT) is None:
         return (), ()
     subject = f"@{state.agent}"
@@ -277,10 +277,17 @@ def _answered(
     spans: Sequence[Span],
     policy: Policy,
 ) -> DeviceState:
+    if device.pending is None and device.pieces and device.pieces[-1][2] == ANSWERED and ref.t <= device.covered_to:
+        # It answers on: the one path of nearly every sample, so one new state and no more.
+        name, local, arrive_by_ms, *_, pieces, faults, tracks, _, _ = device
+        device = DeviceState(
+            name, local, arrive_by_ms, ref.t, to_ms, True, to_ms, pieces, faults, tracks, None, False
+        )
+        return _judged(device, ref, record, policy)
     device = _poll_given_up(device, ref.t, spans)
     device = cover(device, ref.t, to_ms, ANSWERED, spans)
-    device = _judged(device, ref, record, policy)
-    return device._replace(last_t=ref.t, valid_to=to_ms, answered=True)
+    device = device._replace(last_t=ref.t, valid_to=to_ms, answered=True)
+    return _judged(device, ref, record, policy)
 
 
 def _unanswered(

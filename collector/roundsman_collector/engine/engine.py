@@ -165,7 +165,7 @@ class Engine:
     # --- the hot path ------------------------------------------------------------------------------------------------
 
     def take(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> list[Owed]:
-        """Commit what the arrivals mean; return the acknowledgements owed. Raises StoreError if the store is to blame."""
+        """Commit what the arrivals mean; return the acknowledgements owed. StoreError if the store is to blame."""
         try:
             return self._take(arrivals, refusals, now_ms)
         except StoreError as error:
@@ -294,7 +294,7 @@ class Engine:
         )
 
     def _stranger(self, arrival: Arrival, batch: Batch) -> None:
-        """Somebody the register does not know: into the inbox; nothing is settled, so nothing is lost once it is known."""
+        """Somebody the register does not know: into the inbox; nothing is settled, so nothing is lost."""
         address = arrival.address
         batch.count("refused", "unknown_agent", f"{address.group}/{address.agent}")
         batch.knocks.append(Knock(agent=address.agent, device="", at_ms=batch.now_ms, what={"group": address.group}))
@@ -329,7 +329,7 @@ class Engine:
 
 
 def _reopen_waiting_silence(unit: Unit, now_ms: int) -> None:
-    """The ticket of a silence that is over waits, and nothing is missing any more: rebuild, so that it can be judged."""
+    """The ticket of a silence that is over waits, and nothing is missing any more: rebuild, then judge it."""
     ticket = unit.waiting_silence()
     if ticket is not None:
         unit.dirty_from_ms, unit.dirty_since_ms, unit.late_ms = ticket.fault_from_ms, now_ms, now_ms

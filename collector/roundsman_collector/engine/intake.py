@@ -4,7 +4,7 @@
 
 Every number of a report ends as exactly one of: stored (new), known already (a duplicate), or refused with a cause:
 
-    not_yours     a device this agent does not speak for       clock     a synchronised clock that shows a time before 2020
+    not_yours     a device this agent does not speak for       clock     a synchronised clock that shows before 2020
     cloned        the number is stored with another body       future    more than 10 minutes ahead of the collector
 
 Refused numbers are settled (the agent need not keep them) and kept raw; they never reach the ledger.
@@ -151,7 +151,7 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
 
 def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
     """A report: its new records are stored and judged, in the order of their numbers."""
-    report, unit = arrival.message, draft.unit
+    report = arrival.message
     stream: str = report["stream"]
     settled = draft.ranges(stream)
     spec = draft.specs.get(report["birth"])

@@ -29,6 +29,7 @@ from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
+from roundsman_collector.store.register import DeviceEntry
 from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
 
@@ -74,7 +75,7 @@ def rebuild_due(engine: Engine, now_ms: int, *, pause_ms: int, at_latest_ms: int
 
 
 def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
-    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed and stays dirty."""
+    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed, stays dirty."""
     assert unit.dirty_from_ms is not None
     try:
         start, after_seq = _start(engine, unit, unit.dirty_from_ms)
@@ -221,7 +222,7 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
         del engine.unswept[no]
     for unit in units:
         unit.latest.clear()
-    return len(units)
+    return len(numbers)
 
 
 def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:
@@ -238,6 +239,9 @@ def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:
 
 
 def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
+    if command.verb == "register":
+        _register(engine, command, now_ms)
+        return
     ticket = int(command.args["ticket"])
     change = _wanted(command, ticket, now_ms)
     answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket})
@@ -245,6 +249,19 @@ def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
     if isinstance(change, TicketResolve):
         for unit in engine.units.values():
             unit.tickets = tuple(one for one in unit.tickets if one.id != ticket)
+
+
+def _register(engine: Engine, command: CommandRow, now_ms: int) -> None:
+    """Enter an agent and its devices: args {agent, group, devices: [{id, kind, name_zh, name_en}, ...]}."""
+    said = command.args
+    devices = [
+        DeviceEntry(id=one["id"], kind=one["kind"], name_zh=one["name_zh"], name_en=one["name_en"])
+        for one in said["devices"]
+    ]
+    number = engine.store.add_agent(str(said["agent"]), str(said["group"]), devices, now_ms)
+    engine.load_register()
+    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"agent_no": number})
+    engine.store.commit(stored.Batch(now_ms=now_ms, commands_done=[answer]))
 
 
 def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:
@@ -257,4 +274,4 @@ def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:
         case "resolve":
             return TicketResolve(ticket=ticket, at_ms=now_ms, outcome="by_person", who=command.who, text=text)
         case _:
-            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note and resolve")
+            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note, resolve and register")

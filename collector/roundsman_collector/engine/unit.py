@@ -30,7 +30,7 @@ Latest = tuple[int, Mapping[str, Any]]
 
 @dataclass(slots=True)
 class Unit:
-    """One agent. `boots_unsynced`: boots with records that NTP did not date; `undated`: those of them without a base."""
+    """One agent. `unsynced`: boots with records that NTP did not date; `undated`: those of them without a base."""
 
     no: int
     agent: str

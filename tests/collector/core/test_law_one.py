@@ -1,4 +1,4 @@
-"""Law 1: evidence decides, not arrival order. Any permutation, duplication and delay gives the same ledger and conditions."""
+"""Law 1: evidence decides, not arrival order. Any permutation, duplication and delay gives the same ledger."""
 
 from itertools import pairwise
 from typing import Any

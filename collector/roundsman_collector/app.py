@@ -1,0 +1,266 @@
+"""The composition root: `run(config, policy)` starts the parts, drives the one loop, and ends them again.
+
+    this process                    children (end with us, also after kill -9)
+    +---------------------------+   +----------------------------------+
+    | loop: wait for MQTT       |   | nats-server   (embedded broker)  |
+    |       ingest.step         |   | python -m roundsman_collector.api|
+    |       clockwork.step      |   +----------------------------------+
+    |       children.poll       |
+    +---------------------------+
+
+Started from the main thread, as the embedded broker asks. SIGTERM and SIGINT end the loop after the batch in hand.
+"""
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+import structlog
+
+from roundsman_collector import clock, logins
+from roundsman_collector.broker import EmbeddedBroker
+from roundsman_collector.clockwork import Clockwork
+from roundsman_collector.config import Config, ConfigError
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.engine.engine import Engine
+from roundsman_collector.ingest import Ingest
+from roundsman_collector.mqtt import Line, Subscription, wait
+from roundsman_collector.store.door import Store
+from roundsman_collector.tether import tethered
+from roundsman_wire import topics
+from roundsman_wire.codec import encode
+
+log = structlog.get_logger(__name__)
+
+DATABASE = "roundsman.sqlite3"
+TOKEN = "api-token"
+TOKEN_NAME = "first"
+RUNTIME = "runtime.json"
+IDLE_S = 0.2
+LOOK_S = 1.0
+API_RESTART_S = 5.0
+
+
+class Collector:
+    """All parts of a running collector; made by `run`."""
+
+    def __init__(self, config: Config, policy: Policy, policy_text: str) -> None:
+        self.config = config
+        self.folder: Path = config.data.folder
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.store = Store.open(self.folder / DATABASE)
+        try:
+            now_ms = clock.now_ms()
+            self.store.put_rules(policy.hash, policy_text, now_ms)
+            self.token = first_token(self.store, self.folder, now_ms)
+            self.engine = Engine(self.store, policy)
+            read_again = self.engine.load(now_ms)
+            log.info("memory is back", agents=len(self.engine.units), read_again=read_again)
+            self.broker = EmbeddedBroker(self.folder / "broker") if config.broker.mode == "embedded" else None
+            self._logins_at = -1
+            self._look_at_logins()
+            if self.broker is not None:
+                self.broker.start()
+            self._connect()
+        except BaseException:
+            self.store.close()
+            raise
+        self.clockwork = Clockwork(
+            self.engine,
+            listen_grace_s=config.collector.listen_grace_s,
+            rebuild_pause_s=config.collector.rebuild_pause_s,
+            rebuild_at_latest_s=config.collector.rebuild_at_latest_s,
+            sweep_rows=config.collector.sweep_rows,
+        )
+        self.api = ApiChild(self.folder, config)
+        self._greeted: set[str] = set()
+        self._was_connected = False
+        self._next_look = 0.0
+
+    def _connect(self) -> None:
+        line = self._line()
+        base = self._client_id()
+        self.live = Subscription(line, client_id=f"{base}-live", filters=topics.LIVE_FILTERS)
+        self.history = Subscription(line, client_id=f"{base}-history", filters=topics.HISTORY_FILTERS)
+        self.ingest = Ingest(
+            self.engine,
+            self.live,
+            self.history,
+            ack_every_s=self.config.collector.ack_every_s,
+            batch_max=self.config.collector.batch_max,
+            window=self.config.collector.history_window,
+        )
+
+    def _line(self) -> Line:
+        if self.broker is not None:
+            return Line(
+                host=self.broker.host,
+                port=self.broker.port,
+                user=self.broker.collector_user,
+                password=self.broker.collector_password,
+            )
+        return external_line(self.config)
+
+    def _client_id(self) -> str:
+        """The same for the life of the database: the broker keeps our session under it."""
+        return f"roundsman-{self.store.epoch[:12]}"
+
+    # --- the loop ----------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One turn of the loop: wait for news, take it, do what time brings, look after the children."""
+        wait([self.live, self.history], IDLE_S)
+        settled = self.ingest.step()
+        now_ms, mono_s = clock.now_ms(), clock.mono_s()
+        connected = self.live.connected and self.history.connected
+        self.clockwork.listening(connected, now_ms)
+        if connected and not self._was_connected:
+            self._greeted.clear()
+        self._was_connected = connected
+        self.clockwork.step(now_ms, mono_s)
+        if mono_s >= self._next_look:
+            self._next_look = mono_s + LOOK_S
+            self._look_after()
+        if not settled and not connected:
+            time.sleep(0.02)  # a lost broker: the subscriptions back off by themselves
+
+    def _look_after(self) -> None:
+        if self.broker is not None:
+            self.broker.poll()
+        self._look_at_logins()
+        self.api.poll()
+        if self.live.connected:
+            self._greet()
+
+    def _look_at_logins(self) -> None:
+        """New or revoked agents: the register and the broker's rights follow the file within a second."""
+        changed = logins.changed_at(self.folder)
+        if changed == self._logins_at:
+            return
+        self._logins_at = changed
+        if self.broker is not None:
+            self.broker.set_agents(logins.read(self.folder))
+        self.engine.load_register()
+
+    def _greet(self) -> None:
+        """Tell every group that we listen, retained, with the epoch of our database."""
+        groups = {unit.group for unit in self.engine.units.values()} - self._greeted
+        for group in sorted(groups):
+            said = encode({"v": 1, "online": True, "epoch": self.store.epoch})
+            self.live.publish_retained(topics.collector_state(group), said)
+            self._greeted.add(group)
+
+    def close(self) -> None:
+        """Write memory to disk and end everything we started."""
+        self.api.stop()
+        self.live.close()
+        self.history.close()
+        if self.broker is not None:
+            self.broker.stop()
+        self.clockwork.close(clock.now_ms())
+        self.store.close()
+
+
+class ApiChild:
+    """The API and its pages: a process of its own, so that no page and no crash of one holds up a report."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder = folder
+        self.port = config.api.port
+        self._argv = [sys.executable, "-m", "roundsman_collector.api", "--data", str(folder), "--port", str(self.port)]
+        if config.source is not None:
+            self._argv += ["--config", str(config.source)]
+        self._child: subprocess.Popen[bytes] | None = None
+        self._restart_at = 0.0
+
+    def poll(self) -> None:
+        """Start it, or start it again."""
+        if not self.port or (self._child is not None and self._child.poll() is None):
+            return
+        mono = clock.mono_s()
+        if mono < self._restart_at:
+            return
+        if self._child is not None:
+            log.error("the API ended; it is started again", code=self._child.returncode)
+        self._restart_at = mono + API_RESTART_S
+        with (self.folder / "api.log").open("ab") as journal:
+            self._child = subprocess.Popen(
+                tethered(self._argv),
+                stdin=subprocess.DEVNULL,
+                stdout=journal,
+                stderr=journal,
+                start_new_session=True,
+            )
+
+    def stop(self) -> None:
+        """End it."""
+        if self._child is None or self._child.poll() is not None:
+            return
+        self._child.terminate()
+        try:
+            self._child.wait(5)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+
+def first_token(store: Store, folder: Path, now_ms: int) -> str:
+    """The token people and programs use until there are users: made at the first start, kept in a file of mode 0600."""
+    file = folder / TOKEN
+    try:
+        token = file.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        token = secrets.token_urlsafe(24)
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
+            opened.write(token + "\n")
+    store.add_token(token, TOKEN_NAME, now_ms)
+    return token
+
+
+def external_line(config: Config) -> Line:
+    """How to reach a broker that is not ours: `mqtt://host:port` or `mqtts://host:port`."""
+    import ssl
+
+    url = urlsplit(config.broker.url)
+    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+        raise ConfigError(f"[broker] url: {config.broker.url!r} is not mqtt://host:port or mqtts://host:port")
+    tls = None
+    if url.scheme == "mqtts":
+        tls = ssl.create_default_context(cafile=str(config.broker.ca) if config.broker.ca else None)
+        if config.broker.cert:
+            tls.load_cert_chain(str(config.broker.cert), str(config.broker.key) if config.broker.key else None)
+    password = None
+    if config.broker.password_file:
+        password = Path(config.broker.password_file).read_text(encoding="utf-8").strip()
+    port = url.port or (8883 if tls else 1883)
+    return Line(host=url.hostname, port=port, user=config.broker.user or None, password=password, tls=tls)
+
+
+def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Collector], None] | None = None) -> None:
+    """Run until SIGTERM or SIGINT; `each` is called once a turn, and may raise StopIteration to end."""
+    stopping = []
+
+    def stop(number: int, _: FrameType | None) -> None:
+        stopping.append(number)
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    collector = Collector(config, policy, policy_text)
+    log.info("the collector runs", data=str(collector.folder), api=f"http://127.0.0.1:{config.api.port}/")
+    try:
+        while not stopping:
+            collector.step()
+            if each is not None:
+                each(collector)
+    except StopIteration:
+        pass
+    finally:
+        collector.close()
+        for number, handler in before.items():
+            signal.signal(number, handler)
