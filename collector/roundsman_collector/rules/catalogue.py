@@ -177,11 +177,11 @@ def _when_written(when: When) -> dict[str, Any]:
         case Fails(probe=probe, component=component):
             return {"probe": probe, "fails": True, "component": component}
         case Is(reading=reading, words=words):
-            return {"reading": _BY_SHAPE[reading].name, "is": list(words)}
+            return {"reading": full_name(reading), "is": list(words)}
         case Above(reading=reading, limit=limit, clear=clear):
-            return {"reading": _BY_SHAPE[reading].name, "above": limit, "clear_below": clear}
+            return {"reading": full_name(reading), "above": limit, "clear_below": clear}
         case Below(reading=reading, limit=limit, clear=clear):
-            return {"reading": _BY_SHAPE[reading].name, "below": limit, "clear_above": clear}
+            return {"reading": full_name(reading), "below": limit, "clear_above": clear}
 
 
 def _changed(rule: Rule, change: Change) -> Rule:
@@ -222,7 +222,12 @@ def _shape(reading: str) -> str:
     return reading.replace("[]", "")
 
 
-_BY_SHAPE: Mapping[str, Point] = {_shape(name): point for name, point in POINTS.items()}
+_FULL_NAMES = {_shape(name): name for name in POINTS}
+
+
+def full_name(shape: str) -> str:
+    """`disk.used_percent`, as the core's rules hold it, -> `disk[].used_percent`, as the wire's catalogue names it."""
+    return _FULL_NAMES.get(shape, shape)
 
 
 def _flaws(row: Row) -> list[str]:

@@ -1,0 +1,200 @@
+"""Reference pages made from code: `python -m roundsman_collector.schemas` writes them, `--check` tells if they lie.
+
+    docs/schemas/*.json        JSON Schemas of every message and of a record, and of the rules' files
+    docs/configuration.md      every setting of the collector
+    docs/faults.md             the built-in fault catalogue
+
+The same code gives the same bytes. What stands in docs/schemas and is not made here is taken away.
+"""
+
+import argparse
+import difflib
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, settings
+from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, When
+from roundsman_collector.rules.catalogue import full_name, policy_from
+from roundsman_collector.rules.shape import SCHEMAS
+from roundsman_collector.wire_types import STRICT, typed
+from roundsman_wire import VERSION
+from roundsman_wire.report import MESSAGES, Record
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+RULE_FILES = {"faults": "A fault catalogue, YAML", "overrides": "Changes to a fault catalogue, YAML"}
+DIFF_LINES = 12
+SERVICE_CLASSES = {"clerk": "营业员处理类", "maintenance": "维护类", "replacement": "更换类"}
+
+
+def pages() -> dict[str, str]:
+    """Every generated page: its path below docs/ and its text."""
+    return {
+        **{f"schemas/{name}.json": text for name, text in _schemas()},
+        "configuration.md": _configuration(),
+        "faults.md": _faults(),
+    }
+
+
+def _schemas() -> Iterator[tuple[str, str]]:
+    for name, kind in MESSAGES.items():
+        yield name, _schema(TypeAdapter(typed(kind)), f"Roundsman wire, version {VERSION}: {name}")
+    record: TypeAdapter[Any] = TypeAdapter(typed(Record), config=STRICT)
+    yield "record", _schema(record, f"Roundsman wire, version {VERSION}: record")
+    for name, title in RULE_FILES.items():
+        yield name, _schema(SCHEMAS[name], f"Roundsman rules: {title}")
+
+
+def _schema(adapter: TypeAdapter[Any], title: str) -> str:
+    body = {"$schema": DIALECT, **adapter.json_schema(), "title": title}
+    return json.dumps(body, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+# --- docs/configuration.md -------------------------------------------------------------------------------------------
+
+_CONFIGURATION = """\
+# The collector's configuration
+
+Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost.
+
+`roundsman up --config roundsman.toml` reads a TOML file; without one, everything is as below. Paths are relative to the
+file. `roundsman doctor --config roundsman.toml` tells whether it can be used. Secrets never stand in it.
+
+```toml
+[data]
+folder = "/var/lib/roundsman"
+
+[broker]
+mode = "external"
+url = "mqtts://broker.example:8883"
+user = "_collector"
+password_file = "broker-password"
+
+[policy]
+overrides = ["our-own.yaml"]
+```
+"""
+
+
+_HEAD = "| key | type | if not given | what it says |\n|---|---|---|---|"
+
+
+def _configuration() -> str:
+    lines = [_CONFIGURATION]
+    every = list(settings())
+    for section, model in SECTIONS.items():
+        lines += [f"## [{section}]\n", f"{model.__doc__}\n", _HEAD]
+        lines += [_line(one) for one in every if one.section == section]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(one: Setting) -> str:
+    default = f"`{one.default}`" if one.default else "–"
+    return f"| `{one.name}` | {_cell(one.kind)} | {default} | {_cell(one.sentence)} |"
+
+
+# --- docs/faults.md --------------------------------------------------------------------------------------------------
+
+_FAULTS = """\
+# The built-in fault catalogue 故障目录
+
+Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost. What the columns mean, and
+how to change a row or the whole: [policy.md](policy.md).
+
+| code | 中文 | English | seen when | for | over after | severity | 处理类别 | down | ticket |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def _faults() -> str:
+    rules = policy_from(built_in("faults.yaml"), source=f"{BUILT_IN} faults.yaml").rules
+    rows = [
+        f"| `{rule.code}` | {_cell(rule.zh)} | {_cell(rule.en)} | {_cell(_seen(rule.when))} | {rule.for_ms // 1000} s "
+        f"| {rule.clear_for_ms // 1000} s | {rule.severity} | {SERVICE_CLASSES[rule.service_class]} "
+        f"| {_yes(rule.down)} | {_yes(rule.ticket)} |"
+        for rule in rules
+    ]
+    return _FAULTS + "\n".join(rows) + "\n"
+
+
+def _seen(when: When) -> str:
+    match when:
+        case Is(reading=reading, words=words):
+            return f"`{full_name(reading)}` is {' or '.join(words)}"
+        case Above(reading=reading, limit=limit, clear=clear):
+            return f"`{full_name(reading)}` above {limit:g}, until {clear:g}"
+        case Below(reading=reading, limit=limit, clear=clear):
+            return f"`{full_name(reading)}` below {limit:g}, until {clear:g}"
+        case Fails(probe=probe, component=component):
+            return f"probe `{probe}` gets no answer from the {component}"
+        case Builtin(what="silent"):
+            return "nothing came within the time that was promised"
+        case Builtin():
+            return "no answer, though a neighbour on the same road answers"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+def differences(docs: Path, wanted: Mapping[str, str]) -> list[str]:
+    """What is not in `docs` as it should be, a summary for each page."""
+    found = []
+    for name, text in wanted.items():
+        path = docs / name
+        held = path.read_text("utf-8") if path.is_file() else ""
+        if held != text:
+            diff = list(difflib.unified_diff(held.splitlines(), text.splitlines(), "is", "should be", lineterm="", n=1))
+            rest = [f"... {len(diff) - DIFF_LINES} more lines"] if len(diff) > DIFF_LINES else []
+            found.append("\n    ".join([f"{path}: {'differs' if held else 'is missing'}", *diff[:DIFF_LINES], *rest]))
+    return found + [f"{path}: is made by nobody" for path in _strangers(docs, wanted)]
+
+
+def write(docs: Path, wanted: Mapping[str, str]) -> None:
+    """Make `docs` hold exactly these pages; others in docs/schemas go."""
+    for name, text in wanted.items():
+        path = docs / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf-8")
+    for path in _strangers(docs, wanted):
+        path.unlink()
+
+
+def _strangers(docs: Path, wanted: Mapping[str, str]) -> list[Path]:
+    return sorted(path for path in (docs / "schemas").glob("*.json") if f"schemas/{path.name}" not in wanted)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Write the pages, or compare them; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m roundsman_collector.schemas", description=pages.__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if something differs")
+    parser.add_argument("--docs", type=Path, default=Path("docs"), help="the folder of the pages (default: docs)")
+    arguments = parser.parse_args(argv)
+    if not arguments.docs.is_dir():
+        print(f"there is no folder {arguments.docs}: run this where the repository lies, or name it", file=sys.stderr)
+        return 2
+    if not arguments.check:
+        write(arguments.docs, pages())
+        return 0
+    found = differences(arguments.docs, pages())
+    for one in found:
+        print(one)
+    if found:
+        print("python -m roundsman_collector.schemas writes them anew")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
