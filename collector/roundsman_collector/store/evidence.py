@@ -73,9 +73,9 @@ def partitions(connection: Connection) -> tuple[Partition, ...]:
 
 
 def last_seq(connection: Connection, known: Sequence[Partition]) -> int:
-    """The largest seq there is or was; 0 in a new database."""
+    """The largest seq there is; 0 in a new database. The newest partition is never dropped, so none is forgotten."""
     if not known:
-        return pruned_to(connection)
+        return 0
     newest = run(connection, f"SELECT max(seq) FROM {known[-1].table_name}").scalar()
     return int(newest) if newest is not None else known[-1].first_seq - 1
 
@@ -197,7 +197,7 @@ def chain(
         home = _home(known, seq)
         if home is None:
             return
-        rows = _links(connection, home, seq, max(down_to_seq, home.first_seq))
+        rows = _links(connection, home, seq, down_to_seq)
         if not rows:
             raise StoreError(
                 what=f"evidence {seq} is missing from {home.table_name}",

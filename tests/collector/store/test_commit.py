@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -212,6 +213,19 @@ def test_a_reader_does_not_wait_for_the_writer_nor_see_what_is_not_committed(sto
     with transaction(store._write, "testing", store._place) as connection:
         run(connection, "DELETE FROM interval")
         assert len(view.intervals("nvr-2", 0, 1)) == 1
+
+
+def test_a_writer_is_the_only_one_from_the_beginning_of_its_transaction(store: Store, where: str) -> None:
+    other = sqlite3.connect(where, timeout=0, isolation_level=None)
+
+    with (
+        transaction(store._write, "testing", store._place),
+        pytest.raises(sqlite3.OperationalError, match="database is locked"),
+    ):
+        other.execute("BEGIN IMMEDIATE")
+
+    other.execute("BEGIN IMMEDIATE")
+    other.close()
 
 
 def test_a_database_of_a_newer_program_is_left_alone(store: Store, where: str) -> None:
