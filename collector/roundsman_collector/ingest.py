@@ -19,7 +19,7 @@ from roundsman_collector.mqtt import Message, Subscription
 from roundsman_collector.store.errors import StoreError
 from roundsman_wire.codec import CodecError, birth_dictionary, unpack
 from roundsman_wire.report import Birth
-from roundsman_wire.topics import ACK, BIRTH, STATE, Address, TopicError, down, parse_up
+from roundsman_wire.topics import ACK, BIRTH, STATE, Address, TopicError, down, is_collector_state, parse_up
 
 log = structlog.get_logger(__name__)
 
@@ -45,8 +45,8 @@ class Door:
                 address = self._address(message.topic)
                 arrivals.append(self._open(address, message.payload))
             except (TopicError, CodecError, door.Refusal) as error:
-                if isinstance(error, TopicError) and not message.payload:
-                    continue  # a retained message taken back
+                if is_collector_state(message.topic):
+                    continue  # our own greeting: the filter for agents' states catches it too
                 cause = "topic" if isinstance(error, TopicError) else error.cause
                 agent = address.agent if address is not None else ""
                 rejected.append(

@@ -151,6 +151,14 @@ def test_a_foreign_topic_is_counted_and_settled(desk: Desk) -> None:
     assert desk.collector.refused() == {"topic": 2}
 
 
+def test_the_collector_s_own_greeting_is_nobody_s_report(desk: Desk) -> None:
+    desk.live.put("rm/1/south/_collector/state", b'{"v":1,"online":true,"epoch":"e"}')
+
+    assert desk.step(0) == 1
+
+    assert desk.collector.refused() == {}
+
+
 def test_one_bad_record_is_settled_as_refused_and_its_brothers_are_taken(desk: Desk) -> None:
     agent = kiosk()
     records = [agent.sample(m, printer__paper="ok") for m in range(3)]

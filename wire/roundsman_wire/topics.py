@@ -19,6 +19,7 @@ REPORT = "report"
 HISTORY = "history"
 ACK = "ack"
 COMMAND = "cmd"
+COLLECTOR = "_collector"
 CONFIG = "config"
 UP = (BIRTH, STATE, REPORT, HISTORY)
 DOWN = (ACK, COMMAND, CONFIG)
@@ -64,7 +65,13 @@ def down(group: str, agent: str, leaf: str) -> str:
 
 def collector_state(group: str) -> str:
     """The retained topic where the collector of a group says online, its epoch and when to come back."""
-    return f"{ROOT}/{group}/_collector/state"
+    return f"{ROOT}/{group}/{COLLECTOR}/{STATE}"
+
+
+def is_collector_state(topic: str) -> bool:
+    """Whether a topic is one of those `collector_state` builds: no agent's, though it looks like one's."""
+    parts = topic.split("/")
+    return len(parts) == 5 and parts[3:] == [COLLECTOR, STATE] and topic.startswith(ROOT + "/")
 
 
 def parse_up(topic: str) -> Address:
