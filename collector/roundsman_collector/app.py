@@ -14,6 +14,7 @@ Started from the main thread, as the embedded broker asks. SIGTERM and SIGINT en
 import os
 import secrets
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import Config, ConfigError
+from roundsman_collector.config import Config
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
@@ -225,12 +226,9 @@ def first_token(store: Store, folder: Path, now_ms: int) -> str:
 
 
 def external_line(config: Config) -> Line:
-    """How to reach a broker that is not ours: `mqtt://host:port` or `mqtts://host:port`."""
-    import ssl
-
+    """How to reach a broker that is not ours; the configuration has seen to it that the URL is one of a broker."""
     url = urlsplit(config.broker.url)
-    if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
-        raise ConfigError(f"[broker] url: {config.broker.url!r} is not mqtt://host:port or mqtts://host:port")
+    assert url.hostname is not None
     tls = None
     if url.scheme == "mqtts":
         tls = ssl.create_default_context(cafile=str(config.broker.ca) if config.broker.ca else None)
