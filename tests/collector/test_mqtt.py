@@ -77,7 +77,7 @@ def test_messages_come_in_order_and_are_settled_in_batches(broker: Broker, kiosk
 
     assert settled == 1500
     assert [(message.topic, message.payload) for message in first + second] == sent
-    assert (live.held, live.counters.settled, live.counters.repeated) == (0, 3000, 0)
+    assert (live.held, live.counters.settled) == (0, 3000)
 
 
 def test_a_batch_is_no_larger_than_asked_and_the_rest_follows(broker: Broker, kiosk: Peer) -> None:
@@ -119,7 +119,7 @@ while True:
         live.settle(taken[:100])
         live.publish_retained("rm/1/south/_collector/fence", b"")
         taken = [None]
-    if len(taken) == 1 and not live.unconfirmed:
+    if taken == [None] and not live.unconfirmed:
         print("settled", flush=True)  # the broker answers in order: it has read the acknowledgements
 """
 
