@@ -111,15 +111,15 @@ host, port, user, password = sys.argv[1:]
 live = Subscription(Line(host=host, port=int(port), user=user, password=password), client_id="live",
                     filters=["rm/1/+/+/report"])
 taken = []
-while True:
+while len(taken) < 300:
     taken += live.take(0.1)
     if live.connected and not taken:
         print("ready", flush=True)
-    if len(taken) == 300:
-        live.settle(taken[:100])
-        live.publish_retained("rm/1/south/_collector/fence", b"")
-        taken = [None]
-    if taken == [None] and not live.unconfirmed:
+live.settle(taken[:100])
+live.publish_retained("rm/1/south/_collector/fence", b"")
+while True:
+    live.take(0.1)
+    if not live.unconfirmed:
         print("settled", flush=True)  # the broker answers in order: it has read the acknowledgements
 """
 
