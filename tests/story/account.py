@@ -1,0 +1,272 @@
+"""The account of a tale: what agents took against what the store has, and the ledger against a rebuild from nothing.
+
+    1 2 3 4 5 6 7 8 9      every number that a stream ever gave out is exactly one of
+    s s s l l s s s w      stored once, declared lost, still waiting in the spool
+
+What stands in a journal was taken, so it is stored or waits: a declaration does not excuse it.
+"""
+
+import contextlib
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from roundsman_collector.core.model import Condition, Retold, Segment, newborn
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rebuild import rebuild
+from roundsman_collector.engine.intake import spec_of
+from roundsman_collector.engine.timely import items_of
+from roundsman_collector.engine.unit import unknown_unit
+from roundsman_collector.store.door import Store
+from roundsman_collector.store.evidence import EvidenceRow
+from roundsman_collector.store.ledger import retold
+from roundsman_collector.store.reads import View
+from roundsman_collector.store.samples import records_in
+from roundsman_wire.ranges import RangeSet
+
+FOR_EVER_MS = 2**53
+SHOWN = 12
+
+
+class Taken(NamedTuple):
+    """A record as its journal tells: the spool had it."""
+
+    stream: str
+    n: int
+    t: int
+
+
+def taken(journal: Path) -> list[Taken]:
+    """What an agent's journal tells; its last line may be cut."""
+    if not journal.exists():
+        return []
+    lines = journal.read_text().split("\n")[:-1]
+    return [Taken(stream, int(n), int(t)) for stream, n, t in (line.split() for line in lines)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spool:
+    """What an agent's spool says after the agent has stopped in order."""
+
+    stream: str
+    newest: int
+    waiting: RangeSet
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What is said of an agent's devices: the ledger by device, and the conditions."""
+
+    ledger: Mapping[str, list[Segment]]
+    conditions: frozenset[Condition]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentAccount:
+    """One agent's numbers. `stored` counts by (stream, n) what all evidence holds; `t` is the stored record's time."""
+
+    agent: str
+    spool: Spool
+    journal: list[Taken]
+    stored: Counter[tuple[str, int]]
+    t: Mapping[tuple[str, int], int]
+    declared: Mapping[str, RangeSet]
+    told: Told
+    rebuilt: Told
+
+    def flaws(self) -> list[str]:
+        """Everything that is not as it must be."""
+        return [*self._numbers(), *self._journal(), *self._ledger()]
+
+    def _numbers(self) -> list[str]:
+        found = []
+        twice = [key for key, times in self.stored.items() if times > 1]
+        if twice:
+            found.append(f"stored more than once: {_short(twice)}")
+        stream, newest = self.spool.stream, self.spool.newest
+        declared = self.declared.get(stream, RangeSet())
+        fates = {
+            n: [
+                fate
+                for fate, holds in (
+                    ("stored", (stream, n) in self.stored),
+                    ("declared", n in declared),
+                    ("waiting", n in self.spool.waiting),
+                )
+                if holds
+            ]
+            for n in range(1, newest + 1)
+        }
+        without = [n for n, fate in fates.items() if not fate]
+        if without:
+            found.append(f"of 1..{newest} neither stored nor declared nor in the spool: {_short(without)}")
+        # Stored, and the acknowledgement never came: still in the spool, to be sent again.
+        twofold = {n: fate for n, fate in fates.items() if len(fate) > 1 and fate != ["stored", "waiting"]}
+        if twofold:
+            found.append(f"more than one fate: {_short(twofold.items())}")
+        return found
+
+    def _journal(self) -> list[str]:
+        found = []
+        missing = [
+            one
+            for one in self.journal
+            if (one.stream, one.n) not in self.stored
+            and not (one.stream == self.spool.stream and one.n in self.spool.waiting)
+        ]
+        if missing:
+            found.append(f"taken and lost: {_short(missing)}")
+        others = [one for one in self.journal if self.t.get((one.stream, one.n), one.t) != one.t]
+        if others:
+            found.append(f"stored with another time than taken: {_short(others)}")
+        return found
+
+    def _ledger(self) -> list[str]:
+        found = []
+        for device, told in self.told.ledger.items():
+            rebuilt = self.rebuilt.ledger.get(device, [])
+            if told != rebuilt:
+                found.append(
+                    f"the ledger of {device} is not what its evidence says: told {_short(set(told) - set(rebuilt))}, "
+                    f"rebuilt {_short(set(rebuilt) - set(told))}"
+                )
+        if self.told.conditions != self.rebuilt.conditions:
+            found.append(
+                "conditions are not what the evidence says: "
+                f"told {_short(self.told.conditions - self.rebuilt.conditions)}, "
+                f"rebuilt {_short(self.rebuilt.conditions - self.told.conditions)}"
+            )
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """All agents' accounts and what the collector counted."""
+
+    agents: Mapping[str, AgentAccount]
+    counted: Mapping[tuple[str, str], int]
+
+    @classmethod
+    def of(
+        cls, database: Path, spools: Mapping[str, Path], journals: Mapping[str, list[Taken]], policy: Policy
+    ) -> "Account":
+        """Read everything; nobody else may have it open for writing."""
+        with Store.open(database) as store, View.open(database) as view:
+            rows = list(store.evidence_after(0))
+            numbers = {agent.id: agent.no for agent in store.agents()}
+            agents = {
+                agent: _account(
+                    agent,
+                    [row for row in rows if row.agent_no == numbers[agent]],
+                    frozenset(one.device for one in store.assignments() if one.agent_no == numbers[agent]),
+                    spool_in(folder),
+                    journals.get(agent, []),
+                    view,
+                    policy,
+                )
+                for agent, folder in spools.items()
+                if (folder / "spool.db").exists()
+            }
+            counted = {(one.name, one.cause): one.count for one in view.counters()}
+        return cls(agents=agents, counted=counted)
+
+    def assert_whole(self) -> None:
+        """Every number once, nothing refused, the ledger as its evidence tells it."""
+        flaws = [f"{agent}: {flaw}" for agent, one in self.agents.items() for flaw in one.flaws()]
+        flaws += [f"refused as {cause}: {times}" for (name, cause), times in self.counted.items() if name == "refused"]
+        assert flaws == [], "\n".join(flaws)
+
+
+def spool_in(folder: Path) -> Spool:
+    """What a stopped agent has left."""
+    with contextlib.closing(sqlite3.connect(f"file:{folder / 'spool.db'}?mode=ro", uri=True)) as database:
+        ((stream, newest),) = database.execute("SELECT id, newest FROM stream")
+        waiting = RangeSet()
+        for (n,) in database.execute("SELECT n FROM record ORDER BY n"):
+            waiting.add(n, n)
+    return Spool(stream=stream, newest=newest, waiting=waiting)
+
+
+def _account(
+    agent: str,
+    rows: list[EvidenceRow],
+    devices: frozenset[str],
+    spool: Spool,
+    journal: list[Taken],
+    view: View,
+    policy: Policy,
+) -> AgentAccount:
+    records = [(row.stream, record) for row in rows for record in records_in(row)]
+    declared: dict[str, RangeSet] = {}
+    for stream, record in records:
+        if record["kind"] == "gap" and record["lost"] is not None:
+            declared.setdefault(stream, RangeSet()).add(*record["lost"])
+    return AgentAccount(
+        agent=agent,
+        spool=spool,
+        journal=journal,
+        stored=Counter((stream, record["n"]) for stream, record in records),
+        t={(stream, record["n"]): record["t"] for stream, record in records},
+        declared=declared,
+        told=_told(agent, devices, view),
+        rebuilt=_rebuilt(agent, rows, devices, policy),
+    )
+
+
+def _told(agent: str, devices: frozenset[str], view: View) -> Told:
+    subjects = [*devices, f"@{agent}"]
+    return Told(
+        ledger={
+            device: [
+                Segment(one.event_from_ms, one.event_to_ms, one.state, one.cause, one.fault)  # type: ignore[arg-type]
+                for one in view.intervals(device, 0, FOR_EVER_MS)
+            ]
+            for device in devices
+        },
+        conditions=frozenset(
+            Condition(
+                one.subject,
+                one.component,
+                one.code,
+                one.event_from_ms,
+                one.event_to_ms,
+                one.first,
+                one.confirmed,
+                one.cause,
+            )
+            for subject in subjects
+            for one in view.conditions(subject, 0, FOR_EVER_MS)
+        ),
+    )
+
+
+def _rebuilt(agent: str, rows: list[EvidenceRow], devices: frozenset[str], policy: Policy) -> Told:
+    """What the whole of the evidence means, read from nothing."""
+    unit = unknown_unit(0, agent, "", devices)
+    specs = [spec_of(json.loads(row.body)) for row in rows if row.kind == "birth"]
+    unit.specs = {spec.hash: spec for spec in specs}
+    items, _ = items_of(rows, unit)
+    change = rebuild(newborn(agent), items, policy)
+    return Told(
+        ledger={device: _canonical(device, change.retold) for device in devices},
+        conditions=frozenset(change.conditions),
+    )
+
+
+def _canonical(device: str, tells: Iterable[Retold]) -> list[Segment]:
+    """As the store would write it: neighbours that say the same are one."""
+    segments: list[Segment] = []
+    for told in tells:
+        if told.device == device:
+            segments = retold(segments, told)
+    return segments
+
+
+def _short(some: Iterable[Any]) -> str:
+    listed = sorted(some, key=str) if isinstance(some, frozenset | set) else list(some)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"{listed[:SHOWN]}{more}"
