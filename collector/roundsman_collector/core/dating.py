@@ -44,6 +44,18 @@ def event_time(record: Mapping[str, Any], base: Base | None) -> int | None:
     return t if abs(t - repaired) <= base.error_ms + TOLERANCE_MS else repaired
 
 
+def gap_time(record: Mapping[str, Any], t: int) -> int:
+    """Where a gap record stands: where the time it speaks of begins; `t` is its own event time.
+
+    A gap within the boot that declares it bears the same clock, so it is repaired like its record; one that began in an
+    earlier boot bears that boot's clock and is taken as it is. What cannot be is taken as the record's own time.
+    """
+    from_t: int = record["from_t"]
+    is_of_this_boot = from_t >= record["t"] - record["mono"]
+    begins: int = from_t + (t - record["t"]) if is_of_this_boot else from_t
+    return begins if EARLIEST_MS <= begins <= t else t
+
+
 def has_impossible_clock(record: Mapping[str, Any]) -> bool:
     """Whether a record claims a synchronised clock that shows a time before 2020: refused, not repaired."""
     return bool(record.get("ntp", True)) and record["t"] < EARLIEST_MS

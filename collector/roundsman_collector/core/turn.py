@@ -166,9 +166,8 @@ def _explained(state: UnitState, item: Item) -> tuple[Span, ...]:
     record = item.record
     spans = state.spans
     if record["kind"] == "gap":
-        if record["from_t"] is not None and record["to_t"] is not None and record["from_t"] < record["to_t"]:
-            spans = (Span(record["from_t"], record["to_t"], str(record["reason"])), *spans)
-        return spans
+        length = _gap_length(record)
+        return (Span(item.t, item.t + length, str(record["reason"])), *spans) if length else spans
     if not state.last_t or item.t <= state.last_t:
         return spans
     if not _is_next(state, item):
@@ -185,6 +184,13 @@ def _explained(state: UnitState, item: Item) -> tuple[Span, ...]:
         cause = "starting" if heard_to <= item.t - record["mono"] else "agent_stopped"
         spans = (*spans, Span(max(heard_to, state.last_t), item.t, cause))
     return spans
+
+
+def _gap_length(record: Mapping[str, Any]) -> Milliseconds:
+    """How long the time is that a gap record speaks of; 0 when it names none."""
+    if record["from_t"] is None or record["to_t"] is None:
+        return 0
+    return max(0, record["to_t"] - record["from_t"])
 
 
 def _is_next(state: UnitState, item: Item) -> bool:
@@ -226,8 +232,9 @@ def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
         return state.accounted
     lost = item.record["lost"]
     ranges = {*state.accounted, Accounted(item.n, item.n, False)}
-    if lost is not None:
-        ranges.add(Accounted(lost[0], lost[1], True))
+    if lost is not None:  # numbers that speak of no time at all were reserved and never used
+        is_loss = item.record["from_t"] is None or _gap_length(item.record) > 0
+        ranges.add(Accounted(lost[0], lost[1], is_loss))
     return tuple(sorted(one for one in ranges if one.last > state.n))
 
 

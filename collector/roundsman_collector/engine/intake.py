@@ -14,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from roundsman_collector.core.dating import better, event_time, has_impossible_clock
+from roundsman_collector.core.dating import better, event_time, gap_time, has_impossible_clock
 from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.rebuild import resting
@@ -219,13 +219,6 @@ def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draf
     draft.telling.add(change)
     if record["kind"] == "sample" and record["readings"]:
         draft.latest[record["device"]] = (t, record["readings"])
-
-
-def gap_time(record: Mapping[str, Any], t: int) -> int:
-    """A gap stands where the time it speaks of begins, shifted as its own record was when its clock was wrong."""
-    from_t: int = record["from_t"]
-    shift: int = t - record["t"]
-    return from_t + shift
 
 
 def _clock_told(record: Mapping[str, Any], draft: Draft) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from roundsman_collector.core.dating import Base, better, event_time
+from roundsman_collector.core.dating import Base, better, event_time, gap_time
 from roundsman_collector.core.model import Action, Change, Item, UnitState, newborn
 from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.state import load
@@ -22,7 +22,6 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
 from roundsman_collector.engine import tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
-from roundsman_collector.engine.intake import gap_time
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.commands import CommandDone, CommandRow

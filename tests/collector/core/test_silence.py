@@ -329,3 +329,16 @@ def test_a_silence_that_was_never_told_leaves_its_record_all_the_same() -> None:
         at(10),
         "agent_stopped",
     )
+
+
+def test_numbers_that_were_reserved_and_never_used_are_no_loss() -> None:
+    agent = Recorder("k7-1", KIOSK)
+    items = every_minute(agent, "kiosk-7", 0, 2)
+    agent.n = 64
+    items += [agent.gap(2, 2, (4, 64), "unclean_stop"), *every_minute(agent, "kiosk-7", 10, 11)]
+
+    assert told("kiosk-7", items, "kiosk-7", 12) == [
+        (0, 3.5, "up", ""),
+        (3.5, 10, "unknown", "agent_stopped"),
+        (10, None, "up", ""),
+    ]
