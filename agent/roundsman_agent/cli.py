@@ -93,7 +93,10 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from roundsman_agent.config import ConfigError, load
+    from roundsman_agent.lean import lean
+
+    with lean(tls=False):  # the configuration's hash needs no OpenSSL either
+        from roundsman_agent.config import ConfigError, load
 
     try:
         if arguments.die_with_parent:
@@ -131,9 +134,12 @@ def _check_in_a_process_of_its_own(config: str) -> tuple[int, str]:
 
 
 def _serve(config: Any) -> int:
-    from roundsman_agent.agent import Agent
-    from roundsman_agent.clock import SystemClock
-    from roundsman_agent.spool import SpoolBusy, SpoolDenied
+    from roundsman_agent.lean import lean
+
+    with lean(tls=config.broker.tls):
+        from roundsman_agent.agent import Agent
+        from roundsman_agent.clock import SystemClock
+        from roundsman_agent.spool import SpoolBusy, SpoolDenied
 
     config.broker.secret()  # a password file that cannot be read: now, not at the first connection
     try:

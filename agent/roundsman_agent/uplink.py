@@ -14,13 +14,12 @@ import json
 import logging
 import random
 import socket
-import sys
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
 from roundsman_agent import fault
@@ -37,16 +36,6 @@ from roundsman_wire.report import Record
 
 if TYPE_CHECKING:
     import ssl
-
-# paho imports urllib.request, and with it http, email and tempfile: 2 MB that stay. It asks them for a proxy when it
-# connects; here it never connects by itself. So it gets an empty module of that name while it is imported.
-if "urllib.request" in sys.modules:
-    from paho.mqtt import client as mqtt
-else:
-    sys.modules["urllib.request"] = ModuleType("urllib.request")
-    from paho.mqtt import client as mqtt
-
-    del sys.modules["urllib.request"]
 
 log = logging.getLogger("roundsman.uplink")
 
@@ -68,9 +57,7 @@ class _Client(mqtt.Client):
     """paho with a socket that we connected ourselves."""
 
     def __init__(self, given: socket.socket, client_id: str) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=mqtt.MQTTv311
-        )
+        super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=mqtt.MQTTv311)
         self._given = given
 
     def _create_socket(self) -> Any:  # private in paho 2.2.0; tests/agent/test_uplink.py guards it

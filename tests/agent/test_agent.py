@@ -127,6 +127,24 @@ def test_a_hung_probe_is_said_to_hang_and_delays_nobody(tmp_path: Path, gate: th
     stage.close()
 
 
+def test_a_device_has_one_round_at_a_time(tmp_path: Path, gate: threading.Event) -> None:
+    def slow() -> dict[str, Any]:
+        gate.wait()
+        return {"a": 1}
+
+    stage = Stage(tmp_path, [probe("snmp", slow)], device("nvr-2", "snmp", timeout_s=600))
+    stage.agent.step()
+    stage.clock.advance(130)
+    for _ in range(20):
+        stage.agent.step()
+    gate.set()
+
+    first, second = stage.samples(2)
+    assert (first["t"], first["readings"]) == (T0, {"a": 1})
+    assert (second["t"], second["readings"]) == (later(130).wall, {"a": 1})
+    stage.close()
+
+
 def test_a_broken_probe_is_logged_once_when_it_breaks_and_once_when_it_is_back(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -313,8 +331,12 @@ def test_asked_for_its_birth_the_agent_says_it(tmp_path: Path, broker: TinyBroke
     stage = online(tmp_path, broker)
 
     broker.send("rm/1/south/gw-2/cmd", command("birth"), qos=1)
-    stage.play(lambda: len(broker.leaf("birth")) == 2, "the second birth")
+    broker.send("rm/1/south/gw-2/cmd", command("birth"), qos=1)  # the same again: QoS 1 may do that
+    broker.send("rm/1/south/gw-2/cmd", command("inspect"), qos=1)
+    stage.play(lambda: len(stage.records("result")) == 2, "both results")
 
+    assert [one["command"] for one in stage.records("result")] == ["c-birth", "c-inspect"]
+    assert len(broker.leaf("birth")) == 2
     assert broker.leaf("birth")[0]["hash"] == broker.leaf("birth")[1]["hash"]
     stage.close()
 

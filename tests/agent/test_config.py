@@ -148,8 +148,11 @@ def test_a_password_file_gives_its_line_and_its_absence_is_said(tmp_path: Path) 
 
 def test_a_running_agent_loads_neither_pydantic_nor_what_its_probes_do_not_need() -> None:
     code = (
-        "import sys, roundsman_agent.cli, roundsman_agent.agent, roundsman_agent.config\n"
-        "heavy = 'pydantic asyncio pysnmp serial tomllib difflib psutil http email tempfile subprocess'\n"
+        "import sys\n"
+        "from roundsman_agent.lean import lean\n"
+        "with lean(tls=False):\n"
+        "    import roundsman_agent.cli, roundsman_agent.agent, roundsman_agent.config\n"
+        "heavy = 'pydantic asyncio pysnmp serial tomllib difflib psutil http email subprocess ssl _ssl _hashlib'\n"
         "print([name for name in heavy.split() if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -126,6 +126,19 @@ def test_after_a_kill_the_stream_goes_on_behind_the_block_and_the_hole_is_declar
     second._abandon()
 
 
+def test_what_was_settled_before_a_kill_is_not_declared_lost(tmp_path: Path) -> None:
+    first = opened(tmp_path)
+    for i in range(3):
+        first.take(sample(at=later(i)))
+    first.settle(3)
+    killed(first)
+
+    second = opened(tmp_path, later(60))
+
+    assert declared(second) == [(4, BLOCK)]
+    second._abandon()
+
+
 def test_a_hole_is_not_declared_twice_and_not_lost_when_the_next_start_is_killed_too(tmp_path: Path) -> None:
     killed_once = opened(tmp_path)
     killed_once.take(sample())
@@ -345,7 +358,7 @@ def test_damage_while_running_begins_a_new_stream_at_once(tmp_path: Path) -> Non
 def test_a_record_whose_bytes_rotted_is_dropped_and_declared_alone(tmp_path: Path) -> None:
     filled(tmp_path)
     with sqlite3.connect(tmp_path / "spool.db") as db:
-        db.execute("UPDATE record SET body = replace(body, '\"kiosk-7\"', '\"kiosk-8\"') WHERE n = 77")
+        db.execute("UPDATE record SET body = CAST(replace(body, 'kiosk-7', 'kiosk-8') AS BLOB) WHERE n = 77")
     db.close()
 
     spool = opened(tmp_path, later(300))
@@ -367,15 +380,16 @@ def test_below_the_free_floor_records_wait_in_memory_and_come_to_the_disk_later(
 
     held = [spool.take(sample(at=later(i))) for i in (1, 2, 3)]
     seen = numbers(spool)
-    spool.settle(0, [(3, 3)])
+    spool.settle(1, [(3, 3)])
+    unsettled = numbers(spool)
     free[0] = 10**9
     spool.tend(later(10))
     killed(spool)
     again = opened(tmp_path, later(20))
 
     assert held == [2, 3, 4]
-    assert seen == [1, 2, 3, 4]
-    assert numbers(again) == [1, 2, 4]
+    assert (seen, unsettled) == ([1, 2, 3, 4], [2, 4])
+    assert numbers(again) == [2, 4]
     assert declared(again) == [(5, BLOCK)]
     again._abandon()
 

@@ -1,4 +1,4 @@
-"""The agent program with one probe replaced: it answers at once, and everything taken is written down outside the agent.
+"""The agent program with a probe that answers at once, and a journal of all that was taken, kept outside the agent.
 
     python -m tests.story.brisk_agent run config.json       as `python -m roundsman_agent run config.json`
 

@@ -18,19 +18,21 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from roundsman_collector import config
+from roundsman_collector import broker as embedded
+from roundsman_collector import config, logins
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.reads import View
 from roundsman_collector.store.register import DeviceEntry
 from roundsman_collector.tether import tethered
-from tests.brokers import BROKERS, GROUP, Broker, until
+from tests.brokers import BROKERS, GROUP, Broker, accepts, until
 from tests.story.account import Account, taken
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,11 +42,13 @@ TAIL_LINES = 15
 
 CAST: Mapping[str, tuple[tuple[str, float], ...]] = {
     "kiosk-7": (("kiosk-7", 0.25),),
-    "gw-2": (("gw-2", 0.04), ("nvr-2", 0.04), ("ups-2", 0.04)),
-    "bus-31": (("bus-31", 0.02),),
+    "gw-2": (("gw-2", 0.03), ("nvr-2", 0.03), ("ups-2", 0.03)),
+    "bus-31": (("bus-31", 0.015),),
 }
 """Who speaks for whom, and how many seconds a poll comes after the one before."""
 BRISK = ("gw-2", "bus-31")
+OWN = "own"
+"""The name of the broker that the collector starts itself."""
 START_OF_HISTORY_MS = 1_700_000_000_000
 """The register knows the cast for long."""
 
@@ -98,6 +102,12 @@ valid_s = 0.5
 [[device.probe]]
 name = "host"
 timeout_s = {period_s}
+"""
+# `roundsman-agent check` of several files in one process.
+CHECK = """
+import sys
+from roundsman_agent import cli
+sys.exit(max(cli.main(["check", one]) for one in sys.argv[1:]))
 """
 
 
@@ -190,6 +200,30 @@ class Program:
         return self._child.wait(PATIENCE_S)
 
 
+class Own:
+    """The broker that the collector starts itself: it is the collector's child, and gone when the collector is."""
+
+    name = OWN
+    host = embedded.HOST
+
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        drawn = embedded.EmbeddedBroker(data / "broker")  # draws ports and passwords for the collector to find
+        self.port = drawn.port
+        self.collector = (drawn.collector_user, drawn.collector_password)
+
+    def user_for(self, agent: str, group: str = GROUP) -> tuple[str, str]:
+        login = logins.given(self._data, group, agent)
+        return login.user, login.password
+
+    def kill9(self) -> None:
+        os.kill(int((self._data / "broker" / "nats.pid").read_text()), signal.SIGKILL)
+
+    def restart(self) -> None:
+        """The collector does."""
+        until(lambda: accepts(self.port), "the collector has started its broker again", PATIENCE_S)
+
+
 @dataclass
 class Site:
     """See the module; made by `Site.on`."""
@@ -197,21 +231,21 @@ class Site:
     folder: Path
     broker: Broker
     collector: Program
-    agents: dict[str, Program] = field(default_factory=dict)
+    agents: dict[str, Program]
 
     @classmethod
     @contextlib.contextmanager
     def on(cls, broker: str, folder: Path) -> "Iterator[Site]":
-        """A site with a broker of this kind, its agents entered in the register, nothing started but the broker."""
-        with BROKERS[broker](folder) as runs:
-            site = cls(folder, runs, _collector(folder, runs))
-            for agent in CAST:
-                site.agents[agent] = _agent(folder, runs, agent)
-            try:
-                yield site
-            finally:
-                for program in site.programs:
-                    program.abandon()
+        """A site on a broker of BROKERS, or on the collector's `own`: its agents are entered in the register, nothing
+        runs but the broker (the collector's own runs when the collector does)."""
+        with contextlib.ExitStack() as ending:
+            ending.enter_context(mock.patch.object(embedded, "RESTART_LAST_SECONDS", 0.25))
+            (folder / "collector").mkdir(mode=0o700)
+            runs = Own(folder / "collector") if broker == OWN else ending.enter_context(BROKERS[broker](folder))
+            site = cls(folder, runs, _collector(folder, runs), _agents(folder, runs))
+            for program in site.programs:
+                ending.callback(program.abandon)
+            yield site
 
     @property
     def programs(self) -> list[Program]:
@@ -317,31 +351,34 @@ def _collector(folder: Path, broker: Broker) -> Program:
     _secret(folder / "collector.password", password)
     said = f'mode = "external"\nurl = "mqtt://{broker.host}:{broker.port}"\nuser = "{user}"\n'
     said += 'password_file = "collector.password"'
+    if broker.name == OWN:
+        said = 'mode = "embedded"'
     (folder / "collector.toml").write_text(COLLECTOR_TOML.format(broker=said))
     (folder / "overrides.yaml").write_text(OVERRIDES)
-    (folder / "collector").mkdir(mode=0o700)
     with Store.open(folder / "collector" / "roundsman.sqlite3") as store:
         for agent, devices in CAST.items():
             entries = [DeviceEntry(id=d, kind="story", name_zh=d, name_en=d) for d, _ in devices]
             store.add_agent(agent, GROUP, entries, START_OF_HISTORY_MS)
-    return Program("collector", collector_argv(folder / "collector.toml"), folder / "collector.log", {})
+    argv = [sys.executable, "-m", "tests.story.brisk_collector", "up", "--config", str(folder / "collector.toml")]
+    return Program("collector", argv, folder / "collector.log", {})
 
 
-def collector_argv(toml: Path) -> list[str]:
-    """How to start a collector."""
-    run = (
-        "import sys, pathlib\n"
-        "from roundsman_collector import app, config\n"
-        "from roundsman_collector.rules.catalogue import text_of\n"
-        "found = config.load(pathlib.Path(sys.argv[1]))\n"
-        "policy = config.policy(found)\n"
-        "app.run(found, policy, text_of(policy))\n"
+def _agents(folder: Path, broker: Broker) -> dict[str, Program]:
+    """The agents' configurations, normalised once, and their programs."""
+    for agent in CAST:
+        _configure(folder, broker, agent)
+    check = (
+        "import sys\nfrom roundsman_agent import cli\nsys.exit(max(cli.main(['check', one]) for one in sys.argv[1:]))"
     )
-    return [sys.executable, "-c", run, str(toml)]
+    files = [str(folder / f"{agent}.toml") for agent in CAST]
+    checked = subprocess.run(
+        [sys.executable, "-c", check, *files], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert checked.returncode == 0, checked.stderr
+    return {agent: _agent(folder, agent, path) for agent, path in zip(CAST, checked.stdout.split(), strict=True)}
 
 
-def _agent(folder: Path, broker: Broker, agent: str) -> Program:
-    """An agent's configuration, normalised once, and its program."""
+def _configure(folder: Path, broker: Broker, agent: str) -> None:
     user, password = broker.user_for(agent)
     _secret(folder / f"{agent}.password", password)
     said = AGENT_TOML.format(
@@ -349,17 +386,16 @@ def _agent(folder: Path, broker: Broker, agent: str) -> Program:
     )
     for device, period_s in CAST[agent]:
         said += DEVICE_TOML.format(device=device, period_s=period_s, local=str(device == agent).lower())
-    toml = folder / f"{agent}.toml"
-    toml.write_text(said)
-    check = [sys.executable, "-m", "roundsman_agent", "check", str(toml)]
-    checked = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
+    (folder / f"{agent}.toml").write_text(said)
+
+
+def _agent(folder: Path, agent: str, path: str) -> Program:
     module = "tests.story.brisk_agent" if agent in BRISK else "roundsman_agent"
     environment = {
         "ROUNDSMAN_STORY_JOURNAL": str(folder / f"{agent}.journal"),
         "ROUNDSMAN_STORY_HUSH": str(folder / "hush"),
     }
-    argv = [sys.executable, "-m", module, "run", checked.stdout.strip()]
+    argv = [sys.executable, "-m", module, "run", path]
     return Program(agent, argv, folder / f"{agent}.log", environment)
 
 

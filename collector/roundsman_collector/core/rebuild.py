@@ -24,7 +24,7 @@ from roundsman_collector.core.model import (
 )
 from roundsman_collector.core.policy import Policy, holds
 from roundsman_collector.core.timeline import horizon, tell
-from roundsman_collector.core.turn import fold
+from roundsman_collector.core.turn import fold, has_answer
 
 
 class Telling:
@@ -121,7 +121,7 @@ def _badness(record: Mapping[str, Any], policy: Policy) -> int:
 
     What is known beats unknown, and down beats up.
     """
-    if not record["readings"]:
+    if not has_answer(record):
         return 0
     bad = 1
     for name, value in record["readings"].items():

@@ -267,13 +267,18 @@ def _sampled(
     ref = Ref(item.stream, item.n, item.t)
     to_ms = item.t + max(1, round(record["valid_s"] * 1000))
     touched: dict[str, DeviceState] = {}
-    if record["readings"]:
+    if has_answer(record):
         if not device.local and len(devices) > 1:
             touched = _neighbours_confirmed(devices, device, item.t, spans, policy)
         touched[name] = _answered(device, ref, to_ms, record, spans, policy)
     else:
         touched[name] = _unanswered(device, ref, to_ms, devices, spans, policy)
     return touched
+
+
+def has_answer(record: Mapping[str, Any]) -> bool:
+    """Whether a sample holds any reading at all; nulls alone are no answer."""
+    return any(value is not None for value in record["readings"].values())
 
 
 def _answered(

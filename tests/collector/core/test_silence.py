@@ -342,3 +342,13 @@ def test_numbers_that_were_reserved_and_never_used_are_no_loss() -> None:
         (3.5, 10, "unknown", "agent_stopped"),
         (10, None, "up", ""),
     ]
+
+
+def test_readings_that_are_all_null_are_no_answer() -> None:
+    agent = Recorder("gw-1", GATEWAY)
+    items = []
+    for minute in range(6):
+        items.append(agent.sample(minute, "ups-2", host__cpu_percent=5.0))
+        items.append(agent.sample(minute, "nvr-2", host__cpu_percent=None if minute >= 2 else 5.0))
+
+    assert told("gw-2", items, "nvr-2", 6) == [(0, 2, "up", ""), (2, None, "down", "host.unreachable")]
