@@ -1,0 +1,112 @@
+"""Run the API and its pages: `python -m roundsman_collector.api --data FOLDER [--config FILE] [--port N]`.
+
+The collector starts this as a child. It waits for the database to be made, listens on loopback, ends on SIGTERM.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from roundsman_collector import clock
+from roundsman_collector.api.desk import Desk
+from roundsman_collector.config import Config, ConfigError, advice, load, policy
+from roundsman_collector.rules.catalogue import Advice
+from roundsman_collector.store import StoreError, View
+from roundsman_collector.web.site import site
+from roundsman_wire.catalogue import Label
+
+DATABASE = "roundsman.sqlite3"
+TOKEN = "api-token"
+WAIT_S = 30.0
+LOOK_EVERY_S = 0.25
+WORTH_WAITING = ("missing", "older", "locked")
+"""What the collector is about to mend when it has only just been started."""
+CONFIG_ERROR = 78
+NO_DATABASE = 69
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Serve until told to stop; the exit code says what was wrong."""
+    options = _options(argv)
+    try:
+        config = load(options.config, options.data)
+        desk_facts = _catalogue(config)
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return CONFIG_ERROR
+    port = config.api.port if options.port is None else options.port
+    try:
+        view = opened(config.data.folder / DATABASE)
+    except StoreError as error:
+        print(f"no database after {WAIT_S:g} s: {error}", file=sys.stderr)
+        return NO_DATABASE
+    with view:
+        faults, advised = desk_facts
+        desk = Desk(
+            view=view,
+            now_ms=clock.now_ms,
+            port=port,
+            token_place=str(config.data.folder / TOKEN),
+            faults=faults,
+            advice=advised,
+        )
+        serve(site(desk), config.api.host, port)
+    return 0
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m roundsman_collector.api", description="Roundsman's API and pages.")
+    parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the collector's data folder")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the collector's configuration")
+    parser.add_argument("--port", type=_port, metavar="N", help="the TCP port; [api] port if not given")
+    return parser.parse_args(argv)
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 1 <= int(text) <= 65_535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a TCP port from 1 to 65535, not {text!r}")
+
+
+def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice]]:
+    rules = policy(config).rules
+    return {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules}, dict(advice(config))
+
+
+def opened(database: Path) -> View:
+    """The database's door, waited for while the collector is still making it; StoreError when it does not come."""
+    until = time.monotonic() + WAIT_S
+    has_told = False
+    while True:
+        try:
+            return View.open(database)
+        except StoreError as error:
+            if error.cause not in WORTH_WAITING or time.monotonic() >= until:
+                raise
+            if not has_told:
+                print(f"waiting up to {WAIT_S:g} s for the collector: {error}", file=sys.stderr, flush=True)
+                has_told = True
+        time.sleep(LOOK_EVERY_S)
+
+
+def serve(app: ASGIApp, host: str, port: int) -> None:
+    """Answer until SIGTERM. No access log: an address may hold a token."""
+    print(f"the API listens on http://{host}:{port}/", file=sys.stderr, flush=True)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=3,
+        h11_max_incomplete_event_size=32 * 1024,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

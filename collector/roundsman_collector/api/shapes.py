@@ -1,0 +1,358 @@
+"""The shapes of all answers. Every time stands twice: `x_ms`, an integer of milliseconds UTC, and `x`, ISO 8601.
+
+The text is null where the number is, and where the number is no time that a calendar holds (a device's clock may lie).
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from roundsman_collector.api.standing import Word
+
+
+class Shape(BaseModel):
+    """What all shapes share: fields are given by the names that the wire has."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class RefShape(Shape):
+    """Where a piece of evidence stands: a record's stream and number, and its event time."""
+
+    stream: str
+    n: int
+    t_ms: int
+    t: str | None
+
+
+class ConditionShape(Shape):
+    """A fault that holds, or held, over [from, to); to is null while it holds."""
+
+    subject: str = Field(description="a device id, or @ and an agent's id")
+    component: str
+    code: str
+    name_zh: str
+    name_en: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int | None
+    to: str | None
+    known_from_ms: int
+    known_from: str | None
+    known_to_ms: int | None
+    known_to: str | None
+    cause: str = Field(description="how a silence ended; empty otherwise")
+    first: RefShape
+    confirmed: RefShape
+
+
+class LedgerShape(Shape):
+    """What the ledger's open interval says, and since when."""
+
+    state: Literal["up", "down", "unknown"]
+    cause: str
+    fault: str
+    since_ms: int
+    since: str | None
+
+
+class DeviceShape(Shape):
+    """A device as it stands. `why`: a cause of the ledger, a fault's code, `never_seen`, `overdue`, or empty."""
+
+    id: str
+    kind: str
+    model: str | None
+    name_zh: str
+    name_en: str
+    agent: str | None = Field(description="who speaks for it; null: nobody")
+    group: str | None
+    state: Word
+    state_zh: str
+    why: str
+    ledger: LedgerShape | None
+    conditions: list[ConditionShape] = Field(description="those that hold now")
+    last_t_ms: int | None
+    last_t: str | None
+    covered_to_ms: int | None = Field(description="how far evidence reaches; beyond, nobody knows")
+    covered_to: str | None
+    received_ms: int | None
+    received: str | None
+    settling: bool = Field(description="late news is being worked in: figures may still move")
+    links: dict[str, str]
+
+
+class ReadingShape(Shape):
+    """One value of one point; null: unknown."""
+
+    name: str
+    value: float | int | str | None
+    unit: str
+    name_zh: str
+    name_en: str
+    word_zh: str | None = Field(description="a word's meaning, where the value is a word")
+    word_en: str | None
+
+
+class DeviceWithReadingsShape(DeviceShape):
+    """A device with its newest readings."""
+
+    readings_t_ms: int | None
+    readings_t: str | None
+    readings: list[ReadingShape] | None
+
+
+class DevicesShape(Shape):
+    """A page of devices by id."""
+
+    devices: list[DeviceShape]
+    next_after: str | None = Field(description="ask again with after= this; null: no more")
+
+
+class SampleShape(Shape):
+    """A sample as the agent recorded it. `t` is the agent's own clock; `clock` says whether NTP kept it at that time.
+
+    Where it did not, the ledger uses a repaired event time, or none.
+    """
+
+    stream: str
+    n: int
+    t_ms: int
+    t: str | None
+    clock: Literal["ntp", "unsynchronised"]
+    boot: str
+    mono_ms: int
+    valid_s: float
+    received_ms: int
+    received: str | None
+    seq: int
+    readings: dict[str, float | int | str | None] = Field(description="empty: the device did not answer")
+    failed: dict[str, list[str]] = Field(description="what could not be read: code and words")
+
+
+class SamplesShape(Shape):
+    """A page of samples, newest received first. An empty page may have older ones behind it."""
+
+    device: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    samples: list[SampleShape]
+    next_before: int | None = Field(description="ask again with before= this for older ones; null: no more")
+
+
+class IntervalShape(Shape):
+    """A stretch of the ledger; its ends are not cut to the window; to is null while it goes on."""
+
+    state: Literal["up", "down", "unknown"]
+    cause: str
+    fault: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int | None
+    to: str | None
+    known_from_ms: int
+    known_from: str | None
+    known_to_ms: int | None
+    known_to: str | None
+
+
+class IntervalsShape(Shape):
+    """The ledger of a device in a window, in order and without overlaps."""
+
+    device: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    known_ms: int | None
+    known: str | None
+    covered_to_ms: int | None = Field(description="the open interval counts up to here only")
+    covered_to: str | None
+    intervals: list[IntervalShape]
+    next_from_ms: int | None = Field(description="ask again with from= this; null: no more")
+
+
+class ConditionsShape(Shape):
+    """The conditions of a device in a window, by beginning."""
+
+    device: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    known_ms: int | None
+    known: str | None
+    conditions: list[ConditionShape]
+    next_offset: int | None = Field(description="ask again with offset= this; null: no more")
+
+
+class AvailabilityShape(Shape):
+    """How available a device was: up + down + unknown + excluded = base, to the millisecond.
+
+    Fractions are exact; percentages have four decimals, rounded half up, and are 100 or 0 only when it is all or none.
+    """
+
+    device: str
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    known_ms: int | None
+    known: str | None
+    covered_to_ms: int | None
+    covered_to: str | None
+    settling: bool
+    base_ms: int = Field(description="the part of the window that is past")
+    up_ms: int
+    down_ms: int
+    unknown_ms: int
+    excluded_ms: int
+    outages: int
+    longest_ms: int
+    availability: str | None = Field(description="up / (up + down); null: nothing is known", examples=["863560/864000"])
+    availability_percent: str | None
+    coverage: str | None = Field(description="(up + down) / (base - excluded); null: nothing to measure")
+    coverage_percent: str | None
+    bounds: list[str] | None = Field(description="availability if all unknown time were down, and if it were up")
+    bounds_percent: list[str] | None
+    links: dict[str, str] = Field(description="the evidence it stands on")
+
+
+class TicketShape(Shape):
+    """A ticket as it stands. state: open, acknowledged, resolved, void."""
+
+    id: int
+    number: str
+    subject: str = Field(description="a device id, or @ and an agent's id")
+    agent: str | None
+    component: str
+    code: str
+    name_zh: str
+    name_en: str
+    severity: str
+    service_class: str
+    state: Literal["open", "acknowledged", "resolved", "void"]
+    fault_from_ms: int
+    fault_from: str | None
+    fault_to_ms: int | None
+    fault_to: str | None
+    opened_ms: int
+    opened: str | None
+    opened_late: bool
+    acknowledged_ms: int | None
+    acknowledged: str | None
+    acknowledged_by: str | None
+    resolved_ms: int | None
+    resolved: str | None
+    outcome: str
+    links: dict[str, str]
+
+
+class TicketsShape(Shape):
+    """A page of tickets, the newest first."""
+
+    tickets: list[TicketShape]
+    next_before: int | None = Field(description="ask again with before= this for older ones; null: no more")
+
+
+class TicketEventShape(Shape):
+    """A line of a ticket's log."""
+
+    id: int
+    at_ms: int
+    at: str | None
+    who: str
+    verb: str
+    text: str
+    data: dict[str, Any]
+
+
+class EvidenceShape(Shape):
+    """A record that the ticket stands on. `record` null: `why` tells why it is not shown."""
+
+    role: str = Field(description="first: where the fault begins; confirmed: where it became certain")
+    ref: RefShape
+    record: SampleShape | None
+    device: str | None
+    why: str | None
+
+
+class TicketFullShape(TicketShape):
+    """A ticket with its log and evidence."""
+
+    events: list[TicketEventShape]
+    evidence: list[EvidenceShape]
+
+
+class AskedShape(Shape):
+    """A command that is not answered yet."""
+
+    command: int
+    state: Literal["new"]
+    ticket: str
+    do: str
+
+
+class CounterShape(Shape):
+    """How often something happened."""
+
+    name: str
+    cause: str
+    count: int
+    last_ms: int
+    last: str | None
+    example: str
+
+
+class QuarantineShape(Shape):
+    """Something that was refused; its bytes stay in the database."""
+
+    id: int
+    at_ms: int
+    at: str | None
+    topic: str
+    agent: str
+    cause: str
+    detail: str
+    byte_count: int
+
+
+class PartitionShape(Shape):
+    """One day's evidence."""
+
+    day: str
+    rows: int
+    bytes: int
+
+
+class StatusShape(Shape):
+    """How the collector's database is doing."""
+
+    now_ms: int
+    now: str | None
+    epoch: str
+    schema_: str = Field(alias="schema")
+    agents: int
+    devices: int
+    open_tickets: int
+    intervals: int
+    evidence_rows: int
+    evidence_bytes: int
+    database_bytes: int
+    last_seq: int
+    pruned_to_seq: int
+    dirty_units: int
+    dirty_since_ms: int | None
+    dirty_since: str | None
+    new_commands: int = Field(description="commands that no engine has answered; more than a few: it does not run")
+    partitions: list[PartitionShape]
+    counters: list[CounterShape]
+    quarantine: list[QuarantineShape] = Field(description="the newest twenty")
+
+
+class HealthShape(Shape):
+    """Whether this process can read its database."""
+
+    status: Literal["ok"]
+    version: str

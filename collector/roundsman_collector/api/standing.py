@@ -1,0 +1,88 @@
+"""Which of the six state words a device has, and why. Pure: one table, read from the top.
+
+    standing(device, is_agent_silent=False, now_ms=now) -> Standing(word="offline", why="host.unreachable")
+
+Unknown comes first, because nothing that was heard of a device says what it is once nobody hears of it any more.
+*Maintenance* is not in the table yet: it comes with exclusions, and outranks all of this.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from roundsman_collector.core.model import DOWN, UNKNOWN
+from roundsman_collector.core.policy import SILENT, UNREACHABLE
+from roundsman_collector.store import DeviceView, View
+
+Word = Literal["normal", "warning", "fault", "offline", "maintenance", "unknown"]
+
+WORDS: tuple[Word, ...] = ("fault", "offline", "unknown", "warning", "maintenance", "normal")
+"""The worst first, as lists of devices are read."""
+CHINESE: dict[Word, str] = {
+    "normal": "正常",
+    "warning": "告警",
+    "fault": "故障",
+    "offline": "离线",
+    "maintenance": "维护",
+    "unknown": "未知",
+}
+OVERDUE_MS = 5 * 60_000
+"""So long after the end of what evidence covers the ledger's last word holds no more, even if no engine says so."""
+FOREVER_MS = 2**53
+
+
+class Standing(NamedTuple):
+    """A state word and its reason: a cause of the ledger, the code of a fault, `never_seen`, `overdue`, or empty."""
+
+    word: Word
+    why: str
+
+
+class _Seen(NamedTuple):
+    device: DeviceView
+    is_agent_silent: bool
+    now_ms: int
+
+
+def _is_overdue(seen: _Seen) -> bool:
+    covered_to_ms = seen.device.covered_to_ms
+    return covered_to_ms is None or seen.now_ms - covered_to_ms > OVERDUE_MS
+
+
+def _is_unreachable(seen: _Seen) -> bool:
+    return seen.device.state == DOWN and (seen.device.fault == UNREACHABLE or seen.device.cause == "off")
+
+
+TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[DeviceView], str]], ...] = (
+    # what is seen                               the word    and why
+    (lambda seen: seen.device.state is None, "unknown", lambda device: "never_seen"),
+    (lambda seen: seen.is_agent_silent, "unknown", lambda device: SILENT),
+    (lambda seen: seen.device.state == UNKNOWN, "unknown", lambda device: device.cause),
+    (_is_overdue, "unknown", lambda device: "overdue"),
+    (_is_unreachable, "offline", lambda device: device.fault or device.cause),
+    (lambda seen: seen.device.state == DOWN, "fault", lambda device: device.fault or device.cause),
+    (lambda seen: bool(seen.device.conditions), "warning", lambda device: device.conditions[0].code),
+    (lambda seen: True, "normal", lambda device: ""),
+)
+
+
+def standing(device: DeviceView, *, is_agent_silent: bool, now_ms: int) -> Standing:
+    """The first row of TABLE that applies. `device.conditions` are those that hold now."""
+    seen = _Seen(device, is_agent_silent, now_ms)
+    return next(Standing(word, why(device)) for applies, word, why in TABLE if applies(seen))
+
+
+def standings(view: View, devices: Sequence[DeviceView], now_ms: int) -> dict[str, Standing]:
+    """The standing of each device, by id."""
+    silent = silent_agents(view, devices, now_ms)
+    return {one.id: standing(one, is_agent_silent=one.agent in silent, now_ms=now_ms) for one in devices}
+
+
+def silent_agents(view: View, devices: Iterable[DeviceView], now_ms: int) -> frozenset[str]:
+    """Which of these devices' agents are silent now: asked only where it could change the word."""
+    asked = {device.agent for device in devices if device.agent is not None and device.state not in (None, UNKNOWN)}
+    return frozenset(agent for agent in asked if _is_silent(view, agent, now_ms))
+
+
+def _is_silent(view: View, agent: str, now_ms: int) -> bool:
+    held = view.conditions(f"@{agent}", now_ms, FOREVER_MS)
+    return any(one.code == SILENT and one.event_to_ms is None for one in held)

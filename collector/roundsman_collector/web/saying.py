@@ -1,0 +1,125 @@
+"""Times, spans and numbers as people read them. Pure.
+
+saying = Saying(language="zh", now_ms=now)
+saying.at(ms)      "10:42:07", "11-20 10:42:07", "2025-11-20 10:42:07": as short as is clear today
+saying.span(ms)    "9 时 17 分"          saying.ago(ms)   "4 秒前"
+saying.value(...)  "71 %", "3 天 4 时", "缺纸"
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from roundsman_collector.core.availability import percent_text
+from roundsman_collector.web import words
+from roundsman_wire.catalogue import UNITS, Language
+
+SITE_ZONE = ZoneInfo("Asia/Shanghai")
+"""Whose clock is shown, until sites have zones of their own."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+STEPS = ((DAY, " 天", " d"), (HOUR, " 时", " h"), (MINUTE, " 分", " min"), (SECOND, " 秒", " s"))
+BYTES = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Saying:
+    """One reader: a language and a moment."""
+
+    language: Language
+    now_ms: int
+
+    def __call__(self, key: str, **values: object) -> str:
+        """A phrase of words.py."""
+        return words.say(self.language, key, **values)
+
+    def word(self, table: str, key: str) -> str:
+        """A word of one of the tables of words.py."""
+        return words.word(self.language, table, key)
+
+    def at(self, ms: int | None) -> str:
+        """A time on the site's clock, with as much date as is needed today."""
+        when = _local(ms)
+        if when is None:
+            return "–" if ms is None else f"{ms} ms"
+        today = _local(self.now_ms)
+        if today is not None and when.date() == today.date():
+            return f"{when:%H:%M:%S}"
+        if today is not None and when.year == today.year:
+            return f"{when:%m-%d %H:%M:%S}"
+        return f"{when:%Y-%m-%d %H:%M:%S}"
+
+    def in_full(self, ms: int | None) -> str:
+        """A time with its date and zone, for whoever points at it."""
+        when = _local(ms)
+        return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d} {self('zone')}"
+
+    def span(self, ms: int) -> str:
+        """How long, in its two largest units."""
+        if ms < SECOND:
+            return f"{ms} {'毫秒' if self.language == 'zh' else 'ms'}"
+        for place, (size, zh, en) in enumerate(STEPS):
+            if ms >= size:
+                name = zh if self.language == "zh" else en
+                rest = STEPS[place + 1] if place + 1 < len(STEPS) else None
+                said = f"{ms // size}{name}"
+                if rest is None or ms % size < rest[0]:
+                    return said
+                return f"{said} {ms % size // rest[0]}{rest[1] if self.language == 'zh' else rest[2]}"
+        raise AssertionError("a second is the smallest step")
+
+    def ago(self, ms: int | None) -> str:
+        """How long ago; from a clock that is ahead: just now."""
+        if ms is None:
+            return ""
+        gone = max(0, self.now_ms - ms)
+        size, zh, en = next((step for step in STEPS if gone >= step[0]), STEPS[-1])
+        if gone < SECOND:
+            return "刚刚" if self.language == "zh" else "just now"
+        return f"{gone // size}{zh}前" if self.language == "zh" else f"{gone // size}{en} ago"
+
+    def percent(self, share: Fraction | None, decimals: int = 2) -> str:
+        """A share with its sign; a dash where there is none."""
+        return "–" if share is None else f"{percent_text(share, decimals)}%"
+
+    def count(self, number: int) -> str:
+        """A number with its thousands apart."""
+        return f"{number:,}"
+
+    def value(self, reading: dict[str, Any]) -> str:
+        """A reading (api.telling.reading) as a person reads it."""
+        value, unit = reading["value"], reading["unit"]
+        if value is None:
+            return self("value.unknown")
+        if isinstance(value, str):
+            return str(reading[f"word_{self.language}"])
+        if unit == "seconds":
+            return self.span(round(value * SECOND))
+        if unit == "bytes":
+            return _bytes(value)
+        sign = UNITS[unit].of(self.language) if unit in UNITS else ""
+        return f"{_number(value)} {sign}".rstrip()
+
+
+def _local(ms: int | None) -> datetime | None:
+    if ms is None:
+        return None
+    try:
+        return (EPOCH + timedelta(milliseconds=ms)).astimezone(SITE_ZONE)
+    except OverflowError:
+        return None
+
+
+def _number(value: float) -> str:
+    if isinstance(value, int) or value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".") if abs(value) >= 0.01 else f"{value:.3g}"
+
+
+def _bytes(value: float) -> str:
+    size, place = float(value), 0
+    while size >= 1000 and place < len(BYTES) - 1:
+        size, place = size / 1000, place + 1
+    return f"{size:.3g} {BYTES[place]}"
