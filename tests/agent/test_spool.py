@@ -552,6 +552,7 @@ class EveryNumberHasOneFate(RuleBasedStateMachine):
         self.now = START
         self.ever: dict[int, str] = {}
         self.settled: set[int] = set()
+        self.told: list[Any] = []
         self.given = 0
         self.spool = opened(self.folder, self.now, fsync_ms=1000)
         self.keep_synced()
@@ -586,8 +587,11 @@ class EveryNumberHasOneFate(RuleBasedStateMachine):
         upto = data.draw(st.integers(0, self.spool.newest))
         first = data.draw(st.integers(1, self.spool.newest + 1))
         last = data.draw(st.integers(first, self.spool.newest + 5))
+        before = self.spool.unsettled(0, 100_000)
         self.spool.settle(upto, [(first, last)])
-        # The last rule: an acknowledgement speaks of what the collector was sent.
+        after = {record["n"] for record in self.spool.unsettled(0, 100_000)}
+        # A gap record that was settled has told the collector.
+        self.told += [r["lost"] for r in before if r["kind"] == "gap" and r["lost"] and r["n"] not in after]
         self.settled |= set(range(1, upto + 1)) | set(range(first, min(last, self.spool.newest) + 1))
 
     @rule()
@@ -636,7 +640,7 @@ class EveryNumberHasOneFate(RuleBasedStateMachine):
         here = {record["n"] for record in records}
         told = [r["lost"] for r in records if r["kind"] == "gap" and r["lost"]]
         waiting = [(loss.first, loss.last) for loss in self.spool.losses() if loss.first is not None]
-        lost = {n for a, b in (*told, *waiting) for n in range(a, b + 1)}
+        lost = {n for a, b in (*told, *waiting, *self.told) for n in range(a, b + 1)}
         assert here & lost == set(), "declared lost, yet here"
         assert set(range(1, self.spool.newest + 1)) <= here | lost | self.settled, "lost in silence"
         for record in records:
