@@ -1,0 +1,55 @@
+"""What this machine and its processes used: read from /proc, so that measuring costs nothing worth measuring."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+_TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class Use(NamedTuple):
+    """CPU seconds since the process started."""
+
+    user_s: float
+    system_s: float
+
+    @property
+    def cpu_s(self) -> float:
+        return self.user_s + self.system_s
+
+
+def use(pid: int) -> Use:
+    """What a process (all its threads) has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return Use(int(fields[11]) * _TICK_S, int(fields[12]) * _TICK_S)
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of a process."""
+    return _field(Path(f"/proc/{pid}/status"), "VmRSS:") / 1024
+
+
+def pss_kb(pid: int) -> int:
+    """Proportional set size: its own memory and its share of what it has in common with others."""
+    return _field(Path(f"/proc/{pid}/smaps_rollup"), "Pss:")
+
+
+def _field(file: Path, name: str) -> int:
+    for line in file.read_text().splitlines():
+        if line.startswith(name):
+            return int(line.split()[1])
+    raise ValueError(f"{file} has no line {name}")
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    found = [pid]
+    for member in found:
+        for task in Path(f"/proc/{member}/task").glob("*/children"):
+            found.extend(int(child) for child in task.read_text().split())
+    return found
+
+
+def facts() -> dict[str, object]:
+    """The machine, and how busy it is with other things."""
+    return {"cores": os.cpu_count(), "load_1m": round(os.getloadavg()[0], 2)}
