@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, policy_from
 from roundsman_collector.rules.shape import RulesError
-from roundsman_collector.wording import got, nearest, wanted
+from roundsman_collector.wording import got, key, nearest, short, wanted
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 BUILT_IN = "built-in"
@@ -169,7 +169,7 @@ def load(path: Path | None, data_folder: Path | None = None) -> Config:
     said: dict[str, Any] = {} if path is None else _toml_of(path)
     source = str(path)
     try:
-        config = Config.model_validate({key: value for key, value in said.items() if key != "source"})
+        config = Config.model_validate({name: section for name, section in said.items() if name != "source"})
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_url=False, include_context=False)]
     else:
@@ -224,7 +224,8 @@ def _contradictions(broker: Broker) -> Iterator[str]:
     except ValueError:
         is_broker = False
     if not is_broker:
-        yield f"[broker] url: expected mqtt://host:port or mqtts://host:port, got {broker.url!r}"
+        got_it = "one with a password in it" if "@" in broker.url else short(broker.url)
+        yield f"[broker] url: expected mqtt://host:port or mqtts://host:port, got {got_it}"
         return
     if url.password or url.username:
         yield "[broker] url: expected no user or password in it; use user and password_file"
@@ -238,10 +239,10 @@ def _problem(error: ErrorDetails) -> str:
     section, *steps = (str(step) for step in error["loc"])
     model = SECTIONS.get(section)
     if model is None:
-        return f"[{section}]: unknown section; expected one of {', '.join(SECTIONS)}{nearest(section, SECTIONS)}"
+        return f"[{key(section)}]: unknown section; expected one of {', '.join(SECTIONS)}{nearest(section, SECTIONS)}"
     if not steps:
         return f"[{section}]: expected a section, got {got(error)}"
-    where = f"[{section}] {steps[0]}" + "".join(f"[{step}]" for step in steps[1:] if step.isdigit())
+    where = f"[{section}] {key(steps[0])}" + "".join(f"[{step}]" for step in steps[1:] if step.isdigit())
     if error["type"] == "extra_forbidden":
         known = model.model_fields
         return f"{where}: unknown key; expected one of {', '.join(known)}{nearest(steps[0], known)}"

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json, to_json
 
 from roundsman_collector.wire_types import KINDS, STRICT, Plain, typed
-from roundsman_collector.wording import got, short, wanted
+from roundsman_collector.wording import got, key, short, wanted
 from roundsman_wire import VERSION, catalogue
 from roundsman_wire.codec import canonical, misfolded, unfold
 from roundsman_wire.report import RECORDS_LIMIT, Birth, Columns, Number, Record, Report, State, Value
@@ -246,7 +246,7 @@ def _judged(record: Record, where: str) -> None:
         for name, value in record["readings"].items():
             if not _fits({name: value}):
                 said = catalogue.misfit(name, value) or ""
-                raise Refusal("value", said[:DETAIL_LIMIT], f"{where}.readings.{name}"[:PATH_LIMIT])
+                raise Refusal("value", said[:DETAIL_LIMIT], f"{where}.readings.{key(name)}"[:PATH_LIMIT])
 
 
 def _cells(blocks: list[Any]) -> Iterator[_Found | Refused]:
@@ -348,7 +348,7 @@ def _path(document: Any, error: ErrorDetails) -> str:
         if isinstance(step, int) and isinstance(inside, list) and (step < len(inside) or missing):
             path, inside = f"{path}[{step}]", inside[step] if step < len(inside) else None
         elif isinstance(step, str) and isinstance(inside, dict) and (step in inside or missing):
-            path, inside = f"{path}.{step}", inside.get(step)
+            path, inside = f"{path}.{key(step)}", inside.get(step)
         else:
             break
     return path

@@ -53,6 +53,12 @@ def short(value: object) -> str:
     return _quoted.repr(value)
 
 
+def key(name: object) -> str:
+    """A key that somebody wrote, in one short line: as it is where it can be read."""
+    text = str(name)
+    return text if text.isprintable() and text and len(text) <= 80 else short(text)
+
+
 def nearest(word: object, known: Iterable[str]) -> str:
     """A question behind an error: which of the known names may have been meant."""
     near = difflib.get_close_matches(str(word)[:200], list(known), n=1)

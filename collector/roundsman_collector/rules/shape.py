@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from roundsman_collector.wording import got, nearest, wanted
+from roundsman_collector.wording import got, key, nearest, wanted
 
 
 class RulesError(ValueError):
@@ -223,21 +223,20 @@ def _problem(error: ErrorDetails, document: Any, model: type[BaseModel], source:
     section, *steps = error["loc"] or ("",)
     if not steps or not isinstance(steps[0], int):
         known = list(model.model_fields)
-        return f"{source}: {_told(error, str(section), known)}"
+        return f"{source}: {_told(error, key(section) if section else '', known)}"
     row = document[section][steps[0]]
     code = row.get("code") if isinstance(row, dict) else None
     path = steps[1:]
     known = _known(model, path)
     if model is Faults and path[:1] == ["when"]:
         del path[1:2]  # pydantic names the form that it chose
-    where = f"fault {code}" if isinstance(code, str) else f"{section}[{steps[0]}]"
+    where = f"fault {key(code)}" if isinstance(code, str) else f"{section}[{steps[0]}]"
     return f"{source}, {where}{', ' if path else ': '}{_told(error, _path(path), known)}"
 
 
 def _told(error: ErrorDetails, path: str, known: list[str]) -> str:
     if error["type"] == "extra_forbidden":
-        key = error["loc"][-1]
-        return f"{path}: unknown key; expected one of {', '.join(known)}{nearest(key, known)}"
+        return f"{path}: unknown key; expected one of {', '.join(known)}{nearest(error['loc'][-1], known)}"
     quote = "; YAML reads an unquoted yes, no, on, off as true or false: put the word in quotes"
     hint = quote if error["type"] == "string_type" and isinstance(error["input"], bool) else ""
     return f"{path + ': ' if path else ''}expected {wanted(error)}, got {got(error)}{hint}"
@@ -257,4 +256,4 @@ def _known(model: type[BaseModel], path: list[Any]) -> list[str]:
 
 
 def _path(steps: list[Any]) -> str:
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{key(step)}" for step in steps).removeprefix(".")
