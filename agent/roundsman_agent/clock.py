@@ -24,6 +24,7 @@ _TIME_ERROR = 5  # adjtimex(2): "clock not synchronized"
 _STA_UNSYNC = 0x0040
 _ASK_NTP_EVERY_MS = 10_000
 _MOVED_MS = 1_000
+_GOOD_ENOUGH_MS = 100  # below, a smaller error tells nobody anything
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -136,7 +137,7 @@ def offset(*, at: int, echo: int, now: Moment) -> Offset | None:
 
 
 def is_news(found: Offset, before: Offset | None) -> bool:
-    """Whether to record an offset: the first of a boot, NTP came or went, the clock moved, or the error halved.
+    """Whether to record an offset: the first of a boot, NTP came or went, the clock moved, or a large error halved.
 
     A move counts when it is more than a second and more than both errors explain: the width of an acknowledgement
     changes with the line, and the clock does not.
@@ -146,7 +147,7 @@ def is_news(found: Offset, before: Offset | None) -> bool:
     moved = abs(found.offset_ms - before.offset_ms)
     if moved > _MOVED_MS and moved > found.error_ms + before.error_ms:
         return True
-    return found.error_ms * 2 <= before.error_ms
+    return before.error_ms > _GOOD_ENOUGH_MS and found.error_ms * 2 <= before.error_ms
 
 
 def spoken(wall: int) -> str:

@@ -47,15 +47,16 @@ def test_an_echo_from_the_future_is_not_ours() -> None:
 
 
 def test_what_is_news_about_a_clock() -> None:
-    before = off(0, 100)
+    before = off(0, 200)
 
-    assert is_news(off(0, 100), None)
-    assert is_news(off(0, 100, boot="another"), before)
-    assert is_news(off(0, 100, ntp=False), before)
-    assert is_news(off(5_000, 100), before)
-    assert is_news(off(0, 50), before)
-    assert not is_news(off(900, 100), before)
-    assert not is_news(off(0, 51), before)
+    assert is_news(off(0, 200), None)
+    assert is_news(off(0, 200, boot="another"), before)
+    assert is_news(off(0, 200, ntp=False), before)
+    assert is_news(off(5_000, 200), before)
+    assert is_news(off(0, 100), before)
+    assert not is_news(off(900, 200), before)
+    assert not is_news(off(0, 101), before)
+    assert not is_news(off(0, 1), off(0, 100))
 
 
 def test_a_wider_acknowledgement_is_not_a_moved_clock() -> None:

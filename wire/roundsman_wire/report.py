@@ -251,12 +251,16 @@ class Ack(TypedDict):
 
 
 class Command(TypedDict):
-    """Something the agent is asked to do: a verb of the allow-list with typed arguments, within `expires_s`."""
+    """Something the agent is asked to do: a verb of the allow-list with typed arguments, within `expires_s` of `at`.
+
+    `at` is the collector's clock when it was sent. A command without it has no age, so an agent refuses it.
+    """
 
     v: Literal[1]
     id: Token
     verb: Name
     args: dict[Name, Value]
+    at: NotRequired[Milliseconds]
     expires_s: Seconds
     issued_by: Name
     consent: Text | None
