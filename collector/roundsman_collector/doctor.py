@@ -13,7 +13,6 @@ import os
 import resource
 import shutil
 import socket
-import sqlite3
 import ssl
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from roundsman_collector import app, config, logins
 from roundsman_collector.broker import BrokerError, nats_server
 from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.mqtt import Line
-from roundsman_collector.store import StoreError, View
+from roundsman_collector.store import StoreError, View, sqlite
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -68,22 +67,22 @@ def findings(path: Path | None, data_folder: Path | None) -> Iterator[Finding]:
 
 
 def _python() -> Finding:
-    found = ".".join(map(str, sys.version_info[:3]))
+    found = _dotted(sys.version_info[:3])
     if sys.version_info[:2] < PYTHON:
-        return Finding("FAIL", "python", found, f"Roundsman needs Python {'.'.join(map(str, PYTHON))} or newer")
+        return Finding("FAIL", "python", found, f"Roundsman needs Python {_dotted(PYTHON)} or newer")
     return Finding("OK", "python", found)
 
 
 def _sqlite() -> Finding:
-    if sqlite_version() < SQLITE:
-        wanted = ".".join(map(str, SQLITE))
-        return Finding("FAIL", "sqlite", sqlite3.sqlite_version, f"use a Python with SQLite {wanted} or newer")
-    return Finding("OK", "sqlite", sqlite3.sqlite_version)
+    found = sqlite.version()
+    if found < SQLITE:
+        mend = f"use a Python with SQLite {_dotted(SQLITE)} or newer"
+        return Finding("FAIL", "sqlite", _dotted(found), mend)
+    return Finding("OK", "sqlite", _dotted(found))
 
 
-def sqlite_version() -> tuple[int, ...]:
-    """The version of the SQLite library that Python uses."""
-    return sqlite3.sqlite_version_info
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def _clock() -> Finding:

@@ -51,6 +51,11 @@ ERRORS = {
 }
 
 
+def version() -> tuple[int, ...]:
+    """The version of the SQLite library that Python brings."""
+    return sqlite3.sqlite_version_info
+
+
 def explain(error: BaseException | None) -> Told:
     """What the driver's error means; UNKNOWN for what is not in the table or not SQLite's."""
     code = getattr(error, "sqlite_errorcode", None)
