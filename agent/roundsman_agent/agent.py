@@ -118,10 +118,6 @@ class Agent:
         self._is_stopping = True
         self._isolation.ring()
 
-    def wake_fd(self) -> int:
-        """For signal.set_wakeup_fd: a signal ends the sleep."""
-        return self._isolation.fileno_to_ring()
-
     def step(self) -> None:
         """Do everything that can be done now."""
         now = self._clock.now()

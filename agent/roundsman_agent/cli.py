@@ -146,7 +146,7 @@ def _serve(config: Any) -> int:
         agent = Agent(config, clock=SystemClock())
     except SpoolBusy as error:
         return _say(str(error), TRY_LATER)
-    except SpoolDenied as error:
+    except (SpoolDenied, LookupError) as error:
         return _say(str(error), CANNOT_BE_USED)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())

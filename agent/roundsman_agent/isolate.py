@@ -124,10 +124,6 @@ class Isolation:
         """Until something finished, or so long."""
         select.select([self.wake], [], [], seconds)
 
-    def fileno_to_ring(self) -> int:
-        """For signal.set_wakeup_fd."""
-        return self._bell.fileno()
-
     def close(self) -> None:
         self.wake.close()
         # The bell stays: an abandoned thread may ring it yet. It goes with the process.

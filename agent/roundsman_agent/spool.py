@@ -181,6 +181,8 @@ class Spool:
                 self._write_head(replace(self._head, reserved=self.newest, stopped=stopped))
             except (sqlite3.Error, OSError) as error:
                 log.error("spool: cannot close in order, the next start will declare a hole: %s", error)
+        elif self._held:
+            log.error("spool: the disk still takes nothing; %d records in memory are lost", len(self._held))
         self._abandon()
 
     def _abandon(self) -> None:

@@ -452,7 +452,12 @@ spool.close(now=later(201))
 
 def test_a_disk_that_fills_up_for_real_stops_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", _FULL, str(tmp_path)], check=False, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", _FULL, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
     assert done.returncode == 0, done.stderr
