@@ -112,12 +112,20 @@ class AckDesk:
             self._sent[one.agent] = mono_s
         return now
 
+    def keep(self, owed: Iterable[Owed]) -> None:
+        """Note what is owed while the broker cannot be told: it is due as soon as it can."""
+        for one in owed:
+            before = self._waiting.pop((one.agent, one.stream), None)
+            self._waiting[one.agent, one.stream] = one if before is None else _joined(before, one)
+            self._sent.pop(one.agent, None)
+
     def due(self, mono_s: float) -> list[Owed]:
         """What has waited long enough."""
         if not self._waiting or mono_s < self._next_look:
             return []
         self._next_look = mono_s + min(0.2, self.every_s / 4)
-        ready = [one for one in self._waiting.values() if mono_s - self._sent[one.agent] >= self.every_s]
+        never = mono_s - self.every_s
+        ready = [one for one in self._waiting.values() if mono_s - self._sent.get(one.agent, never) >= self.every_s]
         for one in ready:
             del self._waiting[one.agent, one.stream]
             self._sent[one.agent] = mono_s
@@ -179,7 +187,7 @@ class Ingest:
             live = self.live.take(0, self.batch_max)
             history = self.history.take(0, self.window)
             if not live and not history:
-                self._send(self.acks.due(mono))
+                self._acknowledge((), mono)
                 return 0
             self._held = live, history
         elif mono < self._retry_at:
@@ -200,16 +208,21 @@ class Ingest:
         self.live.settle(live)
         self.history.settle(history)
         fault.hit("ingest.before_ack")
-        self._send([*self.acks.add(owed, mono), *self.acks.due(mono)])
+        self._acknowledge(owed, mono)
         fault.hit("ingest.after_ack")
         self.batches += 1
         self.last_batch = len(live) + len(history)
         return self.last_batch
 
-    def _send(self, owed: Sequence[Owed]) -> None:
-        if owed:
+    def _acknowledge(self, owed: Sequence[Owed], mono: float) -> None:
+        """Tell the agents; if the line is not up, later: a broker may deliver before it grants the subscription."""
+        if not self.live.connected:
+            self.acks.keep(owed)
+            return
+        ready = [*self.acks.add(owed, mono), *self.acks.due(mono)]
+        if ready:
             at_ms = clock.now_ms()
-            self.live.publish_many([self.acks.written(one, at_ms) for one in owed])
+            self.live.publish_many([self.acks.written(one, at_ms) for one in ready])
 
     def _blocked(self, error: StoreError, mono: float) -> None:
         if not error.again:

@@ -24,6 +24,7 @@ class Line:
         self.waiting: list[Message] = []
         self.settled: list[Message] = []
         self.published: list[tuple[str, dict[str, Any]]] = []
+        self.connected = True
 
     def put(self, topic: str, payload: bytes) -> None:
         self.waiting.append(Message(topic, payload, len(self.waiting) + 1, 1, False, len(self.waiting) + 1))
@@ -85,6 +86,24 @@ def test_a_report_is_settled_and_acknowledged_after_its_commit(desk: Desk) -> No
         "at": at(0),
         "echo": 3_600_000,
     }
+
+
+def test_what_comes_before_the_line_is_up_is_acknowledged_once_it_is(desk: Desk) -> None:
+    agent = kiosk()
+    desk.live.connected = False
+    desk.send(agent, 0, agent.birth(0).plain, "birth")
+    desk.send(agent, 0, agent.report(0, agent.sample(0, printer__paper="ok")).plain)
+    desk.step(0)
+    desk.send(agent, 0.01, agent.report(0, agent.sample(0.01, printer__paper="ok")).plain)
+    desk.step(0.01)
+    assert desk.live.published == []
+
+    desk.live.connected = True
+    desk.step(0.02)
+
+    assert [ack["upto"] for _, ack in desk.live.published] == [2]
+    assert desk.step(0.03) == 0
+    assert len(desk.live.published) == 1
 
 
 def test_while_the_store_is_full_nothing_is_acknowledged_and_nothing_is_lost(
