@@ -38,6 +38,9 @@ log = structlog.get_logger(__name__)
 
 LOOK_BACK_ROWS = 200
 REPLAY_ROWS = 2000
+QUIET_MS = 60 * 60 * 1000
+"""A cause of refusal is told in the log once, and again when it comes after so long a quiet."""
+EXAMPLE_LIMIT = 200
 
 
 class Owed(NamedTuple):
@@ -78,6 +81,8 @@ class Engine:
         self.unswept: dict[int, None] = {}
         """Numbers of units that are ahead of their rows, the longest first."""
         self._next_seq = store.last_seq() + 1
+        self._refused_ms: dict[str, int] = {}
+        """When each cause of refusal was seen last."""
 
     # --- start -------------------------------------------------------------------------------------------------------
 
@@ -199,6 +204,7 @@ class Engine:
             take(arrival, draft, batch, self.policy, self._stored)
         drafts = list(batch.drafts.values())
         self._commit(batch)
+        self._tell_refused(batch)
         return [owed for draft in drafts for owed in _owed(draft, draft.unit.no in births)]
 
     def _commit(self, batch: Batch) -> None:
@@ -292,6 +298,16 @@ class Engine:
                 raw=refusal.raw,
             )
         )
+
+    def _tell_refused(self, batch: Batch) -> None:
+        """Say once in the log what cause of refusal there is, with an example; counters and quarantine have it all."""
+        for one in batch.counted():
+            if one.name == "refused":
+                last_ms = self._refused_ms.get(one.cause)
+                if last_ms is None or one.at_ms - last_ms >= QUIET_MS:
+                    example = "".join(char if char.isprintable() else "?" for char in one.example[:EXAMPLE_LIMIT])
+                    log.warning("refused; `roundsman status` counts on", cause=one.cause, example=example)
+                self._refused_ms[one.cause] = one.at_ms
 
     def _stranger(self, arrival: Arrival, batch: Batch) -> None:
         """Somebody the register does not know: into the inbox; nothing is settled, so nothing is lost."""

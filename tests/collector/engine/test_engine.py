@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from roundsman_collector.engine import engine as engine_module
+from roundsman_collector.engine.engine import Rejected
 from tests.collector.core.desk import at
 from tests.collector.engine.desk import Collector, gateway, kiosk
 
@@ -284,3 +285,21 @@ def test_a_rebuild_over_days_starts_from_a_checkpoint_and_tells_the_same(collect
     collector.look(3 * day)
 
     assert [row for row in collector.ledger("kiosk-7") if row[2] == "unknown"] == []
+
+
+def test_a_cause_of_refusal_is_told_once_and_again_after_a_quiet_hour(
+    collector: Collector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    agent = kiosk()
+    collector.take(0, agent.birth(0))
+    capsys.readouterr()
+
+    for minute in (1, 2, 59, 130):
+        collector.take(minute, agent.report(minute, {**agent.sample(minute, printer__paper="ok"), "t": 60_000}))
+        collector.take(minute, rejected=(Rejected(topic="x\x1b[2J", agent="", cause="topic", detail="?", raw=b""),))
+
+    said = capsys.readouterr().out
+    assert said.count("clock") == 2
+    assert said.count("topic") == 2
+    assert "\x1b[2J" not in said
+    assert collector.refused() == {"clock": 4, "topic": 4}
