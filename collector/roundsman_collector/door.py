@@ -192,10 +192,10 @@ def split_report(plain: bytes) -> tuple[Report, list[Refused]]:
     """
     document = _document(plain)
     report = _validated(_HEAD, document, "")
-    listed = _listed(document, "records"), _listed(document, "columns")
+    records, blocks = _listed(document, "records"), _listed(document, "columns")
     good: dict[int, Record] = {}
     refused: list[Refused] = []
-    for found in (*_rows(listed[0]), *_cells(listed[1])):
+    for found in (*_rows(records), *_cells(blocks, room=RECORDS_LIMIT - len(records))):
         if isinstance(found, Refused):
             refused.append(found)
         elif (known := good.setdefault(found.record["n"], found.record)) is not found.record and not _same(
@@ -249,8 +249,7 @@ def _judged(record: Record, where: str) -> None:
                 raise Refusal("value", said[:DETAIL_LIMIT], f"{where}.readings.{key(name)}"[:PATH_LIMIT])
 
 
-def _cells(blocks: list[Any]) -> Iterator[_Found | Refused]:
-    left = RECORDS_LIMIT
+def _cells(blocks: list[Any], room: int) -> Iterator[_Found | Refused]:
     for at, block in enumerate(blocks):
         where = f"columns[{at}]"
         try:
@@ -260,9 +259,9 @@ def _cells(blocks: list[Any]) -> Iterator[_Found | Refused]:
             yield Refused(first, last, refusal.cause, refusal.detail, refusal.where)
             continue
         flaw = misfolded(grid)
-        left -= len(grid["values"])
-        if flaw is None and left < 0:
-            raise Refusal("shape", f"expected at most {RECORDS_LIMIT} records in all columns, got more", where)
+        room -= len(grid["values"])
+        if flaw is None and room < 0:
+            raise Refusal("shape", f"expected at most {RECORDS_LIMIT} records in rows and columns, got more", where)
         if flaw is not None:
             first, last = _numbers_of(block)
             yield Refused(first, last, "columns", flaw[:DETAIL_LIMIT], where)

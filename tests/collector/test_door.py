@@ -392,13 +392,33 @@ def test_columns_that_are_none_are_refused_with_the_numbers_that_can_be_read() -
     ]
 
 
-def test_no_report_carries_more_records_than_the_limit_however_they_are_folded() -> None:
-    count = RECORDS_LIMIT // 2 + 1
-    half = {"mono": [1] * count, "t": [1] * count, "values": [[]] * count, "points": []}
-    plain = report(columns=[block(n=[1, count], **half), block(n=[count + 1, 2 * count], **half)])
+def many(first: int, count: int) -> dict[str, Any]:
+    return block(n=[first, first + count - 1], mono=[1] * count, t=[1] * count, values=[[]] * count, points=[])
 
-    with pytest.raises(Refusal, match=f"at most {RECORDS_LIMIT} records"):
-        split_report(plain)
+
+HALF = RECORDS_LIMIT // 2
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        pytest.param(report(columns=[many(1, HALF), many(HALF + 1, HALF + 1)]), id="in two blocks"),
+        pytest.param(report(columns=[many(1, RECORDS_LIMIT + 1)]), id="in one block"),
+        pytest.param(
+            report(*[sample(n=n) for n in range(1, HALF + 1)], columns=[many(HALF + 1, HALF + 1)]), id="in both"
+        ),
+    ],
+)
+def test_no_report_carries_more_records_than_the_limit_however_they_are_folded(plain: bytes) -> None:
+    for take in (split_report, validate_report):
+        with pytest.raises(Refusal, match=f"at most {RECORDS_LIMIT} records"):
+            take(plain)
+
+
+def test_a_report_of_as_many_records_as_the_limit_comes_in() -> None:
+    plain = report(*[sample(n=n) for n in range(1, HALF + 1)], columns=[many(HALF + 1, HALF)])
+
+    assert len(rows(validate_report(plain))) == RECORDS_LIMIT
 
 
 # --- births and states -----------------------------------------------------------------------------------------------
