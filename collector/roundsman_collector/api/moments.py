@@ -43,7 +43,7 @@ def stamped(name: str, ms: int | None) -> dict[str, Any]:
 
 def read(text: str, where: str) -> int:
     """A time that somebody wrote; Problem unless it is one."""
-    ms = _number(text) if re.fullmatch(r"-?\d{1,17}", text) else _date(text)
+    ms = _number(text) if re.fullmatch(r"-?[0-9]{1,17}", text) else _date(text)
     if ms is None or not 0 <= ms <= LATEST_MS:
         raise bad_parameter(where, f"{where} is no time: {short(text)}", EXPECTED)
     return ms

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from roundsman_collector.api import devices, problem, status, tickets
 from roundsman_collector.api.access import token_user
 from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.telling import ROOT
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem, ProblemShape
 from roundsman_collector.store import StoreError
 
@@ -38,7 +39,8 @@ def application(desk: Desk) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
-        root_path="/api/v1",
+        servers=[{"url": ROOT}],
+        root_path_in_servers=False,
     )
     app.state.desk = desk
     app.include_router(status.open_router)

@@ -24,8 +24,8 @@ WORST_FIRST: tuple[StripState, ...] = ("down", "unknown", "warning", "maintenanc
 """Which state wins where several meet; *future* loses to all."""
 RESTING: frozenset[StripState] = frozenset(("up",))
 """What need not be visible at any width."""
-VISIBLE = 1 / 240
-"""The smallest part of a strip that an eye finds: about a pixel and a half of a table's strip."""
+VISIBLE = 1 / 160
+"""The smallest part of a strip that an eye finds: about two pixels of a table's strip."""
 
 
 class Stretch(NamedTuple):

@@ -175,7 +175,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "agent.none": ("没有采集端负责此设备", "no agent speaks for it"),
     "group": ("监控分中心 {group}", "group {group}"),
     "uptime": ("运行情况", "Uptime"),
-    "outages": ("停机 {span},{count} 次", "down {span}, {count} times"),
+    "outages": ("停机 {span},{count} 次", "down {span}, outages: {count}"),
     "outages.none": ("无停机", "no outage"),
     "unknown.for": ("未知 {span}", "unknown {span}"),
     "parts": ("部件", "Parts"),
@@ -243,6 +243,7 @@ PHRASES: Mapping[str, tuple[str, str]] = {
     "problem.expected": ("应为", "Expected"),
     "problem.do": ("怎么办", "What to do"),
     "problem.code": ("代码", "Code"),
+    "problem.back": ("返回工单", "Back to the ticket"),
     "token.how": (
         "令牌保存在运行中心端的机器上,只有启动它的用户能读:",
         "The token is kept on the collector's machine, readable by the user who started it:",
