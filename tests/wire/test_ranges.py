@@ -50,6 +50,13 @@ class AgainstASet(RuleBasedStateMachine):
         assert {n for a, b in holes for n in range(a, b + 1)} == expected
         assert all(b + 1 < c for (_, b), (c, _) in pairwise(holes))
 
+    @rule(span=spans)
+    def add_to_a_copy(self, span: Range) -> None:
+        twin = self.ranges.copy()
+        assert twin == self.ranges
+        twin.add(*span)
+        assert set(range(span[0], span[1] + 1)) <= {n for a, b in twin for n in range(a, b + 1)}
+
     @invariant()
     def they_hold_the_same_numbers(self) -> None:
         assert {n for a, b in self.ranges for n in range(a, b + 1)} == self.model

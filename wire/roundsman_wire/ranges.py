@@ -23,6 +23,12 @@ class RangeSet:
         for first, last in ranges:
             self.add(first, last)
 
+    def copy(self) -> "RangeSet":
+        """The same set, to be changed without changing this one."""
+        twin = RangeSet()
+        twin._starts, twin._ends = self._starts.copy(), self._ends.copy()
+        return twin
+
     def add(self, first: int, last: int) -> None:
         """Add first..last, both included."""
         if last < first:

@@ -57,6 +57,11 @@ class Telling:
         """From here on what is told of `subject` is all there is."""
         self._whole[subject] = from_ms
 
+    @property
+    def is_news(self) -> bool:
+        """Whether anything was told, other than that it goes on."""
+        return bool(self._from or self._conditions or self._whole)
+
     def change(self) -> Change:
         """Everything joined."""
         return Change(

@@ -50,6 +50,10 @@ from roundsman_collector.core.timeline import (
     tell,
 )
 
+RUNS_KEPT = 100
+"""How many faults and suspicions a device may have at once: inventing components fills neither memory nor desk."""
+ACCOUNTED_KEPT = 256
+"""How many ranges of numbers that bring no sample are kept ahead."""
 SPANS_KEPT = 64
 """How many explanations are kept for a device that is not heard of while its agent lives; older ones give way."""
 
@@ -66,7 +70,50 @@ def in_order(state: UnitState, item: Item) -> bool:
 
 def turn(state: UnitState, item: Item, policy: Policy) -> Change | None:
     """Judge one item; None when it is not in order."""
+    after = _goes_on(state, item, policy)
+    if after is not None:
+        return Change(state=after)
     return fold(state, item, policy) if in_order(state, item) else None
+
+
+def _goes_on(state: UnitState, item: Item, policy: Policy) -> UnitState | None:
+    """The state after the next sample of a device that answers on and is well, as `fold` would have it; else None.
+
+    Nearly every report is one: here it costs a tenth. A rebuild folds everything the long way; law 1 compares the two.
+    """
+    _, last_t, stream, n, boot, birth, arrive_by_ms, silent, devices, spans, accounted = state
+    t, item_stream, item_n, record, spec = item
+    if (
+        not last_t < t <= last_t + arrive_by_ms
+        or item_n != n + 1
+        or item_stream != stream
+        or record["kind"] != "sample"
+        or record["boot"] != boot
+        or (spec is not None and spec.hash != birth)
+        or silent
+        or spans
+        or accounted
+        or record.get("failed")
+    ):
+        return None
+    name, place = record["device"], -1
+    for at, device in enumerate(devices):
+        if device.pending is not None:
+            return None
+        if device.device == name:
+            place = at
+    if place < 0:
+        return None
+    device = devices[place]
+    _, local, device_arrive_by_ms, _, _, _, covered_to, pieces, faults, tracks, _, quiet = device
+    if quiet or faults or tracks or not pieces or pieces[-1].kind != ANSWERED or t > covered_to:
+        return None
+    if not has_answer(record) or not policy.finds_well(record["readings"]):
+        return None
+    to_ms = _speaks_to(item)
+    heard = DeviceState(name, local, device_arrive_by_ms, t, to_ms, True, to_ms, pieces, (), (), None, False)
+    others = (*devices[:place], heard, *devices[place + 1 :]) if len(devices) > 1 else (heard,)
+    return UnitState(state.agent, t, stream, item_n, boot, birth, arrive_by_ms, False, others, (), ())
 
 
 def fold(state: UnitState, item: Item, policy: Policy) -> Change:
@@ -235,7 +282,7 @@ def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
     if lost is not None:  # numbers that speak of no time at all were reserved and never used
         is_loss = item.record["from_t"] is None or _gap_length(item.record) > 0
         ranges.add(Accounted(lost[0], lost[1], is_loss))
-    return tuple(sorted(one for one in ranges if one.last > state.n))
+    return tuple(sorted(one for one in ranges if one.last > state.n)[:ACCOUNTED_KEPT])
 
 
 def _silence_ended(
@@ -265,7 +312,7 @@ def _sampled(
     name: str = record["device"]
     device = devices.get(name) or _unseen(name)
     ref = Ref(item.stream, item.n, item.t)
-    to_ms = item.t + max(1, round(record["valid_s"] * 1000))
+    to_ms = _speaks_to(item)
     touched: dict[str, DeviceState] = {}
     if has_answer(record):
         if not device.local and len(devices) > 1:
@@ -274,6 +321,12 @@ def _sampled(
     else:
         touched[name] = _unanswered(device, ref, to_ms, devices, spans, policy)
     return touched
+
+
+def _speaks_to(item: Item) -> Milliseconds:
+    """Until when a sample speaks if no other follows."""
+    valid_ms: int = max(1, round(item.record["valid_s"] * 1000))
+    return item.t + valid_ms
 
 
 def has_answer(record: Mapping[str, Any]) -> bool:
@@ -292,9 +345,7 @@ def _answered(
     if device.pending is None and device.pieces and device.pieces[-1][2] == ANSWERED and ref.t <= device.covered_to:
         # It answers on: the one path of nearly every sample, so one new state and no more.
         name, local, arrive_by_ms, *_, pieces, faults, tracks, _, _ = device
-        device = DeviceState(
-            name, local, arrive_by_ms, ref.t, to_ms, True, to_ms, pieces, faults, tracks, None, False
-        )
+        device = DeviceState(name, local, arrive_by_ms, ref.t, to_ms, True, to_ms, pieces, faults, tracks, None, False)
         return _judged(device, ref, record, policy)
     device = _poll_given_up(device, ref.t, spans)
     device = cover(device, ref.t, to_ms, ANSWERED, spans)
@@ -412,6 +463,8 @@ def _observed(device: DeviceState, rule: Rule, component: str, holding: bool, re
     )
     if holding == (open_fault is not None):
         return device._replace(tracks=others) if track is not None else device
+    if track is None and open_fault is None and len(device.faults) + len(device.tracks) >= RUNS_KEPT:
+        return device
     run = track or Track(rule.code, component, open_fault is not None, ref)
     if ref.t - run.first.t < (rule.clear_for_ms if open_fault is not None else rule.for_ms):
         return device if track is not None else device._replace(tracks=(*device.tracks, run))
