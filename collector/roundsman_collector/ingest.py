@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 ADDRESSES_KEPT = 1_000_000
 DICTIONARIES_KEPT = 2_000
 RETRY_S = 1.0
+NEVER = float("-inf")
 _PLAIN_TEXT = re.compile(r"[A-Za-z0-9._:-]*\Z")
 
 
@@ -124,8 +125,7 @@ class AckDesk:
         if not self._waiting or mono_s < self._next_look:
             return []
         self._next_look = mono_s + min(0.2, self.every_s / 4)
-        never = mono_s - self.every_s
-        ready = [one for one in self._waiting.values() if mono_s - self._sent.get(one.agent, never) >= self.every_s]
+        ready = [one for one in self._waiting.values() if mono_s - self._sent.get(one.agent, NEVER) >= self.every_s]
         for one in ready:
             del self._waiting[one.agent, one.stream]
             self._sent[one.agent] = mono_s

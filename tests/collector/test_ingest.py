@@ -234,6 +234,16 @@ def test_what_was_refused_meanwhile_is_not_forgotten_and_goes_at_once() -> None:
     assert desk.due(100) == []
 
 
+def test_what_was_kept_is_due_at_any_time_of_the_clock() -> None:
+    for mono_s in (3.3, 4321.1, 98765.4321, 123456.789):
+        desk = AckDesk("e", 0.2)
+        desk.keep([owed(1)])
+        desk.keep([owed(2)])
+
+        assert [one.upto for one in desk.due(mono_s)] == [2]
+        assert desk.due(mono_s + 1) == []
+
+
 def test_a_birth_is_acknowledged_at_once() -> None:
     desk = AckDesk("e", 3600)
     desk.add([owed(1)], 0)
