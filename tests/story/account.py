@@ -174,11 +174,30 @@ class Account:
             counted = {(one.name, one.cause): one.count for one in view.counters()}
         return cls(agents=agents, counted=counted)
 
-    def assert_whole(self) -> None:
-        """Every number once, nothing refused, the ledger as its evidence tells it."""
+    def assert_whole(self, *, refused: Mapping[str, int] | None = None) -> None:
+        """Every number once, nothing refused but what the tale expects, the ledger as its evidence tells it."""
         flaws = [f"{agent}: {flaw}" for agent, one in self.agents.items() for flaw in one.flaws()]
-        flaws += [f"refused as {cause}: {times}" for (name, cause), times in self.counted.items() if name == "refused"]
+        found = {cause: times for (name, cause), times in self.counted.items() if name == "refused"}
+        if found != (refused or {}):
+            flaws.append(f"refused: {found}, expected {refused or {}}")
         assert flaws == [], "\n".join(flaws)
+
+
+def stored_numbers(database: Path, agent: str, stream: str = "") -> list[int]:
+    """Every record number of an agent in the store (of one stream, if named), as often as it stands there, sorted."""
+    return sorted(record["n"] for row, record in _records(database, agent) if stream in ("", row.stream))
+
+
+def kinds_of(database: Path, agent: str) -> dict[int, str]:
+    """Whether each number came as a live `report` or as `history`."""
+    return {record["n"]: row.kind for row, record in _records(database, agent)}
+
+
+def _records(database: Path, agent: str) -> list[tuple[EvidenceRow, Any]]:
+    with Store.open(database) as store:
+        number = next(one.no for one in store.agents() if one.id == agent)
+        rows = [row for row in store.evidence_after(0) if row.agent_no == number]
+    return [(row, record) for row in rows for record in records_in(row)]
 
 
 def spool_in(folder: Path) -> Spool:

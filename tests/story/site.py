@@ -39,6 +39,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 45.0
 """How long a tale waits for something real before it fails; nothing in it takes a tenth of that on an idle machine."""
 TAIL_LINES = 15
+START_LINE = "--- start "
 
 CAST: Mapping[str, tuple[tuple[str, float], ...]] = {
     "kiosk-7": (("kiosk-7", 0.25),),
@@ -138,7 +139,7 @@ class Program:
         self.diary.append(f"start {fault}".strip())
         environment = {**os.environ, **self._environment, "ROUNDSMAN_FAULT": fault, "PYTHONUNBUFFERED": "1"}
         with self.log.open("ab") as journal:
-            journal.write(f"--- start {fault}\n".encode())
+            journal.write(f"{START_LINE}{fault}\n".encode())
             journal.flush()
             self._child = subprocess.Popen(
                 tethered(self._argv),
@@ -191,6 +192,9 @@ class Program:
     def words(self) -> str:
         """All it ever said."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def words_of_this_run(self) -> str:
+        return self.words().rpartition(START_LINE)[2]
 
     def tail(self) -> str:
         return "\n".join(self.words().splitlines()[-TAIL_LINES:])
@@ -270,6 +274,17 @@ class Site:
                 program.start()
         self.await_records(20)
 
+    def start_collector(self) -> None:
+        """Start the collector and wait until it listens: who does not send again would not be heard before."""
+        self.collector.start()
+        listens = "broker reached"
+        self.until(
+            lambda: self.collector.words_of_this_run().count(listens) == 2 or not self.collector.runs,
+            "the collector reaches the broker",
+        )
+        with self.explained():
+            assert self.collector.runs, "the collector ended while it started"
+
     def rows(self, agent: str) -> int:
         """How many evidence rows the store has of an agent; cheap enough to poll."""
         if not self.database.exists():
@@ -327,6 +342,17 @@ class Site:
         (self.folder / "hush").touch()
         for agent in BRISK:
             self.until(lambda agent=agent: self.waiting(agent) == 0, f"the spool of {agent} runs empty")
+
+    def stream(self, agent: str) -> str:
+        """The stream of an agent that has started."""
+        with contextlib.closing(_reading(self.folder / agent / "spool.db")) as spool:
+            (stream,) = spool.execute("SELECT id FROM stream").fetchone()
+            return str(stream)
+
+    def counted(self, name: str) -> dict[str, int]:
+        """What the collector counted under a name, by cause."""
+        with self.view() as view:
+            return {one.cause: one.count for one in view.counters() if one.name == name}
 
     def waiting(self, agent: str) -> int:
         """Records and undeclared losses in an agent's spool."""

@@ -4,13 +4,11 @@ Each tale goes through many deaths, one after the other, while the agents poll o
 """
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.brokers import BROKERS
-from tests.story.site import BRISK, Site
+from tests.story.site import BRISK, OWN, Program, Site
 
 pytestmark = pytest.mark.slow
 
@@ -45,12 +43,6 @@ AGENT_POINTS = (
 )
 SEEDS = (7, 31)
 DEATHS = 6
-
-
-@pytest.fixture(params=BROKERS)
-def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
-    with Site.on(request.param, tmp_path) as runs:
-        yield runs
 
 
 def test_a_collector_killed_at_any_point_of_a_batch_loses_nothing_and_takes_nothing_twice(site: Site) -> None:
@@ -113,6 +105,25 @@ def test_a_broker_killed_at_the_worst_moments_loses_nothing(site: Site) -> None:
     site.account().assert_whole()
 
 
+def test_a_killed_collector_takes_its_own_broker_along_and_nothing_is_lost(tmp_path: Path) -> None:
+    with Site.on(OWN, tmp_path) as site:
+        site.start()
+        site.collector.kill9()
+
+        for point in ("store.after_commit:9", "ingest.before_ack:7"):
+            site.collector.start(fault=point)
+            with site.explained():
+                site.collector.await_kill()
+        site.collector.start()
+        site.await_records(20)
+        site.broker.kill9()
+        site.broker.restart()
+        site.await_records(20)
+        site.settle()
+
+        site.account().assert_whole()
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whoever_dies_in_whatever_order_nothing_is_lost(site: Site, seed: int) -> None:
     chance = random.Random(seed)
@@ -122,15 +133,18 @@ def test_whoever_dies_in_whatever_order_nothing_is_lost(site: Site, seed: int) -
         site.await_records(chance.randint(1, 12))
         victims = chance.sample(["broker", "collector", *site.agents], chance.choice([1, 1, 2, 3]))
         for victim in victims:
-            site.broker.kill9() if victim == "broker" else _program(site, victim).kill9()
+            (site.broker if victim == "broker" else _program(site, victim)).kill9()
         chance.shuffle(victims)
         for victim in victims:
-            site.broker.restart() if victim == "broker" else _program(site, victim).start()
+            if victim == "broker":
+                site.broker.restart()
+            else:
+                _program(site, victim).start()
     site.await_records(20)
     site.settle()
 
     site.account().assert_whole()
 
 
-def _program(site: Site, name: str):  # type: ignore[no-untyped-def]
+def _program(site: Site, name: str) -> Program:
     return site.collector if name == "collector" else site.agents[name]
