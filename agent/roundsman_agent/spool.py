@@ -249,7 +249,7 @@ class Spool:
         self._read_in(newest, newest_t)
         if not 0 <= self._stored <= kept.reserved:
             raise _Damaged(f"it holds number {self._stored}, only {kept.reserved} were ever reserved")
-        self._declare_hole(kept.reserved, now)
+        self._declare_hole(kept.reserved, is_same_boot=kept.boot == now.boot)
         fault.point("start.after_hole")
         self._adopt(replace(kept, session=max(kept.session, session), reserved=self._stored), now)
 
@@ -269,16 +269,21 @@ class Spool:
         self.newest = self._stored
         self.last_change = self._stored
 
-    def _declare_hole(self, reserved: int, now: Moment) -> None:
-        """Numbers that were reserved and are not here: write the loss and the new end in one fsynced transaction."""
+    def _declare_hole(self, reserved: int, *, is_same_boot: bool) -> None:
+        """Numbers that were reserved and are not here: write the loss and the new end in one fsynced transaction.
+
+        In the same boot no record was lost: what was taken survives a kill, so the numbers speak of no time. After a
+        power cut they may have been records of at most two sync periods: the last one that stands here was written
+        within a period of the last sync, and the cut came within a period after that.
+        """
         if reserved <= self._stored:
             return
         hole = Loss(
             first=self._stored + 1,
             last=reserved,
             from_t=self._stored_t,
-            to_t=now.wall,
-            count=reserved - self._stored,
+            to_t=None if self._stored_t is None else self._stored_t + (0 if is_same_boot else 2 * self._fsync_ms),
+            count=0 if is_same_boot else reserved - self._stored,
             reason="unclean_stop",
         )
         log.warning("spool: unclean stop; numbers %d..%d were reserved and are not in the spool", hole.first, hole.last)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +102,7 @@ def test_after_an_orderly_stop_the_stream_goes_on_without_a_hole(tmp_path: Path)
 
 def test_after_a_kill_the_stream_goes_on_behind_the_block_and_the_hole_is_declared(tmp_path: Path) -> None:
     first = opened(tmp_path)
+    first.remember_boot(BOOT)
     for i in range(3):
         first.take(sample(at=later(i)))
     first.settle(1)
@@ -118,11 +120,27 @@ def test_after_a_kill_the_stream_goes_on_behind_the_block_and_the_hole_is_declar
         "t": later(60).wall,
         "lost": [4, BLOCK],
         "from_t": later(2).wall,
-        "to_t": later(60).wall,
-        "count": BLOCK - 3,
+        "to_t": later(2).wall,
+        "count": 0,
         "reason": "unclean_stop",
     }
     assert numbers(second) == [2, 3, BLOCK + 1]
+    second._abandon()
+
+
+def test_after_a_power_cut_the_hole_speaks_of_two_sync_periods_at_most(tmp_path: Path) -> None:
+    first = opened(tmp_path, fsync_ms=10_000)
+    first.remember_boot(BOOT)
+    first.take(sample(at=later(2)))
+    killed(first)
+    hours_later = replace(later(7200), boot="b2", mono=30_000)
+
+    second = opened(tmp_path, hours_later, fsync_ms=10_000)
+    second.declare(hours_later)
+
+    gap = second.unsettled(1, 1)[0]
+    assert (gap["lost"], gap["count"]) == ([2, BLOCK], BLOCK - 1)
+    assert (gap["from_t"], gap["to_t"]) == (later(2).wall, later(22).wall)
     second._abandon()
 
 
@@ -433,6 +451,7 @@ def test_a_start_on_a_full_disk_lives_on_a_stream_of_its_own_and_returns(tmp_pat
 
 _FULL = """
 import resource, signal, sys
+from dataclasses import replace
 from pathlib import Path
 from roundsman_agent.spool import Spool
 from tests.agent.cast import START, later, sample

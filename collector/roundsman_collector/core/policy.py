@@ -49,10 +49,14 @@ class Below:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Fails:
-    """A probe gives no answer while the device does (its other readings are there); `component` is what it looks at."""
+    """A probe gives no answer while the device does (its other readings are there); `component` is what it looks at.
+
+    Only a failure with one of `codes` counts (empty: any); another one, like a port that is busy, says nothing.
+    """
 
     probe: str
     component: str
+    codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

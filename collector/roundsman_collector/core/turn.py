@@ -430,9 +430,10 @@ def _failures_judged(
 ) -> DeviceState:
     """A probe that fails while the device answers; it is well again when readings of its component are there."""
     for rule in policy.failure_rules:
-        probe, component = rule.when.probe, rule.when.component  # type: ignore[union-attr]
+        probe, component, codes = rule.when.probe, rule.when.component, rule.when.codes  # type: ignore[union-attr]
         if probe in failed:
-            device = _observed(device, rule, component, True, ref)
+            if not codes or failed[probe][0] in codes:
+                device = _observed(device, rule, component, True, ref)
         elif _is_active(device, rule.code, component) and any(
             name.startswith((component + ".", component + "[")) for name in readings
         ):

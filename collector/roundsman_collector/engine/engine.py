@@ -21,7 +21,7 @@ from roundsman_collector.core.state import dump
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import wake_at
 from roundsman_collector.engine import tickets
-from roundsman_collector.engine.intake import Arrival, Batch, judge, spec_of, take
+from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Refused, Unit, unknown_unit
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.conditions import ConditionsTold
@@ -37,6 +37,7 @@ from roundsman_wire.ranges import Range, RangeSet
 log = structlog.get_logger(__name__)
 
 LOOK_BACK_ROWS = 200
+_NOTHING = RangeSet()
 REPLAY_ROWS = 2000
 QUIET_MS = 60 * 60 * 1000
 """A cause of refusal is told in the log once, and again when it comes after so long a quiet."""
@@ -143,9 +144,9 @@ class Engine:
             self._replay(row, unit, batch)
             count += 1
             if count % REPLAY_ROWS == 0:
-                self._commit(batch)
+                self._commit(batch, row.seq)
                 batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
-        self._commit(batch)
+        self._commit(batch, self._next_seq - 1)
         return count
 
     def _replay(self, row: EvidenceRow, unit: Unit, batch: Batch) -> None:
@@ -164,7 +165,7 @@ class Engine:
             return
         spec = draft.specs.get(body["birth"])  # type: ignore[assignment]
         for record in records_in(row):
-            draft.ranges(row.stream).add(record["n"], record["n"])
+            admit(record, draft.ranges(row.stream), draft)
             judge(record, row.stream, spec, draft, self.policy)
 
     # --- the hot path ------------------------------------------------------------------------------------------------
@@ -203,14 +204,13 @@ class Engine:
                 births.add(unit.no)
             take(arrival, draft, batch, self.policy, self._stored)
         drafts = list(batch.drafts.values())
-        self._commit(batch)
+        self._commit(batch, batch.next_seq - 1)
         self._tell_refused(batch)
         return [owed for draft in drafts for owed in _owed(draft, draft.unit.no in births)]
 
-    def _commit(self, batch: Batch) -> None:
-        """One transaction for everything the batch brings; then, and only then, memory follows."""
-        seq = batch.next_seq - 1
-        changed: list[tuple[Draft, Change, list[Action]]] = []
+    def _commit(self, batch: Batch, seq: int) -> None:
+        """One transaction for everything the batch brings; then, and only then, memory follows, up to evidence `seq`."""
+        acted: list[tuple[Unit, list[Action]]] = []
         units: list[UnitRow] = []
         tells: list[Retold] = []
         conditions: list[ConditionsTold] = []
@@ -219,8 +219,14 @@ class Engine:
         wakes: dict[int, int | None] = {}
         void: dict[int, int] = {}
         for draft in batch.drafts.values():
-            change = draft.telling.change()
             unit = draft.unit
+            if unit.wake_ms is None:
+                wake = wake_at(draft.telling.state)
+                if wake is not None:
+                    wakes[unit.no] = wake
+            if not (draft.telling.is_news or draft.late or draft.refused or draft.checkpoint is not None):
+                continue  # all is as it was: nearly every report, and nothing but its evidence is written
+            change = draft.telling.change()
             settling = draft.dirty_from_ms is not None or _has_holes(draft)
             actions = (
                 reconcile(change, unit.tickets, self.policy, settling) if change.conditions or change.whole else []
@@ -228,7 +234,8 @@ class Engine:
             tells += change.retold
             conditions += told(change)
             ticket_changes += tickets.changes(unit, actions, self.policy, batch.now_ms)
-            changed.append((draft, change, actions))
+            if actions:
+                acted.append((unit, actions))
             if draft.checkpoint is not None:
                 state, at_seq = draft.checkpoint
                 checkpoints.append(_checkpoint(unit, state, at_seq))
@@ -236,10 +243,6 @@ class Engine:
                 void[unit.no] = draft.dirty_from_ms
             if change.retold or change.conditions or change.whole or draft.late or draft.refused:
                 units.append(draft_row(draft, seq, batch.now_ms))
-            if unit.wake_ms is None:
-                wake = wake_at(draft.telling.state)
-                if wake is not None:
-                    wakes[unit.no] = wake
         done = self.store.commit(
             stored.Batch(
                 now_ms=batch.now_ms,
@@ -258,13 +261,14 @@ class Engine:
         )
         self._next_seq = batch.next_seq
         opened = iter(done.tickets)
-        for draft, _change, actions in changed:
+        for unit, actions in acted:
+            new = [next(opened) for action in actions if action.verb == "open"]
+            unit.tickets = tickets.after(unit, actions, new)
+        for no, at in wakes.items():
+            self.units[no].wake_ms = at
+        for draft in batch.drafts.values():
             unit = draft.unit
             draft.settle_into(unit, seq, batch.now_ms)
-            if actions:
-                new = [next(opened) for action in actions if action.verb == "open"]
-                unit.tickets = tickets.after(unit, actions, new)
-            unit.wake_ms = wakes.get(unit.no, unit.wake_ms)
             if unit.tickets and not unit.settling:
                 _reopen_waiting_silence(unit, batch.now_ms)
             if unit.dirty_from_ms is not None:
@@ -340,7 +344,7 @@ class Engine:
                 for a, b in draft.ranges(stream).missing(first, last):
                     draft.refuse(stream, a, b, "engine")
             draft.owes[stream] = arrival.message["sent"]["mono"]
-        self._commit(batch)
+        self._commit(batch, batch.next_seq - 1)
         return [owed for draft in batch.drafts.values() for owed in _owed(draft, False)]
 
 
@@ -393,9 +397,10 @@ def _owed(draft: Draft, is_birth: bool) -> list[Owed]:
     unit = draft.unit
     found = []
     for stream, echo in draft.owes.items():
-        ranges = unit.streams.get(stream, RangeSet())
+        ranges = unit.streams.get(stream, _NOTHING)
         upto = ranges.upto()
-        also = tuple((a, b) for a, b in ranges if a > upto)[-REFUSED_KEPT:]
-        refused = tuple(draft.refused.get(stream, ()))[-REFUSED_KEPT:]
+        is_whole = len(ranges) <= 1 and upto == ranges.last()
+        also = () if is_whole else tuple((a, b) for a, b in ranges if a > upto)[-REFUSED_KEPT:]
+        refused = tuple(draft.refused[stream][-REFUSED_KEPT:]) if stream in draft.refused else ()
         found.append(Owed(unit.group, unit.agent, stream, echo, upto, also, refused, draft.need_birth, is_birth))
     return found

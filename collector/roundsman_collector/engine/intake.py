@@ -7,7 +7,9 @@ Every number of a report ends as exactly one of: stored (new), known already (a 
     not_yours     a device this agent does not speak for       clock     a synchronised clock that shows before 2020
     cloned        the number is stored with another body       future    more than 10 minutes ahead of the collector
 
-Refused numbers are settled (the agent need not keep them) and kept raw; they never reach the ledger.
+Refused numbers are settled (the agent need not keep them) and kept raw; they never reach the ledger. So that a hostile
+agent fills no memory: `boots` (more than 500 that NTP did not date) are refused, and numbers beyond 2,000 `holes` in a
+stream are counted and left unsettled until the holes are filled.
 """
 
 import json
@@ -19,14 +21,16 @@ from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.turn import turn
-from roundsman_collector.engine.unit import BASES_KEPT, Draft
+from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_wire.codec import canonical, encode, rows
-from roundsman_wire.ranges import Range
+from roundsman_wire.ranges import Range, RangeSet
 from roundsman_wire.topics import HISTORY, Address
 
 AHEAD_MS = 10 * 60 * 1000
+HOLES_LIMIT = 2000
+BOOTS_LIMIT = 500
 DAY_MS = 86_400_000
 LOOK_BACK = 200
 """How many reports back a duplicate is compared with what is stored."""
@@ -131,7 +135,7 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
     is_news = known != spec or birth["session"] != draft.session
     draft.session = max(draft.session, birth["session"])
     draft.online = True
-    draft.specs = {**draft.specs, spec.hash: spec}
+    draft.specs = {**dict(list(draft.specs.items())[-SPECS_KEPT:]), spec.hash: spec}
     if draft.unborn_from_ms is not None:
         draft.soil(draft.unborn_from_ms)
         draft.unborn_from_ms = None
@@ -164,10 +168,13 @@ def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, st
         if n in settled:
             _again(arrival, draft, batch, record, stored)
             continue
+        if len(settled) >= HOLES_LIMIT and n - 1 not in settled and n + 1 not in settled:
+            batch.count("refused", "holes", f"{draft.unit.agent} {stream}#{n}: the stream has too many holes")
+            continue
         cause = _unusable(record, draft, batch.now_ms)
         if cause is None:
+            admit(record, settled, draft)
             fresh.append(record)
-            settled.add(n, n)
             draft.fresh[stream, n] = record
         elif cause == "not_yours":
             draft.refuse(stream, n, n, cause)
@@ -186,14 +193,19 @@ def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, st
             judge(record, stream, spec, draft, policy)
 
 
+def admit(record: Mapping[str, Any], settled: RangeSet, draft: Draft) -> None:
+    """The record is ours: its number is settled, and its boot is known to have been without NTP if it was."""
+    settled.add(record["n"], record["n"])
+    if not record.get("ntp", True) and record["boot"] not in draft.unsynced:
+        draft.unsynced |= {record["boot"]}
+
+
 def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draft, policy: Policy) -> None:
     """Date one new record and let the core judge it; late and undatable ones make the unit dirty or wait."""
     boot = record["boot"]
     if record["kind"] == "clock":
         _clock_told(record, draft)
     base = draft.bases.get(boot)
-    if not record.get("ntp", True) and boot not in draft.unsynced:
-        draft.unsynced |= {boot}
     t = event_time(record, base)
     if t is None:
         draft.undated |= {boot}
@@ -239,6 +251,8 @@ def _unusable(record: Mapping[str, Any], draft: Draft, now_ms: int) -> str | Non
         return "not_yours"
     if has_impossible_clock(record):
         return "clock"
+    if not record.get("ntp", True) and len(draft.unsynced) >= BOOTS_LIMIT and record["boot"] not in draft.unsynced:
+        return "boots"
     t = event_time(record, draft.bases.get(record["boot"]))
     if t is not None and t > now_ms + AHEAD_MS:
         return "future"

@@ -21,6 +21,8 @@ from roundsman_wire.ranges import RangeSet
 
 FORMAT = 1
 SPECS_KEPT = 20
+STREAMS_KEPT = 100
+"""A lost spool begins a new stream; those of long ago are forgotten."""
 BASES_KEPT = 50
 REFUSED_KEPT = 32
 Refused = tuple[int, int, str]
@@ -160,7 +162,8 @@ class Draft:
         """The numbers of a stream that are settled, to be added to."""
         mine = self.streams.get(stream)
         if mine is None:
-            mine = self.streams[stream] = RangeSet(self.unit.streams.get(stream, ()))
+            known = self.unit.streams.get(stream)
+            mine = self.streams[stream] = RangeSet() if known is None else known.copy()
         return mine
 
     def refuse(self, stream: str, first: int, last: int, cause: str) -> None:
@@ -183,6 +186,8 @@ class Draft:
             unit.dirty_since_ms = now_ms if unit.dirty_since_ms is None else unit.dirty_since_ms
         unit.dirty_from_ms = self.dirty_from_ms
         unit.streams.update(self.streams)
+        for stream in list(unit.streams)[:-STREAMS_KEPT]:
+            del unit.streams[stream]
         unit.bases, unit.specs = self.bases, self.specs
         unit.unsynced, unit.undated, unit.unborn_from_ms = self.unsynced, self.undated, self.unborn_from_ms
         unit.session, unit.online = self.session, self.online

@@ -47,7 +47,7 @@ from roundsman_collector.rules.shape import (
     read,
 )
 from roundsman_collector.wording import nearest
-from roundsman_wire.catalogue import POINTS, Label, Point
+from roundsman_wire.catalogue import FAILURES, POINTS, Label, Point
 from roundsman_wire.codec import canonical
 
 BUILTIN_CODES = {"unanswered": UNREACHABLE, "silent": SILENT}
@@ -148,10 +148,10 @@ def _when(when: Any) -> When:
             return Builtin(what="unanswered")
         case Silent():
             return Builtin(what="silent")
-        case ProbeFails(probe=probe, component=component):
-            return Fails(probe=probe, component=component)
+        case ProbeFails(probe=probe, component=component, codes=codes):
+            return Fails(probe=probe, component=component, codes=tuple(codes))
         case ReadingIs(reading=reading, words=words):
-            return Is(reading=_shape(reading), words=tuple(words))
+            return Is(reading=_shape(reading), words=tuple(words), others=_others(reading, words))
         case ReadingAbove(reading=reading, above=limit, clear_below=clear):
             return Above(reading=_shape(reading), limit=limit, clear=limit if clear is None else clear)
         case ReadingBelow(reading=reading, below=limit, clear_above=clear):
@@ -174,8 +174,8 @@ def _when_written(when: When) -> dict[str, Any]:
     match when:
         case Builtin(what=what):
             return {what: True}
-        case Fails(probe=probe, component=component):
-            return {"probe": probe, "fails": True, "component": component}
+        case Fails(probe=probe, component=component, codes=codes):
+            return {"probe": probe, "fails": True, "component": component, "codes": list(codes)}
         case Is(reading=reading, words=words):
             return {"reading": full_name(reading), "is": list(words)}
         case Above(reading=reading, limit=limit, clear=clear):
@@ -218,6 +218,12 @@ def _limited(when: When, new: NewLimits) -> When:
 # --- what the shape alone does not tell ------------------------------------------------------------------------------
 
 
+def _others(reading: str, words: Iterable[str]) -> tuple[str, ...]:
+    """The words of the catalogue's point that a rule does not name."""
+    point = POINTS.get(reading)
+    return () if point is None else tuple(word for word in point.words if word not in {*words, "unknown"})
+
+
 def _shape(reading: str) -> str:
     return reading.replace("[]", "")
 
@@ -238,10 +244,11 @@ def _flaws(row: Row) -> list[str]:
             what = "unanswered" if isinstance(when, Unanswered) else "silent"
             code = BUILTIN_CODES[what]
             return [] if row.code == code else [f"when: only {code} can be {what}; the core looks for it by that code"]
-        case ProbeFails(component=component):
-            if component in COMPONENTS:
-                return []
-            return [f"when.component: expected a component, got {component!r}{nearest(component, COMPONENTS)}"]
+        case ProbeFails(component=component, codes=codes):
+            return [
+                *([] if component in COMPONENTS else [_unknown("component", component, COMPONENTS)]),
+                *(_unknown("codes", code, FAILURES) for code in codes if code not in FAILURES),
+            ]
     if row.code in BUILTIN_CODES.values():
         return [f"when: {row.code} is what the core observes itself; expected its own key"]
     point = POINTS.get(when.reading)
@@ -255,6 +262,11 @@ def _flaws(row: Row) -> list[str]:
         return [f"when: {point.name} is a word ({', '.join(point.words)}), which is never above or below; use is"]
     flaw = _hysteresis(_when(when))
     return [flaw] if flaw else []
+
+
+def _unknown(key: str, said: str, known: Iterable[str]) -> str:
+    what = "a failure of the catalogue" if key == "codes" else "a component"
+    return f"when.{key}: expected {what}, got {said!r}{nearest(said, known)}"
 
 
 def _word_flaws(when: ReadingIs, point: Point) -> list[str]:

@@ -53,6 +53,9 @@ class ProbeFails(Strict):
     probe: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*(#[0-9]+)?$")]
     fails: Literal[True]
     component: Name = Field(description="the component that the probe looks at")
+    codes: list[str] = Field(
+        default=[], description="the failures that count, as the wire's catalogue names them; all if not given"
+    )
 
 
 class ReadingIs(Strict):

@@ -51,7 +51,9 @@ def test_a_step_of_a_day_within_a_boot_moves_nothing() -> None:
 def test_the_clock_record_with_the_smaller_error_wins_whatever_came_first() -> None:
     rough, fine = clock(5, 300_000, 5000, n=7), clock(6, 360_100, 10, n=9)
 
-    assert better(better(None, rough), fine) == better(better(None, fine), rough) == Base(at(6) - record(6)["mono"], 10, 9)
+    assert (
+        better(better(None, rough), fine) == better(better(None, fine), rough) == Base(at(6) - record(6)["mono"], 10, 9)
+    )
 
 
 def test_of_two_equally_good_clock_records_the_earlier_number_wins() -> None:

@@ -1,7 +1,8 @@
 """Law 4 as stories with a told clock: what silence means, how long a sample speaks, who wins a tie."""
 
 from roundsman_collector.core.model import Item
-from tests.collector.core.desk import GATEWAY, KIOSK, Desk, Recorder, at, from_nothing, story
+from roundsman_collector.core.policy import Fails, Is, Policy
+from tests.collector.core.desk import GATEWAY, KIOSK, Desk, Recorder, at, from_nothing, rule, story
 
 
 def every_minute(agent: Recorder, device: str, first: int, last: int) -> list[Item]:
@@ -298,6 +299,34 @@ def test_a_printer_that_does_not_answer_is_a_fault_of_the_printer_not_of_the_pap
     items += [agent.sample(3, "kiosk-7", printer__paper="ok")]
 
     assert told("kiosk-7", items, "kiosk-7", 4) == [(0, 3, "down", "printer.offline"), (3, None, "up", "")]
+
+
+def test_a_busy_port_says_nothing_of_the_printer() -> None:
+    policy = Policy(rules=(rule("printer.offline", Fails(probe="escpos", component="printer", codes=("timeout",))),))
+    agent = Recorder("k7-1", KIOSK)
+    busy, mute = {"escpos": ["busy_port", "held by app"]}, {"escpos": ["timeout", "1 s"]}
+    items = [agent.sample(minute, "kiosk-7", busy, host__cpu_percent=5.0) for minute in range(3)]
+    items += [agent.sample(3, "kiosk-7", mute, host__cpu_percent=5.0)]
+    items += [agent.sample(4, "kiosk-7", busy, host__cpu_percent=5.0)]
+
+    desk = Desk("kiosk-7", policy).take_all(items)
+
+    assert story(desk.segments["kiosk-7"]) == [(0, 3, "up", ""), (3, None, "down", "printer.offline")]
+
+
+def test_a_word_that_the_collector_does_not_know_neither_opens_nor_ends_a_fault() -> None:
+    when = Is(reading="printer.paper", words=("end",), others=("ok", "near_end"))
+    agent = Recorder("k7-1", KIOSK)
+    papers = ["ok", "end", "jumbled", "end", "unknown", "near_end"]
+    items = [agent.sample(minute, "kiosk-7", printer__paper=paper) for minute, paper in enumerate(papers)]
+
+    desk = Desk("kiosk-7", Policy(rules=(rule("printer.paper_end", when),))).take_all(items)
+
+    assert story(desk.segments["kiosk-7"]) == [
+        (0, 1, "up", ""),
+        (1, 5, "down", "printer.paper_end"),
+        (5, None, "up", ""),
+    ]
 
 
 def test_within_a_stream_the_larger_number_wins_a_tie() -> None:

@@ -5,9 +5,13 @@ from typing import Any
 
 import pytest
 
+from roundsman_collector.core.policy import Above, Policy
+from roundsman_collector.core.turn import RUNS_KEPT
 from roundsman_collector.engine import engine as engine_module
+from roundsman_collector.engine import intake
 from roundsman_collector.engine.engine import Rejected
-from tests.collector.core.desk import at
+from roundsman_collector.engine.unit import STREAMS_KEPT
+from tests.collector.core.desk import at, rule
 from tests.collector.engine.desk import Collector, gateway, kiosk
 
 
@@ -252,6 +256,20 @@ def test_a_restart_changes_nothing(collector: Collector) -> None:
     assert collector.tickets()[0] == ("kiosk-7", "printer.paper_end", "resolved", "recovered")
 
 
+def test_a_long_catch_up_in_many_parts_misses_nothing(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "REPLAY_ROWS", 2)
+    agent, other = kiosk(), gateway()
+    collector.take(0, agent.birth(0), other.birth(0))
+    for minute in range(7):
+        mine = agent.report(minute, agent.sample(minute, printer__paper="ok"))
+        collector.take(minute, mine, other.report(minute, other.sample(minute, "ups-2", host__cpu_percent=1)))
+    before = {no: (unit.body(), unit.head_seq) for no, unit in collector.engine.units.items()}
+
+    collector.restart(7)
+
+    assert {no: (unit.body(), unit.head_seq) for no, unit in collector.engine.units.items()} == before
+
+
 def test_late_evidence_taken_before_a_crash_is_rebuilt_after_it(collector: Collector) -> None:
     agent = kiosk()
     collector.take(0, agent.birth(0), agent.report(0, agent.sample(0, printer__paper="ok")))
@@ -285,6 +303,44 @@ def test_a_rebuild_over_days_starts_from_a_checkpoint_and_tells_the_same(collect
     collector.look(3 * day)
 
     assert [row for row in collector.ledger("kiosk-7") if row[2] == "unknown"] == []
+
+
+def test_an_agent_that_invents_streams_holes_or_boots_fills_no_memory(collector: Collector) -> None:
+    agent = kiosk()
+    collector.take(0, agent.birth(0))
+    for number in range(STREAMS_KEPT + 5):
+        agent.stream, agent.n = f"s{number}", 0
+        collector.take(0, agent.report(0, agent.sample(0, printer__paper="ok")))
+    agent.stream, agent.n = "kiosk-7-1", 0
+    for _ in range(intake.HOLES_LIMIT // 500 + 1):
+        records = []
+        for _ in range(500):
+            agent.n += 1
+            records.append(agent.sample(0, printer__paper="ok"))
+        collector.take(1, agent.report(1, *records))
+    records = [{**agent.sample(0, printer__paper="ok"), "boot": f"b{i}", "ntp": False} for i in range(600)]
+    agent.stream = "kiosk-7-2"
+    collector.take(2, agent.report(2, *({**r, "n": i + 1} for i, r in enumerate(records))))
+
+    unit = collector.engine.by_agent["kiosk-7"]
+    assert len(unit.streams) == STREAMS_KEPT
+    assert len(unit.streams["kiosk-7-1"]) == intake.HOLES_LIMIT
+    assert len(unit.unsynced) == intake.BOOTS_LIMIT
+    refused = collector.refused()
+    assert refused["boots"] == 100
+    assert refused["holes"] > 0
+
+
+def test_a_device_that_invents_components_opens_a_bounded_number_of_tickets(tmp_path: Path) -> None:
+    policy = Policy(rules=(rule("host.disk_full", Above(reading="disk.used_percent", limit=90, clear=80), down=False),))
+    collector = Collector(tmp_path, policy)
+    agent = kiosk()
+    said = {f"disk[{i}]__used_percent": 99 for i in range(500)}
+
+    collector.take(0, agent.birth(0), agent.report(0, agent.sample(0, **said)))
+
+    assert len(collector.tickets()) == RUNS_KEPT
+    collector.store.close()
 
 
 def test_a_cause_of_refusal_is_told_once_and_again_after_a_quiet_hour(

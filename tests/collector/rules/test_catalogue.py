@@ -68,7 +68,7 @@ def test_a_row_becomes_a_rule() -> None:
             code="printer.paper_end",
             zh="打印机缺纸",
             en="printer is out of paper",
-            when=Is(reading="printer.paper", words=("end",)),
+            when=Is(reading="printer.paper", words=("end",), others=("ok", "near_end")),
             for_ms=60_000,
             clear_for_ms=2_500,
             severity=2,
@@ -85,7 +85,16 @@ def test_a_row_becomes_a_rule() -> None:
         (UNREACHABLE, {"unanswered": True}, Builtin(what="unanswered")),
         (SILENT, {"silent": True}, Builtin(what="silent")),
         ("a.b", {"probe": "escpos", "fails": True, "component": "printer"}, Fails(probe="escpos", component="printer")),
-        ("a.b", {"reading": "disk[].state", "is": ["abnormal"]}, Is(reading="disk.state", words=("abnormal",))),
+        (
+            "a.b",
+            {"reading": "printer.cover", "is": ["open"]},
+            Is(reading="printer.cover", words=("open",), others=("closed",)),
+        ),
+        (
+            "a.b",
+            {"probe": "escpos", "fails": True, "component": "printer", "codes": ["timeout"]},
+            Fails(probe="escpos", component="printer", codes=("timeout",)),
+        ),
         (
             "a.b",
             {"reading": "disk[].used_percent", "above": 95, "clear_below": 90},
