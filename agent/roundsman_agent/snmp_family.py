@@ -47,7 +47,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from roundsman_agent.probe import Answer, Value
 from roundsman_agent.snmp_session import Bound
@@ -164,12 +164,13 @@ def family(name: str) -> Family:
         raise ValueError(f"{path.name}: {error}") from error
 
 
-def _item(entry: dict[str, object]) -> Item:
+def _item(entry: Mapping[str, Any]) -> Item:
     fields = dict(entry)
-    for key, shape in (("sentinels", frozenset), ("bits", _pairs)):
-        if key in fields:
-            fields[key] = shape(fields[key])  # type: ignore[operator]
-    item = Item(**fields)  # type: ignore[arg-type]
+    if "sentinels" in fields:
+        fields["sentinels"] = frozenset(fields["sentinels"])
+    if "bits" in fields:
+        fields["bits"] = _pairs(fields["bits"])
+    item = Item(**fields)
     if item.type not in ("number", "word", "bits"):
         raise ValueError(f"{item.reading}: type {item.type!r} is not number, word or bits")
     if (item.type == "word") != (item.enum is not None) or (item.type == "bits") != bool(item.bits):

@@ -237,7 +237,8 @@ def _gap_length(record: Mapping[str, Any]) -> Milliseconds:
     """How long the time is that a gap record speaks of; 0 when it names none."""
     if record["from_t"] is None or record["to_t"] is None:
         return 0
-    return max(0, record["to_t"] - record["from_t"])
+    length: Milliseconds = record["to_t"] - record["from_t"]
+    return max(0, length)
 
 
 def _is_next(state: UnitState, item: Item) -> bool:

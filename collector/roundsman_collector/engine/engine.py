@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from roundsman_collector.core.model import Action, Change, Retold, Spec, Ticket, UnitState
+from roundsman_collector.core.model import Action, Change, Retold, Spec, Ticket
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.ticket import reconcile
@@ -209,62 +209,17 @@ class Engine:
         return [owed for draft in drafts for owed in _owed(draft, draft.unit.no in births)]
 
     def _commit(self, batch: Batch, seq: int) -> None:
-        """One transaction for everything the batch brings; then, and only then, memory follows, up to evidence `seq`."""
-        acted: list[tuple[Unit, list[Action]]] = []
-        units: list[UnitRow] = []
-        tells: list[Retold] = []
-        conditions: list[ConditionsTold] = []
-        ticket_changes: list[TicketChange] = []
-        checkpoints: list[Checkpoint] = []
-        wakes: dict[int, int | None] = {}
-        void: dict[int, int] = {}
+        """One transaction for everything the batch brings; then, and only then, memory follows, up to `seq`."""
+        news = _News(self.policy, seq, batch.now_ms)
         for draft in batch.drafts.values():
-            unit = draft.unit
-            if unit.wake_ms is None:
-                wake = wake_at(draft.telling.state)
-                if wake is not None:
-                    wakes[unit.no] = wake
-            if not (draft.telling.is_news or draft.late or draft.refused or draft.checkpoint is not None):
-                continue  # all is as it was: nearly every report, and nothing but its evidence is written
-            change = draft.telling.change()
-            settling = draft.dirty_from_ms is not None or _has_holes(draft)
-            actions = (
-                reconcile(change, unit.tickets, self.policy, settling) if change.conditions or change.whole else []
-            )
-            tells += change.retold
-            conditions += told(change)
-            ticket_changes += tickets.changes(unit, actions, self.policy, batch.now_ms)
-            if actions:
-                acted.append((unit, actions))
-            if draft.checkpoint is not None:
-                state, at_seq = draft.checkpoint
-                checkpoints.append(_checkpoint(unit, state, at_seq))
-            if draft.late and draft.dirty_from_ms is not None:
-                void[unit.no] = draft.dirty_from_ms
-            if change.retold or change.conditions or change.whole or draft.late or draft.refused:
-                units.append(draft_row(draft, seq, batch.now_ms))
-        done = self.store.commit(
-            stored.Batch(
-                now_ms=batch.now_ms,
-                evidence=batch.evidence,
-                units=units,
-                checkpoints_void_from=void,
-                checkpoints=[c for c in checkpoints if c.agent_no not in void],
-                tells=tells,
-                conditions=conditions,
-                tickets=ticket_changes,
-                quarantine=batch.quarantine,
-                counters=batch.counted(),
-                wakes=wakes,
-                inbox=batch.knocks,
-            )
-        )
+            news.add(draft)
+        done = self.store.commit(news.with_evidence(batch))
         self._next_seq = batch.next_seq
         opened = iter(done.tickets)
-        for unit, actions in acted:
+        for unit, actions in news.acted:
             new = [next(opened) for action in actions if action.verb == "open"]
             unit.tickets = tickets.after(unit, actions, new)
-        for no, at in wakes.items():
+        for no, at in news.wakes.items():
             self.units[no].wake_ms = at
         for draft in batch.drafts.values():
             unit = draft.unit
@@ -278,7 +233,7 @@ class Engine:
     def _stored(self, agent_no: int, head_seq: int, stream: str, n: int) -> Mapping[str, Any] | None:
         """The record `n` of a stream, if one of the agent's newest rows holds it."""
         try:
-            for row in self.store.evidence_of(agent_no, head_seq, max(1, head_seq - LOOK_BACK_ROWS)):
+            for row in self.store.newest_of(agent_no, head_seq, LOOK_BACK_ROWS):
                 if row.stream == stream and row.first_n <= n <= row.last_n:
                     for record in records_in(row):
                         if record["n"] == n:
@@ -348,6 +303,67 @@ class Engine:
         return [owed for draft in batch.drafts.values() for owed in _owed(draft, False)]
 
 
+class _News:
+    """What the drafts of a batch bring beside their evidence, as rows."""
+
+    def __init__(self, policy: Policy, seq: int, now_ms: int) -> None:
+        self.policy = policy
+        self.seq = seq
+        self.now_ms = now_ms
+        self.acted: list[tuple[Unit, list[Action]]] = []
+        self.wakes: dict[int, int | None] = {}
+        self._units: list[UnitRow] = []
+        self._tells: list[Retold] = []
+        self._conditions: list[ConditionsTold] = []
+        self._tickets: list[TicketChange] = []
+        self._checkpoints: list[Checkpoint] = []
+        self._void: dict[int, int] = {}
+
+    def add(self, draft: Draft) -> None:
+        """Take in one draft; of nearly every one nothing but its evidence is written."""
+        unit = draft.unit
+        if unit.wake_ms is None:
+            wake = wake_at(draft.telling.state)
+            if wake is not None:
+                self.wakes[unit.no] = wake
+        if draft.telling.is_news or draft.late or draft.refused or draft.checkpoint is not None:
+            self._tell(unit, draft)
+
+    def _tell(self, unit: Unit, draft: Draft) -> None:
+        change = draft.telling.change()
+        if change.conditions or change.whole:
+            settling = draft.dirty_from_ms is not None or _has_holes(draft)
+            actions = reconcile(change, unit.tickets, self.policy, settling)
+            self._tickets += tickets.changes(unit, actions, self.policy, self.now_ms)
+            self.acted.append((unit, actions))
+        self._tells += change.retold
+        self._conditions += told(change)
+        if draft.late and draft.dirty_from_ms is not None:
+            self._void[unit.no] = draft.dirty_from_ms
+        elif draft.checkpoint is not None:
+            state, at_seq = draft.checkpoint
+            self._checkpoints.append(Checkpoint(unit.no, state.last_t, at_seq, dump(state)))
+        if change.retold or change.conditions or change.whole or draft.late or draft.refused:
+            self._units.append(draft_row(draft, self.seq, self.now_ms))
+
+    def with_evidence(self, batch: Batch) -> stored.Batch:
+        """Everything as one transaction."""
+        return stored.Batch(
+            now_ms=batch.now_ms,
+            evidence=batch.evidence,
+            units=self._units,
+            checkpoints_void_from=self._void,
+            checkpoints=self._checkpoints,
+            tells=self._tells,
+            conditions=self._conditions,
+            tickets=self._tickets,
+            quarantine=batch.quarantine,
+            counters=batch.counted(),
+            wakes=self.wakes,
+            inbox=batch.knocks,
+        )
+
+
 def _reopen_waiting_silence(unit: Unit, now_ms: int) -> None:
     """The ticket of a silence that is over waits, and nothing is missing any more: rebuild, then judge it."""
     ticket = unit.waiting_silence()
@@ -375,10 +391,6 @@ def draft_row(draft: Draft, seq: int, now_ms: int) -> UnitRow:
 def unit_row(unit: Unit) -> UnitRow:
     """The row of a unit as it is."""
     return UnitRow(unit.no, unit.head_seq or 0, unit.as_of_seq, unit.dirty_from_ms, unit.dirty_since_ms, unit.body())
-
-
-def _checkpoint(unit: Unit, state: UnitState, at_seq: int) -> Checkpoint:
-    return Checkpoint(unit.no, state.last_t, at_seq, dump(state))
 
 
 def _has_holes(draft: Draft) -> bool:

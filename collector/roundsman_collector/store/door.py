@@ -9,6 +9,7 @@ is full or locked (wait, commit the same batch again) from a batch that cannot b
 
 import secrets
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -216,6 +217,12 @@ class Store:
                 f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
             )
         return rows[::-1]
+
+    def newest_of(self, agent_no: int, head_seq: int, limit: int) -> list[EvidenceRow]:
+        """At most `limit` of an agent's rows from its newest (head_seq) down, newest first."""
+        where = f"evidence of agent {agent_no}"
+        with transaction(self._read, "reading the newest evidence of an agent", self._place) as connection:
+            return list(islice(evidence.chain(connection, self._partitions, head_seq, 1, where), limit))
 
     def checkpoint_before(self, agent_no: int, t_ms: int) -> Checkpoint | None:
         """An agent's newest checkpoint before event time `t_ms` (not at it)."""
