@@ -50,15 +50,20 @@ class Outage:
 
 
 def outage_in(samples: Iterable[Told], is_bad: Callable[[Told], bool | None]) -> Outage | None:
-    """The outage in samples sorted by time; None unless it is whole. `is_bad` None: the sample does not speak of it."""
+    """The longest whole outage in samples sorted by time. `is_bad` None: the sample does not speak of it.
+
+    The longest: on a busy machine a single poll may come to nothing without being a fault.
+    """
+    found: list[Outage] = []
     first_bad: Told | None = None
     for sample in samples:
         bad = is_bad(sample)
-        if bad and first_bad is None:
-            first_bad = sample
-        if bad is False and first_bad is not None:
-            return Outage(first_bad=first_bad, first_good=sample)
-    return None
+        if bad:
+            first_bad = first_bad or sample
+        elif bad is False and first_bad is not None:
+            found.append(Outage(first_bad=first_bad, first_good=sample))
+            first_bad = None
+    return max(found, key=lambda one: one.to_ms - one.from_ms, default=None)
 
 
 def has_no_paper(sample: Told) -> bool | None:

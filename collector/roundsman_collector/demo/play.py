@@ -137,19 +137,20 @@ class Demo:
     headless: bool
     missed: list[Miss] = field(default_factory=list)
     started_ms: int = 0
+    ends_s: float = 0.0
 
     def run(self, for_s: float | None) -> int:
         """Set up, play, end; return the exit code."""
-        ends_s = clock.mono_s() + (for_s or (HEADLESS_FOR_S if self.headless else float("inf")))
+        self.ends_s = clock.mono_s() + (for_s or (HEADLESS_FOR_S if self.headless else float("inf")))
         story: Story | None = None
         try:
             story = self._set_up()
-            self._play(story, ends_s)
+            self._play(story)
         except Stopped:
             if story is None or not story.is_over:
                 return BY_HAND
-        except _Fallen as error:
-            self.missed += [_fell(child) for child in error.children]
+        except _CutShort as error:
+            self.missed += error.missed
         finally:
             self.screen.rest()
             self._say("ending")
@@ -162,11 +163,11 @@ class Demo:
             self._tell_result()
         return DID_NOT if self.missed else DID
 
-    def _play(self, story: Story, ends_s: float) -> None:
+    def _play(self, story: Story) -> None:
         """Turn by turn: headless until the story is over, else until the time is up."""
         next_strips_s = 0.0
         has_told = False
-        while clock.mono_s() < ends_s:
+        while clock.mono_s() < self.ends_s:
             self._look_after()
             if not story.is_over:
                 story.step()
@@ -186,9 +187,9 @@ class Demo:
             story.stop()
 
     def _look_after(self) -> None:
-        fallen = self.stage.fallen()
+        fallen = [_fell(child) for child in self.stage.fallen()]
         if fallen:
-            raise _Fallen(fallen)
+            raise _CutShort(fallen)
 
     # --- setting up --------------------------------------------------------------------------------------------------
 
@@ -309,7 +310,7 @@ class Demo:
                 return port
             self.stage.ended(name)
             port = self._start_simulator(device)
-        raise _Fallen([self.stage.child(name)])
+        raise _CutShort([_fell(self.stage.child(name))])
 
     def _start_agent(self, agent: site.AgentSpec, password: str, broker_port: int) -> None:
         place = self.stage.folder / "agents" / agent.id
@@ -322,7 +323,7 @@ class Demo:
         self.stage.spawn(agent.id, command, rank=AGENTS)
 
     def _wait(self, name: str, question: Callable[[], T | None], *, watch: bool = True) -> T:
-        """Ask until the answer is something; StageError when it does not come or a process ends meanwhile."""
+        """Ask until the answer is something. StageError: it does not come; _CutShort: a process ended, the time is up."""
         until = clock.mono_s() + READY_WITHIN_S
         while True:
             answer = question()
@@ -330,6 +331,8 @@ class Demo:
                 return answer
             if watch:
                 self._look_after()
+            if clock.mono_s() >= self.ends_s:
+                raise _CutShort([miss("time_is_up", what=name)])
             if clock.mono_s() >= until:
                 said = last_words(self.stage.folder / "log" / f"{name.replace(' ', '-')}.log")
                 raise StageError(f"{name} was not ready after {READY_WITHIN_S:g} s; its log ends: {said}")
@@ -366,12 +369,12 @@ class Demo:
         self.screen.show(picture)
 
 
-class _Fallen(Exception):
-    """Processes ended though nobody told them to."""
+class _CutShort(Exception):
+    """It cannot go on: a process ended though nobody told it to, or the time was up before everything stood."""
 
-    def __init__(self, children: list[Child]) -> None:
-        super().__init__(", ".join(child.name for child in children))
-        self.children = children
+    def __init__(self, missed: list[Miss]) -> None:
+        super().__init__(", ".join(found.key for found in missed))
+        self.missed = missed
 
 
 def _has_port_or_ended(child: Child, port: int) -> bool:

@@ -2,7 +2,7 @@
 
     agents(ports) -> AgentSpec of this-machine, kiosk-7, gw-2 and bus-31      agent_toml(...)   collector_toml(...)
 
-Everything is quick here (SECONDS): polls every 1 to 5 seconds, faults after 4, silence after 8. A real site polls once
+Everything is quick here: polls every 1 to 5 seconds, faults after 4, silence after 8. A real site polls once
 a minute and waits for minutes.
 """
 
@@ -146,9 +146,9 @@ def _snmp(ports: Ports, device: str, family: str) -> dict[str, object]:
         "port": ports.snmp[device],
         "community": device,
         "family": family,
-        "try_s": 0.6,
+        "try_s": 0.8,
         "tries": 2,
-        "timeout_s": 1.6,
+        "timeout_s": 1.9,
     }
 
 
