@@ -11,8 +11,8 @@ from starlette.exceptions import HTTPException
 from roundsman_collector.api import devices, problem, status, tickets
 from roundsman_collector.api.access import token_user
 from roundsman_collector.api.desk import Desk
-from roundsman_collector.api.telling import ROOT
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem, ProblemShape
+from roundsman_collector.api.telling import ROOT
 from roundsman_collector.store import StoreError
 
 DESCRIPTION = """What the collector knows: devices, readings, the uptime ledger, availability, tickets.

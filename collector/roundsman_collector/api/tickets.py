@@ -6,7 +6,7 @@ A person's word is a command: a row that the engine answers within a moment. The
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Body, Depends, Path, Query, Request
@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from roundsman_collector.api import telling
 from roundsman_collector.api.access import token_user
 from roundsman_collector.api.desk import Desk, desk_of
-from roundsman_collector.api.moments import DAY_MS
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape
 from roundsman_collector.core.model import Ref
@@ -28,10 +27,12 @@ TicketState = Literal["open", "acknowledged", "resolved", "void"]
 Verb = Literal["acknowledge", "note", "resolve"]
 PAGE_LIMIT = 500
 LOOK_EVERY_S = 0.05
-NEAR_MS = (1, 15 * 60_000, DAY_MS)
+NEAR_MS = 15 * 60_000
 """How far from a reference's event time its record is looked for: its own clock may differ from the repaired time."""
-PAGES_LOOKED = 4
-REFS_SHOWN = 20
+LOOK_S = 1.5
+"""How long the records of one ticket are looked for: evidence is a chain, and walking far back takes its time."""
+LOOK_ROWS = 500
+REFS_SHOWN = 10
 AGENT_DEVICES = 20
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
@@ -159,7 +160,7 @@ def full(desk: Desk, row: TicketRow, log: list[TicketEvent]) -> dict[str, Any]:
     return {
         **telling.ticket(desk, row, agents),
         "events": [telling.ticket_event(one) for one in log],
-        "evidence": [_told(desk, row, one, agents) for one in references(log)],
+        "evidence": _evidence(desk, row, log, agents),
     }
 
 
@@ -193,14 +194,26 @@ def _as_ref(value: object) -> Ref | None:
     return None
 
 
-def _told(desk: Desk, row: TicketRow, one: Reference, agents: dict[int, str]) -> dict[str, Any]:
+def _evidence(desk: Desk, row: TicketRow, log: list[TicketEvent], agents: dict[int, str]) -> list[dict[str, Any]]:
+    """The records that a ticket points at; a reference whose record is not found says why."""
+    wanted = references(log)
+    found: dict[Ref, tuple[str, SampleRow]] = {}
+    until = time.monotonic() + LOOK_S
     for device in _subjects(desk, row, agents):
-        sample = find(desk, device, one.ref)
-        if sample is not None:
-            record = telling.sample(sample)
-            return {"role": one.role, "ref": telling.ref(one.ref), "record": record, "device": device, "why": None}
-    why = "not among the samples kept near this time: pruned, or a record that is no sample"
-    return {"role": one.role, "ref": telling.ref(one.ref), "record": None, "device": None, "why": why}
+        missing = [one.ref for one in wanted if one.ref not in found]
+        if not missing:
+            break
+        found.update((ref, (device, sample)) for ref, sample in find(desk, device, missing, until).items())
+    return [_told(one, found.get(one.ref)) for one in wanted]
+
+
+def _told(one: Reference, found: tuple[str, SampleRow] | None) -> dict[str, Any]:
+    said = {"role": one.role, "ref": telling.ref(one.ref)}
+    if found is None:
+        why = "not found near this time: pruned, too far back to be looked for here, or a record that is no sample"
+        return {**said, "record": None, "device": None, "why": why}
+    device, sample = found
+    return {**said, "record": telling.sample(sample), "device": device, "why": None}
 
 
 def _subjects(desk: Desk, row: TicketRow, agents: dict[int, str]) -> Iterator[str]:
@@ -213,16 +226,19 @@ def _subjects(desk: Desk, row: TicketRow, agents: dict[int, str]) -> Iterator[st
     yield from list(mine)[:AGENT_DEVICES]
 
 
-def find(desk: Desk, device: str, ref: Ref) -> SampleRow | None:
-    """The sample that a reference names, looked for around its time among the newest reports; None: not found."""
-    for near_ms in NEAR_MS:
-        before: int | None = None
-        for _ in range(PAGES_LOOKED):
-            page = desk.view.samples(device, ref.t - near_ms + 1, ref.t + near_ms, limit=1000, before_seq=before)
-            for row in page.samples:
-                if (row.stream, row.sample["n"]) == (ref.stream, ref.n):
-                    return row
-            before = page.next_seq
-            if before is None:
-                break
-    return None
+def find(desk: Desk, device: str, refs: Sequence[Ref], until: float) -> dict[Ref, SampleRow]:
+    """The samples that references name, looked for around their times, newest first; those found in time."""
+    wanted = {(ref.stream, ref.n): ref for ref in refs}
+    from_ms, to_ms = min(ref.t for ref in refs) - NEAR_MS, max(ref.t for ref in refs) + NEAR_MS
+    found: dict[Ref, SampleRow] = {}
+    before: int | None = None
+    while before is None or time.monotonic() < until:
+        page = desk.view.samples(device, from_ms, to_ms, limit=LOOK_ROWS, before_seq=before)
+        for row in page.samples:
+            ref = wanted.get((row.stream, row.sample["n"]))
+            if ref is not None:
+                found[ref] = row
+        before = page.next_seq
+        if before is None or len(found) == len(wanted):
+            break
+    return found

@@ -14,10 +14,11 @@ from roundsman_collector.api.figures import spans
 from roundsman_collector.api.moments import DAY_MS, HOUR_MS
 from roundsman_collector.api.standing import WORDS, Standing, standings
 from roundsman_collector.core.availability import Figure, Span, figure, pool
+from roundsman_collector.core.intervals import intersect, normal
 from roundsman_collector.store import ConditionRow, DeviceView, TicketRow
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
-from roundsman_collector.web.strip import RESTING, Stretch, StripState, pieces
+from roundsman_collector.web.strip import Stretch, StripState, pieces
 
 WINDOWS = {"1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS}
 PAGE = 50
@@ -110,14 +111,13 @@ def draw(saying: Saying, known: Past, length_ms: int, *, height: int, title: str
 def stretches(known: Past) -> list[Stretch]:
     """What a strip shows: the ledger; where it says up and something is wrong all the same, a warning."""
     shown = [Stretch(one.from_ms, one.to_ms, STRIP_STATES[one.state]) for one in known.spans]
-    up = [one for one in shown if one.state in RESTING]
-    for held in known.conditions:
-        for one in up:
-            begin = max(one.from_ms, held.event_from_ms)
-            end = one.to_ms if held.event_to_ms is None else min(one.to_ms or 0, held.event_to_ms)
-            if end is not None and begin < end:
-                shown.append(Stretch(begin, end, "warning"))
-    return shown
+    up = normal((one.from_ms, one.to_ms) for one in known.spans if one.state == "up")
+    end_ms = max((one.to_ms for one in known.spans), default=0)
+    wrong = normal(
+        (one.event_from_ms, max(one.event_from_ms, end_ms if one.event_to_ms is None else one.event_to_ms))
+        for one in known.conditions
+    )
+    return shown + [Stretch(begin, end, "warning") for begin, end in intersect(up, wrong)]
 
 
 def name_of(one: DeviceView, saying: Saying) -> str:

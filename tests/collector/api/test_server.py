@@ -1,6 +1,5 @@
 """Status, health, the document that describes the API, and what happens where the database does not answer."""
 
-import json
 import sqlite3
 from pathlib import Path
 
@@ -51,9 +50,8 @@ def test_the_manual_names_every_address(api: TestClient) -> None:
     manual = (Path(__file__).parents[3] / "docs" / "api.md").read_text("utf-8")
     document = api.get("/api/v1/openapi.json").json()
 
-    assert [
-        path for path in document["paths"] if f"`{path}`" not in manual.replace("GET ", "").replace("POST ", "")
-    ] == []
+    rows = [line.replace("`", " ").split() for line in manual.splitlines() if line.startswith("|")]
+    assert set(document["paths"]) - {word for row in rows for word in row} == set()
 
 
 @pytest.mark.parametrize(
@@ -91,9 +89,3 @@ def test_reading_leaves_the_database_as_it_was(api: TestClient, tmp_path: Path) 
         assert api.get(path).status_code == 200
 
     assert content() == before
-
-
-def test_a_device_that_sends_what_json_cannot_hold_is_still_shown(api: TestClient) -> None:
-    text = api.get("/api/v1/devices/kiosk-7").text
-
-    assert json.loads(text)["id"] == "kiosk-7"
