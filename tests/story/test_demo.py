@@ -4,6 +4,7 @@ Each demo has a folder, ports and processes of its own; whatever names that fold
 """
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -122,6 +123,29 @@ def test_a_story_that_has_no_time_to_happen_is_told_as_missed(tmp_path: Path) ->
     assert code == 1
     assert "things did not happen" in short.said()
     assert processes_of(folder) == {}
+
+
+def test_a_process_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+
+    with demo(folder, "--headless") as hurt:
+        hurt.until_said("Starting collector")
+        os.kill(started(folder, "printer"), signal.SIGKILL)
+        code = hurt.process.wait(LINE_WITHIN_S)
+
+    assert code == 1
+    assert "the process printer ended by itself (code -9)" in hurt.said()
+    assert processes_of(folder) == {}
+
+
+def started(folder: Path, name: str) -> int:
+    """The pid of a process of the demo, waited for."""
+    end = time.monotonic() + LINE_WITHIN_S
+    while time.monotonic() < end:
+        with contextlib.suppress(FileNotFoundError, KeyError):
+            return int(json.loads((folder / "processes.json").read_text("utf-8"))[name])
+        time.sleep(0.05)
+    pytest.fail(f"{name} was never started")
 
 
 def test_a_folder_that_is_not_the_demos_is_refused(tmp_path: Path) -> None:

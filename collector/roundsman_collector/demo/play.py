@@ -323,7 +323,7 @@ class Demo:
         self.stage.spawn(agent.id, command, rank=AGENTS)
 
     def _wait(self, name: str, question: Callable[[], T | None], *, watch: bool = True) -> T:
-        """Ask until the answer is something. StageError: it does not come; _CutShort: a process ended, the time is up."""
+        """Ask until the answer is something. StageError: it does not come; _CutShort: a process ended, or the time."""
         until = clock.mono_s() + READY_WITHIN_S
         while True:
             answer = question()

@@ -182,12 +182,13 @@ def test_a_udp_port_that_somebody_has_is_not_free() -> None:
         assert not stage.is_udp_port_free(port)
 
 
-def test_the_default_folder_is_where_programs_keep_their_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", "/data")
-    assert stage.default_folder() == Path("/data/roundsman-demo")
+def test_the_default_folder_is_where_programs_keep_their_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert stage.default_folder() == tmp_path / "data" / "roundsman-demo"
+
     monkeypatch.setenv("XDG_DATA_HOME", "")
-    monkeypatch.setenv("HOME", "/home/wang")
-    assert stage.default_folder() == Path("/home/wang/.local/share/roundsman-demo")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert stage.default_folder() == tmp_path / ".local" / "share" / "roundsman-demo"
 
 
 def test_the_environment_of_children_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
