@@ -22,6 +22,7 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import wake_at
 from roundsman_collector.engine import tickets
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
+from roundsman_collector.engine.recent import Recent
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Refused, Unit, unknown_unit
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.conditions import ConditionsTold
@@ -36,7 +37,6 @@ from roundsman_wire.ranges import Range, RangeSet
 
 log = structlog.get_logger(__name__)
 
-LOOK_BACK_ROWS = 200
 _NOTHING = RangeSet()
 REPLAY_ROWS = 2000
 QUIET_MS = 60 * 60 * 1000
@@ -192,6 +192,7 @@ class Engine:
         for refusal in refusals:
             self._note(refusal, batch)
         births = set()
+        recent = Recent(self.store)
         for arrival in arrivals:
             unit = self.by_agent.get(arrival.address.agent)
             if unit is None or unit.group != arrival.address.group:
@@ -202,7 +203,7 @@ class Engine:
                 draft = batch.drafts[unit.no] = Draft(unit)
             if arrival.address.leaf == "birth":
                 births.add(unit.no)
-            take(arrival, draft, batch, self.policy, self._stored)
+            take(arrival, draft, batch, self.policy, recent.record)
         drafts = list(batch.drafts.values())
         self._commit(batch, batch.next_seq - 1)
         self._tell_refused(batch)
@@ -229,19 +230,6 @@ class Engine:
             if unit.dirty_from_ms is not None:
                 self.dirty.setdefault(unit.no)
             self.unswept.setdefault(unit.no)
-
-    def _stored(self, agent_no: int, head_seq: int, stream: str, n: int) -> Mapping[str, Any] | None:
-        """The record `n` of a stream, if one of the agent's newest rows holds it."""
-        try:
-            for row in self.store.newest_of(agent_no, head_seq, LOOK_BACK_ROWS):
-                if row.stream == stream and row.first_n <= n <= row.last_n:
-                    for record in records_in(row):
-                        if record["n"] == n:
-                            return dict(record)
-        except StoreError as error:
-            if error.cause != "damaged":
-                raise
-        return None
 
     # --- what is refused ---------------------------------------------------------------------------------------------
 

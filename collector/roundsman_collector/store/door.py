@@ -222,7 +222,8 @@ class Store:
         """At most `limit` of an agent's rows from its newest (head_seq) down, newest first."""
         where = f"evidence of agent {agent_no}"
         with transaction(self._read, "reading the newest evidence of an agent", self._place) as connection:
-            return list(islice(evidence.chain(connection, self._partitions, head_seq, 1, where), limit))
+            chain = evidence.chain(connection, self._partitions, head_seq, 1, where, min(limit, evidence.CHUNK))
+            return list(islice(chain, limit))
 
     def checkpoint_before(self, agent_no: int, t_ms: int) -> Checkpoint | None:
         """An agent's newest checkpoint before event time `t_ms` (not at it)."""

@@ -189,15 +189,20 @@ def after(connection: Connection, known: Sequence[Partition], seq: int, limit: i
 
 
 def chain(
-    connection: Connection, known: Sequence[Partition], head_seq: int, down_to_seq: int, where: str
+    connection: Connection,
+    known: Sequence[Partition],
+    head_seq: int,
+    down_to_seq: int,
+    where: str,
+    chunk: int = CHUNK,
 ) -> Iterator[EvidenceRow]:
-    """An agent's rows from `head_seq` down to `down_to_seq` (included), newest first."""
+    """An agent's rows from `head_seq` down to `down_to_seq` (included), newest first; read `chunk` at a time."""
     seq: int | None = head_seq
     while seq is not None and seq >= down_to_seq:
         home = _home(known, seq)
         if home is None:
             return
-        rows = _links(connection, home, seq, down_to_seq)
+        rows = _links(connection, home, seq, down_to_seq, chunk)
         if not rows:
             raise StoreError(
                 what=f"evidence {seq} is missing from {home.table_name}",
@@ -214,15 +219,15 @@ def _home(known: Sequence[Partition], seq: int) -> Partition | None:
     return known[place] if place >= 0 else None
 
 
-def _links(connection: Connection, home: Partition, seq: int, down_to: int) -> list[EvidenceRow]:
-    """At most CHUNK links of a chain inside one table, newest first. CROSS JOIN: first the link, then what it names."""
+def _links(connection: Connection, home: Partition, seq: int, down_to: int, chunk: int) -> list[EvidenceRow]:
+    """At most `chunk` links of a chain in one table, newest first. CROSS JOIN: first the link, then what it names."""
     names = ", ".join(f"older.{name}" for name in COLUMNS.split(", "))
     rows = run(
         connection,
         f"WITH RECURSIVE link ({COLUMNS}, depth) AS ("
         f"SELECT {COLUMNS}, 1 FROM {home.table_name} WHERE seq = ? "
         f"UNION ALL SELECT {names}, link.depth + 1 FROM link CROSS JOIN {home.table_name} older "
-        f"WHERE older.seq = link.prev_seq AND older.seq >= ? AND link.depth < {CHUNK}) "
+        f"WHERE older.seq = link.prev_seq AND older.seq >= ? AND link.depth < {chunk}) "
         f"SELECT {COLUMNS} FROM link",
         seq,
         down_to,
