@@ -92,9 +92,7 @@ def _place(watch: Stopwatch, collector: app.Collector) -> None:
         (ingest._door, "sort", "decode"),
         (ingest.engine, "take", "core"),
         (ingest.live, "settle", "receive"),
-        (ingest.acks, "add", "ack"),
-        (ingest.acks, "due", "ack"),
-        (ingest, "_send", "ack"),
+        (ingest, "_acknowledge", "ack"),
         (collector.clockwork, "step", "time"),
         (collector, "_look_after", "look_after"),
     ):
