@@ -17,6 +17,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ from tests.story.account import Account, taken
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 45.0
 """How long a tale waits for something real before it fails; nothing in it takes a tenth of that on an idle machine."""
-TAIL_LINES = 15
+TAIL_LINES = 25
 START_LINE = "--- start "
 
 CAST: Mapping[str, tuple[tuple[str, float], ...]] = {
@@ -321,6 +322,10 @@ class Site:
             raise pytest.fail.Exception(f"{failure}\n{self.last_words()}") from failure
 
     def last_words(self) -> str:
+        """Diaries and logs; the collector says where it is."""
+        if self.collector.runs:
+            os.kill(self.collector.pid, signal.SIGUSR1)
+            time.sleep(0.5)
         told = [
             f"=== {program.name}: {'; '.join(program.diary)}\n{program.tail()}"
             for program in self.programs
