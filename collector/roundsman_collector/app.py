@@ -158,8 +158,7 @@ class Collector:
 
     def _greet(self) -> None:
         """Tell every group that we listen, retained, with the epoch of our database."""
-        groups = {unit.group for unit in self.engine.units.values()} - self._greeted
-        for group in sorted(groups):
+        for group in sorted(self.engine.groups - self._greeted):
             said = encode({"v": 1, "online": True, "epoch": self.store.epoch})
             self.live.publish_retained(topics.collector_state(group), said)
             self._greeted.add(group)

@@ -41,6 +41,7 @@ class Clockwork:
         self.at_latest_ms = round(rebuild_at_latest_s * 1000)
         self.sweep_rows = sweep_rows
         self._listening_since_ms: int | None = None
+        self._has_listened = False
         self._is_blocked = False
         self._steps: list[tuple[float, Callable[[int], object]]] = [
             (COMMANDS_EVERY_S, self._obey),
@@ -54,6 +55,7 @@ class Clockwork:
         """Tell whether the broker is heard; a break begins the listening anew."""
         if not is_connected:
             self._listening_since_ms = None
+            self._has_listened = False
         elif self._listening_since_ms is None:
             self._listening_since_ms = now_ms
 
@@ -77,11 +79,17 @@ class Clockwork:
         """Whether we have listened long enough to call somebody silent."""
         if self._listening_since_ms is None:
             return False
+        if not self._has_listened:  # once we have, the fleet is not asked again: that would be 400,000 units a second
+            self._has_listened = self._is_enough(now_ms - self._listening_since_ms)
+        return self._has_listened
+
+    def _is_enough(self, heard_ms: int) -> bool:
         if self.listen_grace_s is not None:
-            grace_ms = round(self.listen_grace_s * 1000)
-        else:
-            grace_ms = GRACE_MS + max((unit.state.arrive_by_ms for unit in self.engine.units.values()), default=0)
-        return now_ms - self._listening_since_ms >= grace_ms
+            return heard_ms >= round(self.listen_grace_s * 1000)
+        if heard_ms < GRACE_MS:
+            return False
+        longest = max((unit.state.arrive_by_ms for unit in self.engine.units.values()), default=0)
+        return heard_ms >= GRACE_MS + longest
 
     def _obey(self, now_ms: int) -> None:
         commands = self.engine.store.new_commands(COMMANDS_AT_ONCE)

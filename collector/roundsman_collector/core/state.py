@@ -1,6 +1,8 @@
 """A unit's state as JSON and back, exactly: what the store keeps for a restart and as checkpoints."""
 
 import json
+from collections.abc import Sequence
+from typing import Any
 
 from roundsman_collector.core.model import (
     Accounted,
@@ -19,13 +21,24 @@ FORMAT = 1
 
 def dump(state: UnitState) -> str:
     """The state as compact JSON; equal states give equal text (devices by name)."""
-    ordered = state._replace(devices=tuple(sorted(state.devices, key=lambda d: d.device)))
-    return json.dumps([FORMAT, ordered], separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(plain(state), separators=(",", ":"), ensure_ascii=False)
 
 
 def load(text: str) -> UnitState:
     """The state a `dump` came from. Raises ValueError for another format."""
-    form, body = json.loads(text)
+    return state_of(json.loads(text))
+
+
+def plain(state: UnitState) -> tuple[int, UnitState]:
+    """The state as what JSON has arrays for, to stand in a larger document; equal states give equal ones."""
+    if len(state.devices) > 1:
+        state = state._replace(devices=tuple(sorted(state.devices, key=lambda d: d.device)))
+    return FORMAT, state
+
+
+def state_of(said: Sequence[Any]) -> UnitState:
+    """The state that `plain` gave, back from JSON. Raises ValueError for another format."""
+    form, body = said
     if form != FORMAT:
         raise ValueError(
             f"unit state in format {form!r}; this version reads {FORMAT}: rebuild the unit from its evidence"

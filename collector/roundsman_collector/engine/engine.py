@@ -77,6 +77,7 @@ class Engine:
         self.policy = policy
         self.units: dict[int, Unit] = {}
         self.by_agent: dict[str, Unit] = {}
+        self.groups: frozenset[str] = frozenset()
         self.dirty: dict[int, None] = {}
         """Numbers of units to be rebuilt, in the order they became dirty."""
         self.unswept: dict[int, None] = {}
@@ -129,6 +130,7 @@ class Engine:
             present[agent.no] = unit
         self.units = present
         self.by_agent = {unit.agent: unit for unit in present.values()}
+        self.groups = frozenset(unit.group for unit in present.values())
 
     def _catch_up(self, now_ms: int) -> int:
         """Read evidence again that came after memory was last written."""

@@ -7,19 +7,20 @@
 A unit is kept in memory; its row in the store may lag behind the evidence (`as_of_seq`) and is caught up at start.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from pydantic_core import from_json, to_json
 
 from roundsman_collector.core.dating import Base
 from roundsman_collector.core.model import Spec, Ticket, UnitState, newborn
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.core.rebuild import Telling
-from roundsman_collector.core.state import dump, load
+from roundsman_collector.core.state import plain, state_of
 from roundsman_wire.ranges import RangeSet
 
-FORMAT = 1
+FORMAT = 2
 SPECS_KEPT = 20
 STREAMS_KEPT = 100
 """A lost spool begins a new stream; those of long ago are forgotten."""
@@ -81,7 +82,7 @@ class Unit:
         """What is to be remembered across a restart, as JSON."""
         said = {
             "format": FORMAT,
-            "state": dump(self.state),
+            "state": plain(self.state),
             "streams": {stream: list(ranges) for stream, ranges in self.streams.items()},
             "bases": dict(list(self.bases.items())[-BASES_KEPT:]),
             "specs": list(self.specs.values())[-SPECS_KEPT:],
@@ -91,14 +92,14 @@ class Unit:
             "session": self.session,
             "online": self.online,
         }
-        return json.dumps(said, separators=(",", ":"), ensure_ascii=False)
+        return to_json(said).decode()
 
     def remember(self, body: str) -> None:
         """Take over what `body` tells. Raises ValueError for another format."""
-        said: dict[str, Any] = json.loads(body)
+        said: dict[str, Any] = from_json(body)
         if said["format"] != FORMAT:
             raise ValueError(f"memory of agent {self.agent} in format {said['format']!r}; this version reads {FORMAT}")
-        self.state = load(said["state"])
+        self.state = state_of(said["state"])
         self.streams = {stream: RangeSet((a, b) for a, b in ranges) for stream, ranges in said["streams"].items()}
         self.bases = {boot: Base(*base) for boot, base in said["bases"].items()}
         self.specs = {one[0]: Spec(one[0], tuple((d, local, by) for d, local, by in one[1])) for one in said["specs"]}
@@ -186,8 +187,9 @@ class Draft:
             unit.dirty_since_ms = now_ms if unit.dirty_since_ms is None else unit.dirty_since_ms
         unit.dirty_from_ms = self.dirty_from_ms
         unit.streams.update(self.streams)
-        for stream in list(unit.streams)[:-STREAMS_KEPT]:
-            del unit.streams[stream]
+        if len(unit.streams) > STREAMS_KEPT:
+            for stream in list(unit.streams)[:-STREAMS_KEPT]:
+                del unit.streams[stream]
         unit.bases, unit.specs = self.bases, self.specs
         unit.unsynced, unit.undated, unit.unborn_from_ms = self.unsynced, self.undated, self.unborn_from_ms
         unit.session, unit.online = self.session, self.online

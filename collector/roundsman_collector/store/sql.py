@@ -12,6 +12,7 @@ from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
+from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, CursorResult, Table
 
 T = TypeVar("T")
@@ -64,8 +65,10 @@ def chunks(values: Iterable[T], size: int = CHUNK) -> Iterator[list[T]]:
 
 def json_text(value: object) -> str:
     """JSON for a text column. Half a surrogate pair, which no database takes, is written as an escape."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    return text if _is_text(text) else json.dumps(value, separators=(",", ":"))
+    try:
+        return to_json(value).decode()
+    except PydanticSerializationError:
+        return json.dumps(value, separators=(",", ":"))
 
 
 def clean(text: str, limit: int) -> str:
