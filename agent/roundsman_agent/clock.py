@@ -10,18 +10,15 @@
 `ntp` is True only where the kernel itself says that its clock is synchronised.
 """
 
-import ctypes
-import os
-import sys
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from roundsman_agent.adjtimex import kernel_says_synchronised
+
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
-_TIME_ERROR = 5  # adjtimex(2): "clock not synchronized"
-_STA_UNSYNC = 0x0040
 _ASK_NTP_EVERY_MS = 10_000
 _MOVED_MS = 1_000
 _GOOD_ENOUGH_MS = 100  # below, a smaller error tells nobody anything
@@ -48,7 +45,7 @@ class SystemClock:
 
     def __init__(self) -> None:
         self._boot = _boot_token()
-        self._synchronised = _kernel_says_synchronised()
+        self._synchronised = kernel_says_synchronised
         self._mono = _mono_clock()
         self._ntp = False
         self._asked: int | None = None
@@ -80,37 +77,6 @@ def _boot_token() -> str:
     except OSError:
         started = time.time_ns() // 1_000_000_000 - time.monotonic_ns() // 1_000_000_000
         return uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}/{started // 60}").hex[:12]
-
-
-class _Timex(ctypes.Structure):
-    """struct timex of adjtimex(2) as far as `status`; the rest is room."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("room", ctypes.c_char * 256),
-    )
-
-
-def _kernel_says_synchronised() -> Callable[[], bool]:
-    """A question to the kernel: is somebody keeping the wall clock right? Where it cannot be asked: no."""
-    if not sys.platform.startswith("linux"):
-        return lambda: False
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
-        return lambda: False
-
-    def ask() -> bool:
-        timex = _Timex(modes=0)
-        state = adjtimex(ctypes.byref(timex))
-        return state not in (-1, _TIME_ERROR) and not timex.status & _STA_UNSYNC
-
-    return ask
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -156,27 +122,3 @@ def spoken(wall: int) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall / 1000))
     except (ValueError, OverflowError, OSError):
         return f"{wall} ms"
-
-
-def system_is_stopping() -> bool | None:
-    """Whether this very machine is shutting down, as far as its service supervisor tells; None where nobody can say."""
-    if not os.path.isdir("/run/systemd/system"):
-        return None
-    reader, writer = os.pipe()
-    try:
-        child = os.posix_spawnp(
-            "systemctl",
-            ["systemctl", "is-system-running"],
-            os.environ,
-            file_actions=[(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_CLOSE, reader)],
-        )
-    except OSError:
-        os.close(writer)
-        return None
-    else:
-        os.close(writer)
-        word = os.read(reader, 100).decode(errors="replace").strip()
-        os.waitpid(child, 0)
-        return word == "stopping" if word else None
-    finally:
-        os.close(reader)

@@ -15,7 +15,6 @@ systemd-timesyncd alike) and the largest error the kernel believes it can have.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import re
@@ -26,6 +25,7 @@ from typing import Final
 
 import psutil
 
+from roundsman_agent.adjtimex import Kernel, Trouble, kernel_clock
 from roundsman_agent.probe import Answer, Probe, Setting, Value, texts
 
 __all__ = ["Cpu", "Disk", "Kernel", "Net", "Snapshot", "probe"]
@@ -39,10 +39,7 @@ INSTANCE_LIMIT: Final = 100
 # The chips whose sensors mean "the processor"; the rest are named after their chip.
 CPU_CHIPS: Final = frozenset({"coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "x86_pkg_temp"})
 
-_STA_UNSYNC = 0x0040
-_TIME_ERROR = 5
 
-Trouble = tuple[str, str]
 """(code, detail) where a measurement could not be taken."""
 
 
@@ -80,14 +77,6 @@ class Net:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Kernel:
-    """What adjtimex(2) says of the clock; ``max_error_us`` grows without bound while nobody disciplines it."""
-
-    synchronised: bool
-    max_error_us: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """Everything that was measured in one visit, as it was measured."""
 
@@ -122,7 +111,7 @@ def fetch(settings: Mapping[str, object]) -> Snapshot:
         disks=_disks(frozenset(texts(settings, "skip_mounts"))),
         temperatures=temperatures,
         temperature_trouble=temperature_trouble,
-        clock=_clock(),
+        clock=kernel_clock(),
         nets=_nets(),
     )
 
@@ -196,34 +185,6 @@ def _nets() -> tuple[Net, ...]:
         )
         for name in real[:INSTANCE_LIMIT]
     )
-
-
-class _Timex(ctypes.Structure):
-    """struct timex of <sys/timex.h>; the tail is room for the fields that are not read."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_long * 40),
-    )
-
-
-def _clock() -> Kernel | Trouble:
-    try:
-        adjtimex = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError) as error:
-        return "not_supported", f"this C library has no adjtimex: {error}"
-    facts = _Timex()  # modes = 0: only read
-    state = adjtimex(ctypes.byref(facts))
-    if state < 0:
-        number = ctypes.get_errno()
-        return "permission" if number == errno.EPERM else "not_supported", f"adjtimex: {os.strerror(number)}"
-    synchronised = state != _TIME_ERROR and not facts.status & _STA_UNSYNC
-    return Kernel(synchronised=synchronised, max_error_us=facts.maxerror)
 
 
 # --- parse ------------------------------------------------------------------------------------------------------------
