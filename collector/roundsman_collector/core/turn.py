@@ -409,6 +409,9 @@ def _poll_given_up(device: DeviceState, t: Milliseconds, spans: Sequence[Span]) 
 def _judged(device: DeviceState, ref: Ref, record: Mapping[str, Any], policy: Policy) -> DeviceState:
     """Every rule that has something to say of this sample."""
     busy = bool(device.faults or device.tracks)
+    failed = record.get("failed") or {}
+    if not busy and not failed and policy.finds_well(record["readings"]):
+        return device
     for name, value in record["readings"].items():
         for rule, component in policy.judges(name):
             active = busy and _is_active(device, rule.code, component)
@@ -416,7 +419,6 @@ def _judged(device: DeviceState, ref: Ref, record: Mapping[str, Any], policy: Po
             if verdict or (verdict is False and active):
                 device = _observed(device, rule, component, verdict, ref)
                 busy = True
-    failed = record.get("failed") or {}
     if failed or busy:
         device = _failures_judged(device, ref, record["readings"], failed, policy)
     if busy and _is_active(device, UNREACHABLE, "host"):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.model import Condition, Ref
-from roundsman_collector.store.sql import chunks, json_text, many, marks, run
+from roundsman_collector.store.sql import chunks, json_text, look, many, marks, run
 
 Key = tuple[str, str, int]
 
@@ -112,7 +112,7 @@ def _floor(told: _Told) -> int:
 
 
 def _reaching(connection: Connection, subject: str, from_ms: int) -> dict[Key, tuple[Condition, int]]:
-    found = run(
+    found = look(
         connection,
         f"SELECT {COLUMNS} FROM condition WHERE subject = ? AND known_to_ms IS NULL "
         "AND (event_to_ms IS NULL OR event_to_ms > ?)",

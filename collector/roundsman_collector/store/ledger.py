@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.model import Retold, Segment
-from roundsman_collector.store.sql import many, run
+from roundsman_collector.store.sql import look, many, run
 
 
 class Interval(NamedTuple):
@@ -94,7 +94,7 @@ def _values(segment: Segment) -> tuple[object, ...]:
 
 def _reaching(connection: Connection, device: str, from_ms: int) -> dict[Segment, int]:
     """Current segments from the last one that begins before `from_ms` on, in order, with their row ids."""
-    found = run(
+    found = look(
         connection,
         "SELECT event_from_ms, event_to_ms, state, cause, fault, id FROM interval "
         "WHERE device = ? AND known_to_ms IS NULL AND event_from_ms >= COALESCE("
@@ -105,7 +105,7 @@ def _reaching(connection: Connection, device: str, from_ms: int) -> dict[Segment
         from_ms,
         from_ms,
     )
-    return {Segment(*row[:5]): row[5] for row in found}
+    return {Segment._make(row[:5]): row[5] for row in found}
 
 
 def intervals(

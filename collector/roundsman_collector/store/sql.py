@@ -1,6 +1,7 @@
 """Plain SQL on a connection: the same text for SQLite and PostgreSQL, written with `?`.
 
     run(connection, "SELECT body FROM unit WHERE agent_no = ?", 7)
+    look(connection, "SELECT body FROM unit WHERE agent_no = ?", 7)      the same for thousands of small looks
     many(connection, insert(unit), rows)         one statement, many rows as tuples: what the hot path is made of
 
 Only what both databases understand is written; a statement holds no other question mark and no percent sign.
@@ -8,12 +9,14 @@ Only what both databases understand is written; a statement holds no other quest
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import cache
 from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic_core import PydanticSerializationError, to_json
 from sqlalchemy import Connection, CursorResult, Table
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 CHUNK = 500
@@ -23,6 +26,17 @@ CHUNK = 500
 def run(connection: Connection, sql: str, *values: object) -> CursorResult[*tuple[Any, ...]]:
     """Run one statement."""
     return connection.exec_driver_sql(_marked(connection, sql), values)
+
+
+def look(connection: Connection, sql: str, *values: object) -> list[tuple[Any, ...]]:
+    """The rows of a SELECT, fetched past SQLAlchemy's result: a tenth of the cost where a batch looks row by row."""
+    driver = connection.dialect.loaded_dbapi
+    try:
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(_marked(connection, sql), values)
+            return list(cursor.fetchall())
+    except driver.Error as error:
+        raise DBAPIError.instance(sql, values, error, driver.Error) from error
 
 
 def many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
