@@ -8,8 +8,7 @@ Every number of a report ends as exactly one of: stored (new), known already (a 
     cloned        the number is stored with another body       future    more than 10 minutes ahead of the collector
 
 Refused numbers are settled (the agent need not keep them) and kept raw; they never reach the ledger. So that a hostile
-agent fills no memory: `boots` (more than 500 that NTP did not date) are refused, and numbers beyond 2,000 `holes` in a
-stream are counted and left unsettled until the holes are filled.
+agent fills no memory, numbers beyond 2,000 `holes` in a stream are counted and left unsettled until holes are filled.
 """
 
 import json
@@ -30,7 +29,9 @@ from roundsman_wire.topics import HISTORY, Address
 
 AHEAD_MS = 10 * 60 * 1000
 HOLES_LIMIT = 2000
-BOOTS_LIMIT = 500
+BOOTS_KEPT = 100
+UNDATED_KEPT = 2
+"""Boots without NTP that are remembered, and those of them that wait for a clock record; older ones give way."""
 DAY_MS = 86_400_000
 LOOK_BACK = 200
 """How many reports back a duplicate is compared with what is stored."""
@@ -197,7 +198,7 @@ def admit(record: Mapping[str, Any], settled: RangeSet, draft: Draft) -> None:
     """The record is ours: its number is settled, and its boot is known to have been without NTP if it was."""
     settled.add(record["n"], record["n"])
     if not record.get("ntp", True) and record["boot"] not in draft.unsynced:
-        draft.unsynced |= {record["boot"]}
+        draft.unsynced = (*draft.unsynced, record["boot"])[-BOOTS_KEPT:]
 
 
 def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draft, policy: Policy) -> None:
@@ -208,7 +209,8 @@ def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draf
     base = draft.bases.get(boot)
     t = event_time(record, base)
     if t is None:
-        draft.undated |= {boot}
+        if boot not in draft.undated:
+            draft.undated = (*draft.undated, boot)[-UNDATED_KEPT:]
         return
     if record["kind"] == "gap" and record["from_t"] is not None:
         t = gap_time(record, t)
@@ -242,7 +244,7 @@ def _clock_told(record: Mapping[str, Any], draft: Draft) -> None:
     others = {b: old for b, old in draft.bases.items() if b != boot}
     draft.bases = {**dict(list(others.items())[-BASES_KEPT:]), boot: base}
     if boot in draft.unsynced:
-        draft.undated -= {boot}
+        draft.undated = tuple(other for other in draft.undated if other != boot)
         draft.soil(min(base.base_ms, known.base_ms if known is not None else base.base_ms))
 
 
@@ -251,8 +253,6 @@ def _unusable(record: Mapping[str, Any], draft: Draft, now_ms: int) -> str | Non
         return "not_yours"
     if has_impossible_clock(record):
         return "clock"
-    if not record.get("ntp", True) and len(draft.unsynced) >= BOOTS_LIMIT and record["boot"] not in draft.unsynced:
-        return "boots"
     t = event_time(record, draft.bases.get(record["boot"]))
     if t is not None and t > now_ms + AHEAD_MS:
         return "future"

@@ -49,8 +49,8 @@ class Unit:
     streams: dict[str, RangeSet] = field(default_factory=dict)
     bases: dict[str, Base] = field(default_factory=dict)
     specs: dict[str, Spec] = field(default_factory=dict)
-    unsynced: frozenset[str] = frozenset()
-    undated: frozenset[str] = frozenset()
+    unsynced: tuple[str, ...] = ()
+    undated: tuple[str, ...] = ()
     unborn_from_ms: int | None = None
     """Time of the first record whose birth is not known."""
     session: int = 0
@@ -86,8 +86,8 @@ class Unit:
             "streams": {stream: list(ranges) for stream, ranges in self.streams.items()},
             "bases": dict(list(self.bases.items())[-BASES_KEPT:]),
             "specs": list(self.specs.values())[-SPECS_KEPT:],
-            "unsynced": sorted(self.unsynced),
-            "undated": sorted(self.undated),
+            "unsynced": self.unsynced,
+            "undated": self.undated,
             "unborn_from_ms": self.unborn_from_ms,
             "session": self.session,
             "online": self.online,
@@ -103,7 +103,7 @@ class Unit:
         self.streams = {stream: RangeSet((a, b) for a, b in ranges) for stream, ranges in said["streams"].items()}
         self.bases = {boot: Base(*base) for boot, base in said["bases"].items()}
         self.specs = {one[0]: Spec(one[0], tuple((d, local, by) for d, local, by in one[1])) for one in said["specs"]}
-        self.unsynced, self.undated = frozenset(said["unsynced"]), frozenset(said["undated"])
+        self.unsynced, self.undated = tuple(said["unsynced"]), tuple(said["undated"])
         self.unborn_from_ms = said["unborn_from_ms"]
         self.session, self.online = said["session"], said["online"]
 
