@@ -1,7 +1,9 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
-    every 0.2 s   commands of people
-    every 1 s     silences that are due, rebuilds whose backlog has paused, memory swept to disk
+    every 0.2 s   commands of people, silences that are due, some memory swept to disk
+    every 1 s     rebuilds whose backlog has paused
+
+Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
 
 No silence is told before the collector has listened long enough without a break: the longest `arrive_by` of all agents
 and two minutes more after a start or a lost broker (law 4), or as configured.
@@ -18,8 +20,8 @@ from roundsman_collector.store.errors import StoreError
 log = structlog.get_logger(__name__)
 
 GRACE_MS = 120_000
-COMMANDS_EVERY_S = 0.2
-TIMELY_EVERY_S = 1.0
+OFTEN_S = 0.2
+REBUILDS_EVERY_S = 1.0
 COMMANDS_AT_ONCE = 100
 
 
@@ -44,10 +46,10 @@ class Clockwork:
         self._has_listened = False
         self._is_blocked = False
         self._steps: list[tuple[float, Callable[[int], object]]] = [
-            (COMMANDS_EVERY_S, self._obey),
-            (TIMELY_EVERY_S, self._wake),
-            (TIMELY_EVERY_S, self._rebuild),
-            (TIMELY_EVERY_S, self._sweep),
+            (OFTEN_S, self._obey),
+            (OFTEN_S, self._wake),
+            (REBUILDS_EVERY_S, self._rebuild),
+            (OFTEN_S, self._sweep),
         ]
         self._next: list[float] = [0.0] * len(self._steps)
 
@@ -105,7 +107,7 @@ class Clockwork:
             timely.rebuild_due(self.engine, now_ms, pause_ms=self.pause_ms, at_latest_ms=self.at_latest_ms)
 
     def _sweep(self, now_ms: int) -> None:
-        timely.sweep(self.engine, self.sweep_rows, now_ms)
+        timely.sweep(self.engine, max(1, round(self.sweep_rows * OFTEN_S)), now_ms)
 
     def close(self, now_ms: int) -> None:
         """Write all memory that is ahead of the disk, so that the next start reads little again."""
