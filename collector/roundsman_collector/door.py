@@ -141,6 +141,9 @@ def validate_state(plain: bytes) -> State:
 def _is_sound(report: Report) -> bool:
     """Whether nothing is wrong with a report of the right shape. Not why: that is for `split_report`."""
     records = report.get("records", ())
+    if len(records) == 1 and "columns" not in report:  # nearly every report: nothing to compare it with
+        record = records[0]
+        return _fits(record["readings"]) if record["kind"] == "sample" else not _is_bad_gap(record)
     numbers = {record["n"] for record in records}
     count = len(records)
     for record in records:
