@@ -5,10 +5,10 @@
 
     printer (a pseudo-terminal) <--DLE EOT-- agent, a report every 10 s --> NATS --> collector, which acknowledges
 
-PSS is a process's own memory and its share of what it has in common with other processes; here several programs share
-Python, on a kiosk nobody does. `alone_mb` counts such pages in full: an upper bound, what it costs where nothing else
-is written in Python. Measured beside it, at the same moment: a Python that sleeps, and one that has imported what any
-agent of this kind needs (psutil, paho, sqlite3) and sleeps.
+PSS is a process's own memory and its share of what it has in common with other processes. Here several programs share
+Python, on a kiosk perhaps nobody does: `only_python_mb` counts the pages of Python's own files in full. Measured beside
+it, at the same moment: a Python that sleeps, and one that has imported what any agent of this kind needs (psutil, paho,
+sqlite3) and sleeps.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from pathlib import Path
 from roundsman_collector.demo.fakes.escpos_printer import EscposPrinter
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.register import DeviceEntry
-from tests.bench._machine import facts, family, pss_kb, resident_mb, use
+from tests.bench._machine import facts, family, pss_among_strangers_kb, pss_kb, use
 from tests.brokers import GROUP, Broker, nats_broker
 
 AGENT = "kiosk-7"
@@ -82,7 +82,7 @@ def _memory(pid: int) -> dict[str, float]:
     tree = family(pid)
     return {
         "pss_mb": round(sum(pss_kb(one) for one in tree) / 1024, 1),
-        "alone_mb": round(sum(resident_mb(one) for one in tree), 1),
+        "only_python_mb": round(sum(pss_among_strangers_kb(one) for one in tree) / 1024, 1),
         "processes": len(tree),
     }
 

@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.sql import chunks
@@ -123,7 +124,7 @@ class Bench:
 
     # --- steps -------------------------------------------------------------------------------------------------------
 
-    def _receive_only(self) -> dict[str, float]:
+    def _receive_only(self) -> dict[str, Any]:
         reports = Reports(_now_ms())
         with self._child("_receiver") as child:
             self._greeted(child)
@@ -160,10 +161,10 @@ class Bench:
         self.press.run(child.tally, make, count=self.devices)
         return lap.ended(self.devices)
 
-    def _at_full_speed(self, child: "Child") -> dict[str, float]:
+    def _at_full_speed(self, child: "Child") -> dict[str, Any]:
         return self._measured(child, self._next_report, self.seconds)
 
-    def _measured(self, child: "Child", make: Make, seconds: float) -> dict[str, float]:
+    def _measured(self, child: "Child", make: Make, seconds: float) -> dict[str, Any]:
         lap, broker = Lap(child, self.press), use(self.broker_pid).cpu_s
         count = self.press.run(child.tally, make, seconds=seconds)
         found = lap.ended(count)
