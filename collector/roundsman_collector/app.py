@@ -46,6 +46,8 @@ TOKEN = "api-token"
 TOKEN_NAME = "first"
 RUNTIME = "runtime.json"
 IDLE_S = 0.2
+GATHER_S = 0.02
+"""How far batches are apart at least: a commit costs a millisecond, for one report as for a thousand."""
 LOOK_S = 1.0
 API_RESTART_S = 5.0
 # Objects made and not gone before Python looks for cycles. A batch makes some ten thousand, and they go with it.
@@ -124,6 +126,7 @@ class Collector:
     def step(self) -> None:
         """One turn of the loop: wait for news, take it, do what time brings, look after the children."""
         wait([self.live, self.history], IDLE_S)
+        begun_s = clock.mono_s()
         settled = self.ingest.step()
         now_ms, mono_s = clock.now_ms(), clock.mono_s()
         connected = self.live.connected and self.history.connected
@@ -137,6 +140,8 @@ class Collector:
             self._look_after()
         if not settled and not connected:
             time.sleep(0.02)  # a lost broker: the subscriptions back off by themselves
+        elif 0 < settled < self.config.collector.batch_max:
+            time.sleep(max(0.0, begun_s + GATHER_S - clock.mono_s()))
 
     def _look_after(self) -> None:
         if self.broker is not None:

@@ -24,6 +24,11 @@ def use(pid: int) -> Use:
     return Use(int(fields[11]) * _TICK_S, int(fields[12]) * _TICK_S)
 
 
+def starved_s(pid: int) -> float:
+    """For how long a process (its main thread) wanted a core and had none: what others on this machine cost it."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+
+
 def resident_mb(pid: int) -> float:
     """Resident memory of a process."""
     return _field(Path(f"/proc/{pid}/status"), "VmRSS:") / 1024

@@ -10,6 +10,8 @@ Steps: a receive-only loop with the same reports, for comparison; the register; 
 device (set-up, timed); then as fast as the collector goes, at most WINDOW reports ahead of its commits; then at the
 offered rate, with the time from publishing to the agent's acknowledgement. At the end the database is opened and the
 reports in it are counted. CPU time is the main figure: the clock on the wall depends on who else uses the machine.
+`starved_share` tells how much of the time the collector wanted a core and had none; above a few hundredths, rates and
+waits say more about the others.
 
 Not measured: a broker's session per agent (one connection carries many agents), TLS, the API.
 """
@@ -33,7 +35,7 @@ from roundsman_collector.store.door import Store
 from roundsman_collector.store.sql import chunks
 from tests.bench._fleet import SAMPLED_EVERY, SAMPLED_GROUP, Reports, birth, entries
 from tests.bench._line import RawLine, packet, text
-from tests.bench._machine import facts, resident_mb, use
+from tests.bench._machine import facts, resident_mb, starved_s, use
 from tests.bench._receiver import CLIENT_ID
 from tests.bench._tally import Tally
 from tests.brokers import DAEMON_PATH, Mosquitto, mosquitto_broker
@@ -44,6 +46,9 @@ WINDOW = 3_000
 CHUNK = 100
 LINES = 2
 TICK_S = 0.002
+# Reports speak of minute after minute, however fast they come; more than 10 minutes ahead of the clock is refused.
+HEAD_START_MS = 5 * 60 * 1000
+LEAST_DEVICES = 10_000
 PATIENCE_S = 60.0
 BLOCKS = ("receive", "decode", "core", "store", "ack", "time", "look_after")
 
@@ -59,6 +64,8 @@ def options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
+    if arguments.devices < LEAST_DEVICES:
+        raise SystemExit(f"--devices: expected {LEAST_DEVICES} or more, so that no device reports too often")
     if shutil.which("mosquitto", path=DAEMON_PATH) is None:
         raise SystemExit("mosquitto is not installed: apt install mosquitto")
     folder = Path(tempfile.mkdtemp(prefix="roundsman-bench-"))
@@ -145,7 +152,7 @@ class Bench:
         up = time.monotonic()
         now_ms = _now_ms()
         births = self._all(child, lambda i, mid: birth(i, mid, now_ms))
-        self.reports = Reports(_now_ms())
+        self.reports = Reports(_now_ms() - HEAD_START_MS)
         firsts = self._all(child, self._next_report)
         return {
             "start_s": round(up - begin, 1),
@@ -174,6 +181,7 @@ class Bench:
             "cpu_us": found.cpu_us,
             "broker_cpu_us": round((use(self.broker_pid).cpu_s - broker) / count * 1e6, 1),
             "generator_cpu_us": found.generator_cpu_us,
+            "starved_share": found.starved_share,
         }
         return said | ({"blocks_us": found.blocks_us} if found.blocks_us else {})
 
@@ -210,6 +218,7 @@ class Bench:
             "reports_per_s": round(count / found.seconds),
             "cpu_us": found.cpu_us,
             "cpu_share": round(found.cpu_us * count / found.seconds / 1e6, 2),
+            "starved_share": found.starved_share,
             "sampled": len(sent_at),
             "acknowledged": len(waits),
             "publish_to_ack_ms": {
@@ -307,6 +316,7 @@ class Lap:
         self._child, self._press = child, press
         self._blocks = child.spent()
         self._cpu, self._generator = use(child.pid), time.process_time()
+        self._starved = starved_s(child.pid)
         self._begin = time.monotonic()
 
     def ended(self, count: int) -> "Lap":
@@ -315,6 +325,7 @@ class Lap:
         cpu = use(self._child.pid).cpu_s - self._cpu.cpu_s
         self.seconds = round(time.monotonic() - self._begin, 2)
         self.cpu_us = round(cpu / count * 1e6, 1)
+        self.starved_share = round((starved_s(self._child.pid) - self._starved) / self.seconds, 2)
         self.generator_cpu_us = round((time.process_time() - self._generator) / count * 1e6, 1)
         after = self._child.spent()
         blocks = {name: after.get(name, 0.0) - self._blocks.get(name, 0.0) for name in (*BLOCKS, "gc")}
