@@ -248,7 +248,8 @@ class Peer:
         self._client.on_disconnect = self._lost
         self._client.connect(host, port)
         self._client.loop_start()
-        until(lambda: self.answers, f"{client_id} got an answer to CONNECT")
+        # A mosquitto that just then takes new credentials may hang up instead of answering.
+        until(lambda: self.answers or self.losses, f"{client_id} got an answer to CONNECT")
         for name in filters if self.is_welcome else ():
             before = len(self.granted)
             self._client.subscribe(name, 1)
@@ -256,7 +257,7 @@ class Peer:
 
     @property
     def is_welcome(self) -> bool:
-        return self.answers[-1]
+        return bool(self.answers) and self.answers[-1]
 
     @property
     def is_connected(self) -> bool:

@@ -34,6 +34,7 @@ from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.tickets import TicketChange
 from roundsman_collector.store.units import Checkpoint, UnitRow
 from roundsman_wire.ranges import Range, RangeSet
+from roundsman_wire.topics import BIRTH
 
 log = structlog.get_logger(__name__)
 
@@ -175,13 +176,20 @@ class Engine:
     def take(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> list[Owed]:
         """Commit what the arrivals mean; return the acknowledgements owed. StoreError if the store is to blame."""
         try:
-            return self._take(arrivals, refusals, now_ms)
+            batch = self._drafted(arrivals, refusals, now_ms)
+            news = self._news(batch, batch.next_seq - 1)
+            done = self.store.commit(news.with_evidence(batch))
         except StoreError as error:
             if error.again or error.cause != "conflict":
                 raise
             problem: Exception = error
         except Exception as error:  # whatever one arrival made us do: find it, set it aside, go on
             problem = error
+        else:  # it is stored: what fails from here on is no arrival's fault
+            self._adopt(batch, news, done)
+            self._tell_refused(batch)
+            births = {arrival.address.agent for arrival in arrivals if arrival.address.leaf == BIRTH}
+            return [owed for draft in batch.drafts.values() for owed in _owed(draft, draft.unit.agent in births)]
         if not arrivals:
             raise problem
         if len(arrivals) == 1:
@@ -189,11 +197,11 @@ class Engine:
         half = len(arrivals) // 2
         return [*self.take(arrivals[:half], refusals, now_ms), *self.take(arrivals[half:], (), now_ms)]
 
-    def _take(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> list[Owed]:
+    def _drafted(self, arrivals: Sequence[Arrival], refusals: Sequence[Rejected], now_ms: int) -> Batch:
+        """What the arrivals mean, worked out on drafts; nothing is stored or remembered yet."""
         batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
         for refusal in refusals:
             self._note(refusal, batch)
-        births = set()
         recent = Recent(self.store)
         for arrival in arrivals:
             unit = self.by_agent.get(arrival.address.agent)
@@ -203,20 +211,22 @@ class Engine:
             draft = batch.drafts.get(unit.no)
             if draft is None:
                 draft = batch.drafts[unit.no] = Draft(unit)
-            if arrival.address.leaf == "birth":
-                births.add(unit.no)
             take(arrival, draft, batch, self.policy, recent.record)
-        drafts = list(batch.drafts.values())
-        self._commit(batch, batch.next_seq - 1)
-        self._tell_refused(batch)
-        return [owed for draft in drafts for owed in _owed(draft, draft.unit.no in births)]
+        return batch
 
     def _commit(self, batch: Batch, seq: int) -> None:
         """One transaction for everything the batch brings; then, and only then, memory follows, up to `seq`."""
+        news = self._news(batch, seq)
+        self._adopt(batch, news, self.store.commit(news.with_evidence(batch)))
+
+    def _news(self, batch: Batch, seq: int) -> "_News":
         news = _News(self.policy, seq, batch.now_ms)
         for draft in batch.drafts.values():
             news.add(draft)
-        done = self.store.commit(news.with_evidence(batch))
+        return news
+
+    def _adopt(self, batch: Batch, news: "_News", done: stored.Committed) -> None:
+        """The batch is stored: memory follows."""
         self._next_seq = batch.next_seq
         opened = iter(done.tickets)
         for unit, actions in news.acted:
@@ -226,7 +236,7 @@ class Engine:
             self.units[no].wake_ms = at
         for draft in batch.drafts.values():
             unit = draft.unit
-            draft.settle_into(unit, seq, batch.now_ms)
+            draft.settle_into(unit, news.seq, batch.now_ms)
             if unit.tickets and not unit.settling:
                 _reopen_waiting_silence(unit, batch.now_ms)
             if unit.dirty_from_ms is not None:

@@ -225,6 +225,19 @@ def test_one_report_that_makes_the_engine_fail_does_not_cost_its_brothers(
         assert kept.raw == bad.plain
 
 
+def test_what_fails_after_the_commit_is_no_arrival_s_fault(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = kiosk()
+    with monkeypatch.context() as patch:
+        patch.setattr(collector.engine, "_tell_refused", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            collector.take(0, agent.birth(0), agent.report(0, agent.sample(0, printer__paper="ok")))
+
+    assert collector.refused() == {}
+    assert collector.stored_numbers("kiosk-7") == [1]
+
+
 def test_what_an_agent_no_longer_has_is_declared_when_it_says_so(collector: Collector) -> None:
     agent = kiosk()
     agent.n = 10
