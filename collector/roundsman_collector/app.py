@@ -3,7 +3,7 @@
     this process                    children (end with us, also after kill -9)
     +---------------------------+   +----------------------------------+
     | loop: wait for MQTT       |   | nats-server   (embedded broker)  |
-    |       ingest.step         |   | python -m roundsman_collector.api|
+    |       ingest.step         |   | python -m roundsman_collector.web|
     |       clockwork.step      |   +----------------------------------+
     |       children.poll       |
     +---------------------------+
@@ -29,7 +29,7 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import Config
+from roundsman_collector.config import DATABASE, TOKEN, Config
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
@@ -41,8 +41,6 @@ from roundsman_wire.codec import encode
 
 log = structlog.get_logger(__name__)
 
-DATABASE = "roundsman.sqlite3"
-TOKEN = "api-token"
 TOKEN_NAME = "first"
 RUNTIME = "runtime.json"
 IDLE_S = 0.2
@@ -185,7 +183,7 @@ class ApiChild:
     def __init__(self, folder: Path, config: Config) -> None:
         self.folder = folder
         self.port = config.api.port
-        self._argv = [sys.executable, "-m", "roundsman_collector.api", "--data", str(folder), "--port", str(self.port)]
+        self._argv = [sys.executable, "-m", "roundsman_collector.web", "--data", str(folder), "--port", str(self.port)]
         if config.source is not None:
             self._argv += ["--config", str(config.source)]
         self._child: subprocess.Popen[bytes] | None = None

@@ -251,8 +251,7 @@ def token_new(
 
 
 def _database(config: Path | None, data: Path | None) -> Path:
-    from roundsman_collector.app import DATABASE
-    from roundsman_collector.config import ConfigError, load
+    from roundsman_collector.config import DATABASE, ConfigError, load
 
     try:
         return load(config, data).data.folder / DATABASE

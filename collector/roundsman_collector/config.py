@@ -25,6 +25,9 @@ from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.wording import got, key, nearest, short, wanted
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+DATABASE = "roundsman.sqlite3"
+TOKEN = "api-token"
+"""What stands in the data folder: the database, and the token of the API."""
 BUILT_IN = "built-in"
 """What [policy] says for files that travel with the program."""
 

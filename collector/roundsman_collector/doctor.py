@@ -22,7 +22,7 @@ from typing import Literal, NamedTuple
 
 from roundsman_collector import app, config, logins
 from roundsman_collector.broker import BrokerError, nats_server
-from roundsman_collector.config import Config, ConfigError
+from roundsman_collector.config import DATABASE, Config, ConfigError
 from roundsman_collector.mqtt import Line
 from roundsman_collector.store import StoreError, View, sqlite
 
@@ -194,7 +194,7 @@ def _port(settings: Config) -> Finding:
 
 
 def _database(settings: Config) -> Finding:
-    file = settings.data.folder / app.DATABASE
+    file = settings.data.folder / DATABASE
     if not file.exists():
         return Finding("OK", "database", "not made yet; the first start makes it")
     try:
@@ -227,7 +227,7 @@ def is_running(folder: Path) -> bool:
     """Whether a collector has this folder's database open for writing."""
     import fcntl
 
-    lock = folder / f"{app.DATABASE}.lock"
+    lock = folder / f"{DATABASE}.lock"
     with contextlib.suppress(OSError), lock.open("r") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

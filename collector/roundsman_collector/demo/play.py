@@ -28,7 +28,7 @@ from typing import Final, Literal, TypeVar
 
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import BrokerError, EmbeddedBroker
-from roundsman_collector.config import built_in
+from roundsman_collector.config import DATABASE, TOKEN, built_in
 from roundsman_collector.demo import site, words
 from roundsman_collector.demo.checks import Miss, Told, miss
 from roundsman_collector.demo.look import Look, LookError
@@ -58,8 +58,6 @@ SIMULATOR: Final = "snmpsim-command-responder"
 SIMULATOR_TRIES: Final = 3
 NEEDED: Final = ("roundsman_agent", "snmpsim", "snmpsim_data", "pysmi")
 # As app.py names them: the demo starts the collector as a process, as people do, and never imports it.
-DATABASE: Final = "roundsman.sqlite3"
-TOKEN: Final = "api-token"
 
 AGENTS, PROPS, COLLECTOR = 0, 1, 2
 """Who ends first: agents say goodbye, then the devices go, the collector writes down the last of it."""

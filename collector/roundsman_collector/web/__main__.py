@@ -1,4 +1,4 @@
-"""Run the API and its pages: `python -m roundsman_collector.api --data FOLDER [--config FILE] [--port N]`.
+"""Run the API and its pages: `python -m roundsman_collector.web --data FOLDER [--config FILE] [--port N]`.
 
 The collector starts this as a child. It waits for the database to be made, listens on loopback, ends on SIGTERM.
 """
@@ -13,14 +13,12 @@ from starlette.types import ASGIApp
 
 from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
-from roundsman_collector.config import Config, ConfigError, advice, load, policy
+from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, policy
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import StoreError, View
 from roundsman_collector.web.site import site
 from roundsman_wire.catalogue import Label
 
-DATABASE = "roundsman.sqlite3"
-TOKEN = "api-token"
 WAIT_S = 30.0
 LOOK_EVERY_S = 0.25
 WORTH_WAITING = ("missing", "older", "locked")
@@ -59,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m roundsman_collector.api", description="Roundsman's API and pages.")
+    parser = argparse.ArgumentParser(prog="python -m roundsman_collector.web", description="Roundsman's API and pages.")
     parser.add_argument("--data", type=Path, required=True, metavar="FOLDER", help="the collector's data folder")
     parser.add_argument("--config", type=Path, metavar="FILE", help="the collector's configuration")
     parser.add_argument("--port", type=_port, metavar="N", help="the TCP port; [api] port if not given")

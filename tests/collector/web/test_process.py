@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from roundsman_collector.api.__main__ import CONFIG_ERROR, main
 from roundsman_collector.store import Store
+from roundsman_collector.web.__main__ import CONFIG_ERROR, main
 from tests.collector.api import world
 
 PATIENCE_S = 30
@@ -21,7 +21,7 @@ PATIENCE_S = 30
 
 @contextmanager
 def started(folder: Path, port: int, *more: str) -> Iterator[subprocess.Popen[str]]:
-    argv = [sys.executable, "-m", "roundsman_collector.api", "--data", str(folder), "--port", str(port), *more]
+    argv = [sys.executable, "-m", "roundsman_collector.web", "--data", str(folder), "--port", str(port), *more]
     child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
     try:
         yield child
