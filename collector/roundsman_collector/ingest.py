@@ -9,6 +9,7 @@ is held and tried again; meanwhile nothing new is taken, and brokers and agents 
 
 import re
 from collections.abc import Iterable, Sequence
+from sys import intern
 
 import structlog
 
@@ -19,7 +20,7 @@ from roundsman_collector.mqtt import Message, Subscription
 from roundsman_collector.store.errors import StoreError
 from roundsman_wire.codec import CodecError, birth_dictionary, unpack
 from roundsman_wire.report import Birth
-from roundsman_wire.topics import ACK, BIRTH, STATE, Address, TopicError, down, is_collector_state, parse_up
+from roundsman_wire.topics import ACK, BIRTH, HISTORY, REPORT, STATE, Address, TopicError, down, is_collector_state, parse_up
 
 log = structlog.get_logger(__name__)
 
@@ -59,7 +60,8 @@ class Door:
         found = self._addresses.get(topic)
         if found is None:
             found = parse_up(topic)
-            if len(self._addresses) < ADDRESSES_KEPT:
+            if found.leaf in (REPORT, HISTORY) and len(self._addresses) < ADDRESSES_KEPT:  # others are rare
+                found = found._replace(group=intern(found.group), leaf=intern(found.leaf))
                 self._addresses[topic] = found
         return found
 
