@@ -20,7 +20,18 @@ from roundsman_collector.mqtt import Message, Subscription
 from roundsman_collector.store.errors import StoreError
 from roundsman_wire.codec import CodecError, birth_dictionary, unpack
 from roundsman_wire.report import Birth
-from roundsman_wire.topics import ACK, BIRTH, HISTORY, REPORT, STATE, Address, TopicError, down, is_collector_state, parse_up
+from roundsman_wire.topics import (
+    ACK,
+    BIRTH,
+    HISTORY,
+    REPORT,
+    STATE,
+    Address,
+    TopicError,
+    down,
+    is_collector_state,
+    parse_up,
+)
 
 log = structlog.get_logger(__name__)
 
