@@ -208,7 +208,7 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
             device.covered_to,
             unit.received_ms,
             unit.settling,
-            unit.latest[device.device][1].decode() if device.device in unit.latest else None,
+            unit.latest[device.device][1] if device.device in unit.latest else None,
             unit.latest[device.device][0] if device.device in unit.latest else None,
         )
         for unit in units

@@ -27,8 +27,8 @@ STREAMS_KEPT = 100
 BASES_KEPT = 50
 REFUSED_KEPT = 32
 Refused = tuple[int, int, str]
-Latest = tuple[int, bytes]
-"""The time of readings, and they as JSON: one object, small to keep for a large fleet and quick to let go."""
+Latest = tuple[int, Mapping[str, Any]]
+"""Readings and their time."""
 
 
 @dataclass(slots=True)
@@ -157,7 +157,7 @@ class Draft:
         self.refused: dict[str, list[Refused]] = {}
         self.owes: dict[str, int] = {}
         self.need_birth = False
-        self.latest: dict[str, tuple[int, Mapping[str, Any]]] = {}
+        self.latest: dict[str, Latest] = {}
 
     def ranges(self, stream: str) -> RangeSet:
         """The numbers of a stream that are settled, to be added to."""
@@ -193,6 +193,5 @@ class Draft:
         unit.bases, unit.specs = self.bases, self.specs
         unit.unsynced, unit.undated, unit.unborn_from_ms = self.unsynced, self.undated, self.unborn_from_ms
         unit.session, unit.online = self.session, self.online
-        for device, (t, readings) in self.latest.items():
-            unit.latest[device] = (t, to_json(readings))
+        unit.latest.update(self.latest)
         unit.received_ms = now_ms

@@ -9,8 +9,7 @@ from roundsman_collector.store.sql import json_text, many
 
 
 class DeviceNow(NamedTuple):
-    """The present of a device. `settling`: late news is being worked in. `readings` None: those known so far stay;
-    text: JSON already."""
+    """The present of a device. `settling`: late news is being worked in. `readings` None: those known so far stay."""
 
     device: str
     agent_no: int
@@ -18,7 +17,7 @@ class DeviceNow(NamedTuple):
     covered_to_ms: int
     received_ms: int
     settling: bool
-    readings: Mapping[str, Any] | str | None
+    readings: Mapping[str, Any] | None
     readings_t_ms: int | None
 
 
@@ -41,4 +40,4 @@ def keep(connection: Connection, rows: Sequence[DeviceNow]) -> None:
 def _stored(row: DeviceNow) -> tuple[Any, ...]:
     if row.readings is None:
         return row._replace(readings_t_ms=None)
-    return row if isinstance(row.readings, str) else row._replace(readings=json_text(row.readings))
+    return (*row[:6], json_text(row.readings), row.readings_t_ms)
