@@ -199,7 +199,6 @@ class Bench:
         lap = Lap(child, self.press)
         count = self.press.run(child.tally, make, seconds=self.seconds, rate=self.rate, listener=listener)
         behind = self.press.behind
-        found = lap.ended(count)
         deadline = time.monotonic() + 5
         while (
             len({said.split(b"/", 4)[3] for _, said in listener.heard}) < len(sent_at) and time.monotonic() < deadline
@@ -207,6 +206,7 @@ class Bench:
             listener.turn()
             time.sleep(TICK_S)
         listener.close()
+        found = lap.ended(count)
         first: dict[bytes, float] = {}
         for at, said in listener.heard:
             first.setdefault(said.split(b"/", 4)[3], at)
