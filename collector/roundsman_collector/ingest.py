@@ -7,7 +7,6 @@ refuses is acknowledged to the broker too, so that nothing blocks the queue. Whe
 is held and tried again; meanwhile nothing new is taken, and brokers and agents keep what they have.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 from sys import intern
 
@@ -39,7 +38,6 @@ ADDRESSES_KEPT = 1_000_000
 DICTIONARIES_KEPT = 2_000
 RETRY_S = 1.0
 NEVER = float("-inf")
-_PLAIN_TEXT = re.compile(r"[A-Za-z0-9._:-]*\Z")
 
 
 class Door:

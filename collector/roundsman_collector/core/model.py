@@ -19,7 +19,6 @@ Milliseconds = int
 UP = "up"
 DOWN = "down"
 UNKNOWN = "unknown"
-LedgerState = Literal["up", "down", "unknown"]
 
 
 class Spec(NamedTuple):

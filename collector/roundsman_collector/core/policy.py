@@ -165,12 +165,6 @@ class Policy:
                         pass
         return _Limits(tuple(words), tuple(numbers))
 
-    def judges_failure(self, probe: str) -> tuple[tuple[Rule, str], ...]:
-        """The rules that look at failures of `probe`, each with the component it speaks of."""
-        return tuple(
-            (rule, rule.when.component) for rule in self._by_shape.get(f"!{probe}", ()) if isinstance(rule.when, Fails)
-        )
-
     @property
     def failure_rules(self) -> tuple[Rule, ...]:
         """The rules that look at failing probes."""

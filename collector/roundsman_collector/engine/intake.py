@@ -33,8 +33,6 @@ BOOTS_KEPT = 100
 UNDATED_KEPT = 2
 """Boots without NTP that are remembered, and those of them that wait for a clock record; older ones give way."""
 DAY_MS = 86_400_000
-LOOK_BACK = 200
-"""How many reports back a duplicate is compared with what is stored."""
 
 
 class Bad(NamedTuple):
