@@ -1,0 +1,48 @@
+"""What the commands share: exit codes, the two options that nearly all have, how an error ends a command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+FAILED = 1
+WRONG = 2
+TRY_LATER = 75
+CANNOT_BE_USED = 78
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configuration, TOML; none: all as built in.")]
+DataFolder = Annotated[Path | None, typer.Option("--data", help="The data folder; wins over the configuration.")]
+
+
+def database(config: Path | None, data: Path | None) -> Path:
+    """Where the database is that the configuration names."""
+    from roundsman_collector.config import DATABASE, ConfigError, load
+
+    try:
+        return load(config, data).data.folder / DATABASE
+    except ConfigError as error:
+        end(str(error), CANNOT_BE_USED)
+
+
+def end(said: str, code: int) -> NoReturn:
+    """Say what went wrong and leave with `code`."""
+    typer.echo(f"error: {said}", err=True)
+    raise typer.Exit(code)
+
+
+def log_to_stderr() -> None:
+    """One line per event: time, what, who. Colours where somebody looks."""
+    import logging
+
+    import structlog
+
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
