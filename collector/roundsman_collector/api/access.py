@@ -7,6 +7,8 @@
 Every answer carries the headers that keep pages from loading, framing or running anything but our own.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem
+from roundsman_collector.roles import EVERYTHING, RIGHTS, Right, Who
 from roundsman_collector.wording import short
 
 HEADERS = {
@@ -105,6 +108,35 @@ def token_user(request: Request, _: Annotated[HTTPAuthorizationCredentials | Non
             do="use our own page, or send the token in the header Authorization",
         )
     return name
+
+
+@cache
+def needs(right: Right) -> Callable[..., Who]:
+    """A dependency: who came in, if they have this right; Problem otherwise. `who: Annotated[Who, Depends(needs("see"))]`.
+
+    The same object for the same right, so that a test can tell what every address needs.
+    """
+
+    def who_with_right(request: Request, who: Annotated[Who, Security(who_of)]) -> Who:
+        if not who.may(right):
+            raise Problem(
+                403,
+                "not_yours",
+                what=f"your role {who.role} does not allow to {RIGHTS[right][1]}",
+                where=request.url.path,
+                expected=f"the right {right}",
+                do="ask an administrator, who can change your role",
+            )
+        return who
+
+    who_with_right.right = right  # type: ignore[attr-defined]
+    return who_with_right
+
+
+def who_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None) -> Who:
+    """A dependency: who came in, whatever they may do; Problem for a stranger."""
+    name = token_user(request)
+    return Who(id=name, name=name, role="administrator", scope=EVERYTHING, is_program=True)
 
 
 def _no_token(desk: Desk, *, was_given: bool) -> Problem:

@@ -17,13 +17,14 @@ from roundsman_collector.store.sql import chunks, insert, many, marks, run, upse
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceEntry:
-    """A device for the register."""
+    """A device for the register. `model`, `serial` None, and a name that only repeats the id: as they are."""
 
     id: str
     kind: str
     name_zh: str
     name_en: str
     model: str | None = None
+    serial: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +55,14 @@ class AssignmentRow(NamedTuple):
     agent_no: int
     from_ms: int
     to_ms: int | None
+
+
+KEEP_DEVICE = (
+    f"{insert(schema.device)} ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, "
+    "model = COALESCE(excluded.model, device.model), serial = COALESCE(excluded.serial, device.serial), "
+    "name_zh = CASE WHEN excluded.name_zh = excluded.id THEN device.name_zh ELSE excluded.name_zh END, "
+    "name_en = CASE WHEN excluded.name_en = excluded.id THEN device.name_en ELSE excluded.name_en END"
+)
 
 
 def agents(connection: Connection) -> list[AgentRow]:
@@ -90,8 +99,12 @@ def add(connection: Connection, entries: Sequence[AgentEntry], now_ms: int) -> l
     numbers = _numbers(connection, [entry.id for entry in entries])
     many(
         connection,
-        upsert(schema.device),
-        [(one.id, one.kind, one.model, one.name_zh, one.name_en) for entry in entries for one in entry.devices],
+        KEEP_DEVICE,
+        [
+            (one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial)
+            for entry in entries
+            for one in entry.devices
+        ],
     )
     voices = {device.id: numbers[entry.id] for entry in entries for device in entry.devices}
     _give_voice(connection, voices, now_ms)
@@ -160,7 +173,15 @@ def _number(connection: Connection, agent_id: str) -> int:
 
 def add_token(connection: Connection, plaintext: str, name: str, now_ms: int, expires_ms: int | None) -> None:
     """Let the bearer of `plaintext` in; only its SHA-256 is kept (tokens are long and random, not passwords)."""
-    many(connection, upsert(schema.token), [(_hash(plaintext), name, now_ms, expires_ms)])
+    run(
+        connection,
+        "INSERT INTO token (hash, name, made_ms, expires_ms) VALUES (?, ?, ?, ?) "
+        "ON CONFLICT (hash) DO UPDATE SET name = excluded.name, expires_ms = excluded.expires_ms",
+        _hash(plaintext),
+        name,
+        now_ms,
+        expires_ms,
+    )
 
 
 def token_name(connection: Connection, plaintext: str, now_ms: int) -> str | None:

@@ -6,8 +6,15 @@
     unit checkpoint wake         the engine's memory
     interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
     series ticket ticket_event   tickets with gapless numbers and their log
-    rule_set command token quarantine counter inbox device_now
+    rule_set command quarantine counter inbox device_now
 
+    monitoring_group customer site place contract installation    what people keep, effective-dated: a row per version
+    device_search                                                 what a device is found by
+    person person_scope invitation session token audit            who may do what, and what they did
+    way notice                                                    who is told, and what waits to be told (the outbox)
+    errand round                                                  what agents were asked to do, and inspections
+
+A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
 
 Only types and clauses that SQLite and PostgreSQL share. JSON is text: nothing in the database looks into it.
@@ -18,6 +25,7 @@ This describes the present; how a database gets here is told by migrations/. A t
 """
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -34,7 +42,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -72,6 +80,7 @@ device = Table(
     Column("model", Text),
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
+    Column("serial", Text),
 )
 
 assignment = Table(
@@ -271,6 +280,129 @@ device_now = Table(
     Column("readings_t_ms", Big),
 )
 
+# --- what people keep ------------------------------------------------------------------------------------------------
+
+
+def _versioned(name: str, *columns: Column[Any], key: str = "id") -> Table:
+    """A table of versions: who made each, when, and for which time it speaks."""
+    return Table(
+        name,
+        metadata,
+        Column(key, Text, primary_key=True),
+        Column("from_ms", Big, primary_key=True, autoincrement=False),
+        Column("to_ms", Big),
+        Column("made_ms", Big, nullable=False),
+        Column("made_by", Text, nullable=False),
+        *columns,
+    )
+
+
+def _now(table: Table, column: str) -> Index:
+    """What is looked for among the versions in force."""
+    return Index(
+        f"{table.name}_by_{column}",
+        table.c[column],
+        sqlite_where=text("to_ms IS NULL"),
+        postgresql_where=text("to_ms IS NULL"),
+    )
+
+
+monitoring_group = _versioned(
+    "monitoring_group", Column("name_zh", Text, nullable=False), Column("name_en", Text, nullable=False)
+)
+
+customer = _versioned("customer", Column("name_zh", Text, nullable=False), Column("name_en", Text, nullable=False))
+
+contract = _versioned(
+    "contract",
+    Column("customer", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("accepted_on", Text),
+    Column("warranty_until", Text),
+    Column("maintenance_until", Text),
+)
+
+site = _versioned(
+    "site",
+    Column("customer", Text, nullable=False),
+    Column("group_id", Text, nullable=False),
+    Column("contract", Text),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("zone", Text, nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("service_hours", Text, nullable=False),
+    Column("engineer", Text),
+)
+_now(site, "customer")
+_now(site, "group_id")
+
+place = _versioned(
+    "place",
+    Column("site", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("engineer", Text),
+)
+_now(place, "site")
+
+installation = _versioned("installation", Column("place", Text, nullable=False), key="device")
+_now(installation, "place")
+
+device_search = Table("device_search", metadata, _device(primary_key=True), Column("text", Text, nullable=False))
+
+# --- people ----------------------------------------------------------------------------------------------------------
+
+person = Table(
+    "person",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("password_hash", Text),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("disabled_ms", Big),
+    Column("failed_count", Big, nullable=False),
+    Column("locked_until_ms", Big),
+)
+
+person_scope = Table(
+    "person_scope",
+    metadata,
+    Column("person", Text, ForeignKey("person.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+)
+
+invitation = Table(
+    "invitation",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("person", Text, ForeignKey("person.id"), nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("used_ms", Big),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("person", Text, ForeignKey("person.id"), nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("seen_ms", Big, nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("ended_ms", Big),
+    Column("address", Text, nullable=False),
+    Column("browser", Text, nullable=False),
+    Index("session_by_person", "person", "made_ms"),
+)
+
 token = Table(
     "token",
     metadata,
@@ -278,6 +410,103 @@ token = Table(
     Column("name", Text, nullable=False),
     Column("made_ms", Big, nullable=False),
     Column("expires_ms", Big),
+    Column("role", Text, nullable=False, server_default="administrator"),
+    Column("scope", Text, nullable=False, server_default="all"),
+    Column("made_by", Text, nullable=False, server_default=""),
+    Column("used_ms", Big),
+    Column("revoked_ms", Big),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("before", Text),
+    Column("after", Text),
+    Index("audit_by_subject", "subject", "id"),
+    Index("audit_by_who", "who", "id"),
+)
+
+# --- being told ------------------------------------------------------------------------------------------------------
+
+way = Table(
+    "way",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("secret", Text, nullable=False),
+    Column("filter", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("disabled_ms", Big),
+)
+
+notice = Table(
+    "notice",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("way", Big, ForeignKey("way.id"), nullable=False),
+    Column("key", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Big, nullable=False),
+    Column("wake_at_ms", Big),
+    Column("done_ms", Big),
+    Column("error", Text, nullable=False),
+    UniqueConstraint("way", "key", name="notice_key"),
+    Index("notice_by_state", "state", "wake_at_ms"),
+)
+
+# --- rounds ----------------------------------------------------------------------------------------------------------
+
+round_ = Table(
+    "round",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("asked_ms", Big, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("until_ms", Big, nullable=False),
+    Column("done_ms", Big),
+    Column("body", Text),
+    UniqueConstraint("number", name="round_number"),
+    Index("round_by_site", "site", "id"),
+    Index("round_by_state", "state", "id"),
+)
+
+errand = Table(
+    "errand",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _agent(),
+    Column("round_id", Big, ForeignKey("round.id")),
+    Column("verb", Text, nullable=False),
+    Column("args", Text, nullable=False),
+    Column("asked_ms", Big, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("consent", Text, nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sent_ms", Big),
+    Column("done_ms", Big),
+    Column("detail", Text, nullable=False),
+    Index("errand_by_state", "state", "expires_ms"),
+    Index("errand_by_round", "round_id"),
 )
 
 

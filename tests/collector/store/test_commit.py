@@ -33,6 +33,13 @@ from tests.collector.store.cast import DAY, TODAY, condition, evidence, ticket, 
 ROOT = Path(__file__).resolve().parents[3]
 
 
+KEPT_BY_PEOPLE = set(
+    "audit contract customer device_search errand installation invitation monitoring_group notice person person_scope "
+    "place round session site token way".split()
+)
+"""What is written through the other door."""
+
+
 def everything(*, tells: tuple[Retold, ...] = (), done: tuple[CommandDone, ...] = ()) -> Batch:
     """A batch with something for every table."""
     return Batch(
@@ -65,7 +72,7 @@ def test_a_batch_reaches_every_table(store: Store, view: View) -> None:
     store.commit(everything(done=(CommandDone(command=asked, ok=True, done_ms=2),)))
 
     empty = sorted(name for name, rows in contents(store).items() if not rows)
-    assert empty == ["rule_set", "token"]
+    assert set(empty) - KEPT_BY_PEOPLE == {"rule_set"}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""The audit log: who did what to what, from where, and what it was before and after. Rows are only ever added."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from roundsman_collector.store.sql import clean, json_text, run
+
+TEXT_LIMIT = 400
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Deed:
+    """Who does something, when, and from which address; handed to every change that people make."""
+
+    who: str
+    at_ms: int
+    address: str = ""
+
+
+class AuditRow(NamedTuple):
+    """As it is kept. `before` None: it was not there; `after` None: it is gone, or nothing changed."""
+
+    id: int
+    at_ms: int
+    who: str
+    address: str
+    verb: str
+    subject: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+def add(
+    connection: Connection,
+    deed: Deed,
+    verb: str,
+    subject: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    """Add a row, in the transaction of what it tells of. Secrets do not belong into `before` and `after`."""
+    run(
+        connection,
+        "INSERT INTO audit (at_ms, who, address, verb, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        deed.at_ms,
+        clean(deed.who, TEXT_LIMIT),
+        clean(deed.address, TEXT_LIMIT),
+        clean(verb, TEXT_LIMIT),
+        clean(subject, TEXT_LIMIT),
+        None if before is None else json_text(dict(before)),
+        None if after is None else json_text(dict(after)),
+    )
+
+
+def rows(
+    connection: Connection, *, before_id: int | None, limit: int, who: str | None = None, subject: str | None = None
+) -> list[AuditRow]:
+    """The log, the newest first: of one person, or about one subject, if named."""
+    where, values = ["id < ?"], list[object]([2**62 if before_id is None else before_id])
+    for column, wanted in (("who", who), ("subject", subject)):
+        if wanted is not None:
+            where.append(f"{column} = ?")
+            values.append(wanted)
+    found = run(
+        connection,
+        "SELECT id, at_ms, who, address, verb, subject, before, after FROM audit "
+        f"WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?",
+        *values,
+        limit,
+    )
+    return [AuditRow(*row[:6], _read(row[6]), _read(row[7])) for row in found]
+
+
+def _read(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else json.loads(text)
