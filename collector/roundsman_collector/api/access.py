@@ -112,7 +112,9 @@ def token_user(request: Request, _: Annotated[HTTPAuthorizationCredentials | Non
 
 @cache
 def needs(right: Right) -> Callable[..., Who]:
-    """A dependency: who came in, if they have this right; Problem otherwise. `who: Annotated[Who, Depends(needs("see"))]`.
+    """A dependency: who came in, if they have this right; Problem otherwise.
+
+        who: Annotated[Who, Depends(needs("see"))]
 
     The same object for the same right, so that a test can tell what every address needs.
     """

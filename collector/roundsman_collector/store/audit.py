@@ -73,7 +73,7 @@ def rows(
         *values,
         limit,
     )
-    return [AuditRow(*row[:6], _read(row[6]), _read(row[7])) for row in found]
+    return [AuditRow(*row)._replace(before=_read(row[6]), after=_read(row[7])) for row in found]
 
 
 def _read(text: str | None) -> dict[str, Any] | None:

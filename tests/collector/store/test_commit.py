@@ -33,10 +33,10 @@ from tests.collector.store.cast import DAY, TODAY, condition, evidence, ticket, 
 ROOT = Path(__file__).resolve().parents[3]
 
 
-KEPT_BY_PEOPLE = set(
-    "audit contract customer device_search errand installation invitation monitoring_group notice person person_scope "
-    "place round session site token way".split()
-)
+KEPT_BY_PEOPLE = {
+    *("audit", "contract", "customer", "device_search", "errand", "installation", "invitation", "monitoring_group"),
+    *("notice", "person", "person_scope", "place", "round", "session", "site", "token", "way"),
+}
 """What is written through the other door."""
 
 
