@@ -12,7 +12,7 @@
     device_search                                                 what a device is found by
     person person_scope invitation session token audit            who may do what, and what they did
     way notice                                                    who is told, and what waits to be told (the outbox)
-    errand round                                                  what agents were asked to do, and inspections
+    round round_device errand                                     inspections, and what agents were asked to do
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -475,18 +475,32 @@ round_ = Table(
     metadata,
     Column("id", Big, primary_key=True),
     Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("site", Text, nullable=False),
+    Column("group_id", Text),
+    Column("customer", Text),
     Column("state", Text, nullable=False),
     Column("from_ms", Big, nullable=False),
     Column("to_ms", Big, nullable=False),
     Column("asked_ms", Big, nullable=False),
     Column("asked_by", Text, nullable=False),
     Column("until_ms", Big, nullable=False),
+    Column("after_seq", Big, nullable=False),
+    Column("answered_ms", Big),
     Column("done_ms", Big),
+    Column("sha256", Text),
     Column("body", Text),
     UniqueConstraint("number", name="round_number"),
     Index("round_by_site", "site", "id"),
     Index("round_by_state", "state", "id"),
+)
+
+round_device = Table(
+    "round_device",
+    metadata,
+    Column("round_id", Big, ForeignKey("round.id"), primary_key=True, autoincrement=False),
+    _device(primary_key=True),
+    Column("agent_no", Big, ForeignKey("agent.no")),
 )
 
 errand = Table(
@@ -504,6 +518,7 @@ errand = Table(
     Column("state", Text, nullable=False),
     Column("sent_ms", Big),
     Column("done_ms", Big),
+    Column("seq", Big),
     Column("detail", Text, nullable=False),
     Index("errand_by_state", "state", "expires_ms"),
     Index("errand_by_round", "round_id"),
