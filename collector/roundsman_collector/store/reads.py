@@ -39,6 +39,7 @@ from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
 from roundsman_collector.store.samples import SampleRow, samples_in
 from roundsman_collector.store.sql import marks, run
+from roundsman_collector.store.tallies import Tallies, tallies
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
 
 LOOK_LIMIT = 5000
@@ -170,6 +171,16 @@ class View:
         with self._reading("intervals") as connection:
             return ledger.intervals(connection, device, from_ms, to_ms, known_ms)
 
+    def pasts(self, devices: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[Interval]]:
+        """The intervals of many devices that reach into [from, to), as known now: one look each, however old it is."""
+        with self._reading("the ledgers") as connection:
+            return {device: ledger.current(connection, device, from_ms, to_ms) for device in devices}
+
+    def open_conditions(self, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:
+        """The conditions that hold now, of those subjects that have any."""
+        with self._reading("open conditions") as connection:
+            return conditions.open_of(connection, subjects)
+
     def conditions(self, subject: str, from_ms: int, to_ms: int, known_ms: int | None = None) -> list[ConditionRow]:
         """What befell a device, or an agent (`@` and its id), in [from, to): as known now, or at `known_ms`."""
         with self._reading("conditions") as connection:
@@ -273,6 +284,11 @@ class View:
         """Agents and devices that the register does not know, the latest first."""
         with self._reading("the inbox") as connection:
             return quarantine.inbox(connection, limit)
+
+    def tallies(self) -> Tallies:
+        """How much there is of what: cheap enough to be asked every few seconds."""
+        with self._reading("the tallies") as connection:
+            return tallies(connection, self._place, self._size(connection))
 
     def status(self) -> Status:
         """How the database is doing. Counts rows: a matter of seconds in a large one."""
