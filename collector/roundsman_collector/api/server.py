@@ -46,6 +46,11 @@ def application(desk: Desk) -> FastAPI:
     app.include_router(status.open_router)
     for one in (devices.router, tickets.router, status.router):
         app.include_router(one, dependencies=[Depends(token_user)], responses=ANSWERS)
+    return with_problems(app)
+
+
+def with_problems(app: FastAPI) -> FastAPI:
+    """The same application, which tells its errors as problems."""
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(StoreError, _store)
     app.add_exception_handler(RequestValidationError, _validation)

@@ -21,6 +21,7 @@ from roundsman_collector.api import problem, server, tickets
 from roundsman_collector.api.access import Gate, cookie_name, token_user
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import Problem
+from roundsman_collector.metrics import serving as metrics
 from roundsman_collector.store import StoreError
 from roundsman_collector.store.tickets import TEXT_LIMIT
 from roundsman_collector.web.device import device
@@ -56,7 +57,13 @@ def site(desk: Desk) -> Gate:
     """The whole application."""
     api = server.application(desk)
     pages = _pages(desk, api)
-    return Gate(Starlette(routes=[Route("/api/v1/docs", pages), Mount("/api/v1", api), Mount("/", pages)]), desk)
+    routes = [
+        Route("/api/v1/docs", pages),
+        Mount("/api/v1", api),
+        Route("/metrics", metrics.application(desk)),
+        Mount("/", pages),
+    ]
+    return Gate(Starlette(routes=routes), desk)
 
 
 def _pages(desk: Desk, api: FastAPI) -> FastAPI:
