@@ -27,14 +27,17 @@ from urllib.parse import urlsplit
 import structlog
 
 from roundsman_collector import clock, logins
-from roundsman_collector.broker import EmbeddedBroker
+from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import DATABASE, TOKEN, Config
+from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
 from roundsman_collector.mqtt import Line, Subscription, wait
+from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
+from roundsman_collector.store.tickets import ROBOT
 from roundsman_collector.tether import tethered
 from roundsman_wire import topics
 from roundsman_wire.codec import encode
@@ -42,6 +45,8 @@ from roundsman_wire.codec import encode
 log = structlog.get_logger(__name__)
 
 TOKEN_NAME = "first"
+FIRST_PERSON = "admin"
+FIRST_LOGIN_MS = 7 * 86_400_000
 RUNTIME = "runtime.json"
 IDLE_S = 0.2
 GATHER_S = 0.02
@@ -63,14 +68,14 @@ class Collector:
         try:
             now_ms = clock.now_ms()
             self.store.put_rules(policy.hash, policy_text, now_ms)
-            self.token = first_token(self.store, self.folder, now_ms)
+            self.first_login = self._first_keys(now_ms)
             self.engine = Engine(self.store, policy)
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             read_again = self.engine.load(now_ms)
             gc.collect()
             gc.freeze()  # the fleet stays: looking through it for garbage again and again would cost a third of the CPU
             log.info("memory is back", agents=len(self.engine.units), read_again=read_again)
-            self.broker = EmbeddedBroker(self.folder / "broker") if config.broker.mode == "embedded" else None
+            self.broker = _embedded_broker(config)
             self._logins_at = -1
             self._look_at_logins()
             if self.broker is not None:
@@ -85,11 +90,23 @@ class Collector:
             rebuild_pause_s=config.collector.rebuild_pause_s,
             rebuild_at_latest_s=config.collector.rebuild_at_latest_s,
             sweep_rows=config.collector.sweep_rows,
+            publish=self.live.publish_many,
         )
         self.api = ApiChild(self.folder, config)
         self._greeted: set[str] = set()
         self._was_connected = False
         self._next_look = 0.0
+
+    def _first_keys(self, now_ms: int) -> str | None:
+        """See to it that a program and a person can come in; the link of the first administrator, if it is needed."""
+        database = self.folder / DATABASE
+        with Office.open(database) as office, View.open(database) as view:
+            first_token(office, self.folder, now_ms)
+            return first_login(office, view, self.folder, self._welcome, now_ms)
+
+    def _welcome(self, key: str) -> str:
+        base = self.config.api.public_url or f"http://127.0.0.1:{self.config.api.port}"
+        return f"{base}/welcome?key={key}"
 
     def _connect(self) -> None:
         line = self._line()
@@ -112,6 +129,7 @@ class Collector:
                 port=self.broker.port,
                 user=self.broker.collector_user,
                 password=self.broker.collector_password,
+                tls=self.broker.trust,
             )
         return external_line(self.config)
 
@@ -220,17 +238,48 @@ class ApiChild:
             self._child.wait()
 
 
-def first_token(store: Store, folder: Path, now_ms: int) -> str:
-    """The token people and programs use until there are users: made at the first start, kept in a file of mode 0600."""
+def first_token(office: Office, folder: Path, now_ms: int) -> str:
+    """The token of programs on this machine: made at the first start, kept in a file of mode 0600."""
     file = folder / TOKEN
     try:
         token = file.read_text(encoding="ascii").strip()
     except FileNotFoundError:
         token = secrets.token_urlsafe(24)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as opened:
-            opened.write(token + "\n")
-    store.add_token(token, TOKEN_NAME, now_ms)
+        _write_private(file, token + "\n")
+    office.add_token(token, name=TOKEN_NAME, role="administrator", deed=Deed(who=ROBOT, at_ms=now_ms))
     return token
+
+
+def first_login(office: Office, view: View, folder: Path, link: Callable[[str], str], now_ms: int) -> str | None:
+    """The one-time link of the first administrator, while nobody has ever signed in; kept in a file of mode 0600."""
+    file = folder / FIRST_LOGIN
+    persons = view.persons()
+    if any(person.has_password for person in persons):
+        file.unlink(missing_ok=True)
+        return None
+    deed = Deed(who=ROBOT, at_ms=now_ms)
+    if not persons:
+        office.add_person(FIRST_PERSON, name=FIRST_PERSON, role="administrator", scope=EVERYTHING, deed=deed)
+    if len(persons) > 1:
+        return None  # somebody is at work with `roundsman user`
+    who = persons[0].id if persons else FIRST_PERSON
+    address = link(office.invite(who, expires_ms=now_ms + FIRST_LOGIN_MS, deed=deed))
+    file.unlink(missing_ok=True)
+    _write_private(file, address + "\n")
+    return address
+
+
+def _write_private(file: Path, text: str) -> None:
+    """A new file that only its owner may read."""
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as opened:
+        opened.write(text)
+
+
+def _embedded_broker(config: Config) -> EmbeddedBroker | None:
+    """The broker of our own, unless the configuration names another."""
+    if config.broker.mode == "external":
+        return None
+    return EmbeddedBroker(config.data.folder / "broker", listener_of(config))
 
 
 def external_line(config: Config) -> Line:
@@ -259,6 +308,8 @@ def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Col
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     collector = Collector(config, policy, policy_text)
     log.info("the collector runs", data=str(collector.folder), api=f"http://127.0.0.1:{config.api.port}/")
+    if collector.first_login:
+        log.info("nobody has signed in yet: open this link once", link=collector.first_login)
     try:
         while not stopping:
             collector.step()

@@ -9,6 +9,7 @@ name that is known; all errors are told at once. Secrets never stand in the file
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -27,7 +28,14 @@ from roundsman_collector.wording import got, key, nearest, short, wanted
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 DATABASE = "roundsman.sqlite3"
 TOKEN = "api-token"
-"""What stands in the data folder: the database, and the token of the API."""
+FIRST_LOGIN = "first-login"
+TLS = "tls"
+"""What stands in the data folder: the database, the token of the API, the link of the first administrator, and a folder
+with the broker's own certificates."""
+BROKER_FILES = ("password_file", "ca", "cert", "key", "tls_cert", "tls_key", "tls_ca")
+EMBEDDED = {"listen", "tls_cert", "tls_key", "tls_ca"}
+"""The keys of [broker] that name files; those that are for the embedded broker."""
+LISTENABLE = re.compile(r"[0-9A-Za-z.:_-]+")
 BUILT_IN = "built-in"
 """What [policy] says for files that travel with the program."""
 
@@ -64,7 +72,23 @@ class Broker(_Section):
 
     mode: Literal["embedded", "external"] = Field(
         default="embedded",
-        description="`embedded`: a broker of our own as a child process, on loopback; `external`: yours",
+        description="`embedded`: a broker of our own as a child process; `external`: yours",
+    )
+    listen: str = Field(
+        default="",
+        description="`HOST:PORT` where agents reach the embedded broker, for instance `0.0.0.0:8883`; with TLS if "
+        "there is a certificate, and never without one beyond this machine; a port drawn once on 127.0.0.1 if not given",
+    )
+    tls_cert: File | None = Field(
+        default=None,
+        description="the embedded broker's certificate (and chain), PEM; `tls/server.pem` in the data folder if not "
+        "given, which `roundsman init-tls` makes",
+    )
+    tls_key: File | None = Field(default=None, description="the key of `tls_cert`, PEM")
+    tls_ca: File | None = Field(
+        default=None,
+        description="what agents are told to trust where `tls_cert` is given, PEM; what their system trusts if not "
+        "given",
     )
     url: str = Field(
         default="", description="`mqtt://host:port` or, with TLS, `mqtts://host:port`; with `external` only"
@@ -116,6 +140,11 @@ class Api(_Section):
 
     host: Literal["127.0.0.1", "::1", "localhost"] = Field(default="127.0.0.1", description="the address to listen on")
     port: int = Field(default=8642, ge=0, le=65_535, description="the TCP port; 0: no API")
+    public_url: str = Field(
+        default="",
+        description="under which address people open it through a reverse proxy, such as `https://rounds.example.com`; "
+        "the proxy must pass the name on, and say who asks in `X-Forwarded-For`",
+    )
 
 
 class Rules(_Section):
@@ -176,7 +205,7 @@ def load(path: Path | None, data_folder: Path | None = None) -> Config:
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_url=False, include_context=False)]
     else:
-        problems = list(_contradictions(config.broker))
+        problems = [*_contradictions(config.broker), *_not_an_origin(config.api.public_url)]
     if "source" in said:
         problems.append(f"source: unknown section; expected one of {', '.join(SECTIONS)}")
     if problems:
@@ -203,7 +232,7 @@ def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
     def at(path: Path | None) -> Path | None:
         return None if path is None else base / path.expanduser()
 
-    broker = {name: at(getattr(config.broker, name)) for name in ("password_file", "ca", "cert", "key")}
+    broker = {name: at(getattr(config.broker, name)) for name in BROKER_FILES}
     return config.model_copy(
         update={
             "data": Data(folder=folder or base / config.data.folder.expanduser()),
@@ -215,12 +244,26 @@ def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
     )
 
 
+def _not_an_origin(url: str) -> Iterator[str]:
+    """A public address is a scheme and a name: what a browser sends as Origin."""
+    parts = urlsplit(url)
+    is_origin = parts.scheme in ("http", "https") and bool(parts.netloc) and url == f"{parts.scheme}://{parts.netloc}"
+    if url and not (is_origin and url == url.lower()):
+        yield (
+            f"[api] public_url: got {short(url)}; expected https:// and a name in small letters, without a path or a "
+            "slash at the end, such as https://rounds.example.com"
+        )
+
+
 def _contradictions(broker: Broker) -> Iterator[str]:
+    given = {name for name in broker.model_fields_set if name != "mode" and getattr(broker, name)}
     if broker.mode == "embedded":
-        given = [name for name in broker.model_fields_set if name != "mode" and getattr(broker, name)]
-        if given:
-            yield f'[broker] {sorted(given)[0]}: is for another broker than our own; expected mode = "external" with it'
+        if others := sorted(given - EMBEDDED):
+            yield f'[broker] {others[0]}: is for another broker than our own; expected mode = "external" with it'
+        yield from _listening(broker)
         return
+    if ours := sorted(given & EMBEDDED):
+        yield f'[broker] {ours[0]}: is for our own broker; expected mode = "embedded" with it'
     try:
         url = urlsplit(broker.url)
         is_broker = url.scheme in ("mqtt", "mqtts") and bool(url.hostname) and (url.port is None or url.port > 0)
@@ -236,6 +279,34 @@ def _contradictions(broker: Broker) -> Iterator[str]:
         yield "[broker] url: expected mqtts:// where ca, cert or key are given"
     if bool(broker.cert) != bool(broker.key):
         yield "[broker] cert: a certificate needs its key, and a key its certificate"
+
+
+def _listening(broker: Broker) -> Iterator[str]:
+    if broker.listen:
+        try:
+            listen_at(broker.listen)
+        except ValueError:
+            yield f"[broker] listen: expected HOST:PORT, for instance 0.0.0.0:8883, got {short(broker.listen)}"
+    elif broker.tls_cert or broker.tls_key or broker.tls_ca:
+        yield '[broker] tls_cert, tls_key, tls_ca: expected listen with them, for instance listen = "0.0.0.0:8883"'
+    if bool(broker.tls_cert) != bool(broker.tls_key):
+        yield "[broker] tls_cert: a certificate needs its key, and a key its certificate"
+    if broker.tls_ca and not broker.tls_cert:
+        yield "[broker] tls_ca: expected tls_cert and tls_key with it; what init-tls makes brings its own"
+
+
+def listen_at(listen: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT` or `[IPV6]:PORT`; ValueError where it is neither."""
+    url = urlsplit(f"//{listen}")
+    if (
+        not url.hostname
+        or not url.port
+        or url.netloc != listen
+        or "@" in listen
+        or not LISTENABLE.fullmatch(url.hostname)
+    ):
+        raise ValueError(listen)
+    return url.hostname, url.port
 
 
 def _problem(error: ErrorDetails) -> str:

@@ -2,15 +2,17 @@
 
 import json
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from roundsman_collector import logins
-from roundsman_collector.app import external_line, first_token
+from roundsman_collector.app import external_line, first_login, first_token
 from roundsman_collector.config import load
-from roundsman_collector.store.door import Store
-from roundsman_collector.store.reads import View
+from roundsman_collector.passwords import hashed
+from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.store import Deed, Office, Store, View
 
 
 def test_a_credential_is_made_once_kept_private_and_can_be_revoked(tmp_path: Path) -> None:
@@ -47,15 +49,56 @@ def test_a_damaged_file_of_credentials_says_what_to_do(tmp_path: Path, text: str
         logins.read(tmp_path)
 
 
-def test_the_first_token_is_made_once_and_only_its_hash_is_in_the_database(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "x.sqlite3") as store:
-        token = first_token(store, tmp_path, 1000)
-        assert first_token(store, tmp_path, 2000) == token
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    Store.open(tmp_path / "x.sqlite3").close()
+    with Office.open(tmp_path / "x.sqlite3") as opened:
+        yield opened
+
+
+def test_the_first_token_is_made_once_and_only_its_hash_is_in_the_database(office: Office, tmp_path: Path) -> None:
+    token = first_token(office, tmp_path, 1000)
+
+    assert first_token(office, tmp_path, 2000) == token
     assert stat.S_IMODE((tmp_path / "api-token").stat().st_mode) == 0o600
     with View.open(tmp_path / "x.sqlite3") as view:
-        assert view.token_name(token, 3000) == "first"
-        assert view.token_name("guess", 3000) is None
+        found = view.token(token, 3000)
+        assert found is not None
+        assert (found.name, found.role) == ("first", "administrator")
+        assert view.token("guess", 3000) is None
     assert token.encode() not in (tmp_path / "x.sqlite3").read_bytes()
+
+
+def link(key: str) -> str:
+    return f"http://127.0.0.1:1/welcome?key={key}"
+
+
+def test_until_somebody_signed_in_every_start_makes_a_link_for_the_administrator(
+    office: Office, tmp_path: Path
+) -> None:
+    with View.open(tmp_path / "x.sqlite3") as view:
+        first = first_login(office, view, tmp_path, link, 1000)
+        again = first_login(office, view, tmp_path, link, 2000)
+
+        assert first is not None
+        assert again is not None
+        assert view.invited(first.rpartition("=")[2], 3000) is None, "an older link no longer works"
+        found = view.invited(again.rpartition("=")[2], 3000)
+        assert found is not None
+        assert (found.id, found.role, found.scope) == ("admin", "administrator", EVERYTHING)
+    file = tmp_path / "first-login"
+    assert file.read_text() == again + "\n"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_once_somebody_signed_in_there_is_no_link_any_more(office: Office, tmp_path: Path) -> None:
+    with View.open(tmp_path / "x.sqlite3") as view:
+        address = first_login(office, view, tmp_path, link, 1000)
+        assert address is not None
+        office.accept(address.rpartition("=")[2], hashed("correct horse battery"), Deed(who="admin", at_ms=1500))
+
+        assert first_login(office, view, tmp_path, link, 2000) is None
+    assert not (tmp_path / "first-login").exists()
 
 
 def test_an_external_broker_is_reached_as_configured(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import socket
 import threading
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from roundsman_collector.broker import EmbeddedBroker
 from roundsman_collector.cli import app
 from roundsman_collector.config import Config, policy
 from roundsman_collector.core.policy import Policy
+from roundsman_collector.roles import Scope
 from roundsman_collector.rules.catalogue import policy_from
 from roundsman_collector.store import Batch, CommandDone, Count, DeviceEntry, Knock, Store, View
 
@@ -496,24 +497,69 @@ def test_the_printed_configuration_passes_the_agents_own_check(folder: Path, tmp
     assert {one["id"] for one in body["device"]} == {"kiosk-7", *(f"{kind}-1" for kind in kinds)}
 
 
-def test_a_new_token_is_printed_once_and_only_its_hash_is_kept(database: Path) -> None:
-    result = roundsman("token", "new", "--name", "li.na", "--days", 2, "--data", database.parent)
+@pytest.mark.parametrize("is_running", [False, True], ids=["the collector rests", "the collector runs"])
+def test_a_new_token_is_printed_once_and_only_its_hash_is_kept(database: Path, is_running: bool) -> None:
+    with Store.open(database) if is_running else nullcontext():
+        result = roundsman(
+            "token", "new", "--name", "grafana", "--group", "south", "--days", 2, "--data", database.parent
+        )
 
     token = result.stdout.strip()
     assert len(token) >= 32
     with View.open(database) as view:
         now_ms = clock.now_ms()
-        assert view.token_name(token, now_ms) == "li.na"
-        assert view.token_name(token, now_ms + 3 * 86_400_000) is None
+        found = view.token(token, now_ms)
+        assert found is not None
+        assert (found.name, found.role, found.scope) == ("grafana", "viewer", Scope(groups=frozenset({"south"})))
+        assert view.token(token, now_ms + 3 * 86_400_000) is None
     assert token.encode() not in database.read_bytes()
 
 
-def test_a_token_cannot_be_made_while_the_collector_holds_the_database(database: Path) -> None:
-    with Store.open(database):
-        result = roundsman("token", "new", "--data", database.parent)
+def test_a_revoked_token_opens_nothing(database: Path) -> None:
+    token = roundsman("token", "new", "--everything", "--data", database.parent).stdout.strip()
+    listed = roundsman("token", "list", "--data", database.parent).stdout
 
-    assert result.exit_code == 75
-    assert "stop the collector for this moment" in result.stderr
+    result = roundsman("token", "revoke", listed[:8], "--data", database.parent)
+
+    assert result.exit_code == 0
+    assert roundsman("token", "list", "--data", database.parent).stdout == ""
+    with View.open(database) as view:
+        assert view.token(token, clock.now_ms()) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("token", "new"), "whom or what it reaches"),
+        (("token", "new", "--everything", "--role", "king"), "expected one of viewer"),
+        (("token", "revoke", "ab"), "at least four"),
+        (("user", "add", "Li Na", "--everything"), "login name"),
+        (("user", "add", "li.na", "--everything", "--email", "nowhere"), "mail address"),
+        (("user", "add", "li.na"), "whom or what it reaches"),
+        (("user", "link", "nobody"), "there is no person nobody"),
+        (("user", "disable", "li.na"), "there is no person li.na"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_for_people_is_told(database: Path, arguments: tuple[str, ...], told: str) -> None:
+    result = roundsman(*arguments, "--data", database.parent)
+
+    assert result.exit_code in (1, 2)
+    assert told in result.stderr
+
+
+def test_a_person_is_entered_with_a_link_that_lets_them_in_once(database: Path) -> None:
+    result = roundsman(
+        "user", "add", "li.na", "--role", "engineer", "--group", "south", "--name", "李娜", "--data", database.parent
+    )
+
+    link = result.stdout.strip()
+    assert link.startswith("http://127.0.0.1:8642/welcome?key=")
+    with View.open(database) as view:
+        found = view.invited(link.rpartition("=")[2], clock.now_ms())
+        assert found is not None
+        assert (found.id, found.name, found.role) == ("li.na", "李娜", "engineer")
+    assert "li.na" in roundsman("user", "list", "--data", database.parent).stdout
 
 
 def test_help_names_every_command() -> None:

@@ -1,7 +1,8 @@
 """Who may come in: our own names only, a token, and no page of anybody else's acting in a person's name.
 
     host      127.0.0.1, localhost or [::1] with our port: a foreign name that leads here is DNS rebinding
-    token     Authorization: Bearer …, or the cookie that `/?token=…` sets
+    who       a program by its token (Authorization: Bearer …), a person by the cookie of a session
+    right     what the role allows (roles.py): every address names the right it needs
     origin    what changes something and comes with the cookie must come from our own pages
 
 Every answer carries the headers that keep pages from loading, framing or running anything but our own.
@@ -10,9 +11,8 @@ Every answer carries the headers that keep pages from loading, framing or runnin
 from collections.abc import Callable
 from functools import cache
 from typing import Annotated
-from urllib.parse import urlsplit
 
-from fastapi import Security
+from fastapi import Depends, Security
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPAuthorizationCredentials
 from starlette.datastructures import Headers, MutableHeaders
@@ -22,7 +22,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem
-from roundsman_collector.roles import EVERYTHING, RIGHTS, Right, Who
+from roundsman_collector.roles import RIGHTS, Right, Who
+from roundsman_collector.store import Deed, SessionRow
 from roundsman_collector.wording import short
 
 HEADERS = {
@@ -39,8 +40,14 @@ HEADERS = {
 }
 NEVER_STORED = {"Cache-Control": "no-store"}
 SAFE = ("GET", "HEAD", "OPTIONS")
+IDLE_MS = 12 * 3_600_000
+"""A session that is not used for so long is over."""
+SESSION_MS = 7 * 86_400_000
+"""So old no session gets."""
+SEEN_EVERY_MS = 60_000
+USED_EVERY_MS = 10 * 60_000
 
-bearer = HTTPBearer(auto_error=False, description="The token that the collector made at its first start.")
+bearer = HTTPBearer(auto_error=False, description="A token of `roundsman token new`, or the one of the first start.")
 
 
 class Gate:
@@ -80,7 +87,7 @@ def _foreign_host(host: str, hosts: frozenset[str]) -> Problem:
         what=f"this server is not {short(host)}",
         where="header Host",
         expected=" or ".join(sorted(hosts)),
-        do="open it by one of these names; from another machine, use a tunnel that keeps the name",
+        do="open it by one of these names; for another one set [api] public_url to the address of your reverse proxy",
     )
 
 
@@ -89,25 +96,60 @@ def cookie_name(desk: Desk) -> str:
     return f"roundsman_{desk.port}"
 
 
-def token_user(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None) -> str:
-    """A dependency: whose token came with the request; Problem without a good one."""
+def who_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None) -> Who:
+    """A dependency: who came in, whatever they may do; Problem for a stranger."""
     desk = desk_of(request)
     scheme, _space, given = request.headers.get("authorization", "").partition(" ")
-    is_bearer = scheme.lower() == "bearer"
-    token = given.strip() if is_bearer else request.cookies.get(cookie_name(desk))
-    name = desk.view.token_name(token, desk.now_ms()) if token else None
-    if name is None:
-        raise _no_token(desk, was_given=bool(token))
-    if not is_bearer and request.method not in SAFE and not _is_ours(request):
+    if scheme.lower() == "bearer":
+        return _program(desk, given.strip())
+    key = request.cookies.get(cookie_name(desk))
+    found = desk.view.session(key, desk.now_ms()) if key else None
+    if found is None:
+        raise _stranger(desk, was_given=bool(key))
+    if request.method not in SAFE and not is_ours(request):
         raise Problem(
             403,
             "foreign_origin",
             what="a page that is not ours asked for a change in your name",
             where="header Origin",
-            expected=" or ".join(sorted(f"http://{host}" for host in desk.hosts)),
-            do="use our own page, or send the token in the header Authorization",
+            expected=" or ".join(sorted(desk.origins)),
+            do="use our own page, or send a token in the header Authorization",
         )
-    return name
+    session, person = found
+    _prolong(desk, session)
+    return Who(id=person.id, name=person.name, role=person.role, scope=person.scope, session=session.hash)
+
+
+def _program(desk: Desk, key: str) -> Who:
+    now_ms = desk.now_ms()
+    token = desk.view.token(key, now_ms) if key else None
+    if token is None:
+        raise _stranger(desk, was_given=bool(key))
+    if token.used_ms is None or now_ms - token.used_ms > USED_EVERY_MS:
+        desk.office.token_used(token.hash, now_ms)
+    return Who(id=f"token:{token.name}", name=token.name, role=token.role, scope=token.scope, is_program=True)
+
+
+def _prolong(desk: Desk, session: SessionRow) -> None:
+    """A session that is used lives on, up to its own end; written down once a minute at most."""
+    now_ms = desk.now_ms()
+    if now_ms - session.seen_ms > SEEN_EVERY_MS:
+        desk.office.session_seen(session.hash, now_ms, session_end(session.made_ms, now_ms))
+
+
+def session_end(made_ms: int, now_ms: int) -> int:
+    """When a session ends that is used now."""
+    return min(now_ms + IDLE_MS, made_ms + SESSION_MS)
+
+
+def deed_of(request: Request, who: Who) -> Deed:
+    """Who does something now, from where: for the audit log."""
+    return Deed(who=who.id, at_ms=desk_of(request).now_ms(), address=address_of(request))
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from; the proxy's word for it counts only where there is a proxy (web/__main__.py)."""
+    return request.client.host if request.client else ""
 
 
 @cache
@@ -135,30 +177,32 @@ def needs(right: Right) -> Callable[..., Who]:
     return who_with_right
 
 
-def who_of(request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)] = None) -> Who:
-    """A dependency: who came in, whatever they may do; Problem for a stranger."""
-    name = token_user(request)
-    return Who(id=name, name=name, role="administrator", scope=EVERYTHING, is_program=True)
+See = Annotated[Who, Depends(needs("see"))]
+Act = Annotated[Who, Depends(needs("act"))]
+Inspect = Annotated[Who, Depends(needs("round"))]
+Place = Annotated[Who, Depends(needs("place"))]
+Tell = Annotated[Who, Depends(needs("tell"))]
+System = Annotated[Who, Depends(needs("system"))]
+People = Annotated[Who, Depends(needs("people"))]
+"""Parameters of an address that needs a right: `who: See`."""
 
 
-def _no_token(desk: Desk, *, was_given: bool) -> Problem:
+def _stranger(desk: Desk, *, was_given: bool) -> Problem:
     refusal = Problem(
         401,
         "bad_token" if was_given else "no_token",
-        what="this token is not known, or has expired" if was_given else "this needs a token",
+        what="this token or session is not known, or is over" if was_given else "this needs a session or a token",
         where="header Authorization",
-        expected="Authorization: Bearer and the token",
-        do=f"find the token in {desk.token_place} on the machine of the collector; "
-        f"in a browser open http://127.0.0.1:{desk.port}/?token= and the token, once",
+        expected="Authorization: Bearer and the token; in a browser, that you signed in",
+        do=f"sign in at {desk.link('/login')}, or find the token in {desk.token_place} on the machine of the collector",
     )
     refusal.headers["WWW-Authenticate"] = 'Bearer realm="roundsman"'
     return refusal
 
 
-def _is_ours(request: Request) -> bool:
+def is_ours(request: Request) -> bool:
     """Whether a browser sent it from a page of ours. Every browser of the last ten years sends one of the two."""
     origin = request.headers.get("origin")
     if origin is not None:
-        parts = urlsplit(origin)
-        return parts.scheme == "http" and parts.netloc.lower() in desk_of(request).hosts
+        return origin.lower() in desk_of(request).origins
     return request.headers.get("sec-fetch-site") == "same-origin"

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
 from roundsman_collector.rules.catalogue import Advice
-from roundsman_collector.store import View
+from roundsman_collector.store import Office, View
 from roundsman_wire.catalogue import Label, Language
 
 
@@ -14,22 +16,40 @@ from roundsman_wire.catalogue import Label, Language
 class Desk:
     """What every request needs at hand.
 
-    `token_place` is told to a person who comes without a token. `faults` and `advice` are the catalogue in force, by
+    `token_place` is told to a program that comes without a token. `public_url` is under which name people open us
+    through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
     """
 
     view: View
+    office: Office
     now_ms: Callable[[], int]
     port: int
     token_place: str
     faults: Mapping[str, Label] = field(default_factory=dict)
     advice: Mapping[str, Advice] = field(default_factory=dict)
     answer_within_s: float = 2.0
+    public_url: str = ""
 
-    @property
+    @cached_property
+    def origins(self) -> frozenset[str]:
+        """Scheme and name under which we are to be called; what comes from another page is not ours."""
+        local = {f"http://{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]")}
+        return frozenset(local | ({self.public_url} if self.public_url else set()))
+
+    @cached_property
     def hosts(self) -> frozenset[str]:
         """The only names under which we are to be called: another one is a page that plays DNS tricks."""
-        return frozenset(f"{name}:{self.port}" for name in ("127.0.0.1", "localhost", "[::1]"))
+        return frozenset(urlsplit(origin).netloc for origin in self.origins)
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people come by TLS: then cookies travel by it only."""
+        return self.public_url.startswith("https:")
+
+    def link(self, path: str) -> str:
+        """The address of one of our pages, for a mail or a terminal."""
+        return f"{self.public_url or f'http://127.0.0.1:{self.port}'}{path}"
 
     def fault_name(self, code: str, language: Language) -> str:
         """What people call a fault; its code where the catalogue has no row for it (any more)."""

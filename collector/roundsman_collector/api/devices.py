@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from roundsman_collector.api import figures, telling
+from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.moments import DAY_MS, HOUR_MS, KnownWindow, PlainWindow, Window, stamped
 from roundsman_collector.api.problem import Problem
@@ -17,6 +18,7 @@ from roundsman_collector.api.shapes import (
     SamplesShape,
 )
 from roundsman_collector.api.standing import standings
+from roundsman_collector.roles import Who
 from roundsman_collector.store import DeviceView
 from roundsman_collector.wording import short
 
@@ -30,10 +32,10 @@ DeviceId = Annotated[str, Path(description="A device's id.", min_length=1, max_l
 Limit = Annotated[int, Query(description="How many at most.", ge=1, le=PAGE_LIMIT)]
 
 
-def device_or_404(desk: Desk, device_id: str) -> DeviceView:
-    """The device; Problem where there is none."""
+def device_or_404(desk: Desk, who: Who, device_id: str) -> DeviceView:
+    """The device; Problem where there is none, or none that they reach: which of the two is not told."""
     found = desk.view.device(device_id)
-    if found is None:
+    if found is None or not desk.view.reaches(who.scope, device_id):
         raise Problem(
             404,
             "no_device",
@@ -48,13 +50,14 @@ def device_or_404(desk: Desk, device_id: str) -> DeviceView:
 @router.get("", response_model=DevicesShape, summary="Devices with their state words, by id")
 def devices(
     request: Request,
+    who: See,
     after: Annotated[str, Query(description="The last id of the page before.", max_length=64)] = "",
     limit: Limit = 100,
     group: Annotated[str | None, Query(description="Of one group only.", max_length=64)] = None,
 ) -> dict[str, Any]:
     """A page of devices. `next_after` leads to the next one."""
     desk = desk_of(request)
-    rows = desk.view.devices(after=after, limit=limit + 1, group=group)
+    rows = desk.view.devices(after=after, limit=limit + 1, group=group, scope=who.scope)
     page = rows[:limit]
     stand = standings(desk.view, page, desk.now_ms())
     return {
@@ -64,16 +67,17 @@ def devices(
 
 
 @router.get("/{device_id}", response_model=DeviceWithReadingsShape, summary="One device with its newest readings")
-def device(request: Request, device_id: DeviceId) -> dict[str, Any]:
+def device(request: Request, who: See, device_id: DeviceId) -> dict[str, Any]:
     """How a device stands now, what is wrong with it, and its newest readings (they may lag by some seconds)."""
     desk = desk_of(request)
-    found = device_or_404(desk, device_id)
+    found = device_or_404(desk, who, device_id)
     return telling.device_with_readings(desk, found, standings(desk.view, [found], desk.now_ms())[found.id])
 
 
 @router.get("/{device_id}/readings", response_model=SamplesShape, summary="What a device reported, sample by sample")
 def readings(
     request: Request,
+    who: See,
     device_id: DeviceId,
     window: Annotated[Window, Depends(READINGS_WINDOW)],
     limit: Limit = 100,
@@ -84,7 +88,7 @@ def readings(
     A page holds whole reports: it may have some more than `limit`. It may be empty and still have a `next_before`.
     """
     desk = desk_of(request)
-    found = device_or_404(desk, device_id)
+    found = device_or_404(desk, who, device_id)
     page = desk.view.samples(found.id, window.from_ms, window.to_ms, limit=limit, before_seq=before)
     return {
         "device": found.id,
@@ -98,13 +102,14 @@ def readings(
 @router.get("/{device_id}/intervals", response_model=IntervalsShape, summary="The ledger of a device")
 def intervals(
     request: Request,
+    who: See,
     device_id: DeviceId,
     window: Annotated[Window, Depends(LEDGER_WINDOW)],
     limit: Limit = PAGE_LIMIT,
 ) -> dict[str, Any]:
     """What the ledger says of a window, as known now or at `known`; one day if no window is given."""
     desk = desk_of(request)
-    found = device_or_404(desk, device_id)
+    found = device_or_404(desk, who, device_id)
     rows = desk.view.intervals(found.id, window.from_ms, window.to_ms, window.known_ms)
     return {
         "device": found.id,
@@ -118,6 +123,7 @@ def intervals(
 @router.get("/{device_id}/conditions", response_model=ConditionsShape, summary="The faults of a device")
 def conditions(
     request: Request,
+    who: See,
     device_id: DeviceId,
     window: Annotated[Window, Depends(LEDGER_WINDOW)],
     limit: Limit = PAGE_LIMIT,
@@ -125,7 +131,7 @@ def conditions(
 ) -> dict[str, Any]:
     """The faults that held in a window, as known now or at `known`; one day if no window is given."""
     desk = desk_of(request)
-    found = device_or_404(desk, device_id)
+    found = device_or_404(desk, who, device_id)
     rows = desk.view.conditions(found.id, window.from_ms, window.to_ms, window.known_ms)
     end = offset + limit
     return {
@@ -138,14 +144,14 @@ def conditions(
 
 @router.get("/{device_id}/availability", response_model=AvailabilityShape, summary="How available a device was")
 def availability(
-    request: Request, device_id: DeviceId, window: Annotated[Window, Depends(LEDGER_WINDOW)]
+    request: Request, who: See, device_id: DeviceId, window: Annotated[Window, Depends(LEDGER_WINDOW)]
 ) -> dict[str, Any]:
     """Up, down, unknown and excluded time of a window, as known now or at `known`; one day if no window is given.
 
     The ledger's open interval counts up to `covered_to` only: beyond it is unknown.
     """
     desk = desk_of(request)
-    found = device_or_404(desk, device_id)
+    found = device_or_404(desk, who, device_id)
     links = telling.device_links(found.id)
     return {
         "device": found.id,

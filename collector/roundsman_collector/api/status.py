@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from roundsman_collector.api.access import System
 from roundsman_collector.api.desk import desk_of
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.shapes import HealthShape, StatusShape
@@ -24,7 +25,7 @@ def health(request: Request) -> dict[str, Any]:
 
 
 @router.get("/status", response_model=StatusShape, summary="How the collector's database is doing")
-def status(request: Request) -> dict[str, Any]:
+def status(request: Request, who: System) -> dict[str, Any]:
     """Figures, counters by cause, and what was refused lately. Counts rows: in a large database a matter of seconds."""
     desk = desk_of(request)
     found = desk.view.status()

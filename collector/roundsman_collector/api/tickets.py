@@ -9,16 +9,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import APIRouter, Body, Depends, Path, Query, Request
+from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from roundsman_collector.api import telling
-from roundsman_collector.api.access import token_user
+from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape
 from roundsman_collector.core.model import Ref
+from roundsman_collector.roles import Who
 from roundsman_collector.store import CommandRow, SampleRow, TicketEvent, TicketRow
 from roundsman_collector.store.tickets import TEXT_LIMIT
 from roundsman_collector.wording import short
@@ -51,6 +52,7 @@ class Words(BaseModel):
 @router.get("", response_model=TicketsShape, summary="Tickets, the newest first")
 def tickets(
     request: Request,
+    who: See,
     state: Annotated[list[TicketState] | None, Query(description="In one of these states.", max_length=4)] = None,
     device: Annotated[str | None, Query(description="Of one device, or of @ and an agent.", max_length=80)] = None,
     before: Annotated[int | None, Query(description="`next_before` of the page before.", ge=1, le=2**62)] = None,
@@ -58,7 +60,7 @@ def tickets(
 ) -> dict[str, Any]:
     """A page of tickets. `next_before` leads to older ones."""
     desk = desk_of(request)
-    rows = desk.view.tickets(states=state or (), subject=device, before_id=before, limit=limit + 1)
+    rows = desk.view.tickets(states=state or (), subject=device, before_id=before, limit=limit + 1, scope=who.scope)
     page = rows[:limit]
     agents = agent_names(desk)
     return {
@@ -68,10 +70,10 @@ def tickets(
 
 
 @router.get("/{ticket}", response_model=TicketFullShape, summary="One ticket with its log and evidence")
-def ticket(request: Request, ticket: TicketName) -> dict[str, Any]:
+def ticket(request: Request, who: See, ticket: TicketName) -> dict[str, Any]:
     """A ticket, everything that was done about it, and the records that it stands on."""
     desk = desk_of(request)
-    return full(desk, *ticket_or_404(desk, ticket))
+    return full(desk, *ticket_or_404(desk, who, ticket))
 
 
 @router.post(
@@ -84,24 +86,25 @@ def act(
     request: Request,
     ticket: TicketName,
     verb: Annotated[Verb, Path(description="What is to be done.")],
-    who: Annotated[str, Depends(token_user)],
+    who: Act,
     words: Annotated[Words | None, Body()] = None,
 ) -> Any:
     """Ask the engine; wait two seconds for its answer. 409: it says no, and why."""
     desk = desk_of(request)
-    answer = ask(desk, ticket, verb, words.text if words else "", who)
+    answer = ask(desk, who, ticket, verb, words.text if words else "")
     if answer.state == "new":
         return JSONResponse(_not_yet(answer, ticket), 202)
-    return full(desk, *ticket_or_404(desk, ticket))
+    return full(desk, *ticket_or_404(desk, who, ticket))
 
 
-def ask(desk: Desk, ticket: str, verb: Verb, text: str, who: str) -> CommandRow:
+def ask(desk: Desk, who: Who, ticket: str, verb: Verb, text: str) -> CommandRow:
     """Ask the engine for something and wait a moment: the command, done or still new; Problem where it says no."""
-    row, _ = ticket_or_404(desk, ticket)
+    row, _ = ticket_or_404(desk, who, ticket)
     if verb == "note" and not text.strip():
         raise bad_parameter("body.text", "a note without words says nothing", "some text")
-    command_id = desk.view.ask(who=who, verb=verb, args={"ticket": row.id, "text": text}, now_ms=desk.now_ms())
-    answer = _awaited(desk, command_id)
+    args = {"ticket": row.id, "text": text}
+    command_id = desk.view.ask(who=who.id, verb=verb, args=args, now_ms=desk.now_ms())
+    answer = awaited(desk, command_id)
     if answer.state == "failed":
         raise Problem(
             409,
@@ -114,7 +117,8 @@ def ask(desk: Desk, ticket: str, verb: Verb, text: str, who: str) -> CommandRow:
     return answer
 
 
-def _awaited(desk: Desk, command_id: int) -> CommandRow:
+def awaited(desk: Desk, command_id: int) -> CommandRow:
+    """A command once it is answered, or as it is when that takes too long."""
     until = time.monotonic() + desk.answer_within_s
     while True:
         found = desk.view.command(command_id)
@@ -133,11 +137,11 @@ def _not_yet(answer: CommandRow, ticket: str) -> dict[str, Any]:
     }
 
 
-def ticket_or_404(desk: Desk, ticket: str) -> tuple[TicketRow, list[TicketEvent]]:
-    """A ticket by number or id, with its log; Problem where there is none."""
+def ticket_or_404(desk: Desk, who: Who, ticket: str) -> tuple[TicketRow, list[TicketEvent]]:
+    """A ticket by number or id, with its log; Problem where there is none that they reach."""
     is_id = ticket.isascii() and ticket.isdigit() and len(ticket) < 19
     found = desk.view.ticket(int(ticket) if is_id else ticket)
-    if found is None:
+    if found is None or not desk.view.reaches(who.scope, found[0].subject):
         raise Problem(
             404,
             "no_ticket",

@@ -1,4 +1,4 @@
-"""The collector's command line: `roundsman up | demo | doctor | status | policy | agent | token`, a file per group.
+"""The collector's command line: `roundsman up | demo | doctor | status` and groups of commands, a file for each.
 
 Exit codes: 0 done; 1 something that was checked is not so (a case fails, the doctor says FAIL); 2 wrong arguments or a
 file that cannot be read; 75 try again later (the database is in use); 78 the configuration cannot be used.
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, policy, token
+from roundsman_collector.cli import agent, policy, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -24,7 +24,7 @@ from roundsman_collector.cli.parts import (
     log_to_stderr,
 )
 
-GROUPS = (("policy", policy.app), ("agent", agent.app), ("token", token.app))
+GROUPS = (("policy", policy.app), ("agent", agent.app), ("user", user.app), ("token", token.app))
 
 app = typer.Typer(
     no_args_is_help=True,

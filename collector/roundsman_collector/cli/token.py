@@ -1,36 +1,67 @@
-"""`roundsman token new`: which programs may use the API."""
+"""`roundsman token new | list | revoke`: which programs may use the API."""
 
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, TRY_LATER, ConfigFile, DataFolder, database, end
+from roundsman_collector.cli.parts import WRONG, ConfigFile, DataFolder, database, end
+from roundsman_collector.cli.user import Customers, Everything, Groups, RoleName, deed_now, opened, role_of, scope_of
 
-app = typer.Typer(no_args_is_help=True, help="Who may use the API.")
+app = typer.Typer(no_args_is_help=True, help="Which programs may use the API.")
 
 
 @app.command("new")
 def token_new(
     name: Annotated[str, typer.Option("--name", help="Whose it is; shown wherever it was used.")] = "cli",
-    days: Annotated[
-        float | None, typer.Option("--days", min=0.01, help="Days until it expires; never without it.")
-    ] = None,
+    role: RoleName = "viewer",
+    groups: Groups = None,
+    customers: Customers = None,
+    everything: Everything = False,
+    days: Annotated[float, typer.Option("--days", min=0.01, max=3660, help="Days until it expires.")] = 365,
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
-    """Make a token for the API and print it, once: only its hash is kept."""
-    import secrets
+    """Make a token and print it, once: only its hash is kept."""
+    from roundsman_collector.store.people import new_key
 
-    from roundsman_collector import clock
-    from roundsman_collector.store import Store, StoreError
+    scope = scope_of(groups, customers, everything)
+    key = new_key()
+    with opened(database(config, data)) as (office, _):
+        deed = deed_now()
+        expires_ms = deed.at_ms + round(days * 86_400_000)
+        office.add_token(key, name=name, role=role_of(role), scope=scope, expires_ms=expires_ms, deed=deed)
+    typer.echo(key)
 
-    token = secrets.token_urlsafe(24)
-    now_ms = clock.now_ms()
-    expires_ms = None if days is None else now_ms + round(days * 86_400_000)
-    try:
-        with Store.open(database(config, data)) as store:
-            store.add_token(token, name, now_ms, expires_ms)
-    except StoreError as error:
-        hint = "; stop the collector for this moment" if error.cause == "locked" else ""
-        end(f"{error}{hint}", TRY_LATER if error.again or error.cause == "locked" else FAILED)
-    typer.echo(token)
+
+@app.command("list")
+def token_list(config: ConfigFile = None, data: DataFolder = None) -> None:
+    """All tokens in force: the first letters of their hashes, names, roles, scopes, ends."""
+    from roundsman_collector.store.people import scope_text
+
+    with opened(database(config, data)) as (_, view):
+        now_ms = deed_now().at_ms
+        for one in view.tokens():
+            if one.revoked_ms is None and (one.expires_ms is None or one.expires_ms > now_ms):
+                until = "for ever" if one.expires_ms is None else f"until {_day(one.expires_ms)}"
+                used = "never used" if one.used_ms is None else f"used {_day(one.used_ms)}"
+                typer.echo(f"{one.hash[:8]}  {one.name:<20} {one.role:<14} {scope_text(one.scope):<20} {until}, {used}")
+
+
+@app.command("revoke")
+def token_revoke(
+    which: Annotated[str, typer.Argument(help="The first letters of its hash, from `roundsman token list`.")],
+    config: ConfigFile = None,
+    data: DataFolder = None,
+) -> None:
+    """Shut a program out at once."""
+    with opened(database(config, data)) as (office, view):
+        meant = [one for one in view.tokens() if one.revoked_ms is None and one.hash.startswith(which)]
+        if len(meant) != 1 or len(which) < 4:
+            end(f"{which!r} names {len(meant)} tokens; expected the first letters of one, at least four", WRONG)
+        office.revoke_token(meant[0].hash, deed_now())
+        typer.echo(f"revoked {meant[0].name}")
+
+
+def _day(ms: int) -> str:
+    return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d}"

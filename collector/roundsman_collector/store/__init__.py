@@ -1,19 +1,28 @@
 """The one door to the database: SQLite by default, PostgreSQL by URL; nothing outside this package knows which.
 
-Store (door.py) is for the engine's process, the only writer; View (reads.py) is for everybody else.
+Store (door.py) is for the engine's process, the only writer of what it decides; Office (office.py) is for what people
+keep; View (reads.py) is for everybody who looks.
 """
 
+from roundsman_collector.store.audit import AuditRow, Deed
 from roundsman_collector.store.batch import Batch, Committed
+from roundsman_collector.store.board import Board, BoardPage, BoardRow, FleetFilter
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.notices import NoticeRow
+from roundsman_collector.store.office import Office
+from roundsman_collector.store.outbox import Names, Outbox, Waiting
+from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
+from roundsman_collector.store.round_facts import RoundFacts
+from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
 from roundsman_collector.store.samples import SampleRow, records_in
 from roundsman_collector.store.tickets import (
     TicketAcknowledge,
@@ -28,12 +37,17 @@ from roundsman_collector.store.tickets import (
     TicketVoid,
 )
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
+from roundsman_collector.store.ways import Filter, NewWay, WayRow, filter_of, wrong_target
 
 __all__ = [
     "AgentEntry",
     "AgentRow",
     "AssignmentRow",
+    "AuditRow",
     "Batch",
+    "Board",
+    "BoardPage",
+    "BoardRow",
     "Checkpoint",
     "CommandDone",
     "CommandRow",
@@ -42,19 +56,33 @@ __all__ = [
     "ConditionsTold",
     "Count",
     "CounterRow",
+    "Deed",
     "DeviceEntry",
     "DeviceNow",
     "DeviceView",
+    "ErrandAnswer",
+    "ErrandRow",
     "EvidenceRow",
+    "Filter",
+    "FleetFilter",
     "InboxRow",
     "Interval",
     "Knock",
+    "Names",
+    "NewWay",
+    "NoticeRow",
+    "Office",
+    "Outbox",
     "Partition",
+    "PersonRow",
     "QuarantineRow",
     "Quarantined",
+    "RoundFacts",
+    "RoundRow",
     "RuleSet",
     "SamplePage",
     "SampleRow",
+    "SessionRow",
     "Status",
     "Store",
     "StoreError",
@@ -68,8 +96,13 @@ __all__ = [
     "TicketResolve",
     "TicketRow",
     "TicketVoid",
+    "TokenRow",
     "UnitRow",
     "View",
+    "Waiting",
     "Wake",
+    "WayRow",
+    "filter_of",
     "records_in",
+    "wrong_target",
 ]

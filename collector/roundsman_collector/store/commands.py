@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.store import audit
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import clean, json_text, run
 
@@ -38,6 +39,8 @@ class CommandDone:
 
 
 COLUMNS = ", ".join(CommandRow._fields)
+TOLD_ELSEWHERE = ("acknowledge", "note", "resolve")
+"""Verbs that tickets.py writes into the audit log itself, with before and after."""
 
 
 def ask(connection: Connection, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:
@@ -54,18 +57,30 @@ def ask(connection: Connection, *, who: str, verb: str, args: Mapping[str, Any],
 
 
 def answer(connection: Connection, answers: Sequence[CommandDone]) -> None:
-    """Write the engine's answers; a command is answered once."""
-    for one in answers:
+    """Write the engine's answers; a command is answered once. What was done goes into the audit log."""
+    for one_answer in answers:
         changed = run(
             connection,
-            "UPDATE command SET state = ?, done_ms = ?, result = ? WHERE id = ? AND state = 'new'",
-            "done" if one.ok else "failed",
-            one.done_ms,
-            json_text(dict(one.result)),
-            one.command,
-        )
-        if changed.rowcount != 1:
-            raise conflict(f"command {one.command} is not there or answered already", "command", "answer it once")
+            "UPDATE command SET state = ?, done_ms = ?, result = ? WHERE id = ? AND state = 'new' "
+            "RETURNING who, verb, args",
+            "done" if one_answer.ok else "failed",
+            one_answer.done_ms,
+            json_text(dict(one_answer.result)),
+            one_answer.command,
+        ).first()
+        if changed is None:
+            raise conflict(
+                f"command {one_answer.command} is not there or answered already", "command", "answer it once"
+            )
+        if one_answer.ok and changed[1] not in TOLD_ELSEWHERE:
+            deed = audit.Deed(who=changed[0], at_ms=one_answer.done_ms)
+            after = _worth_telling(json.loads(changed[2]))
+            audit.add(connection, deed, changed[1], f"command:{one_answer.command}", after=after)
+
+
+def _worth_telling(args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a command for the audit log; what is long is told by its length."""
+    return {name: f"{len(value)} entries" if isinstance(value, list) else value for name, value in args.items()}
 
 
 def new(connection: Connection, limit: int) -> list[CommandRow]:

@@ -22,9 +22,11 @@ from roundsman_collector.store import (
     evidence,
     ledger,
     migrate,
+    notices,
     present,
     quarantine,
     register,
+    rounds,
     sqlite,
     tickets,
     units,
@@ -36,8 +38,9 @@ from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
 from roundsman_collector.store.sql import run
-from roundsman_collector.store.tickets import TicketRow
+from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
+from roundsman_collector.store.ways import Listeners
 
 CHUNK = 2000
 
@@ -55,6 +58,7 @@ class Store:
         self._known_ms = 0
         self._partitions: tuple[Partition, ...] = ()
         self._last_seq = 0
+        self._listeners = Listeners()
 
     @classmethod
     def open(cls, where: str | Path) -> "Store":
@@ -107,11 +111,16 @@ class Store:
             units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
             units.set_wakes(connection, batch.wakes)
             opened = tickets.change(connection, batch.tickets)
+            self._notify(connection, batch, opened)
             present.keep(connection, batch.device_now)
             quarantine.keep(connection, batch.quarantine)
             quarantine.count(connection, batch.counters)
             quarantine.knock(connection, batch.inbox)
             commands.answer(connection, batch.commands_done)
+            rounds.begin(connection, batch.rounds)
+            rounds.mark_sent(connection, batch.errands_sent, batch.now_ms)
+            rounds.answer(connection, batch.errand_answers)
+            rounds.end(connection, batch.rounds_over, known_ms)
             fault.hit("store.in_commit")
         self._partitions = known
         if batch.tells or batch.conditions:
@@ -133,6 +142,12 @@ class Store:
             "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             str(known_ms),
         )
+
+    def _notify(self, connection: Connection, batch: Batch, opened: tuple[TicketOpened, ...]) -> None:
+        """Put what befell tickets into the outbox, for those who want to be told."""
+        told = notices.news(batch.tickets, opened)
+        if told:
+            notices.write(connection, told, self._listeners.now(connection), batch.now_ms)
 
     def prune(self, before_day: str) -> tuple[Partition, ...]:
         """Drop the evidence received before a UTC day (YYYYMMDD); never the newest partition. Returns what went."""
@@ -171,15 +186,35 @@ class Store:
         with transaction(self._write, f"assigning device {device}", self._place) as connection:
             register.assign(connection, device, agent_id, now_ms)
 
-    def add_token(self, plaintext: str, name: str, now_ms: int, expires_ms: int | None = None) -> None:
-        """Let the bearer of this token in; its SHA-256 is kept, not the token."""
-        with transaction(self._write, f"adding token {name}", self._place) as connection:
-            register.add_token(connection, plaintext, name, now_ms, expires_ms)
-
     def put_rules(self, hash_: str, body: str, valid_from_ms: int) -> bool:
         """Put rules in force from a time on, unless they are already; returns whether they are new."""
         with transaction(self._write, "putting rules in force", self._place) as connection:
             return register.put_rules(connection, hash_, body, valid_from_ms)
+
+    # --- rounds ------------------------------------------------------------------------------------------------------
+
+    def round_of(self, name: str) -> tuple[rounds.Target, list[rounds.RoundDevice], str | None] | None:
+        """What a round of this name would be of, its devices, and the number of one that runs; None: no such thing."""
+        with transaction(self._read, "reading what a round is of", self._place) as connection:
+            target = rounds.target_of(connection, name)
+            if target is None:
+                return None
+            return target, rounds.devices_of(connection, target), rounds.running_of(connection, target)
+
+    def errands_out(self, now_ms: int, limit: int) -> list[rounds.ErrandOut]:
+        """Errands that wait to be published and are fresh, those first that end first."""
+        with transaction(self._read, "reading errands", self._place) as connection:
+            return rounds.outgoing(connection, now_ms, limit)
+
+    def send_errands_again(self, sent_before_ms: int, now_ms: int) -> int:
+        """Let fresh errands that were sent before, and are not answered, be sent once more; returns how many."""
+        with transaction(self._write, "sending errands again", self._place) as connection:
+            return rounds.send_again(connection, sent_before_ms, now_ms)
+
+    def rounds_over(self, now_ms: int) -> list[tuple[int, list[int]]]:
+        """Running rounds whose errands, or time, are over: (id, numbers of its agents)."""
+        with transaction(self._read, "reading rounds", self._place) as connection:
+            return rounds.over(connection, now_ms)
 
     # --- reading, for the engine -------------------------------------------------------------------------------------
 
@@ -261,6 +296,11 @@ class Store:
         """Commands that wait for an answer, the oldest first."""
         with transaction(self._read, "reading commands", self._place) as connection:
             return commands.new(connection, limit)
+
+    def has_ways(self) -> bool:
+        """Whether anybody wants to be told of anything, or did."""
+        with transaction(self._read, "looking for ways", self._place) as connection:
+            return run(connection, "SELECT 1 FROM way LIMIT 1").first() is not None
 
     def due_wakes(self, now_ms: int, limit: int = 1000) -> list[Wake]:
         """Agents to be looked at by now, the longest overdue first."""

@@ -8,13 +8,20 @@ The engine's tables are the engine's (door.py); what the engine has to know or t
 together or not at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.roles import EVERYTHING, Role, Scope
+from roundsman_collector.store import audit, notices, outbox, people, rounds, ways
+from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.notices import NoticeRow
+from roundsman_collector.store.people import PersonRow
+from roundsman_collector.store.ways import Filter, NewWay, WayRow
 
 
 class Office:
@@ -23,6 +30,7 @@ class Office:
     def __init__(self, where: Place) -> None:
         self._place = where
         self._write = connector(where, writes=True)
+        self._read = connector(where, writes=False)
 
     @classmethod
     def open(cls, where: str | Path) -> "Office":
@@ -32,6 +40,7 @@ class Office:
     def close(self) -> None:
         """Let go of the database."""
         self._write.dispose()
+        self._read.dispose()
 
     def __enter__(self) -> "Office":
         return self
@@ -46,8 +55,201 @@ class Office:
 
     # --- people: people.py -------------------------------------------------------------------------------------------
 
+    def add_person(
+        self, person: str, *, name: str, role: Role, scope: Scope, email: str = "", language: str = "zh", deed: Deed
+    ) -> None:
+        """Enter a person, who cannot come in before they are invited."""
+        with self._change(f"adding person {person}") as connection:
+            people.add(connection, person, name=name, role=role, scope=scope, email=email, language=language, deed=deed)
+
+    def change_person(
+        self, person: str, *, name: str, role: Role, scope: Scope, email: str, language: str, deed: Deed
+    ) -> None:
+        """Change what is known of a person and what they may do."""
+        with self._change(f"changing person {person}") as connection:
+            people.change(
+                connection, person, name=name, role=role, scope=scope, email=email, language=language, deed=deed
+            )
+
+    def disable_person(self, person: str, *, is_disabled: bool, deed: Deed) -> None:
+        """Shut somebody out at once, sessions included; or let them in again."""
+        with self._change(f"shutting out person {person}") as connection:
+            people.disable(connection, person, is_disabled=is_disabled, deed=deed)
+
+    def unlock_person(self, person: str, deed: Deed) -> None:
+        """Forget the wrong passwords."""
+        with self._change(f"unlocking person {person}") as connection:
+            people.unlock(connection, person, deed)
+
+    def invite(self, person: str, *, expires_ms: int, deed: Deed) -> str:
+        """The key of a one-time link for a person; older links of theirs no longer work."""
+        with self._change(f"inviting person {person}") as connection:
+            return people.invite(connection, person, expires_ms=expires_ms, deed=deed)
+
+    def accept(self, key: str, password_hash: str, deed: Deed) -> PersonRow | None:
+        """Use a link: the person has this password from now on. None: the link is not known, used, or over."""
+        with self._change("accepting an invitation") as connection:
+            return people.accept(connection, key, password_hash, deed)
+
+    def change_password(self, person: str, password_hash: str, deed: Deed) -> None:
+        """Give a person another password; all their sessions end."""
+        with self._change(f"changing the password of person {person}") as connection:
+            people.change_password(connection, person, password_hash, deed)
+
+    def login_failed(self, person: str, deed: Deed) -> None:
+        """Count a wrong password; several in a row lock the person for a while."""
+        with self._change("counting a wrong password") as connection:
+            people.failed(connection, person, deed)
+
+    def begin_session(self, person: str, *, expires_ms: int, browser: str, deed: Deed) -> str:
+        """Let a person in; return the key of the new session."""
+        with self._change(f"signing in person {person}") as connection:
+            return people.begin_session(connection, person, expires_ms=expires_ms, browser=browser, deed=deed)
+
+    def session_seen(self, session: str, now_ms: int, expires_ms: int) -> None:
+        """A session was used, and lives on."""
+        with self._change("prolonging a session") as connection:
+            people.seen(connection, session, now_ms, expires_ms)
+
+    def end_session(self, session: str, deed: Deed) -> None:
+        """Sign out of one session, named by its hash."""
+        with self._change("ending a session") as connection:
+            people.end_session(connection, session, deed)
+
+    def add_token(
+        self,
+        key: str,
+        *,
+        name: str,
+        role: Role,
+        scope: Scope = EVERYTHING,
+        expires_ms: int | None = None,
+        deed: Deed,
+    ) -> None:
+        """Let a program in that bears `key`; its SHA-256 is kept, not the key."""
+        with self._change(f"adding token {name}") as connection:
+            people.add_token(connection, key, name=name, role=role, scope=scope, expires_ms=expires_ms, deed=deed)
+
+    def token_used(self, token: str, now_ms: int) -> None:
+        """A token, named by its hash, was used."""
+        with self._change("noting the use of a token") as connection:
+            people.used(connection, token, now_ms)
+
+    def revoke_token(self, token: str, deed: Deed) -> None:
+        """A token, named by its hash, opens nothing any more."""
+        with self._change("revoking a token") as connection:
+            people.revoke_token(connection, token, deed)
+
+    def note(
+        self,
+        deed: Deed,
+        verb: str,
+        subject: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Write into the audit log what was done elsewhere: by the engine, or outside the database."""
+        with self._change("writing the audit log") as connection:
+            audit.add(connection, deed, verb, subject, before=before, after=after)
+
     # --- the register: entries.py ------------------------------------------------------------------------------------
 
-    # --- ways of being told, and the outbox: notices.py --------------------------------------------------------------
+    # --- ways of being told, and the outbox: ways.py, notices.py -----------------------------------------------------
+
+    def ways(self) -> list[WayRow]:
+        """Everybody who is or was told, by id. Show `shown_target`, never `secret`."""
+        with transaction(self._read, "reading ways", self._place) as connection:
+            return ways.rows(connection)
+
+    def way(self, way: int) -> WayRow | None:
+        """One of them."""
+        with transaction(self._read, f"reading way {way}", self._place) as connection:
+            return ways.one(connection, way)
+
+    def add_way(
+        self, *, kind: str, name: str, target: str, filter_: Filter | None = None, language: str = "zh", deed: Deed
+    ) -> NewWay:
+        """Tell somebody from now on. The secret of a webhook is in the answer, and is not shown again."""
+        with self._change(f"adding way {name}") as connection:
+            return ways.add(
+                connection,
+                kind=kind,
+                name=name,
+                target=target,
+                filter_=filter_ or Filter(),
+                language=language,
+                deed=deed,
+            )
+
+    def change_way(
+        self,
+        way: int,
+        *,
+        name: str | None = None,
+        target: str | None = None,
+        filter_: Filter | None = None,
+        language: str | None = None,
+        renew_secret: bool = False,
+        deed: Deed,
+    ) -> str:
+        """Change what is given, None leaves it; what waits is tried now. Returns the new secret where one was made."""
+        with self._change(f"changing way {way}") as connection:
+            secret = ways.change(
+                connection,
+                way,
+                name=name,
+                target=target,
+                filter_=filter_,
+                language=language,
+                renew_secret=renew_secret,
+                deed=deed,
+            )
+            outbox.wake(connection, way, deed.at_ms)
+        return secret
+
+    def disable_way(self, way: int, *, is_disabled: bool, deed: Deed) -> None:
+        """Tell nobody by it any more, what waits included (it becomes dead); or tell by it again from now on."""
+        with self._change(f"disabling way {way}") as connection:
+            ways.disable(connection, way, is_disabled=is_disabled, deed=deed)
+            if is_disabled:
+                notices.bury(connection, way, "the way was disabled", deed.at_ms)
+
+    def test_way(self, way: int, deed: Deed) -> int:
+        """Put a test into the outbox; `notice(id)` tells what becomes of it. Returns the notice's id."""
+        with self._change(f"testing way {way}") as connection:
+            return notices.add_test(connection, way, deed)
+
+    def notices(
+        self, *, states: Sequence[str] = (), way: int | None = None, before_id: int | None = None, limit: int = 100
+    ) -> list[NoticeRow]:
+        """The outbox, the newest first; states: new, sent, dead, gathered, over."""
+        with transaction(self._read, "reading notices", self._place) as connection:
+            return notices.rows(connection, states=states, way=way, before_id=before_id, limit=limit)
+
+    def notice(self, notice: int) -> NoticeRow | None:
+        """A notice."""
+        with transaction(self._read, f"reading notice {notice}", self._place) as connection:
+            return notices.one(connection, notice)
+
+    def count_notices(self) -> dict[str, int]:
+        """How many notices wait (`new`) and how many are `dead`."""
+        with transaction(self._read, "counting notices", self._place) as connection:
+            return notices.count(connection)
+
+    def retry_notice(self, notice: int, deed: Deed) -> None:
+        """Try a dead notice again, now."""
+        with self._change(f"trying notice {notice} again") as connection:
+            notices.retry(connection, notice, deed)
 
     # --- rounds and errands: rounds.py -------------------------------------------------------------------------------
+
+    def ask_round(self, args: Mapping[str, Any], deed: Deed) -> int:
+        """Ask the engine for a round {site, from_ms, to_ms, within_ms}; returns the command's id, to be looked up."""
+        with self._change("asking for a round") as connection:
+            return rounds.ask(connection, deed, args)
+
+    def freeze_round(self, number: str, body: str, sha256: str, now_ms: int) -> bool:
+        """Keep the document of a round that is over; False: somebody was first, whose document stays."""
+        with self._change(f"keeping the document of round {number}") as connection:
+            return rounds.freeze(connection, number, body, sha256, now_ms)

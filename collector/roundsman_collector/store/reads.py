@@ -18,25 +18,35 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
+    audit,
     commands,
     conditions,
     evidence,
+    fleet,
     ledger,
     migrate,
+    people,
     quarantine,
+    reach,
     register,
     schema,
     sqlite,
 )
+from roundsman_collector.store import rounds as round_rows
 from roundsman_collector.store import tickets as ticket_rows
+from roundsman_collector.store.audit import AuditRow
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.fleet import DeviceFacts, FleetNews, Past
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
+from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.samples import SampleRow, samples_in
 from roundsman_collector.store.sql import marks, run
 from roundsman_collector.store.tallies import Tallies, tallies
@@ -154,11 +164,22 @@ class View:
 
     # --- devices -----------------------------------------------------------------------------------------------------
 
-    def devices(self, *, after: str = "", limit: int = 1000, group: str | None = None) -> list[DeviceView]:
-        """Devices by id, from the one behind `after` on; of one group, if named."""
-        in_group, values = ("", ()) if group is None else (" AND agent.group_id = ?", (group,))
+    def devices(
+        self, *, after: str = "", limit: int = 1000, group: str | None = None, scope: Scope = EVERYTHING
+    ) -> list[DeviceView]:
+        """Devices that the scope reaches, by id, from the one behind `after` on; of one group, if named."""
+        reached, values = reach.within(scope)
+        if group is not None:
+            reached, values = f"{reached} AND agent.group_id = ?", [*values, group]
         with self._reading("devices") as connection:
-            return _devices(connection, f"device.id > ?{in_group} ORDER BY device.id LIMIT ?", (after, *values, limit))
+            return _devices(
+                connection, f"device.id > ? AND {reached} ORDER BY device.id LIMIT ?", (after, *values, limit)
+            )
+
+    def reaches(self, scope: Scope, subject: str) -> bool:
+        """Whether a scope reaches a device, or an agent (`@` and its id); not, if there is no such thing."""
+        with self._reading("what somebody reaches") as connection:
+            return reach.reaches(connection, scope, subject)
 
     def device(self, device_id: str) -> DeviceView | None:
         """One device."""
@@ -215,6 +236,33 @@ class View:
             if before_seq is None or row.seq < before_seq:
                 yield row
 
+    # --- whole fleets: a summary asks, pages ask the summary ----------------------------------------------------------
+
+    def newest_interval(self) -> int:
+        """The id of the newest row of the ledger."""
+        with self._reading("the ledger") as connection:
+            return fleet.newest_interval(connection)
+
+    def fleet_news(self, after_interval: int) -> FleetNews:
+        """What is open now, and whose ledger has rows behind `after_interval`."""
+        with self._reading("what is new") as connection:
+            return fleet.news(connection, after_interval)
+
+    def fleet_facts(self, after: str, limit: int) -> list[DeviceFacts]:
+        """Devices as lists show them, by id, from the one behind `after` on."""
+        with self._reading("devices for lists") as connection:
+            return fleet.facts(connection, after, limit)
+
+    def fleet_facts_of(self, devices: Sequence[str]) -> list[DeviceFacts]:
+        """These devices as lists show them."""
+        with self._reading("devices for lists") as connection:
+            return fleet.facts_of(connection, devices)
+
+    def fleet_pasts(self, now_ms: int, lengths_ms: Sequence[int]) -> dict[str, tuple[Past, ...]]:
+        """Up, down and outages of every device in each of the windows [now - length, now)."""
+        with self._reading("the past of all") as connection:
+            return fleet.pasts(connection, now_ms, lengths_ms)
+
     # --- tickets -----------------------------------------------------------------------------------------------------
 
     def tickets(
@@ -224,9 +272,11 @@ class View:
         subject: str | None = None,
         before_id: int | None = None,
         limit: int = 100,
+        scope: Scope = EVERYTHING,
     ) -> list[TicketRow]:
-        """Tickets, the newest first: in any of `states`, of a subject, older than `before_id`."""
-        where, values = ["id > 0"], list[object]()
+        """Tickets within the scope, the newest first: in any of `states`, of a subject, older than `before_id`."""
+        reached, values = reach.subjects_within(scope)
+        where = ["id > 0", reached]
         if states:
             where.append(f"state IN ({marks(len(states))})")
             values.extend(states)
@@ -258,10 +308,104 @@ class View:
         with self._reading("a command") as connection:
             return commands.one(connection, command_id)
 
-    def token_name(self, plaintext: str, now_ms: int) -> str | None:
-        """Whose token this is; None for a stranger's and an expired one."""
+    def persons(self) -> list[PersonRow]:
+        """Everybody who may sign in, by login name."""
+        with self._reading("people") as connection:
+            return people.persons(connection)
+
+    def person(self, person: str) -> PersonRow | None:
+        """A person by the login name."""
+        with self._reading("a person") as connection:
+            return people.one(connection, person)
+
+    def lock_of(self, person: str) -> people.Lock | None:
+        """What is needed to judge a person's password."""
+        with self._reading("a person's lock") as connection:
+            return people.lock_of(connection, person)
+
+    def invited(self, key: str, now_ms: int) -> PersonRow | None:
+        """Whom the key of a one-time link lets in."""
+        with self._reading("an invitation") as connection:
+            return people.invited(connection, key, now_ms)
+
+    def session(self, key: str, now_ms: int) -> tuple[SessionRow, PersonRow] | None:
+        """The session that a key opens, and whose it is."""
+        with self._reading("a session") as connection:
+            return people.session_of(connection, key, now_ms)
+
+    def sessions(self, now_ms: int) -> list[SessionRow]:
+        """Who is signed in, the last seen first."""
+        with self._reading("sessions") as connection:
+            return people.sessions(connection, now_ms)
+
+    def token(self, key: str, now_ms: int) -> TokenRow | None:
+        """The token that a key is; None for a stranger's, a revoked and an expired one."""
+        with self._reading("a token") as connection:
+            return people.token_of(connection, key, now_ms)
+
+    def tokens(self) -> list[TokenRow]:
+        """All tokens, the newest first."""
         with self._reading("tokens") as connection:
-            return register.token_name(connection, plaintext, now_ms)
+            return people.tokens(connection)
+
+    def audit(
+        self, *, before_id: int | None = None, limit: int = 100, who: str | None = None, subject: str | None = None
+    ) -> list[AuditRow]:
+        """Who did what, the newest first."""
+        with self._reading("the audit log") as connection:
+            return audit.rows(connection, before_id=before_id, limit=limit, who=who, subject=subject)
+
+    # --- rounds ------------------------------------------------------------------------------------------------------
+
+    def round_target(self, name: str) -> round_rows.Target | None:
+        """What a round of this name would be of: a site, else a group, else a device; None: there is no such thing."""
+        with self._reading("what a round is of") as connection:
+            return round_rows.target_of(connection, name)
+
+    def rounds(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        site: str | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[round_rows.RoundRow]:
+        """Rounds within the scope, the newest first: of one site, older than `before_id`, if named."""
+        groups = None if scope.everything else sorted(scope.groups)
+        with self._reading("rounds") as connection:
+            return round_rows.rows(
+                connection,
+                groups=groups,
+                customers=sorted(scope.customers),
+                site=site,
+                before_id=before_id,
+                limit=limit,
+            )
+
+    def round(self, number: str) -> round_rows.RoundRow | None:
+        """A round by its number."""
+        with self._reading("a round") as connection:
+            return round_rows.one(connection, number)
+
+    def round_body(self, number: str) -> str | None:
+        """A round's document as it was frozen; None: there is none yet."""
+        with self._reading("the document of a round") as connection:
+            return round_rows.body(connection, number)
+
+    def round_progress(self, round_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        """How many agents of each round were asked, sent to, have answered or failed."""
+        with self._reading("how rounds go") as connection:
+            return round_rows.progress(connection, round_ids)
+
+    def round_errands(self, round_id: int) -> list[round_rows.ErrandRow]:
+        """What each agent was asked to do for a round, and what became of it."""
+        with self._reading("the errands of a round") as connection:
+            return round_rows.errands(connection, round_id)
+
+    def round_facts(self, row: round_rows.RoundRow) -> RoundFacts:
+        """Everything that the document of a round that is over is made of."""
+        with self._reading("what a round saw") as connection:
+            return facts(connection, row, str(self._place))
 
     # --- how it goes -------------------------------------------------------------------------------------------------
 

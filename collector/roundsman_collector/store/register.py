@@ -3,7 +3,6 @@
 A device has one voice at a time. An agent is never deleted: its number stands in the evidence.
 """
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -166,37 +165,6 @@ def _number(connection: Connection, agent_id: str) -> int:
     if found is None:
         raise conflict(f"there is no agent {agent_id}", "agent", "enter it first")
     return int(found)
-
-
-# --- tokens ----------------------------------------------------------------------------------------------------------
-
-
-def add_token(connection: Connection, plaintext: str, name: str, now_ms: int, expires_ms: int | None) -> None:
-    """Let the bearer of `plaintext` in; only its SHA-256 is kept (tokens are long and random, not passwords)."""
-    run(
-        connection,
-        "INSERT INTO token (hash, name, made_ms, expires_ms) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (hash) DO UPDATE SET name = excluded.name, expires_ms = excluded.expires_ms",
-        _hash(plaintext),
-        name,
-        now_ms,
-        expires_ms,
-    )
-
-
-def token_name(connection: Connection, plaintext: str, now_ms: int) -> str | None:
-    """Whose token this is; None for a stranger's and an expired one."""
-    found = run(
-        connection,
-        "SELECT name FROM token WHERE hash = ? AND (expires_ms IS NULL OR expires_ms > ?)",
-        _hash(plaintext),
-        now_ms,
-    ).scalar()
-    return None if found is None else str(found)
-
-
-def _hash(plaintext: str) -> str:
-    return hashlib.sha256(plaintext.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 # --- rules -----------------------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.store import audit
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import clean, json_text, run
 
@@ -244,11 +245,15 @@ def _later(connection: Connection, one: TicketLater, ticket_id: int) -> None:
             verb, sets = "acknowledge", _first_acknowledgement(connection, one, ticket_id)
         case TicketNote():
             verb, sets = "note", {}
-    _must_be(connection, ticket_id, verb)
+    number, state = _must_be(connection, ticket_id, verb)
     if sets:
         names = ", ".join(f"{name} = ?" for name in sets)
         run(connection, f"UPDATE ticket SET {names} WHERE id = ?", *sets.values(), ticket_id)
     _log(connection, ticket_id, one.at_ms, verb, one)
+    if one.who != ROBOT:
+        deed = audit.Deed(who=one.who, at_ms=one.at_ms)
+        after = {"state": sets.get("state", state), **({"text": one.text} if one.text else {})}
+        audit.add(connection, deed, f"ticket.{verb}", f"ticket:{number}", before={"state": state}, after=after)
 
 
 def _first_acknowledgement(connection: Connection, one: TicketAcknowledge, ticket_id: int) -> dict[str, object]:
@@ -256,7 +261,8 @@ def _first_acknowledgement(connection: Connection, one: TicketAcknowledge, ticke
     return {} if by else {"state": "acknowledged", "acknowledged_ms": one.at_ms, "acknowledged_by": one.who}
 
 
-def _must_be(connection: Connection, ticket_id: int, verb: str) -> None:
+def _must_be(connection: Connection, ticket_id: int, verb: str) -> tuple[str, str]:
+    """A ticket's number and state, if the verb works on it."""
     found = run(connection, "SELECT number, state FROM ticket WHERE id = ?", ticket_id).first()
     if found is None:
         raise StoreError(
@@ -271,6 +277,7 @@ def _must_be(connection: Connection, ticket_id: int, verb: str) -> None:
             "ticket",
             f"{verb} works on {', '.join(ALLOWED[verb])}",
         )
+    return found[0], found[1]
 
 
 def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: TicketChange) -> None:

@@ -15,7 +15,7 @@ from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, policy
 from roundsman_collector.rules.catalogue import Advice
-from roundsman_collector.store import StoreError, View
+from roundsman_collector.store import Office, StoreError, View
 from roundsman_collector.web.site import site
 from roundsman_wire.catalogue import Label
 
@@ -42,17 +42,19 @@ def main(argv: list[str] | None = None) -> int:
     except StoreError as error:
         print(f"no database after {WAIT_S:g} s: {error}", file=sys.stderr)
         return NO_DATABASE
-    with view:
+    with view, Office.open(config.data.folder / DATABASE) as office:
         faults, advised = desk_facts
         desk = Desk(
             view=view,
+            office=office,
             now_ms=clock.now_ms,
             port=port,
             token_place=str(config.data.folder / TOKEN),
             faults=faults,
             advice=advised,
+            public_url=config.api.public_url,
         )
-        serve(site(desk), config.api.host, port)
+        serve(site(desk), config.api.host, port, has_proxy=bool(config.api.public_url))
     return 0
 
 
@@ -91,8 +93,8 @@ def opened(database: Path) -> View:
         time.sleep(LOOK_EVERY_S)
 
 
-def serve(app: ASGIApp, host: str, port: int) -> None:
-    """Answer until SIGTERM. No access log: an address may hold a token."""
+def serve(app: ASGIApp, host: str, port: int, *, has_proxy: bool) -> None:
+    """Answer until SIGTERM. No access log: an address may hold a key. Who asks is told by a proxy, if there is one."""
     print(f"the API listens on http://{host}:{port}/", file=sys.stderr, flush=True)
     uvicorn.run(
         app,
@@ -101,6 +103,7 @@ def serve(app: ASGIApp, host: str, port: int) -> None:
         log_level="warning",
         access_log=False,
         server_header=False,
+        proxy_headers=has_proxy,
         timeout_graceful_shutdown=3,
         h11_max_incomplete_event_size=32 * 1024,
     )

@@ -1,4 +1,4 @@
-"""The fleet of world.py behind the whole site, and a client that has the token."""
+"""The fleet of world.py behind the whole site, a program that has the token, and a person who has signed in."""
 
 import shutil
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Store, View
+from roundsman_collector.store import Office, Store, View
 from tests.collector.api import world
 from tests.collector.store.cast import staffed
 
@@ -18,8 +18,8 @@ def settled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("settled") / "roundsman.sqlite3"
     with staffed(made) as opened:
         world.settle(opened)
-        opened.add_token(world.TOKEN, "first", world.NOW - 1)
-        opened.add_token("an-old-token", "gone", world.NOW - 10, expires_ms=world.NOW)
+    with Office.open(made) as office:
+        world.people(office)
     return made
 
 
@@ -52,7 +52,5 @@ def api(view: View) -> TestClient:
 
 @pytest.fixture
 def person(view: View) -> TestClient:
-    """A browser in which the link with the token has been opened."""
-    client = world.browser(world.desk(view))
-    client.get(f"/?token={world.TOKEN}")
-    return client
+    """A browser in which the administrator has signed in."""
+    return world.signed_in(world.desk(view), world.ADMIN)

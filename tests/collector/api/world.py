@@ -20,13 +20,16 @@ from roundsman_collector.core.model import Condition, Ref, Retold, Segment
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.timely import obey
+from roundsman_collector.roles import EVERYTHING, NOTHING, Role, Scope
 from roundsman_collector.store import (
     Batch,
     ConditionsTold,
     Count,
+    Deed,
     DeviceEntry,
     DeviceNow,
     EvidenceRow,
+    Office,
     Quarantined,
     Store,
     TicketOpen,
@@ -43,6 +46,15 @@ NOW = TODAY + 18 * HOUR
 TOKEN = "a-token-of-the-first-start"
 PORT = 8642
 ORIGIN = f"http://127.0.0.1:{PORT}"
+
+ADMIN = "admin"
+PEOPLE: tuple[tuple[str, Role, Scope], ...] = (
+    (ADMIN, "administrator", EVERYTHING),
+    ("dispatcher", "dispatcher", EVERYTHING),
+    ("engineer", "engineer", Scope(groups=frozenset({"south"}))),
+    ("viewer", "viewer", Scope(customers=frozenset({"metro"}))),
+    ("nobody", "viewer", NOTHING),
+)
 
 FAULTS = {
     "host.unreachable": Label(zh="设备离线", en="device does not answer"),
@@ -207,9 +219,27 @@ READINGS: dict[str, object] = {
 }
 
 
+def people(office: Office) -> None:
+    """Who there is: an administrator, people with narrower roles and scopes, and the programs' tokens."""
+    deed = Deed(who="roundsman", at_ms=NOW - 10)
+    for person, role, scope in PEOPLE:
+        office.add_person(person, name=person.title(), role=role, scope=scope, language="en", deed=deed)
+    office.add_token(TOKEN, name="first", role="administrator", deed=deed)
+    office.add_token("an-old-token", name="gone", role="viewer", expires_ms=NOW, deed=deed)
+
+
+def signed_in(at_desk: Desk, person: str, **headers: str) -> TestClient:
+    """A browser with a session of this person."""
+    client = browser(at_desk, **headers)
+    deed = Deed(who=person, at_ms=NOW, address="192.0.2.7")
+    key = at_desk.office.begin_session(person, expires_ms=NOW + HOUR, browser="a test", deed=deed)
+    client.cookies.set(f"roundsman_{PORT}", key)
+    return client
+
+
 def desk(view: View, **more: object) -> Desk:
     facts: dict[str, object] = {"now_ms": lambda: NOW, "port": PORT, "token_place": "/data/api-token", "faults": FAULTS}
-    return Desk(view=view, **{**facts, "answer_within_s": 5.0, **more})  # type: ignore[arg-type]
+    return Desk(view=view, office=Office(view._place), **{**facts, "answer_within_s": 5.0, **more})  # type: ignore[arg-type]
 
 
 def browser(at_desk: Desk, **headers: str) -> TestClient:

@@ -3,8 +3,6 @@
 import pytest
 
 from roundsman_collector.store import AgentEntry, AgentRow, AssignmentRow, Store, StoreError, View
-from roundsman_collector.store.connect import transaction
-from roundsman_collector.store.sql import run
 from tests.collector.store.cast import KIOSK, NVR, TODAY, UPS
 
 
@@ -76,19 +74,6 @@ def test_devices_are_listed_in_pages_and_by_group(store: Store, view: View) -> N
     assert [one.id for one in view.devices(after="kiosk-7", limit=1)] == ["nvr-2"]
     assert [one.id for one in view.devices(group="north")] == ["bus-31"]
     assert view.device("no-such-device") is None
-
-
-def test_a_token_is_known_until_it_expires_and_is_not_in_the_database(store: Store, view: View) -> None:
-    store.add_token("secret-1", "console", TODAY)
-    store.add_token("secret-2", "visitor", TODAY, expires_ms=TODAY + 10)
-
-    assert view.token_name("secret-1", TODAY + 10**12) == "console"
-    assert view.token_name("secret-2", TODAY + 9) == "visitor"
-    assert view.token_name("secret-2", TODAY + 10) is None
-    assert view.token_name("secret-3", TODAY) is None
-    assert view.token_name("\ud800", TODAY) is None
-    with transaction(store._read, "looking", store._place) as connection:
-        assert "secret" not in str(run(connection, "SELECT * FROM token").all())
 
 
 def test_rules_in_force_are_rows_and_an_old_set_may_come_back(store: Store) -> None:
