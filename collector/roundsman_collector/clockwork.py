@@ -1,7 +1,8 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
-    every 0.2 s   commands of people, silences that are due, some memory swept to disk
-    every 1 s     rebuilds whose backlog has paused
+    every 0.2 s   commands of people, errands to agents, silences that are due, some memory swept to disk
+    every 1 s     rebuilds whose backlog has paused, rounds that are over
+    every 5 s     errands that nobody has answered go once more
 
 Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
 
@@ -9,11 +10,12 @@ No silence is told before the collector has listened long enough without a break
 and two minutes more after a start or a lost broker (law 4), or as configured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
-from roundsman_collector.engine import timely
+from roundsman_collector import fault
+from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.store.errors import StoreError
 
@@ -22,7 +24,17 @@ log = structlog.get_logger(__name__)
 GRACE_MS = 120_000
 OFTEN_S = 0.2
 REBUILDS_EVERY_S = 1.0
+ROUNDS_EVERY_S = 1.0
+AGAIN_EVERY_S = 5.0
 COMMANDS_AT_ONCE = 100
+
+Publish = Callable[[Sequence[tuple[str, bytes]]], int]
+"""Hand messages (topic, payload) to the line; returns how many went, 0 while there is none."""
+
+
+def no_line(_: Sequence[tuple[str, bytes]]) -> int:
+    """Nobody can be reached."""
+    return 0
 
 
 class Clockwork:
@@ -36,12 +48,14 @@ class Clockwork:
         rebuild_pause_s: float,
         rebuild_at_latest_s: float,
         sweep_rows: int,
+        publish: Publish = no_line,
     ) -> None:
         self.engine = engine
         self.listen_grace_s = listen_grace_s
         self.pause_ms = round(rebuild_pause_s * 1000)
         self.at_latest_ms = round(rebuild_at_latest_s * 1000)
         self.sweep_rows = sweep_rows
+        self.publish = publish
         self._listening_since_ms: int | None = None
         self._enough_ms = GRACE_MS
         """For how long we must have listened, as far as is known: the fleet is asked when that is over."""
@@ -49,9 +63,12 @@ class Clockwork:
         self._is_blocked = False
         self._steps: list[tuple[float, Callable[[int], object]]] = [
             (OFTEN_S, self._obey),
+            (OFTEN_S, self._send),
             (OFTEN_S, self._wake),
             (REBUILDS_EVERY_S, self._rebuild),
             (OFTEN_S, self._sweep),
+            (ROUNDS_EVERY_S, self._end_rounds),
+            (AGAIN_EVERY_S, self._send_again),
         ]
         self._next: list[float] = [0.0] * len(self._steps)
 
@@ -100,6 +117,22 @@ class Clockwork:
         commands = self.engine.store.new_commands(COMMANDS_AT_ONCE)
         if commands:
             timely.obey(self.engine, commands, now_ms)
+
+    def _send(self, now_ms: int) -> None:
+        """Tell agents what they are asked for. What dies between publishing and noting it goes twice, which is well."""
+        waiting = errands.outgoing(self.engine, now_ms)
+        if not waiting:
+            return
+        fault.hit("clockwork.before_publish")
+        if self.publish([message for _, message in waiting]):
+            fault.hit("clockwork.before_sent")
+            errands.sent(self.engine, [errand for errand, _ in waiting], now_ms)
+
+    def _send_again(self, now_ms: int) -> None:
+        errands.send_again(self.engine, now_ms)
+
+    def _end_rounds(self, now_ms: int) -> None:
+        errands.end_rounds(self.engine, now_ms)
 
     def _wake(self, now_ms: int) -> None:
         if self.may_tell_silence(now_ms):

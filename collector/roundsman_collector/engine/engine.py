@@ -361,6 +361,7 @@ class _News:
             counters=batch.counted(),
             wakes=self.wakes,
             inbox=batch.knocks,
+            errand_answers=batch.answers,
         )
 
 

@@ -23,8 +23,10 @@ from roundsman_collector.core.turn import turn
 from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
+from roundsman_collector.store.rounds import ErrandAnswer
 from roundsman_wire.codec import canonical, encode, rows
 from roundsman_wire.ranges import Range, RangeSet
+from roundsman_wire.report import Result
 from roundsman_wire.topics import HISTORY, Address
 
 AHEAD_MS = 10 * 60 * 1000
@@ -64,6 +66,8 @@ class Batch:
         self.quarantine: list[Quarantined] = []
         self.counts: dict[tuple[str, str], list[Any]] = {}
         self.knocks: list[Knock] = []
+        self.answers: list[ErrandAnswer] = []
+        """Results of errands: stored with the evidence that tells of them."""
 
     def count(self, name: str, cause: str, example: str = "", times: int = 1) -> None:
         """Count something; the first example of the batch is kept."""
@@ -174,6 +178,8 @@ def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, st
         if cause is None:
             admit(record, settled, draft)
             fresh.append(record)
+            if record["kind"] == "result":
+                batch.answers.append(_answered(record, draft, batch.now_ms))
             draft.fresh[stream, n] = record
         elif cause == "not_yours":
             draft.refuse(stream, n, n, cause)
@@ -307,6 +313,11 @@ def _quarantine(arrival: Arrival, batch: Batch, cause: str, detail: str) -> None
     batch.quarantine.append(
         Quarantined(at_ms=batch.now_ms, topic=topic, agent=address.agent, cause=cause, detail=detail, raw=arrival.plain)
     )
+
+
+def _answered(record: Result, draft: Draft, now_ms: int) -> ErrandAnswer:
+    """What became of an errand; that it is this agent's is seen where it is written."""
+    return ErrandAnswer(record["command"], draft.unit.no, record["ok"], record["detail"], now_ms)
 
 
 def _ranges(records: list[Any]) -> tuple[Range, ...]:

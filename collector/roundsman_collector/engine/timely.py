@@ -2,7 +2,7 @@
 
     wake(engine, now_ms)             units whose `wake_at` is over: tell a silence, or look again later
     rebuild_due(engine, pause, now)  units whose backlog has paused (or that waited long enough): rebuilt from evidence
-    obey(engine, commands, now_ms)   acknowledge, note, resolve: a person's click is a row the engine takes
+    obey(engine, commands, now_ms)   acknowledge, note, resolve, round: a person's click is a row the engine takes
     sweep(engine, limit, now_ms)     rows of units that are ahead of them, the longest first
 
 Each is one or more commits of its own. A unit whose rebuild fails stays dirty and is told, the others go on.
@@ -20,7 +20,7 @@ from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.state import load
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
-from roundsman_collector.engine import tickets
+from roundsman_collector.engine import errands, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store import batch as stored
@@ -241,6 +241,9 @@ def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
     if command.verb == "register":
         _register(engine, command, now_ms)
         return
+    if command.verb == "round":
+        errands.begin(engine, command, now_ms)
+        return
     ticket = int(command.args["ticket"])
     change = _wanted(command, ticket, now_ms)
     answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket})
@@ -273,4 +276,4 @@ def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:
         case "resolve":
             return TicketResolve(ticket=ticket, at_ms=now_ms, outcome="by_person", who=command.who, text=text)
         case _:
-            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note, resolve and register")
+            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note, resolve, register and round")

@@ -9,6 +9,7 @@ from roundsman_collector.store.conditions import ConditionsTold
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
+from roundsman_collector.store.rounds import ErrandAnswer, RoundAnswered, RoundBegun
 from roundsman_collector.store.tickets import TicketChange, TicketOpened
 from roundsman_collector.store.units import Checkpoint, UnitRow
 
@@ -35,6 +36,10 @@ class Batch:
     wakes: Mapping[int, int | None] = field(default_factory=dict)
     device_now: Sequence[DeviceNow] = ()
     inbox: Sequence[Knock] = ()
+    rounds: Sequence[RoundBegun] = ()
+    rounds_over: Sequence[RoundAnswered] = ()
+    errands_sent: Sequence[str] = ()
+    errand_answers: Sequence[ErrandAnswer] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -17,9 +17,11 @@ from sqlalchemy import Connection
 
 from roundsman_collector import fault
 from roundsman_collector.store import (
+    aged,
     commands,
     conditions,
     evidence,
+    horizon,
     ledger,
     migrate,
     notices,
@@ -37,7 +39,8 @@ from roundsman_collector.store.connect import Place, connector, place, transacti
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
-from roundsman_collector.store.sql import run
+from roundsman_collector.store.quarantine import Count
+from roundsman_collector.store.sql import keep_fact, run
 from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
 from roundsman_collector.store.ways import Listeners
@@ -136,12 +139,7 @@ class Store:
             return
         ledger.tell(connection, batch.tells, known_ms)
         conditions.tell(connection, batch.conditions, known_ms)
-        run(
-            connection,
-            "INSERT INTO meta (key, value) VALUES ('known_ms', ?) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            str(known_ms),
-        )
+        keep_fact(connection, "known_ms", str(known_ms))
 
     def _notify(self, connection: Connection, batch: Batch, opened: tuple[TicketOpened, ...]) -> None:
         """Put what befell tickets into the outbox, for those who want to be told."""
@@ -149,12 +147,65 @@ class Store:
         if told:
             notices.write(connection, told, self._listeners.now(connection), batch.now_ms)
 
-    def prune(self, before_day: str) -> tuple[Partition, ...]:
-        """Drop the evidence received before a UTC day (YYYYMMDD); never the newest partition. Returns what went."""
-        with transaction(self._write, f"dropping evidence from before {before_day}", self._place) as connection:
-            dropped = evidence.prune(connection, before_day)
+    # --- keeping -----------------------------------------------------------------------------------------------------
+
+    def partitions(self) -> tuple[Partition, ...]:
+        """All partitions of the evidence, oldest first, as large as they are now."""
+        with transaction(self._read, "reading partitions", self._place) as connection:
+            return evidence.partitions(connection)
+
+    def agents_in(self, day: Partition, after_seq: int, limit: int) -> tuple[set[int], int | None]:
+        """Whose rows are among the next `limit` of a partition, and the last of them; None: there are no more."""
+        with transaction(self._read, f"reading {day.table_name}", self._place) as connection:
+            return horizon.agents_in(connection, day, after_seq, limit)
+
+    def checkpoint_after(self, agent_no: int, seq: int) -> Checkpoint | None:
+        """An agent's oldest checkpoint that needs no evidence up to `seq`."""
+        with transaction(self._read, "reading a checkpoint", self._place) as connection:
+            return horizon.checkpoint_after(connection, agent_no, seq)
+
+    def horizon(self, agent_no: int) -> Checkpoint | None:
+        """What stood before the evidence that is kept of an agent; None while all of it is there."""
+        with transaction(self._read, "reading a horizon", self._place) as connection:
+            return horizon.of(connection, agent_no)
+
+    def keep_horizons(self, rows: Sequence[Checkpoint], memories: Sequence[UnitRow]) -> None:
+        """Move the horizons of agents on, and write the memory of those whose row lags behind what is to go."""
+        with transaction(self._write, "keeping horizons", self._place) as connection:
+            horizon.keep(connection, rows)
+            units.keep(connection, memories)
+
+    def prune(self, to_seq: int, now_ms: int) -> tuple[Partition, ...]:
+        """Let go of the evidence up to `to_seq`, but for the newest partition; its agents have horizons already.
+
+        Returns what went; `clear` gives its room back.
+        """
+        with transaction(self._write, "letting go of evidence", self._place) as connection:
+            dropped = evidence.prune(connection, to_seq)
+            counts = {
+                "days": len(dropped),
+                "reports": sum(one.row_count for one in dropped),
+                "bytes": sum(one.byte_count for one in dropped),
+            }
+            newest = dropped[-1].day if dropped else ""
+            said = [
+                Count(name="pruned", cause=cause, at_ms=now_ms, count=count, example=f"up to {newest}")
+                for cause, count in counts.items()
+                if count
+            ]
+            quarantine.count(connection, said)
         self._partitions = self._partitions[len(dropped) :]
         return dropped
+
+    def clear(self, rows: int) -> bool:
+        """Give back the room of at most `rows` reports that were let go; False: there are none."""
+        with transaction(self._write, "clearing evidence", self._place) as connection:
+            return evidence.clear(connection, rows)
+
+    def drop_aged(self, now_ms: int, limit: int = 1000) -> dict[str, int]:
+        """Delete what is of no use any more for 90 days (aged.py), at most `limit` rows of a kind; how many of each."""
+        with transaction(self._write, "dropping what is old", self._place) as connection:
+            return aged.drop(connection, now_ms - aged.KEPT_MS, limit)
 
     # --- the register ------------------------------------------------------------------------------------------------
 
@@ -208,6 +259,9 @@ class Store:
 
     def send_errands_again(self, sent_before_ms: int, now_ms: int) -> int:
         """Let fresh errands that were sent before, and are not answered, be sent once more; returns how many."""
+        with transaction(self._read, "looking for unanswered errands", self._place) as connection:
+            if not rounds.is_unanswered(connection, sent_before_ms, now_ms):
+                return 0
         with transaction(self._write, "sending errands again", self._place) as connection:
             return rounds.send_again(connection, sent_before_ms, now_ms)
 

@@ -9,7 +9,7 @@ Every call has a connection and a snapshot of its own: a View may be used by man
 
 import heapq
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -428,6 +428,16 @@ class View:
         """Agents and devices that the register does not know, the latest first."""
         with self._reading("the inbox") as connection:
             return quarantine.inbox(connection, limit)
+
+    def marks(self) -> heard.Marks:
+        """Where the tables end now: from here on heard() tells what is new."""
+        with self._reading("the ends of the tables") as connection:
+            return heard.marks(connection)
+
+    def heard(self, before: heard.Marks, devices: Collection[str]) -> heard.Heard:
+        """What came after `before`, and when `devices` were heard of last. Cheap: for who asks every second."""
+        with self._reading("what is new") as connection:
+            return heard.since(connection, before, devices)
 
     def tallies(self) -> Tallies:
         """How much there is of what: cheap enough to be asked every few seconds."""

@@ -1,0 +1,288 @@
+"""What the document of a round is made of, read at once for all of its devices: set by set, never device by device.
+
+    facts(connection, row, where) -> RoundFacts
+
+Ledger and conditions as they were known when the round was over, the register as it was when it was asked, the
+evidence from where it began to where it ended: asked on another day, the answer is the same.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from roundsman_collector.core.model import Ref
+from roundsman_collector.store import conditions, evidence, rounds
+from roundsman_collector.store.conditions import ConditionRow
+from roundsman_collector.store.errors import conflict
+from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.rounds import ErrandRow, RoundRow
+from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.sql import run
+from roundsman_collector.store.tickets import TicketRow
+
+
+class DeviceFacts(NamedTuple):
+    """What the register, and the newest sweep of the engine's memory, say of a device of a round."""
+
+    device: str
+    agent_no: int | None
+    kind: str
+    model: str | None
+    name_zh: str
+    name_en: str
+    serial: str | None
+    place: str | None
+    covered_to_ms: int | None
+    last_t_ms: int | None
+    readings: dict[str, Any] | None
+    readings_t_ms: int | None
+
+
+class SiteFacts(NamedTuple):
+    """Where a round took place, as the register had it: names in both languages; empty where it has none."""
+
+    id: str
+    name_zh: str
+    name_en: str
+    address: str
+    time_zone: str
+    engineer: str
+    customer_zh: str
+    customer_en: str
+    contract: str
+
+
+class PlaceFacts(NamedTuple):
+    """A place of a site."""
+
+    id: str
+    name_zh: str
+    name_en: str
+
+
+class Reported(NamedTuple):
+    """A sample that an agent sent while the round ran. `seen_ms`: when it was taken, as far as can be told."""
+
+    agent_no: int
+    stream: str
+    n: int
+    device: str
+    seen_ms: int
+    readings: dict[str, Any]
+    failed: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RoundFacts:
+    """Everything; see the module."""
+
+    row: RoundRow
+    site: SiteFacts
+    places: dict[str, PlaceFacts]
+    devices: list[DeviceFacts]
+    errands: list[ErrandRow]
+    intervals: list[Interval]
+    conditions: list[ConditionRow]
+    tickets: list[TicketRow]
+    samples: list[Reported]
+    rules_hash: str
+    rules_text: str
+
+
+def facts(connection: Connection, row: RoundRow, where: str) -> RoundFacts:
+    """Read everything, of a round that is over."""
+    if row.answered_ms is None:
+        raise conflict(f"round {row.number} is {row.state}", "round", "wait until it is over")
+    known_ms = row.answered_ms
+    rules = rules_at(connection, known_ms)
+    if rules is None:
+        raise conflict("no rules were in force", "rule_set", "start the collector once")
+    end_ms = max(row.to_ms, known_ms)
+    return RoundFacts(
+        row=row,
+        site=site_of(connection, row),
+        places=places_of(connection, row),
+        devices=devices_of(connection, row),
+        errands=rounds.errands(connection, row.id),
+        intervals=intervals_of(connection, row, row.from_ms, end_ms + 1, known_ms),
+        conditions=befell(connection, row, row.from_ms, end_ms + 1, known_ms),
+        tickets=tickets_of(connection, row, row.from_ms, end_ms),
+        samples=list(samples_of(connection, row, where)),
+        rules_hash=rules[0],
+        rules_text=rules[1],
+    )
+
+
+def samples_of(connection: Connection, row: RoundRow, where: str) -> Iterator[Reported]:
+    """The samples that came while the round ran, each agent's newest first."""
+    wanted = set(run(connection, "SELECT device FROM round_device WHERE round_id = ?", row.id).scalars())
+    for agent_no, link in reported(connection, row, where):
+        sent = _sent(link)
+        for record in reversed(records_in(link)):
+            if record["kind"] == "sample" and record["device"] in wanted:
+                yield Reported(
+                    agent_no,
+                    link.stream,
+                    record["n"],
+                    record["device"],
+                    _seen_ms(record, sent, link.received_ms),
+                    record["readings"],
+                    record.get("failed", {}),
+                )
+
+
+def _sent(link: EvidenceRow) -> dict[str, Any]:
+    said: dict[str, Any] = json.loads(link.body) if link.kind in ("report", "history") else {}
+    return dict(said.get("sent", {}))
+
+
+def _seen_ms(record: Any, sent: dict[str, Any], received_ms: int) -> int:
+    """When a sample was taken: as its clock says; of a clock that nobody set, by its age when it was sent."""
+    if record.get("ntp", True):
+        return int(record["t"])
+    if sent.get("boot") != record["boot"]:
+        return 0
+    return int(received_ms - max(0, sent["mono"] - record["mono"]))
+
+
+def devices_of(connection: Connection, row: RoundRow) -> list[DeviceFacts]:
+    """The devices of a round as the register had them when it was asked, by id."""
+    found = run(
+        connection,
+        "SELECT device.id, asked.agent_no, device.kind, device.model, device.name_zh, device.name_en, device.serial, "
+        "installation.place, now.covered_to_ms, now.last_t_ms, now.readings, now.readings_t_ms "
+        "FROM round_device asked JOIN device ON device.id = asked.device "
+        "LEFT JOIN device_now now ON now.device = device.id "
+        "LEFT JOIN installation ON installation.device = device.id AND installation.from_ms <= ? "
+        "AND (installation.to_ms IS NULL OR installation.to_ms > ?) WHERE asked.round_id = ? ORDER BY device.id",
+        row.asked_ms,
+        row.asked_ms,
+        row.id,
+    )
+    return [DeviceFacts(*fact)._replace(readings=None if fact[10] is None else json.loads(fact[10])) for fact in found]
+
+
+OF_ROUND = "{table}.{key} IN (SELECT device FROM round_device WHERE round_id = ?)"
+KNOWN_AT = "known_from_ms <= ? AND (known_to_ms IS NULL OR known_to_ms > ?)"
+REACHES = "event_from_ms < ? AND (event_to_ms IS NULL OR event_to_ms > ?)"
+
+
+def intervals_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, known_ms: int) -> list[Interval]:
+    """The ledger of all its devices in [from, to) as known at `known_ms`, by device and beginning."""
+    found = run(
+        connection,
+        f"SELECT {', '.join(Interval._fields)} FROM interval WHERE {OF_ROUND.format(table='interval', key='device')} "
+        f"AND {KNOWN_AT} AND {REACHES} ORDER BY device, event_from_ms",
+        row.id,
+        known_ms,
+        known_ms,
+        to_ms,
+        from_ms,
+    )
+    return [Interval(*one) for one in found]
+
+
+def befell(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, known_ms: int) -> list[ConditionRow]:
+    """What befell its devices in [from, to), and its agents (`@` and the id), as known at `known_ms`."""
+    agents = (
+        "subject IN (SELECT '@' || agent.id FROM errand JOIN agent ON agent.no = errand.agent_no "
+        "WHERE errand.round_id = ?)"
+    )
+    found = run(
+        connection,
+        f"SELECT {conditions.COLUMNS} FROM condition "
+        f"WHERE ({OF_ROUND.format(table='condition', key='subject')} OR {agents}) "
+        f"AND {KNOWN_AT} AND {REACHES} ORDER BY subject, event_from_ms, component, code",
+        row.id,
+        row.id,
+        known_ms,
+        known_ms,
+        to_ms,
+        from_ms,
+    )
+    return [
+        ConditionRow(*one)._replace(first=Ref(*json.loads(one[8])), confirmed=Ref(*json.loads(one[9]))) for one in found
+    ]
+
+
+def tickets_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int) -> list[TicketRow]:
+    """The tickets of its devices that were opened, or open, in [from, to); voided ones are none."""
+    found = run(
+        connection,
+        f"SELECT {', '.join(TicketRow._fields)} FROM ticket "
+        f"WHERE {OF_ROUND.format(table='ticket', key='subject')} AND state <> 'void' AND opened_ms < ? "
+        "AND (resolved_ms IS NULL OR resolved_ms > ? OR opened_ms >= ?) ORDER BY id",
+        row.id,
+        to_ms,
+        from_ms,
+        from_ms,
+    )
+    return [TicketRow(*one) for one in found]
+
+
+def reported(connection: Connection, row: RoundRow, where: str) -> Iterator[tuple[int, EvidenceRow]]:
+    """What each agent reported while the round ran, newest first: (agent's number, row)."""
+    known: tuple[Partition, ...] = evidence.partitions(connection)
+    for errand in rounds.errands(connection, row.id):
+        if errand.seq is not None and errand.seq > row.after_seq:
+            for link in evidence.chain(connection, known, errand.seq, row.after_seq + 1, where):
+                yield errand.agent_no, link
+
+
+def rules_at(connection: Connection, at_ms: int) -> tuple[str, str] | None:
+    """Hash and text of the rules in force at a time."""
+    found = run(
+        connection,
+        "SELECT hash, body FROM rule_set WHERE valid_from_ms <= ? ORDER BY id DESC LIMIT 1",
+        at_ms,
+    ).first()
+    return None if found is None else (str(found[0]), str(found[1]))
+
+
+def site_of(connection: Connection, row: RoundRow) -> SiteFacts:
+    """The site, group or device that a round is of."""
+    at = row.asked_ms
+    if row.kind == "site":
+        found = run(
+            connection,
+            "SELECT site.id, site.name_zh, site.name_en, site.address, site.time_zone, COALESCE(site.engineer, ''), "
+            "COALESCE(customer.name_zh, ''), COALESCE(customer.name_en, ''), COALESCE(contract.name, '') FROM site "
+            f"LEFT JOIN customer ON customer.id = site.customer AND {_in_force('customer')} "
+            f"LEFT JOIN contract ON contract.id = site.contract AND {_in_force('contract')} "
+            f"WHERE site.id = ? AND {_in_force('site')}",
+            *[at] * 4,
+            row.site,
+            *[at] * 2,
+        ).first()
+    else:
+        table = "monitoring_group" if row.kind == "group" else "device"
+        when = f" AND {_in_force(table)}" if row.kind == "group" else ""
+        times = [at] * 2 if row.kind == "group" else []
+        found = run(
+            connection,
+            f"SELECT id, name_zh, name_en, '', '', '', '', '', '' FROM {table} WHERE id = ?{when}",
+            row.site,
+            *times,
+        ).first()
+    return SiteFacts(row.site, row.site, row.site, "", "", "", "", "", "") if found is None else SiteFacts(*found)
+
+
+def places_of(connection: Connection, row: RoundRow) -> dict[str, PlaceFacts]:
+    """The places where the round's devices stood when it was asked, by id."""
+    found = run(
+        connection,
+        f"SELECT id, name_zh, name_en FROM place WHERE {_in_force('place')} AND id IN "
+        "(SELECT installation.place FROM round_device JOIN installation "
+        f"ON installation.device = round_device.device AND {_in_force('installation')} WHERE round_id = ?)",
+        *[row.asked_ms] * 4,
+        row.id,
+    )
+    return {str(one[0]): PlaceFacts(*one) for one in found}
+
+
+def _in_force(table: str) -> str:
+    return f"{table}.from_ms <= ? AND ({table}.to_ms IS NULL OR {table}.to_ms > ?)"
