@@ -7,7 +7,7 @@ Unknown comes first, because nothing that was heard of a device says what it is 
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from roundsman_collector.core.model import DOWN, UNKNOWN
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
@@ -37,8 +37,22 @@ class Standing(NamedTuple):
     why: str
 
 
+class Told(Protocol):
+    """What the ledger says of a device now, and how far evidence covers it."""
+
+    @property
+    def state(self) -> str | None: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def fault(self) -> str: ...
+    @property
+    def covered_to_ms(self) -> int | None: ...
+
+
 class _Seen(NamedTuple):
-    device: DeviceView
+    device: Told
+    condition: str
     is_agent_silent: bool
     now_ms: int
 
@@ -52,23 +66,29 @@ def _is_unreachable(seen: _Seen) -> bool:
     return seen.device.state == DOWN and (seen.device.fault == UNREACHABLE or seen.device.cause == "off")
 
 
-TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[DeviceView], str]], ...] = (
+TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[_Seen], str]], ...] = (
     # what is seen                               the word    and why
-    (lambda seen: seen.device.state is None, "unknown", lambda device: "never_seen"),
-    (lambda seen: seen.is_agent_silent, "unknown", lambda device: SILENT),
-    (lambda seen: seen.device.state == UNKNOWN, "unknown", lambda device: device.cause),
-    (_is_overdue, "unknown", lambda device: "overdue"),
-    (_is_unreachable, "offline", lambda device: device.fault or device.cause),
-    (lambda seen: seen.device.state == DOWN, "fault", lambda device: device.fault or device.cause),
-    (lambda seen: bool(seen.device.conditions), "warning", lambda device: device.conditions[0].code),
-    (lambda seen: True, "normal", lambda device: ""),
+    (lambda seen: seen.device.state is None, "unknown", lambda seen: "never_seen"),
+    (lambda seen: seen.is_agent_silent, "unknown", lambda seen: SILENT),
+    (lambda seen: seen.device.state == UNKNOWN, "unknown", lambda seen: seen.device.cause),
+    (_is_overdue, "unknown", lambda seen: "overdue"),
+    (_is_unreachable, "offline", lambda seen: seen.device.fault or seen.device.cause),
+    (lambda seen: seen.device.state == DOWN, "fault", lambda seen: seen.device.fault or seen.device.cause),
+    (lambda seen: bool(seen.condition), "warning", lambda seen: seen.condition),
+    (lambda seen: True, "normal", lambda seen: ""),
 )
 
 
 def standing(device: DeviceView, *, is_agent_silent: bool, now_ms: int) -> Standing:
     """The first row of TABLE that applies. `device.conditions` are those that hold now."""
-    seen = _Seen(device, is_agent_silent, now_ms)
-    return next(Standing(word, why(device)) for applies, word, why in TABLE if applies(seen))
+    condition = device.conditions[0].code if device.conditions else ""
+    return standing_of(device, condition=condition, is_agent_silent=is_agent_silent, now_ms=now_ms)
+
+
+def standing_of(device: Told, *, condition: str, is_agent_silent: bool, now_ms: int) -> Standing:
+    """The first row of TABLE that applies. `condition`: the code of what is wrong longest, if anything is."""
+    seen = _Seen(device, condition, is_agent_silent, now_ms)
+    return next(Standing(word, why(seen)) for applies, word, why in TABLE if applies(seen))
 
 
 def standings(view: View, devices: Sequence[DeviceView], now_ms: int) -> dict[str, Standing]:

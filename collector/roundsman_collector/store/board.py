@@ -1,0 +1,261 @@
+"""The board on the wall of the control room: how every device stands, in memory, to be asked by every page.
+
+    board.put([Standing row, ...])                              what a summary has worked out
+    board.page(scope, FleetFilter(words=("fault",)), ...)       BoardPage(rows, total), worst first
+    board.counts(scope, filter)                                 {"fault": 3, ...}
+
+A table of SQLite in the memory of this process, whatever database keeps the truth: filters, orders and counts are its
+trade, and it does them without holding up Python's other threads. Everything on it can be worked out again.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from roundsman_collector.roles import Scope
+from roundsman_collector.store.fleet import Past
+from roundsman_collector.store.sql import chunks, marks
+
+Order = Literal["worst", "id"]
+ORDERS: dict[Order, str] = {"worst": "rank, device", "id": "device"}
+
+
+class BoardRow(NamedTuple):
+    """A device on the board. `rank` 0 is the worst word; `group` is that of its agent, or else of its site; `tickets`:
+    numbers, divided by spaces, its agent's too.
+
+    `look_ms`: when it has to be looked at again, even if nothing is heard of it; None: not.
+    """
+
+    device: str
+    rank: int
+    word: str
+    why: str
+    kind: str
+    name_zh: str
+    name_en: str
+    agent: str | None
+    group: str | None
+    place: str | None
+    site: str | None
+    site_group: str | None
+    customer: str | None
+    since_ms: int | None
+    tickets: str
+    text: str
+    look_ms: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FleetFilter:
+    """Which devices a list shows: each field narrows it; empty ones do not. `text`: all its words have to be found."""
+
+    text: str = ""
+    words: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    customers: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    has_ticket: bool | None = None
+
+
+ALL = FleetFilter()
+
+
+class BoardPage(NamedTuple):
+    """Some rows of a list, and how many there are in all."""
+
+    rows: tuple[BoardRow, ...]
+    total: int
+
+
+class Pooled(NamedTuple):
+    """The past of many devices in one window that ended at `at_ms`."""
+
+    devices: int
+    up_ms: int
+    down_ms: int
+    outages: int
+    longest_ms: int
+    at_ms: int
+
+
+COLUMNS = (
+    "device, rank, word, why, kind, name_zh, name_en, agent, group_id, place, site, site_group, customer, since_ms, "
+    "tickets, text, look_ms"
+)
+TABLES = (
+    "CREATE TABLE stands (device TEXT PRIMARY KEY, rank INT, word TEXT, why TEXT, kind TEXT, name_zh TEXT, "
+    "name_en TEXT, agent TEXT, group_id TEXT, place TEXT, site TEXT, site_group TEXT, customer TEXT, since_ms INT, "
+    "tickets TEXT, text TEXT, look_ms INT, round INT) WITHOUT ROWID",
+    "CREATE INDEX stands_worst ON stands (rank, device)",
+    "CREATE INDEX stands_agent ON stands (agent)",
+    "CREATE INDEX stands_look ON stands (look_ms) WHERE look_ms IS NOT NULL",
+    "CREATE TABLE past (device TEXT, window INT, up_ms INT, down_ms INT, outages INT, longest_ms INT, "
+    "PRIMARY KEY (device, window)) WITHOUT ROWID",
+)
+PUT = f"INSERT OR REPLACE INTO stands ({COLUMNS}, round) VALUES ({marks(18)})"
+FACETS = {"kind": "kind", "group": "group_id", "customer": "customer", "site": "site"}
+
+
+class Board:
+    """How every device stands. Many threads may use it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._table = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        for statement in TABLES:
+            self._table.execute(statement)
+        self._round = 0
+        self._pasts_ms: int | None = None
+
+    # --- what is put on it --------------------------------------------------------------------------------------------
+
+    def begin_round(self) -> None:
+        """Everything will be put anew; what is not put until end_round() is gone."""
+        self._round += 1
+
+    def end_round(self) -> None:
+        """Take off what was not put since begin_round()."""
+        with self._lock:
+            self._table.execute("DELETE FROM stands WHERE round <> ?", (self._round,))
+            self._table.execute("DELETE FROM past WHERE device NOT IN (SELECT device FROM stands)")
+
+    def put(self, rows: Iterable[BoardRow]) -> None:
+        """Put devices on the board, in place of what it said of them."""
+        marked = [(*row, self._round) for row in rows]
+        with self._lock:
+            self._table.execute("BEGIN")
+            self._table.executemany(PUT, marked)
+            self._table.execute("COMMIT")
+
+    def put_pasts(self, pasts: dict[str, tuple[Past, ...]], at_ms: int) -> None:
+        """The past of devices, window by window; those that are not named have none."""
+        with self._lock:
+            self._table.execute("BEGIN")
+            self._table.execute("DELETE FROM past")
+            for part in chunks(pasts.items(), 1000):
+                rows = ((device, place, *past) for device, found in part for place, past in enumerate(found))
+                self._table.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?)", rows)
+            self._table.execute("COMMIT")
+            self._pasts_ms = at_ms
+
+    # --- what it says -------------------------------------------------------------------------------------------------
+
+    def page(self, scope: Scope, wanted: FleetFilter, order: Order, offset: int, limit: int) -> BoardPage:
+        """Rows `offset`.. of the list, and how many rows the list has."""
+        where, values = _where(scope, wanted)
+        with self._lock:
+            total = self._table.execute(f"SELECT count(*) FROM stands WHERE {where}", values).fetchone()[0]
+            found = self._table.execute(
+                f"SELECT {COLUMNS} FROM stands WHERE {where} ORDER BY {ORDERS[order]} LIMIT ? OFFSET ?",
+                (*values, limit, offset),
+            ).fetchall()
+        return BoardPage(tuple(map(BoardRow._make, found)), total)
+
+    def rows(self, scope: Scope, devices: Sequence[str]) -> dict[str, BoardRow]:
+        """What the board says of these devices, as far as the scope reaches them."""
+        where, values = _where(scope, ALL)
+        found: dict[str, BoardRow] = {}
+        with self._lock:
+            for part in chunks(devices):
+                asked = f"SELECT {COLUMNS} FROM stands WHERE device IN ({marks(len(part))}) AND {where}"
+                rows = self._table.execute(asked, (*part, *values)).fetchall()
+                found.update((row[0], BoardRow._make(row)) for row in rows)
+        return found
+
+    def counts(self, scope: Scope, wanted: FleetFilter = ALL) -> dict[str, int]:
+        """How many devices of a list stand under each word; words that nobody stands under are not named."""
+        where, values = _where(scope, wanted)
+        with self._lock:
+            found = self._table.execute(f"SELECT word, count(*) FROM stands WHERE {where} GROUP BY rank, word", values)
+            return dict(found.fetchall())
+
+    def facets(self, scope: Scope, name: str) -> dict[str, int]:
+        """What a list can be narrowed to by `kind`, `group`, `customer` or `site`, and how many devices that is."""
+        where, values = _where(scope, ALL)
+        column = FACETS[name]
+        with self._lock:
+            found = self._table.execute(
+                f"SELECT {column}, count(*) FROM stands WHERE {column} IS NOT NULL AND {where} "
+                f"GROUP BY {column} ORDER BY {column}",
+                values,
+            )
+            return dict(found.fetchall())
+
+    def pooled(self, scope: Scope, wanted: FleetFilter, window: int) -> Pooled | None:
+        """The past of a whole list in window number `window`; None while nobody has worked it out."""
+        if self._pasts_ms is None:
+            return None
+        where, values = _where(scope, wanted)
+        with self._lock:
+            found = self._table.execute(
+                "SELECT count(*), COALESCE(SUM(up_ms), 0), COALESCE(SUM(down_ms), 0), COALESCE(SUM(outages), 0), "
+                "COALESCE(MAX(longest_ms), 0) FROM stands LEFT JOIN past ON past.device = stands.device "
+                f"AND past.window = ? WHERE {where}",
+                (window, *values),
+            ).fetchone()
+            return Pooled._make((*found, self._pasts_ms))
+
+    def pasts(self, devices: Sequence[str]) -> tuple[dict[str, dict[int, Past]], int | None]:
+        """The past of these devices by window number, and when that was worked out."""
+        found: dict[str, dict[int, Past]] = {device: {} for device in devices}
+        with self._lock:
+            for part in chunks(devices):
+                asked = f"SELECT * FROM past WHERE device IN ({marks(len(part))})"
+                for device, window, *past in self._table.execute(asked, part):
+                    found[device][window] = Past(*past)
+            return found, self._pasts_ms
+
+    # --- for who keeps it ---------------------------------------------------------------------------------------------
+
+    def due(self, now_ms: int, limit: int) -> list[str]:
+        """Devices that have to be looked at again by now, the longest overdue first."""
+        with self._lock:
+            found = self._table.execute(
+                "SELECT device FROM stands WHERE look_ms <= ? ORDER BY look_ms LIMIT ?", (now_ms, limit)
+            )
+            return [row[0] for row in found]
+
+    def devices_of(self, agents: Sequence[str]) -> list[str]:
+        """Devices that these agents speak for."""
+        found: list[str] = []
+        with self._lock:
+            for part in chunks(agents):
+                asked = f"SELECT device FROM stands WHERE agent IN ({marks(len(part))})"
+                found += [row[0] for row in self._table.execute(asked, part)]
+        return found
+
+    def bytes(self) -> int:
+        """How much memory the board takes."""
+        with self._lock:
+            pages, size = (self._table.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        return int(pages) * int(size)
+
+
+def _where(scope: Scope, wanted: FleetFilter) -> tuple[str, list[object]]:
+    """The condition of a list: what somebody reaches, and of that what they ask for."""
+    parts, values = ["1 = 1"], list[object]()
+    if not scope.everything:
+        groups, customers = sorted(scope.groups), sorted(scope.customers)
+        of_groups, of_customers = marks(len(groups)), marks(len(customers))
+        parts.append(f"(group_id IN ({of_groups}) OR site_group IN ({of_groups}) OR customer IN ({of_customers}))")
+        values += [*groups, *groups, *customers]
+    for column, allowed in (
+        ("word", wanted.words),
+        ("kind", wanted.kinds),
+        ("group_id", wanted.groups),
+        ("customer", wanted.customers),
+        ("site", wanted.sites),
+    ):
+        if allowed:
+            parts.append(f"{column} IN ({marks(len(allowed))})")
+            values += allowed
+    for word in wanted.text.lower().split():
+        parts.append("instr(text, ?) > 0")
+        values.append(word)
+    if wanted.has_ticket is not None:
+        parts.append("tickets <> ''" if wanted.has_ticket else "tickets = ''")
+    return " AND ".join(parts), values
