@@ -16,6 +16,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -227,6 +228,7 @@ class Peer:
         filters: tuple[str, ...] = (),
         clean: bool = True,
         will: tuple[str, bytes] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.heard: list[tuple[str, bytes, bool]] = []
         self.answers: list[bool] = []  # to CONNECT: welcome?
@@ -236,6 +238,8 @@ class Peer:
             CallbackAPIVersion.VERSION2, client_id, clean_session=clean, reconnect_on_failure=False
         )
         self._client.username_pw_set(user, password)
+        if tls is not None:
+            self._client.tls_set_context(tls)
         if will is not None:
             self._client.will_set(will[0], will[1], qos=1, retain=True)
         self._client.on_connect = lambda _c, _u, _f, reason, _p: self.answers.append(not reason.is_failure)

@@ -1,7 +1,7 @@
 """The embedded broker: nats-server as our child, so that one command works on a bare machine.
 
-nats-server is a real broker shipped as a wheel (MQTT 3.1.1 on JetStream). It listens on loopback only; everything it
-needs lies in one folder:
+nats-server is a real broker shipped as a wheel (MQTT 3.1.1 on JetStream). It listens on loopback, or where `Listener`
+says, beyond this machine with TLS alone; everything else it needs lies in one folder:
 
     broker.json   ports (chosen once), the collector's password, the secret part of its client ids      mode 0600
     nats.conf     written by us: listeners, limits, one user with its rights per agent                  mode 0600
@@ -9,8 +9,10 @@ needs lies in one folder:
     nats.pid      written by the broker; nats.lock: held by the collector that owns the folder
     jetstream/    sessions, queues, retained messages
 
-    broker = EmbeddedBroker(folder); broker.set_agents([("south", "kiosk-7", password)]); broker.start()
+    broker = EmbeddedBroker(folder, listener_of(config))
+    broker.set_agents([("south", "kiosk-7", password)]); broker.start()
     broker.poll() in the collector's loop; broker.set_agents(...) whenever the register changes; broker.stop()
+    broker.host, broker.port, broker.trust: where the collector reaches it, and by which TLS context
 
 Rules:
 * The child dies with us (tether.py): `start` and `poll` belong to the main thread and refuse any other. Where the
@@ -18,10 +20,14 @@ Rules:
 * A folder belongs to one living process (a lock that the kernel gives free when its holder dies).
 * A client id is a key to a session: who connects under it throws the other out (he reads nothing: rights go by user).
   So the ids of the collector carry a secret: `client_id("live")`.
+* With TLS the collector, too, speaks TLS to its broker (nats-server has one MQTT listener). It trusts exactly the
+  certificate that it gave its child, so that no name in it has to be 127.0.0.1 and no other CA can stand between. A
+  new certificate is noticed by `poll`: who comes from then on sees it, who is there stays.
 """
 
 import contextlib
 import importlib.metadata
+import ipaddress
 import json
 import os
 import random
@@ -29,16 +35,19 @@ import secrets
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import IO
 
 import structlog
 
+from roundsman_collector import tls
+from roundsman_collector.config import TLS, Config, ConfigError, listen_at
 from roundsman_collector.rights import COLLECTOR_USER, AgentLogin, checked_logins, nats_users, new_password
 from roundsman_collector.tether import tethered
 
@@ -54,6 +63,10 @@ NATS_LIMITS = (
 MQTT_LIMITS = (
     ("ack_wait", '"5s"', "what a killed collector had taken comes again after this long (30 s by default)"),
     ("max_ack_pending", "2000", "the in-flight window of a batch"),
+)
+TLS_LIMITS = (
+    ("timeout", "15", "a handshake over a thin line takes longer than the 2 s that are built in"),
+    ("min_version", '"1.2"', "what is older is broken"),
 )
 JETSTREAM_LIMITS = (
     ("max_mem_store", "64MB", "MQTT sessions live on disk"),
@@ -92,8 +105,58 @@ class Place:
 KEPT = tuple(row.name for row in fields(Place))
 
 
-def nats_conf(place: Place, folder: Path, agents: Iterable[AgentLogin]) -> str:
-    """The whole nats.conf: listeners on loopback, limits, a user with its rights for the collector and every agent."""
+@dataclass(frozen=True, kw_only=True)
+class Listener:
+    """Where agents reach the embedded broker. `cert` and `key` (PEM files) None: without TLS, on loopback alone."""
+
+    host: str
+    port: int
+    cert: Path | None = None
+    key: Path | None = None
+
+    @property
+    def own_host(self) -> str:
+        """Where the collector itself reaches it."""
+        with contextlib.suppress(ValueError):
+            address = ipaddress.ip_address(self.host)
+            if address.is_unspecified:
+                return "::1" if address.version == 6 else HOST
+        return self.host
+
+
+def listener_of(config: Config) -> Listener | None:
+    """Where the configuration wants the embedded broker to listen; None: on a port of its own on loopback.
+
+    Raises ConfigError: beyond this machine there is TLS or nothing, because passwords travel as they are.
+    """
+    said = config.broker
+    if not said.listen:
+        return None
+    host, port = listen_at(said.listen)
+    if said.tls_cert is not None:
+        return Listener(host=host, port=port, cert=said.tls_cert, key=said.tls_key)
+    own = config.data.folder / TLS / tls.SERVER
+    if own.exists():
+        return Listener(host=host, port=port, cert=own, key=own)
+    if not is_loopback(host):
+        raise ConfigError(
+            f'{config.source or "the configuration"}, [broker] listen = "{said.listen}": is beyond this machine, where'
+            f" the broker listens with TLS only, and there is no {own}. Make one with `roundsman init-tls --name HOST`"
+            " (HOST: what agents will call this machine), or name given ones: tls_cert, tls_key and tls_ca"
+        )
+    return Listener(host=host, port=port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody beyond this machine can reach it; a name that is not `localhost` might be anybody's."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def nats_conf(place: Place, folder: Path, agents: Iterable[AgentLogin], listener: Listener | None = None) -> str:
+    """The whole nats.conf: listeners, limits, a user with its rights for the collector and every agent."""
     return "\n".join(
         [
             "# Written by roundsman whenever an agent is added or removed; changes made here are lost.",
@@ -107,7 +170,7 @@ def nats_conf(place: Place, folder: Path, agents: Iterable[AgentLogin]) -> str:
             *_settings(JETSTREAM_LIMITS),
             "}",
             "mqtt {",
-            f'listen: "{HOST}:{place.mqtt_port}"',
+            *_mqtt_listener(listener or Listener(host=HOST, port=place.mqtt_port)),
             *_settings(MQTT_LIMITS),
             "}",
             "authorization { users: [",
@@ -118,13 +181,24 @@ def nats_conf(place: Place, folder: Path, agents: Iterable[AgentLogin]) -> str:
     )
 
 
+def _mqtt_listener(listener: Listener) -> Iterator[str]:
+    yield f"host: {_quoted(listener.host)}"
+    yield f"port: {listener.port}"
+    if listener.cert is not None:
+        yield "tls {"
+        yield f"cert_file: {_quoted(str(listener.cert))}"
+        yield f"key_file: {_quoted(str(listener.key))}"
+        yield from _settings(TLS_LIMITS)
+        yield "}"
+
+
 def _settings(rows: Iterable[tuple[str, str, str]]) -> list[str]:
     return [f"{name}: {value}  # {why}" for name, value, why in rows]
 
 
 def _quoted(text: str) -> str:
     if '"' in text or "\\" in text or not text.isprintable():
-        raise BrokerError(f"{text!r} cannot stand in nats.conf: choose a data folder without quotes and backslashes")
+        raise BrokerError(f"{text!r} cannot stand in nats.conf: choose a path without quotes and backslashes")
     return f'"{text}"'
 
 
@@ -146,31 +220,44 @@ def nats_server() -> str:
 
 
 class EmbeddedBroker:
-    """nats-server as our child: one folder, loopback only, restarted when it dies, gone when we are gone.
+    """nats-server as our child: one folder, one listener, restarted when it dies, gone when we are gone.
 
     Say who the agents are (`set_agents`) before `start`, or they are refused until it is said.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, listener: Listener | None = None) -> None:
         self.folder = folder.absolute()
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = self.folder / "broker.json"
         self._is_new = not kept.exists()  # nobody has been told the ports yet
         self._place = _drawn(kept) if self._is_new else _kept(kept)
         self._agents: tuple[AgentLogin, ...] = ()
+        self._wanted = listener
+        self._certificate_at = 0
+        self.trust: ssl.SSLContext | None = None
+        """How the collector knows its broker; None without TLS, and before the start."""
         self._child: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
         self._started_at = 0.0
         self._restart_at: float | None = None
         self._falls = 0
 
-    host = HOST
     collector_user = COLLECTOR_USER
 
     @property
+    def listener(self) -> Listener:
+        """Where it listens: as told, else on the port that was drawn for the folder."""
+        return self._wanted or Listener(host=HOST, port=self._place.mqtt_port)
+
+    @property
+    def host(self) -> str:
+        """Where the collector reaches it."""
+        return self.listener.own_host
+
+    @property
     def port(self) -> int:
-        """The MQTT port on loopback; the same for the life of the folder."""
-        return self._place.mqtt_port
+        """The MQTT port; the same for the life of the folder unless somebody names another."""
+        return self.listener.port
 
     @property
     def collector_password(self) -> str:
@@ -192,7 +279,8 @@ class EmbeddedBroker:
             _end_orphan(self.folder)
             if self._is_new and _taken_port(self._place) is not None:
                 self._place = _drawn(self.folder / "broker.json")
-            _refuse_taken_port(self._place, self.folder)
+            self._refuse_taken_ports()
+            self._know_certificate()
             seen = _size(self.folder / "nats.log")
             self._spawn()
             self._await_ready(seen)
@@ -200,10 +288,15 @@ class EmbeddedBroker:
         except BaseException:
             self.stop()
             raise
-        log.info("broker runs", port=self.port, pid=self.pid)
+        log.info("broker runs", host=self.listener.host, port=self.port, tls=self.trust is not None, pid=self.pid)
 
     def poll(self) -> bool:
-        """Look after the child: start it again (with back-off) if it died. Never waits. Returns whether it runs."""
+        """Look after the child: start it again (with back-off) if it died. Returns whether it runs.
+
+        Waits for nothing, except for the child to take a new certificate.
+        """
+        if self.pid is not None:
+            self._look_at_certificate()
         if self.pid is not None or self._child is None:
             return self._child is not None
         now = time.monotonic()
@@ -243,6 +336,47 @@ class EmbeddedBroker:
         if self.pid is not None:
             self._reload()
 
+    def _know_certificate(self) -> None:
+        """Trust the certificate that the child will show; a context that is in use learns the new one besides."""
+        cert = self.listener.cert
+        if cert is None:
+            return
+        self._certificate_at = self._certificate_changed_at()
+        try:
+            self.trust = _pinned(tls.first_certificate(cert), self.trust)
+        except (tls.TlsError, ssl.SSLError) as error:
+            raise BrokerError(f"[broker] tls_cert: {error}") from error
+
+    def _certificate_changed_at(self) -> int:
+        try:
+            return sum(file.stat().st_mtime_ns for file in (self.listener.cert, self.listener.key) if file)
+        except OSError:
+            return 0
+
+    def _look_at_certificate(self) -> None:
+        """A new certificate, or its key, was written: have the child show it. What cannot be used is told once."""
+        if self.listener.cert is None or self._certificate_changed_at() in (0, self._certificate_at):
+            return
+        try:
+            self._know_certificate()
+            self._reload()
+        except BrokerError as error:
+            log.error("the broker keeps its old certificate", cause=str(error))
+        else:
+            log.info("the broker has a new certificate", file=str(self.listener.cert))
+
+    def _refuse_taken_ports(self) -> None:
+        if self._wanted is not None and _accepts(self.port, self.host):
+            raise BrokerError(
+                f"port {self.port} of {self.listener.host} is in use by another program: end that one, or change"
+                " [broker] listen and the agents' configuration"
+            )
+        if (port := _taken_port(self._place, mqtt_too=self._wanted is None)) is not None:
+            raise BrokerError(
+                f"port {port}, kept in {self.folder / 'broker.json'} for the embedded broker, is in use by another"
+                " program: end that one, or change the port there and in the agents' configuration"
+            )
+
     def _spawn(self) -> None:
         if threading.current_thread() is not threading.main_thread():
             raise BrokerError(
@@ -268,7 +402,7 @@ class EmbeddedBroker:
             time.sleep(LOOK_SECONDS)
 
     def _write_conf(self) -> None:
-        _replace(self.folder / "nats.conf", nats_conf(self._place, self.folder, self._agents))
+        _replace(self.folder / "nats.conf", nats_conf(self._place, self.folder, self._agents, self.listener))
 
     def _reload(self) -> None:
         """Write the configuration, tell the child, wait until its log says that it took it."""
@@ -338,22 +472,26 @@ def _free_ports() -> tuple[int, int]:
     raise BrokerError(f"no free port on {HOST} between {PORTS.start} and {PORTS.stop}")
 
 
-def _taken_port(place: Place) -> int | None:
-    return next((port for port in (place.mqtt_port, place.client_port) if _accepts(port)), None)
+def _taken_port(place: Place, *, mqtt_too: bool = True) -> int | None:
+    ports = (place.mqtt_port, place.client_port) if mqtt_too else (place.client_port,)
+    return next((port for port in ports if _accepts(port)), None)
 
 
-def _refuse_taken_port(place: Place, folder: Path) -> None:
-    if (port := _taken_port(place)) is not None:
-        raise BrokerError(
-            f"port {port}, kept in {folder / 'broker.json'} for the embedded broker, is in use by another program:"
-            " end that one, or change the port there and in the agents' configuration"
-        )
+def _accepts(port: int, host: str = HOST) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=1.0):
+        return True
+    return False
 
 
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex((HOST, port)) == 0
+def _pinned(certificate: str, known: ssl.SSLContext | None) -> ssl.SSLContext:
+    """A context that trusts this certificate alone, whatever names it has; or a known one that trusts it too."""
+    context = known
+    if context is None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False  # the certificate itself is known, and nobody else has its key
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    context.load_verify_locations(cadata=certificate)
+    return context
 
 
 def _own(file: Path) -> IO[str]:

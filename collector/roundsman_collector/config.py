@@ -77,7 +77,8 @@ class Broker(_Section):
     listen: str = Field(
         default="",
         description="`HOST:PORT` where agents reach the embedded broker, for instance `0.0.0.0:8883`; with TLS if "
-        "there is a certificate, and never without one beyond this machine; a port drawn once on 127.0.0.1 if not given",
+        "there is a certificate, and never without one beyond this machine; if not given, a port of 127.0.0.1 that is "
+        "drawn once",
     )
     tls_cert: File | None = Field(
         default=None,

@@ -321,7 +321,7 @@ def test_another_broker_on_its_port_is_not_taken_for_ours(
     broker = EmbeddedBroker(tmp_path / "second")
     place = json.loads((tmp_path / "second/broker.json").read_text())
     (tmp_path / "second/broker.json").write_text(json.dumps({**place, "mqtt_port": nats.port}))
-    monkeypatch.setattr(embedded, "_refuse_taken_port", lambda *_: None)  # it was still free then
+    monkeypatch.setattr(EmbeddedBroker, "_refuse_taken_ports", lambda _: None)  # it was still free then
 
     with pytest.raises(BrokerError, match=r"did not start in .* it said: .*address already in use"):
         EmbeddedBroker(tmp_path / "second").start()
