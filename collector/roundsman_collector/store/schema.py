@@ -3,7 +3,7 @@
     meta                         the database's own facts: epoch, known_ms, pruned_to_seq
     agent device assignment      the register: who there is, and who speaks for whom since when
     partition evidence_YYYYMMDD  what agents recorded, a row per report, a table per received day (UTC)
-    unit checkpoint wake         the engine's memory
+    unit checkpoint horizon wake the engine's memory
     interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
     series ticket ticket_event   tickets with gapless numbers and their log
     rule_set command quarantine counter inbox device_now
@@ -130,6 +130,15 @@ checkpoint = Table(
     Column("body", Text, nullable=False),
 )
 
+horizon = Table(
+    "horizon",
+    metadata,
+    _agent(primary_key=True),
+    Column("t_ms", Big, nullable=False),
+    Column("seq", Big, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 wake = Table(
     "wake",
     metadata,
@@ -151,6 +160,13 @@ interval = Table(
     Column("known_from_ms", Big, nullable=False),
     Column("known_to_ms", Big),
     Index("interval_by_device", "device", "known_to_ms", "event_from_ms"),
+    Index(
+        "interval_by_end",
+        "event_to_ms",
+        "device",
+        sqlite_where=text("known_to_ms IS NULL"),
+        postgresql_where=text("known_to_ms IS NULL"),
+    ),
 )
 
 condition = Table(
@@ -168,6 +184,13 @@ condition = Table(
     Column("confirmed_ref", Text, nullable=False),
     Column("cause", Text, nullable=False),
     Index("condition_by_subject", "subject", "known_to_ms", "event_from_ms"),
+    Index(
+        "condition_by_end",
+        "event_to_ms",
+        "subject",
+        sqlite_where=text("known_to_ms IS NULL"),
+        postgresql_where=text("known_to_ms IS NULL"),
+    ),
 )
 
 series = Table("series", metadata, Column("name", Text, primary_key=True), Column("next", Big, nullable=False))
@@ -465,7 +488,8 @@ notice = Table(
     Column("done_ms", Big),
     Column("error", Text, nullable=False),
     UniqueConstraint("way", "key", name="notice_key"),
-    Index("notice_by_state", "state", "wake_at_ms"),
+    Index("notice_by_state", "state", "id"),
+    Index("notice_by_way", "way", "state", "id"),
 )
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

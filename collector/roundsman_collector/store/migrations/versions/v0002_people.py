@@ -10,6 +10,7 @@ depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 CURRENT = sa.text("to_ms IS NULL")
+KNOWN_NOW = sa.text("known_to_ms IS NULL")
 NEW_OF_TOKEN = (
     sa.Column("role", sa.Text(), nullable=False, server_default="administrator"),
     sa.Column("scope", sa.Text(), nullable=False, server_default="all"),
@@ -24,6 +25,23 @@ def upgrade() -> None:
     op.add_column("device", sa.Column("serial", sa.Text(), nullable=True))
     for column in NEW_OF_TOKEN:
         op.add_column("token", column)
+    for table, name in (("interval", "device"), ("condition", "subject")):
+        op.create_index(
+            f"{table}_by_end",
+            table,
+            ["event_to_ms", name],
+            sqlite_where=KNOWN_NOW,
+            postgresql_where=KNOWN_NOW,
+        )
+    op.create_table(
+        "horizon",
+        sa.Column("agent_no", BIG, autoincrement=False, nullable=False),
+        sa.Column("t_ms", BIG, nullable=False),
+        sa.Column("seq", BIG, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["agent_no"], ["agent.no"]),
+        sa.PrimaryKeyConstraint("agent_no"),
+    )
     op.create_table(
         "monitoring_group",
         sa.Column("id", sa.Text(), nullable=False),
@@ -207,7 +225,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("way", "key", name="notice_key"),
     )
-    op.create_index("notice_by_state", "notice", ["state", "wake_at_ms"])
+    op.create_index("notice_by_state", "notice", ["state", "id"])
+    op.create_index("notice_by_way", "notice", ["way", "state", "id"])
     op.create_table(
         "round",
         sa.Column("id", BIG, nullable=False),
