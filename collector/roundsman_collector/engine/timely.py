@@ -9,7 +9,7 @@ Each is one or more commits of its own. A unit whose rebuild fails stays dirty a
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -24,13 +24,16 @@ from roundsman_collector.engine import errands, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store import batch as stored
+from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
+from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import DeviceEntry
 from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
+from roundsman_wire.topics import checked_id
 
 log = structlog.get_logger(__name__)
 
@@ -74,12 +77,16 @@ def rebuild_due(engine: Engine, now_ms: int, *, pause_ms: int, at_latest_ms: int
 
 
 def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
-    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed, stays dirty."""
+    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed, stays dirty.
+
+    Evidence of a time whose other evidence was pruned tells nothing any more: it is kept, shown and counted (law 8).
+    """
     assert unit.dirty_from_ms is not None
     try:
         start, after_seq = _start(engine, unit, unit.dirty_from_ms)
         rows = [] if unit.head_seq is None else engine.store.evidence_of(unit.no, unit.head_seq, after_seq + 1)
         items, bases = items_of(rows, unit)
+        too_late = _too_late(rows, unit, start, now_ms) if start.last_t >= unit.dirty_from_ms else []
         change = rebuild(start, items, engine.policy)
         was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
         silence = tick(change.state, now_ms, engine.policy) if was_told else None
@@ -89,7 +96,7 @@ def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
         dirty = unit.dirty_from_ms, unit.dirty_since_ms
         unit.dirty_from_ms = unit.dirty_since_ms = None
         try:
-            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms)
+            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms, too_late)
         except BaseException:
             unit.dirty_from_ms, unit.dirty_since_ms = dirty
             raise
@@ -117,10 +124,23 @@ def _joined(change: Change, silence: Change) -> Change:
 
 
 def _start(engine: Engine, unit: Unit, from_ms: int) -> tuple[UnitState, int]:
+    """The state to rebuild from and the last evidence in it: a checkpoint before `from_ms`, or the agent's horizon."""
     checkpoint = engine.store.checkpoint_before(unit.no, from_ms)
+    horizon = engine.store.horizon(unit.no)
+    if checkpoint is None or (horizon is not None and checkpoint.seq < horizon.seq):
+        checkpoint = horizon
     if checkpoint is None:
         return newborn(unit.agent), 0
     return resting(load(checkpoint.body)), checkpoint.seq
+
+
+def _too_late(rows: Sequence[EvidenceRow], unit: Unit, start: UnitState, now_ms: int) -> list[Count]:
+    """What came since the unit became dirty, and speaks of the time before the evidence that is kept."""
+    since_ms = unit.dirty_since_ms or now_ms
+    late, _ = items_of([row for row in rows if row.received_ms >= since_ms], unit)
+    count = sum(1 for item in late if item.t <= start.last_t)
+    example = f"{unit.agent}: of a time whose evidence was pruned"
+    return [Count(name="late", cause="beyond_horizon", at_ms=now_ms, count=count, example=example)] if count else []
 
 
 def items_of(rows: Sequence[EvidenceRow], unit: Unit) -> tuple[list[Item], dict[str, Base]]:
@@ -154,7 +174,11 @@ def _birth_named(row: EvidenceRow) -> str:
 
 
 def _commit(
-    engine: Engine, changes: Sequence[tuple[Unit, Change]], wakes: Mapping[int, int | None], now_ms: int
+    engine: Engine,
+    changes: Sequence[tuple[Unit, Change]],
+    wakes: Mapping[int, int | None],
+    now_ms: int,
+    counts: Sequence[Count] = (),
 ) -> None:
     """One transaction for changes that bring no evidence; then memory follows."""
     ticket_changes: list[TicketChange] = []
@@ -176,6 +200,7 @@ def _commit(
                 conditions=[one for _, change in changes for one in told(change)],
                 tickets=ticket_changes,
                 wakes=wakes,
+                counters=counts,
             )
         )
     except BaseException:
@@ -238,8 +263,11 @@ def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:
 
 
 def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
-    if command.verb == "register":
-        _register(engine, command, now_ms)
+    if command.verb in ENTERING:
+        answer = CommandDone(
+            command=command.id, ok=True, done_ms=now_ms, result=ENTERING[command.verb](engine, command, now_ms)
+        )
+        engine.store.commit(stored.Batch(now_ms=now_ms, commands_done=[answer]))
         return
     if command.verb == "round":
         errands.begin(engine, command, now_ms)
@@ -253,7 +281,7 @@ def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
             unit.tickets = tuple(one for one in unit.tickets if one.id != ticket)
 
 
-def _register(engine: Engine, command: CommandRow, now_ms: int) -> None:
+def _register(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
     """Enter an agent and its devices: args {agent, group, devices: [{id, kind, name_zh, name_en}, ...]}."""
     said = command.args
     devices = [
@@ -262,8 +290,67 @@ def _register(engine: Engine, command: CommandRow, now_ms: int) -> None:
     ]
     number = engine.store.add_agent(str(said["agent"]), str(said["group"]), devices, now_ms)
     engine.load_register()
-    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"agent_no": number})
-    engine.store.commit(stored.Batch(now_ms=now_ms, commands_done=[answer]))
+    return {"agent_no": number}
+
+
+def _revoke(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """An agent may not speak any more: args {agent}. What is remembered of it is written, for the day it comes back."""
+    unit = engine.by_agent.get(str(command.args["agent"]))
+    if unit is not None:
+        engine.store.commit(stored.Batch(now_ms=now_ms, units=[unit_row(unit)]))
+    engine.store.remove_agent(str(command.args["agent"]), now_ms)
+    engine.load_register()
+    return {"agent": command.args["agent"]}
+
+
+def _device(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """Enter or change one device: args {id, kind, model, name_zh, name_en, serial}."""
+    changed, _ = engine.store.put_devices([_card(command.args)], {}, {}, _deed(command, now_ms))
+    return {"changed": changed}
+
+
+def _devices(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """Enter or change many: args {devices: [as _device], voices: {device: agent}, groups: {new agent: group}}."""
+    said = command.args
+    cards = [_card(one) for one in said["devices"]]
+    changed, moved = engine.store.put_devices(cards, said["voices"], said["groups"], _deed(command, now_ms))
+    if moved:
+        engine.load_register()
+    return {"changed": changed, "moved": moved}
+
+
+def _assign(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """From now on another agent, or nobody (null), speaks for a device: args {device, agent}."""
+    voices = {str(command.args["device"]): command.args["agent"]}
+    _, moved = engine.store.put_devices([], voices, {}, _deed(command, now_ms))
+    if moved:
+        engine.load_register()
+    return {"moved": moved}
+
+
+def _card(said: Mapping[str, Any]) -> DeviceEntry:
+    return DeviceEntry(
+        id=checked_id(said["id"], "the device"),
+        kind=checked_id(said["kind"], f"the kind of device {said['id']}"),
+        name_zh=str(said["name_zh"]),
+        name_en=str(said["name_en"]),
+        model=said["model"],
+        serial=said["serial"],
+    )
+
+
+def _deed(command: CommandRow, now_ms: int) -> Deed:
+    return Deed(who=command.who, at_ms=now_ms, address=str(command.args.get("address", "")))
+
+
+ENTERING: Mapping[str, Callable[[Engine, CommandRow, int], Mapping[str, Any]]] = {
+    "register": _register,
+    "revoke": _revoke,
+    "device": _device,
+    "devices": _devices,
+    "assign": _assign,
+}
+"""Commands that change who there is, and who speaks for whom."""
 
 
 def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:

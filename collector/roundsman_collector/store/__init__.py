@@ -7,9 +7,12 @@ keep; View (reads.py) is for everybody who looks.
 from roundsman_collector.store.audit import AuditRow, Deed
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.board import Board, BoardPage, BoardRow, FleetFilter
+from roundsman_collector.store.cards import Card
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
 from roundsman_collector.store.door import Store
+from roundsman_collector.store.entries import Became, Version
+from roundsman_collector.store.entry_kinds import KINDS, ZONES, EntryError, Kind, KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
@@ -24,6 +27,7 @@ from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentR
 from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
 from roundsman_collector.store.samples import SampleRow, records_in
+from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import (
     TicketAcknowledge,
     TicketAmend,
@@ -40,14 +44,18 @@ from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
 from roundsman_collector.store.ways import Filter, NewWay, WayRow, filter_of, wrong_target
 
 __all__ = [
+    "KINDS",
+    "ZONES",
     "AgentEntry",
     "AgentRow",
     "AssignmentRow",
     "AuditRow",
     "Batch",
+    "Became",
     "Board",
     "BoardPage",
     "BoardRow",
+    "Card",
     "Checkpoint",
     "CommandDone",
     "CommandRow",
@@ -60,6 +68,7 @@ __all__ = [
     "DeviceEntry",
     "DeviceNow",
     "DeviceView",
+    "EntryError",
     "ErrandAnswer",
     "ErrandRow",
     "EvidenceRow",
@@ -67,6 +76,8 @@ __all__ = [
     "FleetFilter",
     "InboxRow",
     "Interval",
+    "Kind",
+    "KindName",
     "Knock",
     "Names",
     "NewWay",
@@ -90,6 +101,7 @@ __all__ = [
     "TicketAmend",
     "TicketChange",
     "TicketEvent",
+    "TicketFilter",
     "TicketNote",
     "TicketOpen",
     "TicketOpened",
@@ -98,6 +110,7 @@ __all__ = [
     "TicketVoid",
     "TokenRow",
     "UnitRow",
+    "Version",
     "View",
     "Waiting",
     "Wake",

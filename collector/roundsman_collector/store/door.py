@@ -8,7 +8,7 @@ is full or locked (wait, commit the same batch again) from a batch that cannot b
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO
@@ -33,13 +33,14 @@ from roundsman_collector.store import (
     tickets,
     units,
 )
+from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
-from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
 from roundsman_collector.store.quarantine import Count
+from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
 from roundsman_collector.store.sql import keep_fact, run
 from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
@@ -237,6 +238,18 @@ class Store:
         with transaction(self._write, f"assigning device {device}", self._place) as connection:
             register.assign(connection, device, agent_id, now_ms)
 
+    def put_devices(
+        self,
+        entries: Sequence[DeviceEntry],
+        voices: Mapping[str, str | None],
+        groups: Mapping[str, str],
+        deed: Deed,
+    ) -> tuple[int, int]:
+        """Let devices be this, and these agents (new ones in these groups) speak for them; how many of each changed."""
+        with transaction(self._write, "entering devices", self._place) as connection:
+            changed = register.put_devices(connection, entries, deed)
+            return changed, register.put_voices(connection, voices, groups, deed)
+
     def put_rules(self, hash_: str, body: str, valid_from_ms: int) -> bool:
         """Put rules in force from a time on, unless they are already; returns whether they are new."""
         with transaction(self._write, "putting rules in force", self._place) as connection:
@@ -282,6 +295,17 @@ class Store:
         while part := self._units_after(after):
             yield from part
             after = part[-1].agent_no
+
+    def memory(self, agent_no: int) -> UnitRow | None:
+        """What is remembered of one agent, also of one that was removed."""
+        with transaction(self._read, "reading a unit", self._place) as connection:
+            found = units.some(connection, agent_no - 1, 1)
+            return found[0] if found and found[0].agent_no == agent_no else None
+
+    def units_of(self, numbers: Iterable[int]) -> list[UnitRow]:
+        """What is remembered of these agents; nothing of those that were never heard."""
+        with transaction(self._read, "reading units", self._place) as connection:
+            return units.of(connection, numbers)
 
     def _units_after(self, agent_no: int) -> list[UnitRow]:
         with transaction(self._read, "reading units", self._place) as connection:

@@ -16,9 +16,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import EVERYTHING, Role, Scope
-from roundsman_collector.store import audit, notices, outbox, people, rounds, ways
+from roundsman_collector.store import audit, commands, entries, notices, outbox, people, rounds, search, ways
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.entries import Became
+from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.ways import Filter, NewWay, WayRow
@@ -154,6 +156,67 @@ class Office:
             audit.add(connection, deed, verb, subject, before=before, after=after)
 
     # --- the register: entries.py ------------------------------------------------------------------------------------
+
+    def put_entry(
+        self,
+        kind: KindName,
+        entry: str,
+        fields: Mapping[str, object],
+        *,
+        deed: Deed,
+        from_ms: int | None = None,
+        scope: Scope = EVERYTHING,
+    ) -> Became:
+        """Let an entry be like this, from now or from an earlier time on. Raises EntryError."""
+        with self._change(f"entering {kind} {entry}") as connection:
+            became = entries.put(connection, kind, entry, fields, deed=deed, from_ms=from_ms, scope=scope)
+            if became != "same":
+                search.fill(connection)
+        return became
+
+    def end_entry(
+        self, kind: KindName, entry: str, *, deed: Deed, at_ms: int | None = None, scope: Scope = EVERYTHING
+    ) -> bool:
+        """Let an entry end, now or earlier; False: it had ended before. Raises EntryError."""
+        with self._change(f"ending {kind} {entry}") as connection:
+            ended = entries.end(connection, kind, entry, deed=deed, at_ms=at_ms, scope=scope)
+            search.fill(connection)
+        return ended
+
+    def enter_all(
+        self,
+        wanted: Sequence[tuple[KindName, Mapping[str, Mapping[str, object]]]],
+        commands_for_engine: Sequence[tuple[str, Mapping[str, Any]]],
+        *,
+        deed: Deed,
+        from_ms: int | None = None,
+        scope: Scope = EVERYTHING,
+    ) -> list[int]:
+        """Enter many entries, kind by kind, and ask the engine for its part: all of it or nothing. Raises EntryError.
+
+        Returns the ids of the commands. What devices are found by is written afterwards, by fill_search().
+        """
+        with self._change("entering a part of the register") as connection:
+            for kind, some in wanted:
+                entries.put_all(connection, kind, some, deed=deed, from_ms=from_ms, scope=scope)
+            return [
+                commands.ask(connection, who=deed.who, verb=verb, args=args, now_ms=deed.at_ms)
+                for verb, args in commands_for_engine
+            ]
+
+    def fill_search(self) -> int:
+        """Write some of the lines that devices are found by and that are missing; 0: none is missing."""
+        with self._change("writing what devices are found by") as connection:
+            return search.fill(connection)
+
+    def rebuild_search(self) -> int:
+        """Write all lines anew that devices are found by; return how many."""
+        with self._change("forgetting what devices are found by") as connection:
+            search.forget_all(connection)
+        written = 0
+        while more := self.fill_search():
+            written += more
+        return written
 
     # --- ways of being told, and the outbox: ways.py, notices.py -----------------------------------------------------
 

@@ -9,7 +9,7 @@ Every call has a connection and a snapshot of its own: a View may be used by man
 
 import heapq
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
@@ -18,13 +18,17 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.model import Ref
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     audit,
+    cards,
     commands,
     conditions,
+    entries,
     evidence,
     fleet,
+    heard,
     ledger,
     migrate,
     people,
@@ -33,13 +37,18 @@ from roundsman_collector.store import (
     register,
     schema,
     sqlite,
+    ticket_lists,
+    witness,
 )
 from roundsman_collector.store import rounds as round_rows
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.audit import AuditRow
+from roundsman_collector.store.cards import Card
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.entries import Version
+from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.fleet import DeviceFacts, FleetNews, Past
@@ -50,7 +59,9 @@ from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.samples import SampleRow, samples_in
 from roundsman_collector.store.sql import marks, run
 from roundsman_collector.store.tallies import Tallies, tallies
+from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
+from roundsman_collector.store.witness import RecordRow
 
 LOOK_LIMIT = 5000
 """How many evidence rows one page of samples looks through at most."""
@@ -263,6 +274,56 @@ class View:
         with self._reading("the past of all") as connection:
             return fleet.pasts(connection, now_ms, lengths_ms)
 
+    # --- the register ------------------------------------------------------------------------------------------------
+
+    def entry(
+        self, kind: KindName, entry: str, *, at_ms: int | None = None, scope: Scope = EVERYTHING
+    ) -> Version | None:
+        """A customer, site, place … as it is in force, now or at a time, if the scope reaches it."""
+        with self._reading(f"a {kind}") as connection:
+            return entries.one(connection, kind, entry, at_ms=at_ms, scope=scope)
+
+    def entries(
+        self,
+        kind: KindName,
+        *,
+        at_ms: int | None = None,
+        scope: Scope = EVERYTHING,
+        after: str = "",
+        limit: int = 1000,
+        where: Mapping[str, str] | None = None,
+    ) -> list[Version]:
+        """Entries of a kind in force that the scope reaches, by id; with these values in these fields, if named."""
+        with self._reading(f"{kind} entries") as connection:
+            return entries.some(connection, kind, at_ms=at_ms, scope=scope, after=after, limit=limit, where=where)
+
+    def entry_history(self, kind: KindName, entry: str, *, scope: Scope = EVERYTHING) -> list[Version]:
+        """All versions of an entry that the scope may know, the oldest first."""
+        with self._reading(f"the history of a {kind}") as connection:
+            return entries.history(connection, kind, entry, scope=scope)
+
+    def entries_named(self, kind: KindName, ids: Iterable[str]) -> dict[str, Version]:
+        """These entries, as they are in force now."""
+        with self._reading(f"{kind} entries") as connection:
+            return entries.named(connection, kind, ids)
+
+    def cards(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        after: str = "",
+        limit: int = 1000,
+        where: Mapping[str, str] | None = None,
+    ) -> list[Card]:
+        """Devices with where they stand, by id; of one place, site, customer, group or agent, if named."""
+        with self._reading("cards") as connection:
+            return cards.cards(connection, scope=scope, after=after, limit=limit, where=where)
+
+    def cards_named(self, devices: Sequence[str], *, scope: Scope = EVERYTHING) -> dict[str, Card]:
+        """The cards of these devices that are there and reached."""
+        with self._reading("cards") as connection:
+            return cards.named(connection, devices, scope=scope)
+
     # --- tickets -----------------------------------------------------------------------------------------------------
 
     def tickets(
@@ -288,6 +349,28 @@ class View:
             values.append(before_id)
         with self._reading("tickets") as connection:
             return ticket_rows.read(connection, f"{' AND '.join(where)} ORDER BY id DESC", values, limit)
+
+    def tickets_page(
+        self, scope: Scope, wanted: TicketFilter, *, before_id: int | None = None, limit: int = 50
+    ) -> list[TicketRow]:
+        """Tickets of a list that the scope reaches, the newest first, older than `before_id`."""
+        with self._reading("a list of tickets") as connection:
+            return ticket_lists.page(connection, scope, wanted, before_id=before_id, limit=limit)
+
+    def ticket_counts(self, scope: Scope, wanted: TicketFilter) -> dict[str, int]:
+        """How many tickets of a list, as far as the scope reaches them, are in each state."""
+        with self._reading("the number of tickets") as connection:
+            return ticket_lists.counts(connection, scope, wanted)
+
+    def record(self, agent_no: int, ref: Ref) -> RecordRow | None:
+        """The record that a ticket stands on, however far back; None where it is pruned or not to be found."""
+        with self._reading("a record") as connection:
+            return witness.find(connection, evidence.partitions(connection), agent_no, ref)
+
+    def agent_names(self, numbers: Iterable[int]) -> dict[int, str]:
+        """The ids of these agents, by number."""
+        with self._reading("the names of agents") as connection:
+            return register.names(connection, numbers)
 
     def ticket(self, ticket: int | str) -> tuple[TicketRow, list[TicketEvent]] | None:
         """A ticket by its id or its number, with its log."""

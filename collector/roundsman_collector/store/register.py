@@ -3,13 +3,14 @@
 A device has one voice at a time. An agent is never deleted: its number stands in the evidence.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store import schema
+from roundsman_collector.store import audit, schema, search
+from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, insert, many, marks, run, upsert
 
@@ -70,6 +71,15 @@ def agents(connection: Connection) -> list[AgentRow]:
     return [AgentRow(*row) for row in found]
 
 
+def names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """The ids of agents, by number."""
+    found: dict[int, str] = {}
+    for part in chunks(sorted(set(numbers))):
+        rows = run(connection, f"SELECT no, id FROM agent WHERE no IN ({marks(len(part))})", *part)
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
 def assignments(connection: Connection) -> list[AssignmentRow]:
     """Who speaks and spoke for whom, by device and time."""
     found = run(connection, "SELECT device, agent_no, from_ms, to_ms FROM assignment ORDER BY device, from_ms")
@@ -106,6 +116,7 @@ def add(connection: Connection, entries: Sequence[AgentEntry], now_ms: int) -> l
         ],
     )
     voices = {device.id: numbers[entry.id] for entry in entries for device in entry.devices}
+    search.forget(connection, voices)
     _give_voice(connection, voices, now_ms)
     return [numbers[entry.id] for entry in entries]
 
@@ -137,6 +148,68 @@ def _give_voice(connection: Connection, voices: dict[str, int], now_ms: int) -> 
             )
     new = [(device, agent_no, now_ms, None) for device, agent_no in voices.items() if device not in held]
     many(connection, upsert(schema.assignment), new)
+
+
+def put_devices(connection: Connection, entries: Sequence[DeviceEntry], deed: Deed) -> int:
+    """Let devices be exactly this, new ones included; return how many were not so already. Each is audited."""
+    before: dict[str, DeviceEntry] = {}
+    for part in chunks(one.id for one in entries):
+        rows = run(
+            connection,
+            f"SELECT id, kind, name_zh, name_en, model, serial FROM device WHERE id IN ({marks(len(part))})",
+            *part,
+        )
+        for row in rows:
+            before[row[0]] = DeviceEntry(
+                id=row[0], kind=row[1], name_zh=row[2], name_en=row[3], model=row[4], serial=row[5]
+            )
+    new = [one for one in entries if before.get(one.id) != one]
+    many(
+        connection,
+        upsert(schema.device),
+        [(one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial) for one in new],
+    )
+    for one in new:
+        held = before.get(one.id)
+        told = None if held is None else asdict(held)
+        audit.add(connection, deed, "put device", f"device:{one.id}", before=told, after=asdict(one))
+    search.forget(connection, [one.id for one in new])
+    return len(new)
+
+
+def put_voices(connection: Connection, voices: Mapping[str, str | None], groups: Mapping[str, str], deed: Deed) -> int:
+    """From now on these agents, or nobody, speak for these devices; return how many changed. Each is audited.
+
+    An agent that is not there yet is entered in its group, without a credential: it cannot connect before it gets one.
+    """
+    wanted = sorted({agent for agent in voices.values() if agent is not None})
+    there = _numbers(connection, wanted)
+    many(
+        connection,
+        insert(schema.agent, ("no", "removed_ms")),
+        [(agent, groups[agent], deed.at_ms, None) for agent in wanted if agent not in there and agent in groups],
+    )
+    held = _voices(connection, voices)
+    changed = {device: agent for device, agent in voices.items() if held.get(device) != agent}
+    for device, agent in changed.items():
+        assign(connection, device, agent, deed.at_ms)
+        before = {"agent": held.get(device)}
+        audit.add(connection, deed, "assign device", f"device:{device}", before=before, after={"agent": agent})
+    return len(changed)
+
+
+def _voices(connection: Connection, devices: Iterable[str]) -> dict[str, str]:
+    """Which agents speak for these devices."""
+    found: dict[str, str] = {}
+    for part in chunks(devices):
+        rows = run(
+            connection,
+            "SELECT assignment.device, agent.id FROM assignment JOIN agent ON agent.no = assignment.agent_no "
+            f"WHERE assignment.to_ms IS NULL AND assignment.device IN ({marks(len(part))})",
+            *part,
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
 
 
 def assign(connection: Connection, device: str, agent_id: str | None, now_ms: int) -> None:

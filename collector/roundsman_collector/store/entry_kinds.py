@@ -1,0 +1,252 @@
+"""What people keep of places and customers: the kinds of entries, their fields, and what a field may hold. Pure.
+
+    KINDS["site"].fields                 names, what each holds, what an entry without it gets
+    checked(KINDS["site"], {...}) -> all fields, clean; EntryError names the first that cannot be used
+
+A reference names an entry that must be in force as long as the one that names it (entries.py looks it up).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+from sqlalchemy import Table
+
+from roundsman_collector.core.calendar import CalendarError, zone
+from roundsman_collector.core.contract import ContractError, Dates
+from roundsman_collector.core.hours import AROUND_THE_CLOCK, EXPECTED, kept
+from roundsman_collector.store import schema
+from roundsman_collector.store.sql import clean
+from roundsman_wire.topics import is_id
+
+KindName = Literal["group", "customer", "contract", "site", "place", "installation"]
+
+ZONES: dict[str, tuple[str, str]] = {
+    "urban": ("市区", "urban"),
+    "suburban": ("郊区", "suburban"),
+    "elsewhere": ("异地", "elsewhere"),
+    "remote": ("边远", "remote"),
+}
+NAME_LIMIT = 200
+ADDRESS_LIMIT = 400
+ID_EXPECTED = "an id: 1-63 of a-z 0-9 _ -, not starting with _ or -"
+
+
+class EntryError(Exception):
+    """An entry that cannot be kept as wished.
+
+    `cause`: value (the field is wrong), missing (nothing is there), conflict (it contradicts what is kept), closed
+    (beyond what this person reaches, told as if it were not there).
+    """
+
+    def __init__(self, *, what: str, where: str, expected: str, do: str, cause: str = "value", field: str = "") -> None:
+        super().__init__(f"{what} ({where}): expected {expected}; {do}")
+        self.what = what
+        self.where = where
+        self.expected = expected
+        self.do = do
+        self.cause = cause
+        self.field = field
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Field:
+    """A field of an entry. `usual` None and `is_needed` False: it may be empty. `refers_to`: what it is the id of."""
+
+    name: str
+    read: Callable[[str], str]
+    expected: str
+    is_needed: bool = False
+    usual: str | None = None
+    refers_to: KindName | Literal["person"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """A kind of entry: its table, whose key is named `key`, and its fields in the table's order."""
+
+    name: KindName
+    table: Table
+    fields: tuple[Field, ...]
+    key: str = "id"
+    zh: str
+    held_by: tuple[tuple[KindName, str], ...] = ()
+    """Which kinds name it in which field: it cannot end before them."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields)
+
+
+def _id(text: str) -> str:
+    if not is_id(text):
+        raise ValueError
+    return text
+
+
+def _name(text: str) -> str:
+    if not text or len(text) > NAME_LIMIT:
+        raise ValueError
+    return text
+
+
+def _address(text: str) -> str:
+    if len(text) > ADDRESS_LIMIT:
+        raise ValueError
+    return text
+
+
+def _day(text: str) -> str:
+    return date.fromisoformat(text).isoformat()
+
+
+def _zone(text: str) -> str:
+    if text not in ZONES:
+        raise ValueError
+    return text
+
+
+def _time_zone(text: str) -> str:
+    zone(text)
+    return text
+
+
+def _named(name: str, *, is_needed: bool = True) -> Field:
+    return Field(name=name, read=_name, expected=f"a name of 1-{NAME_LIMIT} characters", is_needed=is_needed)
+
+
+def _refers(name: str, to: KindName | Literal["person"], *, is_needed: bool) -> Field:
+    return Field(name=name, read=_id, expected=f"the id of a {to}", is_needed=is_needed, refers_to=to)
+
+
+def _date(name: str) -> Field:
+    return Field(name=name, read=_day, expected="a date such as 2026-11-21")
+
+
+NAMES = (_named("name_zh"), _named("name_en"))
+KINDS: dict[KindName, Kind] = {
+    "group": Kind(name="group", table=schema.monitoring_group, fields=NAMES, zh="监控分中心"),
+    "customer": Kind(
+        name="customer",
+        table=schema.customer,
+        fields=NAMES,
+        zh="客户",
+        held_by=(("contract", "customer"), ("site", "customer")),
+    ),
+    "contract": Kind(
+        name="contract",
+        table=schema.contract,
+        fields=(
+            _refers("customer", "customer", is_needed=True),
+            _named("name"),
+            _date("accepted_on"),
+            _date("warranty_until"),
+            _date("maintenance_until"),
+        ),
+        zh="合同",
+        held_by=(("site", "contract"),),
+    ),
+    "site": Kind(
+        name="site",
+        table=schema.site,
+        fields=(
+            _refers("customer", "customer", is_needed=True),
+            Field(name="group_id", read=_id, expected=ID_EXPECTED, is_needed=True),
+            _refers("contract", "contract", is_needed=False),
+            *NAMES,
+            Field(name="address", read=_address, expected=f"at most {ADDRESS_LIMIT} characters", usual=""),
+            Field(name="zone", read=_zone, expected=" or ".join(ZONES), usual="urban"),
+            Field(
+                name="time_zone", read=_time_zone, expected="an IANA name such as Asia/Shanghai", usual="Asia/Shanghai"
+            ),
+            Field(name="service_hours", read=kept, expected=EXPECTED, usual=AROUND_THE_CLOCK),
+            _refers("engineer", "person", is_needed=False),
+        ),
+        zh="站点",
+        held_by=(("place", "site"),),
+    ),
+    "place": Kind(
+        name="place",
+        table=schema.place,
+        fields=(_refers("site", "site", is_needed=True), *NAMES, _refers("engineer", "person", is_needed=False)),
+        zh="点位",
+        held_by=(("installation", "place"),),
+    ),
+    "installation": Kind(
+        name="installation",
+        table=schema.installation,
+        fields=(_refers("place", "place", is_needed=True),),
+        key="device",
+        zh="安装",
+    ),
+}
+
+
+def checked(kind: Kind, entry: str, fields: Mapping[str, object]) -> dict[str, Any]:
+    """All fields of an entry, each read and clean, in the table's order; raises EntryError."""
+    where = f"{kind.name} {entry[:80]}"
+    if not is_id(entry):
+        raise EntryError(
+            what=f"{entry[:80]!r} is not an id",
+            where=kind.name,
+            expected=ID_EXPECTED,
+            do="choose another id",
+            field="id",
+        )
+    unknown = sorted(set(fields) - set(kind.names))
+    if unknown:
+        raise EntryError(
+            what=f"there is no field {unknown[0]!r}",
+            where=where,
+            expected=", ".join(kind.names),
+            do="mend the field's name",
+            field=unknown[0],
+        )
+    found = {field.name: read_field(field, fields.get(field.name), where) for field in kind.fields}
+    if kind.name == "contract":
+        dates_of(found, where)
+    return found
+
+
+def read_field(field: Field, value: object, where: str) -> str | None:
+    """One field as it is kept; EntryError for what it cannot hold."""
+    text = clean(value, 10_000).strip() if isinstance(value, str) else value
+    if text is None or text == "":
+        if field.is_needed:
+            raise EntryError(
+                what=f"{field.name} is empty", where=where, expected=field.expected, do="fill it in", field=field.name
+            )
+        return field.usual
+    try:
+        if not isinstance(text, str):
+            raise ValueError
+        return field.read(text)
+    except (ValueError, CalendarError) as error:
+        told = f": {error}" if isinstance(error, CalendarError) else ""
+        raise EntryError(
+            what=f"{field.name} cannot be {str(value)[:80]!r}{told}",
+            where=where,
+            expected=field.expected,
+            do="mend the field",
+            field=field.name,
+        ) from error
+
+
+def dates_of(fields: Mapping[str, Any], where: str) -> Dates:
+    """The dates of a contract's fields; EntryError where they contradict each other."""
+    try:
+        return Dates(
+            **{
+                name: date.fromisoformat(fields[name]) if fields[name] else None
+                for name in ("accepted_on", "warranty_until", "maintenance_until")
+            }
+        )
+    except ContractError as error:
+        raise EntryError(
+            what=str(error),
+            where=where,
+            expected="accepted_on, warranty_until, maintenance_until one after the other",
+            do="mend the dates",
+            field=str(error).split(" ", 1)[0],
+        ) from error
