@@ -28,7 +28,7 @@ from typing import Final, Literal, TypeVar
 
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import BrokerError, EmbeddedBroker
-from roundsman_collector.config import DATABASE, TOKEN, built_in
+from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, built_in
 from roundsman_collector.demo import site, words
 from roundsman_collector.demo.checks import Miss, Told, miss
 from roundsman_collector.demo.look import Look, LookError
@@ -204,7 +204,8 @@ class Demo:
         token = self._wait("collector", lambda: _read(folder / "collector" / TOKEN))
         look = Look(api_port, token)
         self._wait("collector", look.is_there)
-        self._say("page", url=f"http://127.0.0.1:{api_port}/?token={token}")
+        first = _read(folder / "collector" / FIRST_LOGIN)
+        self._say("first_login" if first else "page", url=first or f"http://127.0.0.1:{api_port}/")
         heard_to_ms = self._wait(
             "devices", lambda: {name: one["covered_to_ms"] or 0 for name, one in _devices(look).items()}
         )

@@ -40,7 +40,11 @@ LINES: Final[Mapping[str, Label]] = {
         zh="沿用上次的数据；中间无人值守的时间记为未知。--fresh 可从头开始。",
         en="Going on with the data of the last time; the time between is unknown. --fresh starts anew.",
     ),
-    "page": Label(zh="网页（含一次性口令）：{url}", en="The page, with the token to open it: {url}"),
+    "first_login": Label(
+        zh="网页：打开这个一次性链接，设置密码后进入：{url}",
+        en="The pages; this link lets you in once, to choose a password: {url}",
+    ),
+    "page": Label(zh="网页：{url}", en="The pages: {url}"),
     # --- setting up
     "starting": Label(zh="启动平台、设备与采集端……", en="Starting collector, devices and agents ..."),
     "waiting_lock": Label(zh="等待上次演示的进程结束……", en="Waiting for the processes of the last demo to end ..."),
