@@ -196,9 +196,7 @@ class Outbox:
                 "from_ms": from_ms,
                 "to_ms": to_ms,
                 "by_event": dict(_by_event(connection, mine, way)),
-                "entries": [
-                    _entry(row) for row in notices.read(connection, f"{mine} ORDER BY id", [way], DIGEST_ENTRIES)
-                ],
+                "entries": [_entry(row) for row in first],
             }
             run(
                 connection,

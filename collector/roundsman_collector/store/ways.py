@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
+from roundsman_collector.config import MAIL_ADDRESS
 from roundsman_collector.store import audit
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import StoreError, conflict
@@ -39,7 +40,6 @@ NAMES_LIMIT = 500
 TEXT_LIMIT = 200
 TARGET_LIMIT = 1000
 MASK = "••••"
-ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 PRINTABLE = re.compile(r"[!-~]+")
 
 
@@ -146,7 +146,7 @@ def wrong_target(kind: str, target: str) -> str:
     if len(target) > TARGET_LIMIT:
         return f"at most {TARGET_LIMIT} characters"
     if kind == "mail":
-        return "" if ADDRESS.fullmatch(target) else "one mail address, such as duty@example.com"
+        return "" if MAIL_ADDRESS.fullmatch(target) else "one mail address, such as duty@example.com"
     try:
         url = urlsplit(target)
         is_url = url.scheme in ("http", "https") and bool(url.hostname) and (url.port is None or url.port > 0)

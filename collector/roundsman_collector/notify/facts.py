@@ -1,0 +1,176 @@
+"""What a notice says, apart from how it travels: `facts` of one notice, and its `letter` in a language. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from roundsman_collector.notify import words
+from roundsman_collector.notify.words import of, say, word
+from roundsman_collector.store import Names
+from roundsman_wire.catalogue import Label, Language
+
+SHORT = 120
+"""At most so many characters of a name in a title."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Facts:
+    """Everything a notice is told from. `id` is the same however often it is sent, and unique in the world.
+
+    `subject`: a device, or `@` and an agent; empty for a test or digest. `body`: as the store keeps it (notices.py).
+    `subjects`: the names of the subjects of a digest's entries.
+    """
+
+    id: str
+    event: str
+    subject: str
+    body: Mapping[str, Any]
+    made_ms: int
+    way: str
+    names: Names = field(default_factory=Names)
+    subjects: Mapping[str, Names] = field(default_factory=dict)
+    faults: Mapping[str, Label] = field(default_factory=dict)
+    public_url: str = ""
+
+    @property
+    def link(self) -> str:
+        """The console's page about it; empty where nobody said under which name the console is found."""
+        if not self.public_url or self.event == "test":
+            return ""
+        ticket = self.body.get("ticket")
+        return self.public_url.rstrip("/") + ("/tickets" if ticket is None else f"/tickets/{quote(ticket['number'])}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """A notice in words: a title of one line, sentences, rows of label and value, lines, and a link."""
+
+    title: str
+    sentence: str = ""
+    rows: tuple[tuple[str, str], ...] = ()
+    lines: tuple[str, ...] = ()
+    link: str = ""
+    link_words: str = ""
+
+
+def letter(facts: Facts, language: Language) -> Letter:
+    """A notice in words."""
+    match facts.event:
+        case "test":
+            return _test(facts, language)
+        case "digest":
+            return _digest(facts, language)
+        case _:
+            return _of_ticket(facts, language)
+
+
+def fault_name(faults: Mapping[str, Label], code: str, language: Language) -> str:
+    """What people call a fault; its code where the catalogue has no row for it (any more)."""
+    return faults[code].of(language) if code in faults else code
+
+
+def one_line(text: str, limit: int = SHORT) -> str:
+    """Text from strangers for a title: no line ends, no control characters, not for ever."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in text[: 2 * limit])
+    return " ".join(kept.split())[:limit]
+
+
+def _test(facts: Facts, language: Language) -> Letter:
+    event = word(words.EVENTS, facts.event, language)
+    who = one_line(str(facts.body.get("who", "")))
+    return Letter(
+        title=say(language, "title.test", event=event),
+        sentence=say(language, "test", who=who, way=one_line(facts.way)),
+        rows=((of(words.LABELS["way"], language), one_line(facts.way)),),
+    )
+
+
+def _of_ticket(facts: Facts, language: Language) -> Letter:
+    return Letter(
+        title=_line("title.ticket", facts.event, facts.subject, facts.names, facts.body, facts.faults, language),
+        rows=tuple((of(words.LABELS[key], language), value) for key, value in _rows(facts, language) if value),
+        link=facts.link,
+        link_words=say(language, "open"),
+    )
+
+
+def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
+    ticket, zone = facts.body["ticket"], facts.names.time_zone
+    from_ms, to_ms = ticket["fault_from_ms"], ticket["fault_to_ms"]
+    is_agent = facts.subject.startswith("@")
+    return [
+        ("agent" if is_agent else "device", _subject(facts.subject, facts.names, language)),
+        ("place", _place(facts.names, language)),
+        ("group", one_line(facts.names.group or "")),
+        ("fault", fault_name(facts.faults, ticket["code"], language)),
+        ("severity", word(words.SEVERITIES, ticket["severity"], language)),
+        ("from", words.at(from_ms, zone, language)),
+        ("to", "" if to_ms is None else words.at(to_ms, zone, language)),
+        ("lasted", "" if to_ms is None else words.span(to_ms - from_ms, language)),
+        ("number", ticket["number"]),
+        ("outcome", "" if facts.event == "opened" else word(words.OUTCOMES, ticket["outcome"], language)),
+        ("who", "" if facts.body["who"] == "roundsman" else one_line(facts.body["who"])),
+        ("text", one_line(facts.body["text"], 500) if facts.event == "voided" else ""),
+    ]
+
+
+def _digest(facts: Facts, language: Language) -> Letter:
+    body = facts.body
+    lines = [
+        _line("entry", one["event"], one["subject"], _names_in(facts, one["subject"]), one, facts.faults, language)
+        for one in body["entries"]
+    ]
+    if more := body["count"] - len(lines):
+        lines.append(say(language, "digest.more", count=more))
+    counts = [f"{word(words.EVENTS, event, language)} {count}" for event, count in body["by_event"].items()]
+    return Letter(
+        title=say(language, "title.digest", event=word(words.EVENTS, "digest", language), count=body["count"]),
+        sentence=say(language, "digest"),
+        rows=((of(words.LABELS["count"], language), " · ".join(counts)),),
+        lines=tuple(lines),
+        link=facts.link,
+        link_words=say(language, "open.tickets"),
+    )
+
+
+def _names_in(facts: Facts, subject: str) -> Names:
+    return facts.subjects.get(subject, Names())
+
+
+def _line(
+    phrase: str,
+    event: str,
+    subject: str,
+    names: Names,
+    body: Mapping[str, Any],
+    faults: Mapping[str, Label],
+    language: Language,
+) -> str:
+    """What befell a ticket, in one line."""
+    ticket = body["ticket"]
+    return say(
+        language,
+        phrase,
+        event=word(words.EVENTS, event, language),
+        at=words.at(ticket["fault_from_ms"], names.time_zone, language),
+        subject=_subject(subject, names, language),
+        fault=one_line(fault_name(faults, ticket["code"], language)),
+        severity=word(words.SEVERITIES, ticket["severity"], language),
+        number=ticket["number"],
+    )
+
+
+def _subject(subject: str, names: Names, language: Language) -> str:
+    """A device by name and id; an agent by its id."""
+    id_ = one_line(subject.removeprefix("@"))
+    name = one_line((names.name_zh if language == "zh" else names.name_en) or "")
+    if subject.startswith("@"):
+        name = of(words.LABELS["agent"], language)
+        return f"{name} {id_}" if language == "zh" else f"{name.lower()} {id_}"
+    return say(language, "named", name=name, id=id_) if name and name != id_ else id_
+
+
+def _place(names: Names, language: Language) -> str:
+    both = (names.site_zh, names.place_zh) if language == "zh" else (names.site_en, names.place_en)
+    return " · ".join(one_line(one) for one in both if one)
