@@ -91,9 +91,14 @@ class Engine:
 
     def load(self, now_ms: int) -> int:
         """Take over register and memory from the store and catch up; return how many evidence rows were read again."""
-        self.load_register()
-        for row in self.store.units():
-            unit = self.units.get(row.agent_no)
+        self._learn()
+        self._recall(self.units, self.store.units())
+        return self._catch_up(now_ms)
+
+    def _recall(self, units: Mapping[int, Unit], rows: Iterable[UnitRow]) -> None:
+        """Take over the memory of these units from their rows, and their open tickets."""
+        for row in rows:
+            unit = units.get(row.agent_no)
             if unit is None:
                 continue
             unit.head_seq, unit.as_of_seq = row.head_seq or None, row.as_of_seq
@@ -103,7 +108,7 @@ class Engine:
             if unit.dirty_from_ms is not None:
                 self.dirty[unit.no] = None
         for ticket in self.store.open_tickets():
-            unit = self.units.get(ticket.agent_no)
+            unit = units.get(ticket.agent_no)
             if unit is not None:
                 mine = Ticket(
                     id=ticket.id,
@@ -113,10 +118,18 @@ class Engine:
                     fault_from_ms=ticket.fault_from_ms,
                 )
                 unit.tickets = (*unit.tickets, mine)
-        return self._catch_up(now_ms)
 
     def load_register(self) -> None:
-        """Learn agents and who speaks for whom; what is remembered of known agents stays."""
+        """Learn agents and who speaks for whom. What is remembered of them stays, also of one that was removed and is
+        back: its numbers, its state and its open tickets are those it left with."""
+        before = set(self.units)
+        self._learn()
+        new = {no: unit for no, unit in self.units.items() if no not in before}
+        rows = self.store.units_of(new)
+        if rows:
+            self._recall({row.agent_no: new[row.agent_no] for row in rows}, rows)
+
+    def _learn(self) -> None:
         spoken: dict[int, set[str]] = {}
         for one in self.store.assignments():
             if one.to_ms is None:

@@ -3,13 +3,13 @@
 A unit row may lag behind the evidence: all rows up to `as_of_seq` are in its body, later ones are read at start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from roundsman_collector.store import schema
-from roundsman_collector.store.sql import many, run, upsert
+from roundsman_collector.store.sql import chunks, many, marks, run, upsert
 
 
 class UnitRow(NamedTuple):
@@ -55,6 +55,20 @@ def some(connection: Connection, after_no: int, limit: int) -> list[UnitRow]:
         limit,
     )
     return [UnitRow(*row) for row in found]
+
+
+def of(connection: Connection, numbers: Iterable[int]) -> list[UnitRow]:
+    """The units of these agents."""
+    return [
+        UnitRow(*row)
+        for part in chunks(numbers)
+        for row in run(
+            connection,
+            "SELECT agent_no, head_seq, as_of_seq, dirty_from_ms, dirty_since_ms, body FROM unit "
+            f"WHERE agent_no IN ({marks(len(part))})",
+            *part,
+        )
+    ]
 
 
 def keep_checkpoints(connection: Connection, void_from: Mapping[int, int], new: Sequence[Checkpoint]) -> None:
