@@ -19,7 +19,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from roundsman_collector.api.moments import DAY_MS, HOUR_MS
 from roundsman_collector.api.standing import OVERDUE_MS, WORDS, Word, standing_of
 from roundsman_collector.core.availability import Figure
 from roundsman_collector.core.policy import SILENT
@@ -29,7 +28,8 @@ from roundsman_collector.store.board import ALL, Order
 from roundsman_collector.store.fleet import NOTHING, DeviceFacts, FleetNews, Past
 
 T = TypeVar("T")
-WINDOWS = {"1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS}
+HOUR_MS = 3_600_000
+WINDOWS = {"1h": HOUR_MS, "24h": 24 * HOUR_MS, "30d": 30 * 24 * HOUR_MS}
 PLACES = {name: place for place, name in enumerate(WINDOWS)}
 RANKS: dict[str, int] = {word: rank for rank, word in enumerate(WORDS)}
 EVERY_S = 1.0

@@ -6,8 +6,8 @@ A person's word is a command: a row that the engine answers within a moment. The
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 from fastapi import APIRouter, Body, Path, Query, Request
 from fastapi.responses import JSONResponse
@@ -22,19 +22,15 @@ from roundsman_collector.core.model import Ref
 from roundsman_collector.roles import Who
 from roundsman_collector.store import CommandRow, SampleRow, TicketEvent, TicketRow
 from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.witness import RecordRow
 from roundsman_collector.wording import short
+from roundsman_wire.report import Sample
 
 TicketState = Literal["open", "acknowledged", "resolved", "void"]
 Verb = Literal["acknowledge", "note", "resolve"]
 PAGE_LIMIT = 500
 LOOK_EVERY_S = 0.05
-NEAR_MS = 15 * 60_000
-"""How far from a reference's event time its record is looked for: its own clock may differ from the repaired time."""
-LOOK_S = 1.5
-"""How long the records of one ticket are looked for: evidence is a chain, and walking far back takes its time."""
-LOOK_ROWS = 500
 REFS_SHOWN = 10
-AGENT_DEVICES = 20
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
@@ -62,7 +58,7 @@ def tickets(
     desk = desk_of(request)
     rows = desk.view.tickets(states=state or (), subject=device, before_id=before, limit=limit + 1, scope=who.scope)
     page = rows[:limit]
-    agents = agent_names(desk)
+    agents = desk.view.agent_names(row.agent_no for row in page)
     return {
         "tickets": [telling.ticket(desk, row, agents) for row in page],
         "next_before": page[-1].id if len(rows) > limit else None,
@@ -73,7 +69,7 @@ def tickets(
 def ticket(request: Request, who: See, ticket: TicketName) -> dict[str, Any]:
     """A ticket, everything that was done about it, and the records that it stands on."""
     desk = desk_of(request)
-    return full(desk, *ticket_or_404(desk, who, ticket))
+    return full(desk, who, *ticket_or_404(desk, who, ticket))
 
 
 @router.post(
@@ -94,7 +90,7 @@ def act(
     answer = ask(desk, who, ticket, verb, words.text if words else "")
     if answer.state == "new":
         return JSONResponse(_not_yet(answer, ticket), 202)
-    return full(desk, *ticket_or_404(desk, who, ticket))
+    return full(desk, who, *ticket_or_404(desk, who, ticket))
 
 
 def ask(desk: Desk, who: Who, ticket: str, verb: Verb, text: str) -> CommandRow:
@@ -153,18 +149,12 @@ def ticket_or_404(desk: Desk, who: Who, ticket: str) -> tuple[TicketRow, list[Ti
     return found
 
 
-def agent_names(desk: Desk) -> dict[int, str]:
-    """Agents' ids by their numbers in the database."""
-    return {row.no: row.id for row in desk.view.agents()}
-
-
-def full(desk: Desk, row: TicketRow, log: list[TicketEvent]) -> dict[str, Any]:
+def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[str, Any]:
     """A ticket with its log and evidence."""
-    agents = agent_names(desk)
     return {
-        **telling.ticket(desk, row, agents),
+        **telling.ticket(desk, row, desk.view.agent_names([row.agent_no])),
         "events": [telling.ticket_event(one) for one in log],
-        "evidence": _evidence(desk, row, log, agents),
+        "evidence": _evidence(desk, who, row, log),
     }
 
 
@@ -198,51 +188,19 @@ def _as_ref(value: object) -> Ref | None:
     return None
 
 
-def _evidence(desk: Desk, row: TicketRow, log: list[TicketEvent], agents: dict[int, str]) -> list[dict[str, Any]]:
-    """The records that a ticket points at; a reference whose record is not found says why."""
-    wanted = references(log)
-    found: dict[Ref, tuple[str, SampleRow]] = {}
-    until = time.monotonic() + LOOK_S
-    for device in _subjects(desk, row, agents):
-        missing = [one.ref for one in wanted if one.ref not in found]
-        if not missing:
-            break
-        found.update((ref, (device, sample)) for ref, sample in find(desk, device, missing, until).items())
-    return [_told(one, found.get(one.ref)) for one in wanted]
+def _evidence(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> list[dict[str, Any]]:
+    """The records that a ticket points at; a reference whose record is not shown says why."""
+    return [_told(desk, who, one, desk.view.record(row.agent_no, one.ref)) for one in references(log)]
 
 
-def _told(one: Reference, found: tuple[str, SampleRow] | None) -> dict[str, Any]:
-    said = {"role": one.role, "ref": telling.ref(one.ref)}
+def _told(desk: Desk, who: Who, one: Reference, found: RecordRow | None) -> dict[str, Any]:
+    said = {"role": one.role, "ref": telling.ref(one.ref), "record": None, "device": None, "why": None}
     if found is None:
-        why = "not found near this time: pruned, too far back to be looked for here, or a record that is no sample"
-        return {**said, "record": None, "device": None, "why": why}
-    device, sample = found
-    return {**said, "record": telling.sample(sample), "device": device, "why": None}
-
-
-def _subjects(desk: Desk, row: TicketRow, agents: dict[int, str]) -> Iterator[str]:
-    """The devices whose samples the ticket may stand on: its own, or some of its agent's."""
-    if not row.subject.startswith("@"):
-        yield row.subject
-        return
-    agent = agents.get(row.agent_no)
-    mine = (one.id for one in desk.view.devices(limit=1000) if one.agent == agent)
-    yield from list(mine)[:AGENT_DEVICES]
-
-
-def find(desk: Desk, device: str, refs: Sequence[Ref], until: float) -> dict[Ref, SampleRow]:
-    """The samples that references name, looked for around their times, newest first; those found in time."""
-    wanted = {(ref.stream, ref.n): ref for ref in refs}
-    from_ms, to_ms = min(ref.t for ref in refs) - NEAR_MS, max(ref.t for ref in refs) + NEAR_MS
-    found: dict[Ref, SampleRow] = {}
-    before: int | None = None
-    while before is None or time.monotonic() < until:
-        page = desk.view.samples(device, from_ms, to_ms, limit=LOOK_ROWS, before_seq=before)
-        for row in page.samples:
-            ref = wanted.get((row.stream, row.sample["n"]))
-            if ref is not None:
-                found[ref] = row
-        before = page.next_seq
-        if before is None or len(found) == len(wanted):
-            break
-    return found
+        return said | {"why": "not found: its day has been pruned, or its time is not the one it was received under"}
+    if found.record["kind"] != "sample":
+        return said | {"why": f"it is no sample: the agent said {found.record['kind']}"}
+    device = found.record["device"]
+    if not desk.view.reaches(who.scope, device):
+        return said | {"why": "it is of a device that you do not reach"}
+    sample = SampleRow(found.seq, found.agent_no, found.stream, found.received_ms, cast(Sample, found.record))
+    return said | {"record": telling.sample(sample), "device": device}

@@ -18,6 +18,7 @@ from tests.collector.store.cast import TODAY, evidence, staffed, ticket
 MINUTE = 60_000
 DEVICES = ("kiosk-7", "nvr-2", "ups-2", "bus-31")
 NOW = TODAY + 100 * MINUTE
+NOTHING_KNOWN = Past(0, 0, 0, 0)
 LENGTHS = (10 * MINUTE, 60 * MINUTE, 300 * MINUTE)
 
 minutes = st.integers(0, 110)
@@ -47,15 +48,14 @@ def test_the_past_of_all_is_the_past_of_each(
     with staffed(where) as store, View.open(where) as view:
         for step, told in enumerate(tells):
             store.commit(Batch(now_ms=NOW + step, tells=[told]))
-        present = [
-            DeviceNow(one, 1, 0, TODAY + until * MINUTE, 0, False, None, None) for one, until in covered.items()
-        ]
+        present = [DeviceNow(one, 1, 0, TODAY + until * MINUTE, 0, False, None, None) for one, until in covered.items()]
         store.commit(Batch(now_ms=NOW, device_now=present))
 
         found = view.fleet_pasts(NOW, LENGTHS)
 
         for device in DEVICES:
-            assert found.get(device, (Past(0, 0, 0, 0),) * 3) == tuple(alone(view, device, length) for length in LENGTHS)
+            wanted = tuple(alone(view, device, length) for length in LENGTHS)
+            assert found.get(device, (NOTHING_KNOWN,) * 3) == wanted
 
 
 def alone(view: View, device: str, length: int) -> Past:
