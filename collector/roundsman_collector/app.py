@@ -90,6 +90,8 @@ class Collector:
             rebuild_pause_s=config.collector.rebuild_pause_s,
             rebuild_at_latest_s=config.collector.rebuild_at_latest_s,
             sweep_rows=config.collector.sweep_rows,
+            evidence_days=config.keeping.evidence_days,
+            evidence_bytes=config.keeping.evidence_bytes,
             publish=self.live.publish_many,
         )
         self.api = ApiChild(self.folder, config)

@@ -1,8 +1,10 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
-    every 0.2 s   commands of people, errands to agents, silences that are due, some memory swept to disk
+    every 0.2 s   commands of people, errands to agents, silences that are due, some memory swept to disk, a slice of
+                  the evidence that is to go
     every 1 s     rebuilds whose backlog has paused, rounds that are over
     every 5 s     errands that nobody has answered go once more
+    every 1 h     what evidence is to go, by age or budget?
 
 Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
 
@@ -17,6 +19,7 @@ import structlog
 from roundsman_collector import fault
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.pruning import Pruning
 from roundsman_collector.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
@@ -24,6 +27,7 @@ log = structlog.get_logger(__name__)
 GRACE_MS = 120_000
 OFTEN_S = 0.2
 REBUILDS_EVERY_S = 1.0
+PRUNING_EVERY_S = 3600.0
 ROUNDS_EVERY_S = 1.0
 AGAIN_EVERY_S = 5.0
 COMMANDS_AT_ONCE = 100
@@ -48,6 +52,8 @@ class Clockwork:
         rebuild_pause_s: float,
         rebuild_at_latest_s: float,
         sweep_rows: int,
+        evidence_days: int,
+        evidence_bytes: int,
         publish: Publish = no_line,
     ) -> None:
         self.engine = engine
@@ -56,12 +62,16 @@ class Clockwork:
         self.at_latest_ms = round(rebuild_at_latest_s * 1000)
         self.sweep_rows = sweep_rows
         self.publish = publish
+        self._pruning = Pruning(engine, days=evidence_days, budget_bytes=evidence_bytes)
         self._listening_since_ms: int | None = None
         self._enough_ms = GRACE_MS
         """For how long we must have listened, as far as is known: the fleet is asked when that is over."""
         self._has_listened = False
         self._is_blocked = False
+        # Pruning first: on a full disk the others fail until it has made room.
         self._steps: list[tuple[float, Callable[[int], object]]] = [
+            (PRUNING_EVERY_S, self._pruning.look),
+            (OFTEN_S, self._pruning.step),
             (OFTEN_S, self._obey),
             (OFTEN_S, self._send),
             (OFTEN_S, self._wake),

@@ -26,6 +26,8 @@ from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.wording import got, key, nearest, short, wanted
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+MAIL_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+"""An address in plain ASCII: what else some servers take could smuggle a line into a letter."""
 DATABASE = "roundsman.sqlite3"
 TOKEN = "api-token"
 FIRST_LOGIN = "first-login"
@@ -136,6 +138,24 @@ class Collector(_Section):
     )
 
 
+class Keeping(_Section):
+    """How long evidence is kept; docs/how-to/backup.md. Ledger, tickets and audit log are kept for ever."""
+
+    evidence_days: int = Field(
+        default=40,
+        ge=2,
+        le=36_500,
+        description="days for which the bodies of reports are kept; what comes later speaks of no time before",
+    )
+    evidence_bytes: int = Field(
+        default=10_000_000_000,
+        ge=10_000_000,
+        le=2**60,
+        description="bytes of the disk that they may take; beyond this the oldest days go earlier. The newest day "
+        "always stays",
+    )
+
+
 class Api(_Section):
     """The REST API and its pages. This version listens on loopback only: put a reverse proxy with TLS before it."""
 
@@ -146,6 +166,35 @@ class Api(_Section):
         description="under which address people open it through a reverse proxy, such as `https://rounds.example.com`; "
         "the proxy must pass the name on, and say who asks in `X-Forwarded-For`",
     )
+
+
+class Mail(_Section):
+    """The mail server that notices are handed to (docs/how-to/notifications.md). Without `host` no mail is sent."""
+
+    host: str = Field(default="", description="the SMTP server's name", max_length=253)
+    port: int = Field(default=587, ge=1, le=65_535, description="its TCP port; 465 is usual with `tls`")
+    security: Literal["starttls", "tls", "none"] = Field(
+        default="starttls",
+        description="`starttls`: TLS after the greeting, never without; `tls`: from the first byte; `none`: for a "
+        "server on this machine only",
+    )
+    sender: str = Field(default="", description="the address that notices come from", max_length=320)
+    user: str = Field(default="", description="the user to sign in as; nobody if not given")
+    password_file: File | None = Field(
+        default=None, description="a file that holds that user's password and nothing else"
+    )
+    ca: File | None = Field(default=None, description="the certificates to trust, PEM; the system's if not given")
+
+
+class Webhook(_Section):
+    """How webhooks are sent (docs/how-to/notifications.md)."""
+
+    allow_http: bool = Field(
+        default=False,
+        description="let notices leave this machine and the private networks without TLS: everybody on the way can "
+        "read them",
+    )
+    ca: File | None = Field(default=None, description="the certificates to trust, PEM; the system's if not given")
 
 
 class Rules(_Section):
@@ -165,7 +214,10 @@ class Config(_Section):
     data: Data = Field(default_factory=Data)
     broker: Broker = Broker()
     collector: Collector = Collector()
+    keeping: Keeping = Keeping()
     api: Api = Api()
+    mail: Mail = Mail()
+    webhook: Webhook = Webhook()
     policy: Rules = Rules()
     source: Path | None = Field(default=None, exclude=True)
 
@@ -174,7 +226,10 @@ SECTIONS: Mapping[str, type[_Section]] = {
     "data": Data,
     "broker": Broker,
     "collector": Collector,
+    "keeping": Keeping,
     "api": Api,
+    "mail": Mail,
+    "webhook": Webhook,
     "policy": Rules,
 }
 
@@ -206,7 +261,7 @@ def load(path: Path | None, data_folder: Path | None = None) -> Config:
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_url=False, include_context=False)]
     else:
-        problems = [*_contradictions(config.broker), *_not_an_origin(config.api.public_url)]
+        problems = [*_contradictions(config.broker), *_not_an_origin(config.api.public_url), *_no_mail(config.mail)]
     if "source" in said:
         problems.append(f"source: unknown section; expected one of {', '.join(SECTIONS)}")
     if problems:
@@ -238,6 +293,10 @@ def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
         update={
             "data": Data(folder=folder or base / config.data.folder.expanduser()),
             "broker": config.broker.model_copy(update=broker),
+            "mail": config.mail.model_copy(
+                update={"password_file": at(config.mail.password_file), "ca": at(config.mail.ca)}
+            ),
+            "webhook": config.webhook.model_copy(update={"ca": at(config.webhook.ca)}),
             "policy": Rules(
                 faults=at(config.policy.faults), overrides=[base / one.expanduser() for one in config.policy.overrides]
             ),
@@ -254,6 +313,19 @@ def _not_an_origin(url: str) -> Iterator[str]:
             f"[api] public_url: got {short(url)}; expected https:// and a name in small letters, without a path or a "
             "slash at the end, such as https://rounds.example.com"
         )
+
+
+def _no_mail(mail: Mail) -> Iterator[str]:
+    if not mail.host:
+        if given := sorted(name for name in mail.model_fields_set if getattr(mail, name)):
+            yield f"[mail] {given[0]}: expected host with it, the name of the SMTP server"
+        return
+    if not MAIL_ADDRESS.fullmatch(mail.sender):
+        yield f"[mail] sender: expected one mail address, such as rounds@example.com, got {short(mail.sender)}"
+    if mail.security == "none" and mail.host not in LOOPBACK:
+        yield f"[mail] security: none is for a server on this machine; expected starttls or tls for {short(mail.host)}"
+    if bool(mail.user) != bool(mail.password_file):
+        yield "[mail] user: expected password_file with it, and no password_file without it"
 
 
 def _contradictions(broker: Broker) -> Iterator[str]:
@@ -332,7 +404,13 @@ def _kind(model: type[_Section], name: str) -> str:
         return " or ".join(f'"{word}"' for word in found["enum"])
     if found.get("format") == "path":
         return "path"
-    words = {"string": "text", "integer": "whole number", "number": "number", "array": "list of paths"}
+    words = {
+        "string": "text",
+        "integer": "whole number",
+        "number": "number",
+        "array": "list of paths",
+        "boolean": "true or false",
+    }
     return words[found["type"]]
 
 

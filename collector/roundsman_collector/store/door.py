@@ -296,12 +296,6 @@ class Store:
             yield from part
             after = part[-1].agent_no
 
-    def memory(self, agent_no: int) -> UnitRow | None:
-        """What is remembered of one agent, also of one that was removed."""
-        with transaction(self._read, "reading a unit", self._place) as connection:
-            found = units.some(connection, agent_no - 1, 1)
-            return found[0] if found and found[0].agent_no == agent_no else None
-
     def units_of(self, numbers: Iterable[int]) -> list[UnitRow]:
         """What is remembered of these agents; nothing of those that were never heard."""
         with transaction(self._read, "reading units", self._place) as connection:

@@ -9,25 +9,31 @@
 The tables are ordered by `first_seq`, not by their names: a clock that was wrong by a day leaves a wrong name behind
 and nothing else. To read an agent is to walk its chain, newest first; one that leads into a dropped table ends there.
 A link that is missing from a table which should have it is damage, and is told.
+
+Dropping is done in two steps: a partition leaves the list in one small transaction (`prune`), and then its table is
+emptied a slice at a time (`clear`), because SQLite looks at every page of a table that it drops, and a day of a large
+fleet would hold up the reports for a minute. A table that no partition names is one that is being emptied.
 """
 
 import json
+import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Row, inspect
 from sqlalchemy.schema import CreateTable, DropTable
 
 from roundsman_collector.store import schema
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import insert, json_text, many, run
+from roundsman_collector.store.sql import insert, json_text, keep_fact, many, run
 from roundsman_wire.ranges import Range
 
 DAY_MS = 86_400_000
 CHUNK = 1000
+TABLE = re.compile(r"evidence_\d{8}")
 COLUMNS = "seq, agent_no, prev_seq, kind, stream, first_n, last_n, received_ms, taken, body"
 
 
@@ -136,6 +142,7 @@ def _opened(connection: Connection, day: str, seq: int, known: tuple[Partition, 
         run(connection, "UPDATE partition SET last_seq = ? WHERE day = ?", seq - 1, known[-1].day)
         closed = (*known[:-1], known[-1]._replace(last_seq=seq - 1))
     new = Partition(day, f"evidence_{day}", seq, None, 0, 0)
+    connection.execute(DropTable(schema.evidence(new.table_name), if_exists=True))  # let go, and not yet emptied
     connection.execute(CreateTable(schema.evidence(new.table_name)))
     run(
         connection,
@@ -145,32 +152,36 @@ def _opened(connection: Connection, day: str, seq: int, known: tuple[Partition, 
     return (*closed, new)
 
 
-def prune(connection: Connection, before_day: str) -> tuple[Partition, ...]:
-    """Drop the partitions of days before `before_day`, and what is older by seq; never the one being written to.
+def prune(connection: Connection, to_seq: int) -> tuple[Partition, ...]:
+    """Let go of the partitions that hold nothing behind `to_seq`; never the one being written to. Returns which.
 
-    Checkpoints that stand on dropped evidence go too, but for the newest of each agent. Returns what was dropped.
+    Their agents need a horizon (horizon.py) before. What is let go takes its room until it is cleared.
     """
     known = partitions(connection)
-    expired = [place for place, one in enumerate(known[:-1]) if one.day < before_day]
-    dropped = known[: expired[-1] + 1] if expired else ()
+    dropped = tuple(one for one in known[:-1] if one.last_seq is not None and one.last_seq <= to_seq)
     for one in dropped:
-        connection.execute(DropTable(schema.evidence(one.table_name)))
         run(connection, "DELETE FROM partition WHERE day = ?", one.day)
     if dropped:
-        to_seq = dropped[-1].last_seq
-        run(
-            connection,
-            "INSERT INTO meta (key, value) VALUES ('pruned_to_seq', ?) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            str(to_seq),
-        )
-        run(
-            connection,
-            "DELETE FROM checkpoint WHERE seq <= ? AND t_ms < "
-            "(SELECT max(newer.t_ms) FROM checkpoint newer WHERE newer.agent_no = checkpoint.agent_no)",
-            to_seq,
-        )
+        keep_fact(connection, "pruned_to_seq", str(dropped[-1].last_seq))
     return dropped
+
+
+def clear(connection: Connection, rows: int) -> bool:
+    """Empty what was let go, at most `rows` of it; False: there is nothing more to do.
+
+    SQLite keeps the pages of a file that are free and writes to them next, also where the disk is full.
+    """
+    named = {one.table_name for one in partitions(connection)}
+    left = [name for name in inspect(connection).get_table_names() if TABLE.fullmatch(name) and name not in named]
+    if not left:
+        return False
+    name = left[0]
+    row = run(connection, f"SELECT seq FROM {name} ORDER BY seq LIMIT 1 OFFSET ?", rows).first()
+    if row is None:
+        connection.execute(DropTable(schema.evidence(name)))
+    else:
+        run(connection, f"DELETE FROM {name} WHERE seq < ?", row[0])
+    return True
 
 
 def after(connection: Connection, known: Sequence[Partition], seq: int, limit: int = CHUNK) -> list[EvidenceRow]:

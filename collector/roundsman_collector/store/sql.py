@@ -49,6 +49,16 @@ def _marked(connection: Connection, sql: str) -> str:
     return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
 
 
+def keep_fact(connection: Connection, key: str, value: str) -> None:
+    """Write down one of the database's own facts (the table `meta`)."""
+    run(
+        connection,
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        key,
+        value,
+    )
+
+
 @cache
 def insert(table: Table, skip: tuple[str, ...] = ()) -> str:
     """INSERT of all columns but `skip`, in the order of the schema."""

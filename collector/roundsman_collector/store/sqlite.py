@@ -23,7 +23,12 @@ PRAGMAS = (
     "PRAGMA temp_store = MEMORY",
 )
 # 16 MB of log between checkpoints: a page that is changed again and again is copied once.
-WRITER_PRAGMAS = ("PRAGMA wal_autocheckpoint = 4000", "PRAGMA journal_size_limit = 67108864")
+# Debian's SQLite overwrites what is deleted: that would write every page of a day that goes, on a full disk as well.
+WRITER_PRAGMAS = (
+    "PRAGMA wal_autocheckpoint = 4000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA secure_delete = OFF",
+)
 READER_PRAGMAS = ("PRAGMA query_only = ON",)
 
 

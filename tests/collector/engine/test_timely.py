@@ -108,7 +108,13 @@ def test_a_rebuild_that_fails_leaves_the_unit_dirty_and_the_others_alone(
 
 def clockwork(collector: Collector, grace_s: float | None) -> Clockwork:
     return Clockwork(
-        collector.engine, listen_grace_s=grace_s, rebuild_pause_s=10, rebuild_at_latest_s=300, sweep_rows=100
+        collector.engine,
+        listen_grace_s=grace_s,
+        rebuild_pause_s=10,
+        rebuild_at_latest_s=300,
+        sweep_rows=100,
+        evidence_days=40,
+        evidence_bytes=10**9,
     )
 
 

@@ -68,18 +68,19 @@ def test_checkpoints_are_taken_back_before_new_ones_come(store: Store) -> None:
     assert store.checkpoint_before(2, 10**9) == Checkpoint(2, 30, 30, "old")
 
 
-def test_pruning_leaves_each_agent_its_newest_checkpoint(store: Store) -> None:
-    day = 86_400_000
-    rows = [evidence(1, 1, None), evidence(2, 1, 1), evidence(3, 1, 2, TODAY + day)]
+def test_a_horizon_takes_the_place_of_the_checkpoints_before_it_and_late_evidence_does_not_take_it_back(
+    store: Store,
+) -> None:
     points = [Checkpoint(1, 10, 1, ""), Checkpoint(1, 20, 2, ""), Checkpoint(1, 30, 3, ""), Checkpoint(2, 10, 1, "")]
-    store.commit(Batch(now_ms=1, evidence=rows, checkpoints=[*points, Checkpoint(2, 5, 1, "")]))
+    store.commit(Batch(now_ms=1, checkpoints=points))
 
-    store.prune("20241005")
+    store.keep_horizons([Checkpoint(1, 20, 2, "")], [])
+    store.commit(Batch(now_ms=2, checkpoints_void_from={1: 15}))
 
-    assert store.checkpoint_before(1, 31) == points[2]
-    assert store.checkpoint_before(1, 30) is None
-    assert store.checkpoint_before(2, 31) == points[3]
-    assert store.checkpoint_before(2, 10) is None
+    assert store.horizon(1) == points[1]
+    assert store.horizon(2) is None
+    assert store.checkpoint_before(1, 99) is None
+    assert store.checkpoint_before(2, 99) == points[3]
 
 
 def test_who_is_due_comes_the_longest_overdue_first(store: Store) -> None:
