@@ -45,7 +45,7 @@ from roundsman_collector.demo.stage import (
 )
 from roundsman_collector.demo.story import DEVICES, Controls, Story
 from roundsman_collector.rights import user_of
-from roundsman_collector.store import Store, StoreError
+from roundsman_collector.store import Deed, Office, Store, StoreError
 from roundsman_wire.catalogue import Language
 
 TURN_S: Final = 0.25
@@ -250,6 +250,9 @@ class Demo:
             for agent in site.agents(site.NOWHERE):
                 entries = [device.entry() for device in agent.devices]
                 store.add_agent(agent.id, site.GROUP, entries, clock.now_ms())
+        with Office.open(data / DATABASE) as office:
+            for kind, name, fields in site.REGISTER:
+                office.put_entry(kind, name, fields, deed=Deed(who="demo", at_ms=clock.now_ms()))
         return {agent.id: logins.given(data, site.GROUP, agent.id).password for agent in site.agents(site.NOWHERE)}
 
     def _start_collector(self) -> None:

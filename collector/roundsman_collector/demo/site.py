@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from roundsman_collector.store import DeviceEntry
+from roundsman_collector.store.entry_kinds import KindName
 
 GROUP: Final = "south"
 SLOW_ARRIVE_BY_S: Final = 20.0
@@ -71,6 +72,62 @@ class Ports:
 
 NOWHERE: Final = Ports(printer=Path("-"), receiver=Path("-"), snmp=dict.fromkeys(RECORDINGS, 0))
 """Before the devices are there: who they are does not depend on it."""
+
+# Where everything stands and for whom: made-up customers, said so by their names.
+REGISTER: Final[Sequence[tuple[KindName, str, Mapping[str, str]]]] = (
+    ("group", GROUP, {"name_zh": "南片监控中心（演示）", "name_en": "South centre (demo)"}),
+    ("customer", "hall", {"name_zh": "示例政务服务中心", "name_en": "Example Service Hall"}),
+    ("customer", "park", {"name_zh": "示例科技园物业", "name_en": "Example Park Estates"}),
+    ("customer", "bus", {"name_zh": "示例公交公司", "name_en": "Example Bus Company"}),
+    *(
+        (
+            "contract",
+            f"{customer}-2026",
+            {
+                "customer": customer,
+                "name": f"HT-2026-{number:03d}",
+                "accepted_on": "2026-01-01",
+                "warranty_until": until,
+                "maintenance_until": "2029-12-31",
+            },
+        )
+        for number, (customer, until) in enumerate(
+            (("hall", "2027-12-31"), ("park", "2028-12-31"), ("bus", "2026-06-30")), 1
+        )
+    ),
+    *(
+        (
+            "site",
+            name,
+            {
+                "customer": customer,
+                "group_id": GROUP,
+                "contract": f"{customer}-2026",
+                "name_zh": zh,
+                "name_en": en,
+                "zone": zone,
+            },
+        )
+        for name, customer, zh, en, zone in (
+            ("hall-a", "hall", "政务大厅 A 区", "Service hall, area A", "urban"),
+            ("building-3", "park", "科技园 3 号楼", "Park, building 3", "suburban"),
+            ("line-31", "bus", "31 路车队", "Fleet of line 31", "elsewhere"),
+        )
+    ),
+    ("place", "hall-a-7", {"site": "hall-a", "name_zh": "7 号机位", "name_en": "Position 7"}),
+    ("place", "room-b1", {"site": "building-3", "name_zh": "B1 监控室", "name_en": "Room B1"}),
+    ("place", "bus-31", {"site": "line-31", "name_zh": "31 路 1 号车", "name_en": "Line 31, bus 1"}),
+    *(
+        ("installation", device, {"place": place})
+        for device, place in (
+            ("kiosk-7", "hall-a-7"),
+            ("gw-2", "room-b1"),
+            ("nvr-2", "room-b1"),
+            ("ups-2", "room-b1"),
+            ("bus-31", "bus-31"),
+        )
+    ),
+)
 
 
 def agents(ports: Ports) -> tuple[AgentSpec, ...]:

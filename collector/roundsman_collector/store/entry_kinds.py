@@ -16,6 +16,7 @@ from sqlalchemy import Table
 from roundsman_collector.core.calendar import CalendarError, zone
 from roundsman_collector.core.contract import ContractError, Dates
 from roundsman_collector.core.hours import AROUND_THE_CLOCK, EXPECTED, kept
+from roundsman_collector.people import checked_login
 from roundsman_collector.store import schema
 from roundsman_collector.store.sql import clean
 from roundsman_wire.topics import is_id
@@ -117,7 +118,8 @@ def _named(name: str, *, is_needed: bool = True) -> Field:
 
 
 def _refers(name: str, to: KindName | Literal["person"], *, is_needed: bool) -> Field:
-    return Field(name=name, read=_id, expected=f"the id of a {to}", is_needed=is_needed, refers_to=to)
+    read = checked_login if to == "person" else _id
+    return Field(name=name, read=read, expected=f"the id of a {to}", is_needed=is_needed, refers_to=to)
 
 
 def _date(name: str) -> Field:
