@@ -1,7 +1,7 @@
 """What Prometheus reads at /metrics: the fleet's uptime as the collector reckons it, and how the collector does.
 
     names.py      every metric: name, type, labels, sentence; docs/metrics.md is compared with it
-    fleet.py      one pass over all devices: states and figures, by group and kind
+    fleet.py      states and figures of the fleet, by group and kind
     collector.py  tickets, evidence, outbox, database: what store.tallies counts
     serving.py    the address: who may read it, what is kept for how long
 

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from roundsman_collector.metrics.names import ALONE, Labels, Samples
+from roundsman_collector.store.notices import STATES as NOTICE_STATES
 from roundsman_collector.store.quarantine import CounterRow
 from roundsman_collector.store.tallies import OPEN, Tallies
 
 SEVERITIES = ("urgent", "major", "minor")
-NOTICE_STATES = ("new", "sent", "dead")
 CAUSE_LIMIT = 50
 CAUSE = re.compile(r"[a-z0-9_]{1,40}")
 OTHER = "_other"
@@ -41,7 +41,8 @@ def told(tallies: Tallies, version: str) -> Samples:
     return {
         "roundsman_tickets_open": [*(of_none | dict(tallies.tickets)).items()],
         "roundsman_notices": [
-            ((state,), count) for state, count in (dict.fromkeys(NOTICE_STATES, 0) | dict(tallies.notices)).items()
+            ((state,), count)
+            for state, count in (dict.fromkeys(map(str, NOTICE_STATES), 0) | dict(tallies.notices)).items()
         ],
         "roundsman_build_info": [((version, tallies.schema), 1)],
         **{name: [(ALONE, value)] for name, value in alone.items() if value is not None},

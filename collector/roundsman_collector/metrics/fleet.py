@@ -1,121 +1,112 @@
-"""One pass over all devices: their state words, and their figures of three windows, added up by group and kind.
+"""The fleet as samples: state words and figures by group and kind; in small fleets those of single devices, too.
 
-    reckon(view, now_ms, rest=rest) -> Samples
+    told(summary, now_ms) -> Samples
 
-A pass reads a page of devices, reckons, and rests for a while in proportion: the process that answers people must not
-feel it, whatever the size of the fleet. Per device no more is kept than DEVICE_LIMIT devices need. Sums are exact:
-availability is pooled as core.availability pools it, never as a mean of percentages.
+Everything stands on the summary's board (api/summary.py), which is kept up to date at a bounded cost: here it is only
+added up, by the database that the board is. Sums are exact: availability is pooled as core.availability pools it, never
+as a mean of percentages.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 
-from roundsman_collector.api.figures import spans
-from roundsman_collector.api.moments import DAY_MS, HOUR_MS
-from roundsman_collector.api.standing import WORDS, Standing, Word, standing
-from roundsman_collector.core.availability import Figure, figure, pool
-from roundsman_collector.core.policy import SILENT
-from roundsman_collector.metrics.names import Labels, Samples
-from roundsman_collector.store import DeviceView, Interval, View
+from roundsman_collector.api.standing import WORDS
+from roundsman_collector.api.summary import WINDOWS, Summary
+from roundsman_collector.core.availability import Figure, pool
+from roundsman_collector.metrics.names import ALONE, Labels, Samples
+from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.store.board import ALL, GroupedPast, GroupedStates
 
-WINDOWS: Mapping[str, int] = {"1h": HOUR_MS, "24h": DAY_MS, "30d": 30 * DAY_MS}
-LONGEST_MS = max(WINDOWS.values())
 DEVICE_LIMIT = 2_000
 """Beyond so many devices there are no series of single ones."""
 LABEL_LIMIT = 500
-"""So many pairs of group and kind at most; the devices of later ones count as group and kind OTHER."""
+"""So many pairs of group and kind at most; the devices of further ones count as group and kind OTHER."""
 OTHER = "_other"
 NOBODY = "_none"
 """The group of a device that nobody speaks for. No id begins with an underscore."""
-PAGE = 100
-IS_UP: Mapping[Word, float] = {"normal": 1, "warning": 1, "fault": 0, "offline": 0}
-"""What is missing here is not known to be either."""
+IS_UP: Mapping[str, float] = {"normal": 1, "warning": 1, "fault": 0, "offline": 0}
+"""Under a word that is missing here it is not known to be either."""
 
 Pair = tuple[str, str]
-Figures = dict[str, Figure]
+Told = Iterator[tuple[str, Labels, float]]
 
 
-class _Tally:
-    """What has been added up so far."""
-
-    def __init__(self) -> None:
-        self.states: dict[Pair, Counter[str]] = {}
-        self.figures: dict[tuple[Pair, str], Figure] = {}
-        self.devices: list[tuple[Labels, Word, Figures]] = []
-        self.seen = 0
-
-    def pair_of(self, device: DeviceView) -> Pair:
-        pair = device.group or NOBODY, device.kind
-        return pair if pair in self.states or len(self.states) < LABEL_LIMIT else (OTHER, OTHER)
-
-    def add(self, found: Sequence[tuple[DeviceView, Standing, Figures]]) -> None:
-        of_page: defaultdict[tuple[Pair, str], list[Figure]] = defaultdict(list)
-        for device, stands, figures in found:
-            pair = self.pair_of(device)
-            self.states.setdefault(pair, Counter())[stands.word] += 1
-            for window, one in figures.items():
-                of_page[pair, window].append(one)
-            self.devices.append(((device.id, *pair), stands.word, figures))
-        for key, listed in of_page.items():
-            self.figures[key] = pool([self.figures[key], *listed] if key in self.figures else listed)
-        self.seen += len(found)
-        if self.seen > DEVICE_LIMIT:
-            self.devices.clear()
-
-
-def reckon(view: View, now_ms: int, rest: Callable[[], None]) -> Samples:
-    """The samples of the whole fleet at `now_ms`; `rest` is called after each page."""
-    tally = _Tally()
-    for page in _pages(view):
-        tally.add(_reckoned(view, page, now_ms))
-        rest()
+def told(summary: Summary, now_ms: int) -> Samples:
+    """The samples of the whole fleet; figures are missing until they are worked out for the first time."""
+    total = sum(summary.counts(EVERYTHING, now_ms).values())
+    states, pasts, ended_ms = summary.board.sums()
+    pairs = _pairs(states)
     samples: defaultdict[str, list[tuple[Labels, float]]] = defaultdict(list)
-    for name, labels, value in (*_of_fleet(tally), *_of_devices(tally)):
+    if ended_ms is not None:
+        samples["roundsman_figures_timestamp_seconds"].append((ALONE, ended_ms / 1000))
+        for name, labels, value in _figures(_pooled(states, pasts, pairs)):
+            samples[name].append((labels, value))
+    for name, labels, value in _states(states, pairs):
         samples[name].append((labels, value))
+    if total <= DEVICE_LIMIT:
+        for name, labels, value in _devices(summary, now_ms, pairs):
+            samples[name].append((labels, value))
     return samples
 
 
-def _pages(view: View) -> Iterator[list[DeviceView]]:
-    page = view.devices(limit=PAGE)
-    while page:
-        yield page
-        page = view.devices(after=page[-1].id, limit=PAGE)
-
-
-def _reckoned(view: View, page: Sequence[DeviceView], now_ms: int) -> list[tuple[DeviceView, Standing, Figures]]:
-    held = view.open_conditions(sorted({f"@{one.agent}" for one in page if one.agent is not None}))
-    silent = {subject[1:] for subject, rows in held.items() if any(row.code == SILENT for row in rows)}
-    pasts = view.pasts([one.id for one in page], now_ms - LONGEST_MS, now_ms)
-    return [
-        (
-            one,
-            standing(one, is_agent_silent=one.agent in silent, now_ms=now_ms),
-            _figures(pasts[one.id], one.covered_to_ms, now_ms),
-        )
-        for one in page
-    ]
-
-
-def _figures(past: Sequence[Interval], covered_to_ms: int | None, now_ms: int) -> Figures:
-    known = spans(past, covered_to_ms, now_ms)
+def _pairs(states: Sequence[GroupedStates]) -> dict[tuple[str | None, str], Pair]:
+    """The labels of each group and kind: the first LABEL_LIMIT pairs by name have their own."""
+    found = sorted({(row.group or NOBODY, row.kind, row.group) for row in states})
     return {
-        window: figure(
-            [one for one in known if one.to_ms > now_ms - length_ms],
-            window=(now_ms - length_ms, now_ms),
-            now_ms=now_ms,
-        )
-        for window, length_ms in WINDOWS.items()
+        (group, kind): (named, kind) if place < LABEL_LIMIT else (OTHER, OTHER)
+        for place, (named, kind, group) in enumerate(found)
     }
 
 
-# --- as samples ------------------------------------------------------------------------------------------------------
+def _states(states: Sequence[GroupedStates], pairs: Mapping[tuple[str | None, str], Pair]) -> Told:
+    counts: defaultdict[Pair, dict[str, int]] = defaultdict(lambda: dict.fromkeys(WORDS, 0))
+    for row in states:
+        counts[pairs[row.group, row.kind]][row.word] += row.devices
+    for pair, of_pair in counts.items():
+        for word, devices in of_pair.items():
+            yield "roundsman_devices", (*pair, word), devices
 
 
-def _of_fleet(tally: _Tally) -> Iterator[tuple[str, Labels, float]]:
-    for pair, states in tally.states.items():
-        for word in WORDS:
-            yield "roundsman_devices", (*pair, word), states[word]
-    for (pair, window), one in tally.figures.items():
+def _pooled(
+    states: Sequence[GroupedStates], pasts: Sequence[GroupedPast], pairs: Mapping[tuple[str | None, str], Pair]
+) -> dict[tuple[Pair, str], Figure]:
+    """Figures by labels and window. What the ledger says nothing of is unknown: the base is that of all devices."""
+    names = tuple(WINDOWS)
+    base_ms: defaultdict[tuple[Pair, str], int] = defaultdict(int)
+    for row in states:
+        for window, length_ms in WINDOWS.items():
+            base_ms[pairs[row.group, row.kind], window] += row.devices * length_ms
+    known: defaultdict[tuple[Pair, str], list[Figure]] = defaultdict(list)
+    for past in pasts:
+        if (past.group, past.kind) in pairs:
+            known[pairs[past.group, past.kind], names[past.window]].append(
+                Figure(
+                    up_ms=past.up_ms,
+                    down_ms=past.down_ms,
+                    unknown_ms=0,
+                    excluded_ms=0,
+                    base_ms=past.up_ms + past.down_ms,
+                    outages=past.outages,
+                    longest_ms=past.longest_ms,
+                )
+            )
+    return {key: _with_unknown(pool(known[key]), whole_ms) for key, whole_ms in base_ms.items()}
+
+
+def _with_unknown(one: Figure, base_ms: int) -> Figure:
+    return Figure(
+        up_ms=one.up_ms,
+        down_ms=one.down_ms,
+        unknown_ms=base_ms - one.base_ms,
+        excluded_ms=0,
+        base_ms=base_ms,
+        outages=one.outages,
+        longest_ms=one.longest_ms,
+    )
+
+
+def _figures(pooled: Mapping[tuple[Pair, str], Figure]) -> Told:
+    for (pair, window), one in pooled.items():
         labels = (*pair, window)
         yield from _ratios("roundsman_", labels, one)
         yield "roundsman_up_seconds", labels, one.up_ms / 1000
@@ -126,16 +117,19 @@ def _of_fleet(tally: _Tally) -> Iterator[tuple[str, Labels, float]]:
         yield "roundsman_longest_outage_seconds", labels, one.longest_ms / 1000
 
 
-def _of_devices(tally: _Tally) -> Iterator[tuple[str, Labels, float]]:
-    for labels, word, figures in tally.devices:
-        if word in IS_UP:
-            yield "roundsman_device_up", labels, IS_UP[word]
-        for window, one in figures.items():
+def _devices(summary: Summary, now_ms: int, pairs: Mapping[tuple[str | None, str], Pair]) -> Told:
+    page = summary.fleet(EVERYTHING, ALL, now_ms, order="id", limit=DEVICE_LIMIT)
+    figures = summary.figures([row.device for row in page.rows], now_ms)
+    for row in page.rows:
+        labels = (row.device, *pairs.get((row.group, row.kind), (OTHER, OTHER)))
+        if row.word in IS_UP:
+            yield "roundsman_device_up", labels, IS_UP[row.word]
+        for window, one in figures.get(row.device, {}).items():
             yield from _ratios("roundsman_device_", (*labels, window), one)
 
 
-def _ratios(begin: str, labels: Labels, one: Figure) -> Iterator[tuple[str, Labels, float]]:
+def _ratios(begin: str, labels: Labels, one: Figure) -> Told:
     if one.availability is not None:
-        yield f"{begin}uptime_ratio", labels, float(one.availability)
+        yield f"{begin}availability_ratio", labels, float(one.availability)
     if one.coverage is not None:
         yield f"{begin}coverage_ratio", labels, float(one.coverage)

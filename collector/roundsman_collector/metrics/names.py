@@ -34,7 +34,7 @@ METRICS: tuple[Named, ...] = (
     # --- the fleet ---
     Named("roundsman_devices", "gauge", (*FLEET, "state"), "Devices by their state word."),
     Named(
-        "roundsman_uptime_ratio",
+        "roundsman_availability_ratio",
         "gauge",
         FIGURE,
         "Up time by up and down time in the window, from 0 to 1; absent where nothing is known.",
@@ -53,7 +53,7 @@ METRICS: tuple[Named, ...] = (
     Named("roundsman_longest_outage_seconds", "gauge", FIGURE, "The longest of them, as far as it lies inside."),
     Named("roundsman_device_up", "gauge", DEVICE, "1: the device is up. 0: it is down. Absent: nobody knows."),
     Named(
-        "roundsman_device_uptime_ratio",
+        "roundsman_device_availability_ratio",
         "gauge",
         (*DEVICE, "window"),
         "Up time by up and down time of one device in the window; absent where nothing is known.",
@@ -64,8 +64,12 @@ METRICS: tuple[Named, ...] = (
         (*DEVICE, "window"),
         "The share of one device's measured time in the window of which it is known whether it was up.",
     ),
-    Named("roundsman_fleet_timestamp_seconds", "gauge", (), "When what is told of the fleet was reckoned."),
-    Named("roundsman_fleet_pass_seconds", "gauge", (), "How long that reckoning took, its pauses included."),
+    Named(
+        "roundsman_figures_timestamp_seconds",
+        "gauge",
+        (),
+        "When the windows end that figures tell of; absent until they are worked out for the first time.",
+    ),
     # --- tickets and notices ---
     Named("roundsman_tickets_open", "gauge", ("severity", "state"), "Tickets that are not over."),
     Named("roundsman_notices", "gauge", ("state",), "Notices in the outbox: new ones wait, dead ones were given up."),

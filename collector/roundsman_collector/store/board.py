@@ -82,6 +82,27 @@ class Pooled(NamedTuple):
     at_ms: int
 
 
+class GroupedStates(NamedTuple):
+    """How many devices of a group (None: of none) and a kind stand under a word."""
+
+    group: str | None
+    kind: str
+    word: str
+    devices: int
+
+
+class GroupedPast(NamedTuple):
+    """The past of the devices of a group (None: of none) and a kind that have one, in window number `window`."""
+
+    group: str | None
+    kind: str
+    window: int
+    up_ms: int
+    down_ms: int
+    outages: int
+    longest_ms: int
+
+
 COLUMNS = (
     "device, rank, word, why, kind, name_zh, name_en, agent, group_id, place, site, site_group, customer, since_ms, "
     "tickets, text, look_ms"
@@ -208,6 +229,19 @@ class Board:
                 for device, window, *past in self._table.execute(asked, part):
                     found[device][window] = Past(*past)
             return found, self._pasts_ms
+
+    def sums(self) -> tuple[list[GroupedStates], list[GroupedPast], int | None]:
+        """All devices by group and kind: how many stand how, their past by window number, and when that ended."""
+        with self._lock:
+            states = self._table.execute(
+                "SELECT group_id, kind, word, count(*) FROM stands GROUP BY group_id, kind, word"
+            ).fetchall()
+            pasts = self._table.execute(
+                "SELECT group_id, kind, window, SUM(up_ms), SUM(down_ms), SUM(outages), MAX(longest_ms) "
+                "FROM stands JOIN past ON past.device = stands.device GROUP BY group_id, kind, window"
+            ).fetchall()
+            ended_ms = self._pasts_ms
+        return list(map(GroupedStates._make, states)), list(map(GroupedPast._make, pasts)), ended_ms
 
     # --- for who keeps it ---------------------------------------------------------------------------------------------
 
