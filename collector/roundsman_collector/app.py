@@ -5,7 +5,7 @@
     | loop: wait for MQTT       |   | nats-server   (embedded broker)  |
     |       ingest.step         |   | python -m roundsman_collector.web|
     |       clockwork.step      |   +----------------------------------+
-    |       children.poll       |
+    |       children.poll       |   | ... roundsman_collector.notify   |
     +---------------------------+
 
 Started from the main thread, as the embedded broker asks. SIGTERM and SIGINT end the loop after the batch in hand.
@@ -37,6 +37,7 @@ from roundsman_collector.mqtt import Line, Subscription, wait
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
+from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.tickets import ROBOT
 from roundsman_collector.tether import tethered
 from roundsman_wire import topics
@@ -52,7 +53,7 @@ IDLE_S = 0.2
 GATHER_S = 0.02
 """How far batches are apart at least: a commit costs a millisecond, for one report as for a thousand."""
 LOOK_S = 1.0
-API_RESTART_S = 5.0
+CHILD_RESTART_S = 5.0
 # Objects made and not gone before Python looks for cycles. A batch makes some ten thousand, and they go with it.
 GARBAGE_THRESHOLDS = (100_000, 50, 1000)
 
@@ -94,7 +95,10 @@ class Collector:
             evidence_bytes=config.keeping.evidence_bytes,
             publish=self.live.publish_many,
         )
-        self.api = ApiChild(self.folder, config)
+        self.children = (
+            Child("web", config, self.folder, lambda: config.api.port > 0, "--port", str(config.api.port)),
+            Child("notify", config, self.folder, self._has_ways),
+        )
         self._greeted: set[str] = set()
         self._was_connected = False
         self._next_look = 0.0
@@ -165,9 +169,17 @@ class Collector:
         if self.broker is not None:
             self.broker.poll()
         self._look_at_logins()
-        self.api.poll()
+        for child in self.children:
+            child.poll()
         if self.live.connected:
             self._greet()
+
+    def _has_ways(self) -> bool:
+        """Whether anybody wants to be told; a database that does not answer now is asked again in a second."""
+        try:
+            return self.store.has_ways()
+        except StoreError:
+            return False
 
     def _look_at_logins(self) -> None:
         """New or revoked agents: the register and the broker's rights follow the file within a second."""
@@ -188,7 +200,8 @@ class Collector:
 
     def close(self) -> None:
         """Write memory to disk and end everything we started."""
-        self.api.stop()
+        for child in self.children:
+            child.stop()
         self.live.close()
         self.history.close()
         if self.broker is not None:
@@ -197,13 +210,18 @@ class Collector:
         self.store.close()
 
 
-class ApiChild:
-    """The API and its pages: a process of its own, so that no page and no crash of one holds up a report."""
+class Child:
+    """A part of ours as a process of its own, so that nothing of it, and no crash, holds up a report.
 
-    def __init__(self, folder: Path, config: Config) -> None:
-        self.folder = folder
-        self.port = config.api.port
-        self._argv = [sys.executable, "-m", "roundsman_collector.web", "--data", str(folder), "--port", str(self.port)]
+    `name` is the module below roundsman_collector that it runs, and its journal's. It is started as soon as it
+    `is_wanted`, and again whenever it ends.
+    """
+
+    def __init__(self, name: str, config: Config, folder: Path, is_wanted: Callable[[], bool], *more: str) -> None:
+        self._name = name
+        self._journal = folder / f"{name}.log"
+        self._is_wanted = is_wanted
+        self._argv = [sys.executable, "-m", f"roundsman_collector.{name}", "--data", str(folder), *more]
         if config.source is not None:
             self._argv += ["--config", str(config.source)]
         self._child: subprocess.Popen[bytes] | None = None
@@ -211,15 +229,15 @@ class ApiChild:
 
     def poll(self) -> None:
         """Start it, or start it again."""
-        if not self.port or (self._child is not None and self._child.poll() is None):
+        if self._child is not None and self._child.poll() is None:
             return
         mono = clock.mono_s()
-        if mono < self._restart_at:
+        if mono < self._restart_at or (self._child is None and not self._is_wanted()):
             return
         if self._child is not None:
-            log.error("the API ended; it is started again", code=self._child.returncode)
-        self._restart_at = mono + API_RESTART_S
-        with (self.folder / "api.log").open("ab") as journal:
+            log.error("a child ended; it is started again", child=self._name, code=self._child.returncode)
+        self._restart_at = mono + CHILD_RESTART_S
+        with self._journal.open("ab") as journal:
             self._child = subprocess.Popen(
                 tethered(self._argv),
                 stdin=subprocess.DEVNULL,

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, policy, token, user
+from roundsman_collector.cli import agent, notify, policy, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -24,7 +24,7 @@ from roundsman_collector.cli.parts import (
     log_to_stderr,
 )
 
-GROUPS = (("policy", policy.app), ("agent", agent.app), ("user", user.app), ("token", token.app))
+GROUPS = (("policy", policy.app), ("agent", agent.app), ("user", user.app), ("token", token.app), ("notify", notify.app))
 
 app = typer.Typer(
     no_args_is_help=True,

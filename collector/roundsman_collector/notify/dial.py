@@ -105,7 +105,7 @@ def plain(address: Address) -> Address:
 def forbidden(address: Address) -> str:
     """Why nothing is ever sent to an address; empty for one that may be used."""
     meant = plain(address)
-    if meant in METADATA or meant.is_link_local or (isinstance(address, ipaddress.IPv6Address) and address.scope_id):
+    if meant in METADATA or meant.is_link_local:
         return "an address of this machine's own network card or cloud, where secrets are told"
     if meant.is_multicast or meant.is_unspecified:
         return "an address of no machine"

@@ -38,7 +38,7 @@ Plan = Alone | Gathered | Later
 def plan(*, count: int, sent_lately: int, digest_ms: int | None, now_ms: int) -> Plan:
     """What to do with `count` waiting notices of a way that has told `sent_lately` within WINDOW_MS.
 
-    `digest_ms`: when its last digest was made. One from the future, as a clock that was wrong leaves, is as good as none.
+    `digest_ms`: when its last digest was made. One from the future, as a wrong clock leaves, is as good as none.
     """
     if count + sent_lately <= LIMIT:
         return Alone()
@@ -49,7 +49,7 @@ def plan(*, count: int, sent_lately: int, digest_ms: int | None, now_ms: int) ->
 
 def pause_ms(tries: int, luck: float) -> int:
     """How long to wait after that many tries; luck in [0, 1) spreads those that failed together."""
-    pause = min(FIRST_PAUSE_MS * 2 ** min(max(tries - 1, 0), 20), LONGEST_PAUSE_MS)
+    pause = min(FIRST_PAUSE_MS << min(max(tries - 1, 0), 20), LONGEST_PAUSE_MS)
     return round(pause * (1 - JITTER + 2 * JITTER * luck))
 
 

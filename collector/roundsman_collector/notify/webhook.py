@@ -4,8 +4,9 @@
     Idempotency-Key: <epoch>-<number>          the same however often it is sent
 
 2xx: taken. 429, 5xx, 408, 425 and everything that breaks off: Retry, not before Retry-After. Any other answer, also a
-redirection, is for good: Reject. Targets are typed in by people who may not reach what we reach: nothing is ever sent to
-link-local or metadata addresses, nothing of an answer but its number is shown, and http without s only goes to near ones.
+redirection, is for good: Reject. Targets are typed in by people who may not reach what we reach: nothing is ever sent
+to link-local or metadata addresses, nothing of an answer but its number is shown, and http without s only goes to this
+machine and private networks.
 """
 
 import hashlib

@@ -194,8 +194,7 @@ def count(connection: Connection) -> dict[str, int]:
 
 def add_test(connection: Connection, way: int, deed: Deed) -> int:
     """A notice that says only that telling works; its id."""
-    if ways.known(connection, way).disabled_ms is not None:
-        raise conflict(f"way {way} is disabled", "way", "enable it first")
+    _must_be_used(connection, way)
     audit.add(connection, deed, "way.test", str(way))
     return add(
         connection, way, f"{TEST}:{secrets.token_hex(8)}", TEST, {"who": clean(deed.who, TEXT_LIMIT)}, deed.at_ms
@@ -215,8 +214,7 @@ def retry(connection: Connection, notice: int, deed: Deed) -> None:
         raise conflict(f"there is no notice {notice}", "notice", "look at the list of dead notices")
     if found.state != "dead":
         raise conflict(f"notice {notice} is {found.state}, not dead", "notice", "only what is dead is tried again")
-    if ways.known(connection, found.way).disabled_ms is not None:
-        raise conflict(f"way {found.way} is disabled", "way", "enable it first")
+    _must_be_used(connection, found.way)
     run(
         connection,
         "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, done_ms = NULL WHERE id = ?",
@@ -224,6 +222,25 @@ def retry(connection: Connection, notice: int, deed: Deed) -> None:
         notice,
     )
     audit.add(connection, deed, "notice.retry", str(notice), before={"error": found.error, "tries": found.tries})
+
+
+def retry_all(connection: Connection, way: int, deed: Deed) -> int:
+    """Try everything again that is dead on a way, but for tests; return how many they are."""
+    _must_be_used(connection, way)
+    dead = run(
+        connection,
+        "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, done_ms = NULL "
+        f"WHERE way = ? AND state = 'dead' AND event <> '{TEST}'",
+        deed.at_ms,
+        way,
+    )
+    audit.add(connection, deed, "way.retry", str(way), after={"notices": dead.rowcount})
+    return dead.rowcount
+
+
+def _must_be_used(connection: Connection, way: int) -> None:
+    if ways.known(connection, way).disabled_ms is not None:
+        raise conflict(f"way {way} is disabled", "way", "enable it first")
 
 
 def bury(connection: Connection, way: int, why: str, now_ms: int) -> None:

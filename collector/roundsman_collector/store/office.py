@@ -300,6 +300,11 @@ class Office:
         with transaction(self._read, "counting notices", self._place) as connection:
             return notices.count(connection)
 
+    def retry_way(self, way: int, deed: Deed) -> int:
+        """Try everything again that is dead on a way; return how many they are."""
+        with self._change(f"trying way {way} again") as connection:
+            return notices.retry_all(connection, way, deed)
+
     def retry_notice(self, notice: int, deed: Deed) -> None:
         """Try a dead notice again, now."""
         with self._change(f"trying notice {notice} again") as connection:
