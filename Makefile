@@ -17,7 +17,7 @@ OURS := wire/pyproject.toml agent/pyproject.toml collector/pyproject.toml
 PIP_FLAGS := --disable-pip-version-check --no-input --quiet --progress-bar off
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test agent-alone check lint format types contracts schemas house fix bench lock clean
+.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made house fix bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ agent-alone: $(AGENT_VENV)/.installed ## the tests of wire and agent where no co
 	  || { echo "$(AGENT_VENV) can import roundsman_collector, so it proves nothing: run make clean and try again" >&2; exit 1; }
 	$(AGENT_VENV)/bin/python -m pytest -n 2 tests/wire tests/agent $(TEST_ARGS)
 
-check: lint format types contracts schemas house ## everything that can be said without running the system
+check: lint format types contracts schemas dashboards-made house ## everything that can be said without running the system
 
 lint: $(VENV)/.dev-installed ## ruff
 	$(PY) -m ruff check .
@@ -49,6 +49,12 @@ contracts: $(VENV)/.dev-installed ## who may import whom
 
 schemas: $(VENV)/.dev-installed ## are the generated schemas up to date?
 	$(PY) -m roundsman_collector.schemas --check
+
+dashboards: $(VENV)/.dev-installed ## make the Grafana dashboards from dashboards/generate.py
+	$(PY) -m dashboards.generate
+
+dashboards-made: $(VENV)/.dev-installed ## are the Grafana dashboards up to date?
+	$(PY) -m dashboards.generate --check
 
 house: $(VENV)/.dev-installed ## the repository tests itself
 	$(PY) -m pytest -q -n 0 tests/house

@@ -69,6 +69,18 @@ def snmpd() -> Path:
     return _debian("snmpd", package="snmpd")
 
 
+@pytest.fixture(scope="session")
+def prometheus() -> Path:
+    """Debian's Prometheus, to be started by the test on a port of its own."""
+    return _debian("prometheus", package="prometheus")
+
+
+@pytest.fixture(scope="session")
+def promtool() -> Path:
+    """Prometheus' own judge of metrics, rules and configurations."""
+    return _debian("promtool", package="prometheus")
+
+
 def _debian(program: str, *, package: str) -> Path:
     found = shutil.which(program, path=DAEMON_PATH)
     if found is None:
