@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from roundsman_collector.api.guard import Guard
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, View
 from roundsman_wire.catalogue import Label, Language
@@ -19,6 +20,7 @@ class Desk:
     `token_place` is told to a program that comes without a token. `public_url` is under which name people open us
     through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
+    `lists_every_s`: how old a list of the whole fleet may be (api/summary.py).
     """
 
     view: View
@@ -29,7 +31,9 @@ class Desk:
     faults: Mapping[str, Label] = field(default_factory=dict)
     advice: Mapping[str, Advice] = field(default_factory=dict)
     answer_within_s: float = 2.0
+    lists_every_s: float = 1.0
     public_url: str = ""
+    guard: Guard = field(default_factory=Guard)
 
     @cached_property
     def origins(self) -> frozenset[str]:

@@ -193,13 +193,13 @@ def sight(kind: KindName, scope: Scope, at_ms: int | None = None) -> reach.Condi
     A group sees its sites, what stands there, and whose they are; a customer sees itself, its sites, and their groups.
     """
     if scope.everything:
-        return reach.ALL
+        return reach.ALL, []
     parts, values = [], list[object]()
     for condition, targets in _sights(kind, scope, at_ms):
         if targets:
             parts.append(condition.replace("{}", marks(len(targets))))
             values += [*_instants(at_ms) * condition.count("from_ms <= ?"), *targets]
-    return (f"({' OR '.join(parts)})", values) if parts else reach.NONE
+    return (f"({' OR '.join(parts)})", values) if parts else (reach.NONE, [])
 
 
 def _sights(kind: KindName, scope: Scope, at_ms: int | None) -> Sequence[tuple[str, list[str]]]:

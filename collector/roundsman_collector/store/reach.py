@@ -29,25 +29,25 @@ VOICES = (
 GROUPED = "SELECT '@' || agent.id FROM agent WHERE agent.group_id IN ({})"
 
 Condition = tuple[str, list[object]]
-ALL: Condition = ("1 = 1", [])
-NONE: Condition = ("1 = 0", [])
+ALL = "1 = 1"
+NONE = "1 = 0"
 
 
 def within(scope: Scope, column: str = "device.id") -> Condition:
     """The condition under which a device, named by `column`, is reached."""
     if scope.everything:
-        return ALL
+        return ALL, []
     devices, values = _devices(scope)
-    return (f"{column} IN ({devices})", values) if devices else NONE
+    return (f"{column} IN ({devices})", values) if devices else (NONE, [])
 
 
 def subjects_within(scope: Scope, column: str = "ticket.subject") -> Condition:
     """The condition under which a subject (a device, or `@` and an agent) is reached."""
     if scope.everything:
-        return ALL
+        return ALL, []
     devices, values = _devices(scope)
     if not devices:
-        return NONE
+        return NONE, []
     parts, bound = [devices, VOICES.format(devices)], [*values, *values]
     if scope.groups:
         parts.append(GROUPED.format(marks(len(scope.groups))))

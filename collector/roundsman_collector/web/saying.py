@@ -1,6 +1,8 @@
-"""Times, spans and numbers as people read them. Pure.
+"""Texts, times, spans and numbers as people read them.
 
 saying = Saying(language="zh", now_ms=now)
+saying("as of %(at)s Beijing time", at="10:42:07")      "数据截至 10:42:07(北京时间)"
+saying.word("state", "offline")                         "离线"
 saying.at(ms)      "10:42:07", "11-20 10:42:07", "2025-11-20 10:42:07": as short as is clear today
 saying.span(ms)    "9 时 17 分"          saying.ago(ms)   "4 秒前"
 saying.value(...)  "71 %", "3 天 4 时", "缺纸"
@@ -13,11 +15,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from roundsman_collector.core.availability import percent_text
-from roundsman_collector.web import words
+from roundsman_collector.web.words import N_, TABLES, words_of
 from roundsman_wire.catalogue import UNITS, Language
 
 SITE_ZONE = ZoneInfo("Asia/Shanghai")
 """Whose clock is shown, until sites have zones of their own."""
+ZONE = N_("Beijing time")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 STEPS = ((DAY, " 天", " d"), (HOUR, " 时", " h"), (MINUTE, " 分", " min"), (SECOND, " 秒", " s"))
@@ -31,13 +34,19 @@ class Saying:
     language: Language
     now_ms: int
 
-    def __call__(self, key: str, **values: object) -> str:
-        """A phrase of words.py."""
-        return words.say(self.language, key, **values)
+    def __call__(self, message: str, **values: object) -> str:
+        """A text in the reader's language, with its values."""
+        return words_of(self.language).gettext(message) % values
 
-    def word(self, table: str, key: str) -> str:
-        """A word of one of the tables of words.py."""
-        return words.word(self.language, table, key)
+    def plural(self, one: str, many: str, number: int, **values: object) -> str:
+        """A text about a number of things; `num` in it is the number with its thousands apart."""
+        said = words_of(self.language).ngettext(one, many, number)
+        return said % {"num": self.count(number), **values}
+
+    def word(self, table: str, key: str | None) -> str:
+        """A word of one of the tables of words.py; what is not in it is shown as it is."""
+        found = TABLES[table].get(key or "")
+        return key or "" if found is None else words_of(self.language).gettext(found)
 
     def at(self, ms: int | None) -> str:
         """A time on the site's clock, with as much date as is needed today."""
@@ -54,7 +63,7 @@ class Saying:
     def in_full(self, ms: int | None) -> str:
         """A time with its date and zone, for whoever points at it."""
         when = _local(ms)
-        return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d} {self('zone')}"
+        return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d} {self(ZONE)}"
 
     def span(self, ms: int) -> str:
         """How long, in its two largest units."""
@@ -92,7 +101,7 @@ class Saying:
         """A reading (api.telling.reading) as a person reads it."""
         value, unit = reading["value"], reading["unit"]
         if value is None:
-            return self("value.unknown")
+            return self.word("state", "unknown")
         if isinstance(value, str):
             return str(reading[f"word_{self.language}"])
         if unit == "seconds":

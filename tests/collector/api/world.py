@@ -35,6 +35,7 @@ from roundsman_collector.store import (
     TicketOpen,
     View,
 )
+from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.web.site import site
 from roundsman_wire.catalogue import Label
 from roundsman_wire.codec import encode
@@ -62,6 +63,23 @@ FAULTS = {
     "printer.paper_end": Label(zh="打印机缺纸", en="printer out of paper"),
     "printer.cover_open": Label(zh="打印机上盖未合", en="printer cover open"),
 }
+
+
+PLACES: tuple[tuple[KindName, str, dict[str, str]], ...] = (
+    ("customer", "metro", {"name_zh": "地铁公司", "name_en": "Metro"}),
+    ("customer", "hush", {"name_zh": "机密客户", "name_en": "Hush Ltd"}),
+    ("contract", "hush-c", {"customer": "hush", "name": "hush-contract", "accepted_on": "2024-01-01"}),
+    ("site", "metro-a", {"customer": "metro", "group_id": "south", "name_zh": "地铁站", "name_en": "Metro station"}),
+    (
+        "site",
+        "hush-a",
+        {"customer": "hush", "group_id": "south", "contract": "hush-c", "name_zh": "机密站点", "name_en": "Hush site"},
+    ),
+    ("place", "metro-1", {"site": "metro-a", "name_zh": "站厅", "name_en": "Concourse"}),
+    ("place", "hush-1", {"site": "hush-a", "name_zh": "机密点位", "name_en": "Hush place"}),
+    *(("installation", device, {"place": "metro-1"}) for device in ("kiosk-7", "nvr-2")),
+    *(("installation", device, {"place": "hush-1"}) for device in ("ups-2", "bus-31", "new-1")),
+)
 
 
 def at(hour: float) -> int:
@@ -228,6 +246,13 @@ def people(office: Office) -> None:
     office.add_token("an-old-token", name="gone", role="viewer", expires_ms=NOW, deed=deed)
 
 
+def places(office: Office) -> None:
+    """Two customers: metro has kiosk-7 and nvr-2; the other one, of which metro's viewer must not know, the rest."""
+    deed = Deed(who="admin", at_ms=NOW - 10)
+    for kind, name, fields in PLACES:
+        office.put_entry(kind, name, fields, deed=deed)
+
+
 def signed_in(at_desk: Desk, person: str, **headers: str) -> TestClient:
     """A browser with a session of this person."""
     client = browser(at_desk, **headers)
@@ -238,8 +263,15 @@ def signed_in(at_desk: Desk, person: str, **headers: str) -> TestClient:
 
 
 def desk(view: View, **more: object) -> Desk:
-    facts: dict[str, object] = {"now_ms": lambda: NOW, "port": PORT, "token_place": "/data/api-token", "faults": FAULTS}
-    return Desk(view=view, office=Office(view._place), **{**facts, "answer_within_s": 5.0, **more})  # type: ignore[arg-type]
+    facts: dict[str, object] = {
+        "now_ms": lambda: NOW,
+        "port": PORT,
+        "token_place": "/data/api-token",
+        "faults": FAULTS,
+        "answer_within_s": 5.0,
+        "lists_every_s": 0.0,
+    }
+    return Desk(view=view, office=Office(view._place), **{**facts, **more})  # type: ignore[arg-type]
 
 
 def browser(at_desk: Desk, **headers: str) -> TestClient:

@@ -6,7 +6,21 @@ reference(document) -> what templates/reference.html shows
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from roundsman_collector.api.access import See
+from roundsman_collector.web.page import page
+
 METHODS = ("get", "post", "put", "patch", "delete")
+
+router = APIRouter()
+
+
+@router.get("/api/v1/docs")
+def reference_page(request: Request, who: See) -> Response:
+    """The API's reference."""
+    return page(request, who, "reference.html", reference(request.app.state.api.openapi()))
 
 
 def reference(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""What the menu offers, in its order: a table. Somebody sees the entries whose right they have (roles.py).
+
+A section is one word of the top bar; where it has several entries, they stand as tabs under it. A new page adds a line
+here if people should find it by the menu.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from roundsman_collector.roles import Right, Who
+from roundsman_collector.web.words import N_
+
+
+class Entry(NamedTuple):
+    """A page in the menu: where, its name, and the right it needs."""
+
+    path: str
+    name: str
+    right: Right
+
+
+class Section(NamedTuple):
+    """A word of the top bar."""
+
+    name: str
+    entries: tuple[Entry, ...]
+
+
+MENU: tuple[Section, ...] = (
+    Section(N_("Devices"), (Entry("/devices", N_("Devices"), "see"),)),
+    Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"),)),
+    Section(
+        N_("System"),
+        (
+            Entry("/inbox", N_("Inbox"), "place"),
+            Entry("/people", N_("Users"), "people"),
+            Entry("/tokens", N_("Tokens"), "people"),
+            Entry("/health", N_("Health and quarantine"), "system"),
+            Entry("/audit", N_("Audit log"), "system"),
+        ),
+    ),
+)
+
+
+class Shown(NamedTuple):
+    """A word of the top bar as somebody sees it: where it leads, whether it is here, and its tabs."""
+
+    name: str
+    path: str
+    is_here: bool
+    tabs: tuple[tuple[Entry, bool], ...]
+
+
+def menu_of(who: Who | None, path: str) -> list[Shown]:
+    """The menu of somebody who looks at `path`; nothing for a stranger."""
+    return [] if who is None else list(_shown(who, path))
+
+
+def _shown(who: Who, path: str) -> Iterator[Shown]:
+    for section in MENU:
+        mine = tuple((entry, _is_at(entry, path)) for entry in section.entries if who.may(entry.right))
+        if mine:
+            yield Shown(section.name, mine[0][0].path, any(is_here for _, is_here in mine), mine)
+
+
+def _is_at(entry: Entry, path: str) -> bool:
+    return path == entry.path or path.startswith(f"{entry.path}/")

@@ -1,0 +1,32 @@
+"""Our pages: a file for each, with its addresses and what its template shows.
+
+How a page is added, for instance `rounds`:
+
+1. pages/rounds.py with `router = APIRouter()`. Every address takes `who: See` (api/access.py: one name for each right), keeps to
+   `who.scope`, and ends with `return page(request, who, "rounds.html", shown, live="...")`. A form is read by
+   `fields: Annotated[dict[str, str], Depends(form)]` (web/forms.py); what it does ends with `RedirectResponse(…, 303)`.
+2. templates/rounds.html: `{% extends "layout.html" %}`, `{% block title %}`, `{% block main %}` (static part) and
+   `{% block live %}` (fetched again when something changes). parts.html has macros for what pages share.
+3. A line in ROUTERS below, and one in web/menu.py if people should find it by the menu.
+4. `make words`, and the Chinese into locale/zh_CN/LC_MESSAGES/roundsman.po.
+5. A row in tests/browser/pages.py: then it is tried in both languages, at both widths, for accessibility and CSP.
+"""
+
+from fastapi import APIRouter
+
+from roundsman_collector.web import live
+from roundsman_collector.web.pages import device, fleet, login, people, reference, samples, ticket, tickets
+
+ROUTERS: tuple[APIRouter, ...] = (
+    fleet.router,
+    device.router,
+    samples.router,
+    tickets.router,
+    ticket.router,
+    people.router,
+    login.router,
+    reference.router,
+    login.router,
+    people.router,
+    live.router,
+)

@@ -1,0 +1,234 @@
+"""The printed page of a round: a frozen document -> what paper.html shows. Everything it says is in the document.
+
+    paper(document, saying)                    what the template needs, in the reader's language
+    paper_file(document, saying)               the whole page as one file, style sheet included
+
+The page is a document of its own (templates/paper.html, static/print.css), not one of the console: it is opened as a
+file, printed, signed and filed. It reads in black and white: a verdict is a sign and a word, a strip has heights and
+hatchings. Its times are those of the site.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+from markupsafe import Markup
+
+from roundsman_collector.api import telling
+from roundsman_collector.core.inspection import ANSWERS
+from roundsman_collector.web.drawing import svg
+from roundsman_collector.web.page import STATIC, environment
+from roundsman_collector.web.saying import Saying
+from roundsman_collector.web.shown import component_name
+from roundsman_collector.web.strip import Stretch, pieces
+from roundsman_collector.web.words import N_
+
+Json = Mapping[str, Any]
+STRIP_HEIGHT = 18
+AXIS = 5
+STRIP_STATES = ("up", "down", "unknown", "warning", "maintenance")
+
+VERDICTS: Mapping[str, str] = {
+    "pass": N_("pass"),
+    "attention": N_("attention"),
+    "fail": N_("fail"),
+    "unseen": N_("not seen"),
+}
+UNREACHED: Mapping[str, str] = {
+    "no_agent": N_("no agent speaks for this device"),
+    "refused": N_("the agent refused"),
+    "silent": N_("the agent is silent since %(at)s"),
+    "no_result": N_("the agent did not answer in time; last heard of the device at %(at)s"),
+    "no_answer": N_("the device does not answer its agent; last heard of it at %(at)s"),
+    "not_sampled": N_("the agent sent no sample of the device"),
+}
+UNREACHED_EVER: Mapping[str, str] = {
+    "no_result": N_("the agent did not answer in time; the device was never heard of"),
+    "no_answer": N_("the device does not answer its agent"),
+}
+"""The same, where nobody knows since when."""
+WHY_UNSEEN: Mapping[str, str] = {"old": N_("old reading, %(at)s"), "unknown": N_("the device does not know")}
+KINDS_OF_ROUND: Mapping[str, str] = {"site": N_("Site"), "group": N_("Monitoring group"), "device": N_("Device")}
+
+
+def paper(document: Json, saying: Saying) -> dict[str, Any]:
+    """What the page shows."""
+    about = document["round"]
+    when = Clock(saying, about)
+    return {
+        "say": saying,
+        "about": about,
+        "name": both(saying, about["name"]),
+        "customer": both(saying, about["customer"]),
+        "of_what": saying(KINDS_OF_ROUND[about["kind"]]),
+        "when": when,
+        "times": _times(document["times"], saying),
+        "verdicts": [
+            {"verdict": name, "word": saying(VERDICTS[name]), "count": count}
+            for name, count in reversed(document["verdicts"].items())
+        ],
+        "devices": [_device(one, about, saying, when) for one in document["devices"]],
+        "zone": about["time_zone"] or "Asia/Shanghai",
+    }
+
+
+def paper_file(document: Json, saying: Saying) -> str:
+    """The page as one file that needs nothing beside it."""
+    style = Markup((STATIC / "print.css").read_text("utf-8"))  # noqa: S704 - our own file
+    return (
+        environment(saying.language)
+        .get_template("paper.html")
+        .render(**paper(document, saying), inlined=style, back=None)
+    )
+
+
+def both(saying: Saying, label: Json | None) -> str:
+    """A label in the reader's language."""
+    return "" if label is None else str(label[saying.language])
+
+
+class Clock:
+    """Times as they stand on paper: always with their date, for nobody knows when it is read."""
+
+    def __init__(self, saying: Saying, about: Json) -> None:
+        self._say = saying.in_zone(about["time_zone"])
+
+    def __call__(self, ms: int | None) -> str:
+        """A minute."""
+        return "–" if ms is None else self._say.on_paper(ms)
+
+
+def _times(times: Json, saying: Saying) -> dict[str, Any]:
+    return {
+        "availability": saying.percent(_share(times["availability"])),
+        "coverage": saying.percent(_share(times["coverage"])),
+        **{name: saying.span(times[f"{name}_ms"]) if times[f"{name}_ms"] else "0" for name in SHARES},
+        "outages": times["outages"],
+    }
+
+
+SHARES = ("up", "down", "unknown", "excluded", "base", "longest")
+
+
+def _share(text: str | None) -> Fraction | None:
+    return None if text is None else Fraction(text)
+
+
+def _device(one: Json, about: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    window = (about["from_ms"], min(about["to_ms"], about["known_ms"]))
+    times = _times(one["times"], saying)
+    title = saying("availability %(availability)s, coverage %(coverage)s", **times)
+    strip = [Stretch(begin, end, state) for begin, end, state in one["strip"] if state in STRIP_STATES]
+    return {
+        "id": one["id"],
+        "name": both(saying, one["name"]),
+        "kind": saying.word("kind", one["kind"]),
+        "model": one["model"],
+        "serial": one["serial"],
+        "place": both(saying, one["place"]),
+        "agent": one["agent"],
+        "word": one["word"],
+        "verdict": one["verdict"],
+        "verdict_word": saying(VERDICTS[one["verdict"]]),
+        "unreached": _unreached(one["unreached"], saying, when),
+        "times": times,
+        "strip": svg(pieces(strip, window, window[1]), height=STRIP_HEIGHT, text=title),
+        "axis": [when(window[0] + (window[1] - window[0]) * place // (AXIS - 1)) for place in range(AXIS)],
+        "lines": [_line(line, one, saying, when) for line in one["lines"]],
+        "others": [_reading(reading, saying, when) for reading in one["others"]],
+        "failures": [_failure(failure, saying) for failure in one["failures"]],
+        "outages": [_outage(outage, saying, when) for outage in one["outages"]],
+        "tickets": [_ticket(line, saying, when) for line in one["tickets"]],
+        "ticks": [both(saying, tick) for tick in one["ticks"]],
+    }
+
+
+def _unreached(why: Json | None, saying: Saying, when: Clock) -> str:
+    """Why nobody saw it, with the agent's own words."""
+    if why is None:
+        return ""
+    reason, since_ms = why["reason"], why["since_ms"]
+    table = UNREACHED_EVER if since_ms is None and reason in UNREACHED_EVER else UNREACHED
+    said = saying(table[reason], at=when(since_ms))
+    return f"{said} ({why['detail']})" if why["detail"] and reason != "not_sampled" else said
+
+
+def _line(line: Json, one: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    is_answer = line["component"] == ANSWERS
+    return {
+        "component": saying("answers") if is_answer else component_name(saying, line["component"]),
+        "is_answer": is_answer,
+        "verdict": line["verdict"],
+        "word": saying(VERDICTS[line["verdict"]]),
+        "measured": [_reading(reading, saying, when) for reading in line["measured"]],
+        "beside": [_reading(reading, saying, when) for reading in line["beside"]],
+        "faults": [
+            saying("%(fault)s since %(at)s", fault=both(saying, fault["name"]), at=when(fault["from_ms"]))
+            for fault in line["faults"]
+        ],
+        "rows": max(1, len(line["measured"])),
+    }
+
+
+def _reading(reading: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    told = telling.reading(reading["name"], reading["value"])
+    why = reading["why"]
+    return {
+        "name": _short_label(told[f"name_{saying.language}"], reading["name"], saying),
+        "value": saying.value(told),
+        "limit": " · ".join(_limit(limit, reading["name"], saying) for limit in reading["limits"]),
+        "verdict": reading["verdict"],
+        "note": ""
+        if not why
+        else saying(WHY_UNSEEN.get(why, why), at=when(reading["t_ms"]))
+        if why in WHY_UNSEEN
+        else telling.failure_name(why, saying.language),
+        "is_fresh": reading["is_fresh"],
+    }
+
+
+def _short_label(label: str, name: str, saying: Saying) -> str:
+    """The label of a reading below the name of its component, which need not be said again."""
+    return label
+
+
+def _limit(limit: Json, name: str, saying: Saying) -> str:
+    """A limit as a sign and a number, or the words that it must not be."""
+    if limit["form"] == "one_of":
+        words = [telling.reading(name, word)[f"word_{saying.language}"] for word in limit["words"]]
+        return saying("not: %(words)s", words=("、" if saying.language == "zh" else ", ").join(words))
+    sign = "≤" if limit["form"] == "above" else "≥"
+    return f"{sign} {saying.value(telling.reading(name, limit['number']))}"
+
+
+def _failure(failure: Sequence[str], saying: Saying) -> str:
+    name, code, detail = failure
+    said = telling.failure_name(code, saying.language)
+    return f"{name}: {said}" + (f" ({detail})" if detail else "")
+
+
+def _outage(outage: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    fault = both(saying, outage["name"]) if outage["fault"] else saying.word("cause", outage["cause"])
+    return {
+        "from": when(outage["from_ms"]),
+        "to": when(outage["to_ms"]),
+        "lasted": saying.span(outage["to_ms"] - outage["from_ms"]),
+        "fault": fault,
+    }
+
+
+def _ticket(line: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    ticket = line["ticket"]
+    return {
+        "number": ticket["number"],
+        "fault": both(saying, line["name"]),
+        "component": component_name(saying, ticket["component"]),
+        "severity": saying.word("severity", ticket["severity"]),
+        "state": saying.word("ticket", ticket["state"]),
+        "from": when(ticket["fault_from_ms"]),
+        "to": when(ticket["fault_to_ms"]),
+        "outcome": saying.word("outcome", ticket["outcome"]),
+    }
+
+
+Signature = Callable[[], str]

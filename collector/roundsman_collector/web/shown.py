@@ -1,0 +1,111 @@
+"""What pages show of devices, tickets and the ledger, in the reader's words; shared by pages/."""
+
+from typing import Any, NamedTuple, Protocol
+
+from markupsafe import Markup
+
+from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.figures import spans
+from roundsman_collector.core.availability import Figure, Span, figure
+from roundsman_collector.core.intervals import intersect, normal
+from roundsman_collector.store import ConditionRow, Interval, TicketRow
+from roundsman_collector.web.drawing import svg
+from roundsman_collector.web.saying import Saying
+from roundsman_collector.web.strip import Stretch, StripState, pieces
+
+OPEN = ("open", "acknowledged")
+STRIP_HEIGHT = 16
+STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown"}
+
+
+class Named(Protocol):
+    """Whatever has a name in both languages."""
+
+    @property
+    def name_zh(self) -> str: ...
+    @property
+    def name_en(self) -> str: ...
+
+
+class Past(NamedTuple):
+    """What is known of a device's past: its ledger, and what was wrong with it."""
+
+    spans: list[Span]
+    conditions: list[ConditionRow]
+
+
+def past(rows: list[Interval], conditions: list[ConditionRow], covered_to_ms: int | None, now_ms: int) -> Past:
+    """A past from the rows of the ledger, up to where evidence ends."""
+    return Past(spans(rows, covered_to_ms, now_ms), conditions)
+
+
+def figure_of(known: Past, length_ms: int, now_ms: int) -> Figure:
+    """The figure of the last `length_ms`."""
+    return figure(known.spans, window=(now_ms - length_ms, now_ms), now_ms=now_ms)
+
+
+def draw(saying: Saying, known: Past, window: tuple[int, int], *, height: int, title: str) -> Markup:
+    """The strip of a window, with its figure for who cannot see it."""
+    found = figure(known.spans, window=window, now_ms=saying.now_ms)
+    text = saying(
+        "%(title)s: availability %(share)s, coverage %(coverage)s",
+        title=title,
+        share=saying.percent(found.availability),
+        coverage=saying.percent(found.coverage),
+    )
+    return svg(pieces(stretches(known), window, saying.now_ms), height=height, text=text)
+
+
+def stretches(known: Past) -> list[Stretch]:
+    """What a strip shows: the ledger; where it says up and something is wrong all the same, a warning."""
+    shown = [Stretch(one.from_ms, one.to_ms, STRIP_STATES[one.state]) for one in known.spans]
+    up = normal((one.from_ms, one.to_ms) for one in known.spans if one.state == "up")
+    end_ms = max((one.to_ms for one in known.spans), default=0)
+    wrong = normal(
+        (one.event_from_ms, max(one.event_from_ms, end_ms if one.event_to_ms is None else one.event_to_ms))
+        for one in known.conditions
+    )
+    return shown + [Stretch(begin, end, "warning") for begin, end in intersect(up, wrong)]
+
+
+def name_of(one: Named, saying: Saying) -> str:
+    """A name in the reader's language; the other one where it has none."""
+    first, second = (one.name_zh, one.name_en) if saying.language == "zh" else (one.name_en, one.name_zh)
+    return first or second
+
+
+def reason(desk: Desk, saying: Saying, code: str) -> str:
+    """Why a device is not up, in words: the name of a fault, or a cause of the ledger."""
+    return desk.fault_name(code, saying.language) if code in desk.faults else saying.word("cause", code)
+
+
+def reasons(desk: Desk, saying: Saying, why: str, conditions: tuple[ConditionRow, ...]) -> str:
+    """What is wrong with a device now, in words: empty when nothing is."""
+    if not why:
+        return ""
+    codes = dict.fromkeys([why, *(held.code for held in conditions)])
+    return (";" if saying.language == "zh" else "; ").join(reason(desk, saying, code) for code in codes)
+
+
+def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:
+    """A ticket in a list."""
+    end_ms = saying.now_ms if row.fault_to_ms is None else row.fault_to_ms
+    return {
+        "number": row.number,
+        "subject": row.subject,
+        "device": None if row.subject.startswith("@") else row.subject,
+        "fault": desk.fault_name(row.code, saying.language),
+        "severity": row.severity,
+        "state": row.state,
+        "from_ms": row.fault_from_ms,
+        "lasting": saying.span(max(0, end_ms - row.fault_from_ms)),
+        "component": component_name(saying, row.component),
+        "acknowledged_by": row.acknowledged_by,
+    }
+
+
+def component_name(saying: Saying, component: str) -> str:
+    """`disk[/]` as people say it: 磁盘 /."""
+    kind, bracket, instance = component.partition("[")
+    named = saying.word("component", kind)
+    return f"{named} {instance.removesuffix(']')}" if bracket else named
