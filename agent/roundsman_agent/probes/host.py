@@ -140,10 +140,36 @@ def _disks(skip: frozenset[str]) -> dict[str, Disk | Trouble]:
             mounts.setdefault(part.mountpoint, part.device)
     mounts.setdefault("/", "/")
     wanted = [mount for mount in sorted(mounts) if mount not in skip]
-    return {mount: _disk(mount) for mount in wanted[:INSTANCE_LIMIT]}
+    readonly = _readonly_disks()
+    return {mount: _disk(mount, readonly.get(mount)) for mount in wanted[:INSTANCE_LIMIT]}
 
 
-def _disk(mount: str) -> Disk | Trouble:
+def _readonly_disks() -> dict[str, bool]:
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            return readonly_disks(file.read())
+    except OSError:
+        return {}
+
+
+def readonly_disks(mountinfo: str) -> dict[str, bool]:
+    """Whether the file system at each mount point is read-only itself, as /proc/self/mountinfo says (proc(5)).
+
+    A service with ProtectSystem=strict sees every mount read-only: that is its own view and no fault of the disk. The
+    options behind the lone `-` are those of the file system, which the kernel turns to `ro` when the disk fails.
+    """
+    found: dict[str, bool] = {}
+    for line in mountinfo.splitlines():
+        seen, _, disk = line.partition(" - ")
+        places, options = seen.split(" "), disk.split(" ")
+        if len(places) > 4 and len(options) > 2:
+            mount = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), places[4])
+            found[mount] = "ro" in options[2].split(",")
+    return found
+
+
+def _disk(mount: str, is_readonly: bool | None = None) -> Disk | Trouble:
+    """`is_readonly` None: nobody can say it better than statvfs."""
     try:
         facts = os.statvfs(mount)
     except OSError as error:  # a dying disk answers EIO: that is a finding about this disk, not about the visit
@@ -156,7 +182,7 @@ def _disk(mount: str) -> Disk | Trouble:
         free_to_users=facts.f_bavail * facts.f_frsize,
         inodes=facts.f_files,
         inodes_free=facts.f_ffree,
-        readonly=bool(facts.f_flag & os.ST_RDONLY),
+        readonly=bool(facts.f_flag & os.ST_RDONLY) if is_readonly is None else is_readonly,
     )
 
 

@@ -186,3 +186,24 @@ def test_a_mount_point_with_a_bracket_still_makes_a_reading(
 def test_what_is_no_snapshot_is_our_own_mistake() -> None:
     with pytest.raises(TypeError, match="host parses a Snapshot, not dict"):
         host.parse({}, SETTINGS)
+
+
+# A service with ProtectSystem=strict on a machine whose second disk has failed, and was remounted by the kernel.
+SEEN_BY_A_SERVICE = r"""
+30 1 8:1 / / ro,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
+31 30 0:22 / /proc rw,nosuid - proc proc rw
+98 30 8:17 / /srv/the\040videos ro,relatime shared:70 - ext4 /dev/sdb1 ro,errors=remount-ro
+99 30 8:18 / /srv/more rw,relatime - ext4 /dev/sdb2 ro
+120 30 8:1 /var/lib/roundsman-agent /var/lib/roundsman-agent rw,relatime shared:1 - ext4 /dev/sda1 rw,errors=remount-ro
+not a line of it
+"""
+
+
+def test_a_disk_is_read_only_when_its_file_system_is_and_not_when_the_service_may_not_write() -> None:
+    assert host.readonly_disks(SEEN_BY_A_SERVICE) == {
+        "/": False,
+        "/proc": False,
+        "/srv/the videos": True,
+        "/srv/more": True,
+        "/var/lib/roundsman-agent": False,
+    }
