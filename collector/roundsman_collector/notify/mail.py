@@ -58,9 +58,9 @@ def render(facts: Facts, *, to: str, sender: str, language: Language) -> EmailMe
         message["References"] = f"<{epoch}-ticket-{facts.body['ticket']['id']}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"
-    message["Content-Language"] = "zh-CN" if language == "zh" else "en"
     message.set_content(_text(said, language), cte="base64")
     message.add_alternative(_html(said, language), subtype="html", cte="base64")
+    message["Content-Language"] = "zh-CN" if language == "zh" else "en"
     return message
 
 
