@@ -460,6 +460,8 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
         if field.refers_to is None:
             continue
         naming = [one.new for one in changes if one.new.fields[field.name] is not None]
+        if field.refers_to == "person":  # somebody who has left since may stay named
+            naming = [one.new for one in changes if _is_newly_named(one, field.name)]
         targets = sorted({version.fields[field.name] for version in naming})
         if field.refers_to == "person":
             known = _persons(connection, targets)
@@ -479,6 +481,11 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
                 raise _not_in_force(kind, version, field.name, target.name, chain)
             if kind.name == "site" and field.name == "contract":
                 _check_own_contract(version, chain)
+
+
+def _is_newly_named(change: Laid, field: str) -> bool:
+    name = change.new.fields[field]
+    return name is not None and (change.before is None or change.before.fields[field] != name)
 
 
 def _persons(connection: Connection, ids: Sequence[str]) -> set[str]:
