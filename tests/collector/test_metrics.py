@@ -17,7 +17,7 @@ from roundsman_collector.core.availability import pool
 from roundsman_collector.metrics import collector, fleet
 from roundsman_collector.metrics.names import METRICS, text
 from roundsman_collector.metrics.serving import Answer, application
-from roundsman_collector.roles import Scope
+from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import CounterRow, Deed, Office, Store, StoreError, View
 from tests.collector.api import world
 from tests.collector.api.served import settled, store, view
@@ -142,6 +142,22 @@ def test_a_new_database_tells_what_it_has_and_no_figures(tmp_path: Path, promtoo
     assert read(said, "roundsman_last_report_timestamp_seconds") == {}
     assert read(said, "roundsman_availability_ratio", "kind") == {}
     assert lint(promtool, said) == ""
+
+
+def test_figures_speak_of_the_devices_that_were_counted_even_when_one_leaves(view: View) -> None:
+    summary = Summary(view)
+    before = fleet.told(summary, world.NOW)
+    row = summary.board.rows(EVERYTHING, ["ups-2"])["ups-2"]
+
+    summary.board.begin_round()
+    summary.board.put([row])
+    summary.board.end_round()
+    states, past = summary.board.sums()
+
+    assert sum(one.devices for one in states) == 1
+    assert past is not None
+    assert sum(one.devices for one in past.devices) == 5
+    assert all(value >= 0 for _, value in before["roundsman_unknown_seconds"])
 
 
 # --- the collector ------------------------------------------------------------------------------------------------
@@ -274,6 +290,26 @@ def test_an_answer_is_made_once_for_all_who_ask_soon_after(view: View, monkeypat
 
     assert first == second
     assert len(made) == 1
+
+
+def test_an_answer_that_took_long_is_kept_longer(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [1000.0]
+    monkeypatch.setattr("roundsman_collector.metrics.serving.time.monotonic", lambda: now_s[0])
+    made = []
+    tallies = View.tallies
+
+    def slowly(self: View) -> object:
+        now_s[0] += 2.0
+        made.append(now_s[0])
+        return tallies(self)
+
+    monkeypatch.setattr(View, "tallies", slowly)
+    answer = Answer(view, Summary(view), lambda: world.NOW)
+    for _ in range(4):
+        answer.text()
+        now_s[0] += 15.0
+
+    assert made == [1002.0, 1049.0]
 
 
 def test_nothing_old_is_told_when_the_database_cannot_be_read(view: View, monkeypatch: pytest.MonkeyPatch) -> None:

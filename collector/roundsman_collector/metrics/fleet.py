@@ -15,7 +15,7 @@ from roundsman_collector.api.summary import WINDOWS, Summary
 from roundsman_collector.core.availability import Figure, pool
 from roundsman_collector.metrics.names import ALONE, Labels, Samples
 from roundsman_collector.roles import EVERYTHING
-from roundsman_collector.store.board import ALL, GroupedPast, GroupedStates
+from roundsman_collector.store.board import ALL, GroupedPasts, GroupedStates
 
 DEVICE_LIMIT = 2_000
 """Beyond so many devices there are no series of single ones."""
@@ -34,12 +34,12 @@ Told = Iterator[tuple[str, Labels, float]]
 def told(summary: Summary, now_ms: int) -> Samples:
     """The samples of the whole fleet; figures are missing until they are worked out for the first time."""
     total = sum(summary.counts(EVERYTHING, now_ms).values())
-    states, pasts, ended_ms = summary.board.sums()
-    pairs = _pairs(states)
+    states, past = summary.board.sums()
+    pairs = _pairs([*states, *(past.devices if past else ())])
     samples: defaultdict[str, list[tuple[Labels, float]]] = defaultdict(list)
-    if ended_ms is not None:
-        samples["roundsman_figures_timestamp_seconds"].append((ALONE, ended_ms / 1000))
-        for name, labels, value in _figures(_pooled(states, pasts, pairs)):
+    if past is not None:
+        samples["roundsman_figures_timestamp_seconds"].append((ALONE, past.at_ms / 1000))
+        for name, labels, value in _figures(_pooled(past, pairs)):
             samples[name].append((labels, value))
     for name, labels, value in _states(states, pairs):
         samples[name].append((labels, value))
@@ -67,29 +67,26 @@ def _states(states: Sequence[GroupedStates], pairs: Mapping[tuple[str | None, st
             yield "roundsman_devices", (*pair, word), devices
 
 
-def _pooled(
-    states: Sequence[GroupedStates], pasts: Sequence[GroupedPast], pairs: Mapping[tuple[str | None, str], Pair]
-) -> dict[tuple[Pair, str], Figure]:
+def _pooled(whole: GroupedPasts, pairs: Mapping[tuple[str | None, str], Pair]) -> dict[tuple[Pair, str], Figure]:
     """Figures by labels and window. What the ledger says nothing of is unknown: the base is that of all devices."""
     names = tuple(WINDOWS)
     base_ms: defaultdict[tuple[Pair, str], int] = defaultdict(int)
-    for row in states:
+    for row in whole.devices:
         for window, length_ms in WINDOWS.items():
             base_ms[pairs[row.group, row.kind], window] += row.devices * length_ms
     known: defaultdict[tuple[Pair, str], list[Figure]] = defaultdict(list)
-    for past in pasts:
-        if (past.group, past.kind) in pairs:
-            known[pairs[past.group, past.kind], names[past.window]].append(
-                Figure(
-                    up_ms=past.up_ms,
-                    down_ms=past.down_ms,
-                    unknown_ms=0,
-                    excluded_ms=0,
-                    base_ms=past.up_ms + past.down_ms,
-                    outages=past.outages,
-                    longest_ms=past.longest_ms,
-                )
+    for past in whole.pasts:
+        known[pairs[past.group, past.kind], names[past.window]].append(
+            Figure(
+                up_ms=past.up_ms,
+                down_ms=past.down_ms,
+                unknown_ms=0,
+                excluded_ms=0,
+                base_ms=past.up_ms + past.down_ms,
+                outages=past.outages,
+                longest_ms=past.longest_ms,
             )
+        )
     return {key: _with_unknown(pool(known[key]), whole_ms) for key, whole_ms in base_ms.items()}
 
 

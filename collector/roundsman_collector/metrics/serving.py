@@ -3,7 +3,8 @@
     Route("/metrics", application(desk, summary))
 
 An answer is made at most every EVERY_S seconds, by who asks first; who asks meanwhile gets the same. What it costs does
-not grow with the ledger: tallies come from indexes, the fleet from the summary's board.
+not grow with the ledger: tallies come from indexes, the fleet from the summary's board. In a very large fleet an answer
+is kept longer, so that making it takes a twentieth of a core at most.
 When the database cannot be read there is no answer (503), and Prometheus says `up` 0: nothing old is told as now.
 """
 
@@ -28,12 +29,15 @@ from roundsman_collector.store import View
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 EVERY_S = 5.0
 """Prometheus asks every 15 s or so; several of them, or impatient people, cost no more than one."""
+SHARE = 20.0
+"""An answer is kept at least so many times as long as it took to make."""
 
 
 class Answer:
     """The answer, made anew when it has grown old. Many threads may ask."""
 
     def __init__(self, view: View, summary: Summary, now_ms: Callable[[], int], *, every_s: float = EVERY_S) -> None:
+        """`every_s` 0: each answer is made anew."""
         self._view = view
         self._summary = summary
         self._now_ms = now_ms
@@ -41,15 +45,22 @@ class Answer:
         self._making = threading.Lock()
         self._made = b""
         self._made_s = float("-inf")
+        self._took_s = 0.0
 
     def text(self) -> bytes:
         """All samples in Prometheus' text format; StoreError when the database cannot be read."""
-        if time.monotonic() - self._made_s >= self._every_s:
+        if self._is_old():
             with self._making:
-                if time.monotonic() - self._made_s >= self._every_s:
+                if self._is_old():
+                    begun_s = time.monotonic()
                     self._made = self._make()
                     self._made_s = time.monotonic()
+                    self._took_s = self._made_s - begun_s
         return self._made
+
+    def _is_old(self) -> bool:
+        keep_s = max(self._every_s, SHARE * self._took_s) if self._every_s else 0.0
+        return time.monotonic() - self._made_s >= keep_s
 
     def _make(self) -> bytes:
         own = collector.told(self._view.tallies(), version("roundsman-collector"))

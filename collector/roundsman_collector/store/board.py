@@ -103,6 +103,14 @@ class GroupedPast(NamedTuple):
     longest_ms: int
 
 
+class GroupedPasts(NamedTuple):
+    """The past by group and kind in windows that ended at `at_ms`, and who was counted: also devices without a past."""
+
+    devices: tuple[GroupedStates, ...]
+    pasts: tuple[GroupedPast, ...]
+    at_ms: int
+
+
 COLUMNS = (
     "device, rank, word, why, kind, name_zh, name_en, agent, group_id, place, site, site_group, customer, since_ms, "
     "tickets, text, look_ms"
@@ -118,6 +126,11 @@ TABLES = (
     "PRIMARY KEY (device, window)) WITHOUT ROWID",
 )
 PUT = f"INSERT OR REPLACE INTO stands ({COLUMNS}, round) VALUES ({marks(18)})"
+BY_GROUP = "SELECT group_id, kind, word, count(*) FROM stands GROUP BY group_id, kind, word"
+PASTS_BY_GROUP = (
+    "SELECT group_id, kind, window, SUM(up_ms), SUM(down_ms), SUM(outages), MAX(longest_ms) "
+    "FROM stands JOIN past ON past.device = stands.device GROUP BY group_id, kind, window"
+)
 FACETS = {"kind": "kind", "group": "group_id", "customer": "customer", "site": "site"}
 
 
@@ -131,6 +144,7 @@ class Board:
             self._table.execute(statement)
         self._round = 0
         self._pasts_ms: int | None = None
+        self._grouped: GroupedPasts | None = None
 
     # --- what is put on it --------------------------------------------------------------------------------------------
 
@@ -162,6 +176,7 @@ class Board:
                 self._table.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?)", rows)
             self._table.execute("COMMIT")
             self._pasts_ms = at_ms
+            self._grouped = None
 
     # --- what it says -------------------------------------------------------------------------------------------------
 
@@ -230,18 +245,15 @@ class Board:
                     found[device][window] = Past(*past)
             return found, self._pasts_ms
 
-    def sums(self) -> tuple[list[GroupedStates], list[GroupedPast], int | None]:
-        """All devices by group and kind: how many stand how, their past by window number, and when that ended."""
+    def sums(self) -> tuple[list[GroupedStates], GroupedPasts | None]:
+        """All devices by group and kind: how many stand how now, and their past as it was put on the board last."""
         with self._lock:
-            states = self._table.execute(
-                "SELECT group_id, kind, word, count(*) FROM stands GROUP BY group_id, kind, word"
-            ).fetchall()
-            pasts = self._table.execute(
-                "SELECT group_id, kind, window, SUM(up_ms), SUM(down_ms), SUM(outages), MAX(longest_ms) "
-                "FROM stands JOIN past ON past.device = stands.device GROUP BY group_id, kind, window"
-            ).fetchall()
-            ended_ms = self._pasts_ms
-        return list(map(GroupedStates._make, states)), list(map(GroupedPast._make, pasts)), ended_ms
+            states = self._table.execute(BY_GROUP).fetchall()
+            if self._grouped is None and self._pasts_ms is not None:
+                pasts = self._table.execute(PASTS_BY_GROUP).fetchall()
+                of_all = tuple(map(GroupedStates._make, states))
+                self._grouped = GroupedPasts(of_all, tuple(map(GroupedPast._make, pasts)), self._pasts_ms)
+            return list(map(GroupedStates._make, states)), self._grouped
 
     # --- for who keeps it ---------------------------------------------------------------------------------------------
 
