@@ -1,0 +1,515 @@
+"""The outbox: written with what it tells of, once for each who wants to know, and never for what is over."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from roundsman_collector.store import (
+    Batch,
+    Deed,
+    DeviceEntry,
+    Filter,
+    Office,
+    Outbox,
+    Store,
+    StoreError,
+    TicketAcknowledge,
+    TicketChange,
+    TicketNote,
+    TicketOpen,
+    TicketResolve,
+    TicketVoid,
+    View,
+    filter_of,
+    wrong_target,
+)
+from roundsman_collector.store.sql import run
+from tests.collector.store.cast import TODAY, ticket
+
+DEED = Deed(who="wang", at_ms=TODAY, address="10.0.0.9")
+MAIL = "duty@example.com"
+HOOK = "https://hooks.example.com/in?key=s3cret"
+
+
+@pytest.fixture
+def office(store: Store, where: str) -> Iterator[Office]:
+    with Office.open(where) as opened:
+        yield opened
+
+
+@pytest.fixture
+def outbox(store: Store, where: str) -> Iterator[Outbox]:
+    with Outbox.open(where) as opened:
+        yield opened
+
+
+def commit(store: Store, *changes: TicketChange, now_ms: int = TODAY) -> None:
+    store.commit(Batch(now_ms=now_ms, tickets=changes))
+
+
+def add(office: Office, **wanted: Any) -> int:
+    return office.add_way(kind="mail", name="duty", target=MAIL, filter_=Filter(**wanted), deed=DEED).id
+
+
+def told(office: Office, way: int | None = None) -> list[str]:
+    """The keys in the outbox, the oldest first."""
+    return [row.key for row in reversed(office.notices(way=way))]
+
+
+def resolve(ticket_id: int, **more: Any) -> TicketResolve:
+    return replace(TicketResolve(ticket=ticket_id, at_ms=TODAY + 9, outcome="recovered", fault_to_ms=TODAY + 8), **more)
+
+
+def void(ticket_id: int) -> TicketVoid:
+    return TicketVoid(ticket=ticket_id, at_ms=TODAY + 9, text="演练", who="wang")
+
+
+def opening(subject: str = "kiosk-7", *, agent_no: int = 1, severity: str = "minor") -> TicketOpen:
+    return replace(ticket(subject), agent_no=agent_no, severity=severity)
+
+
+# --- what is told ----------------------------------------------------------------------------------------------------
+
+
+def test_a_ticket_that_opens_and_later_ends_is_told_twice_with_the_facts_of_each_moment(
+    store: Store, office: Office
+) -> None:
+    way = add(office)
+    commit(store, ticket())
+    commit(store, resolve(1), now_ms=TODAY + 9)
+
+    ended, opened = office.notices()
+    assert (opened.key, opened.event, opened.subject, opened.way) == ("opened:1", "opened", "kiosk-7", way)
+    assert (opened.state, opened.tries, opened.wake_at_ms, opened.made_ms) == ("new", 0, TODAY, TODAY)
+    assert opened.body["ticket"] == {
+        "id": 1,
+        "number": "2026-000001",
+        "component": "printer",
+        "code": "printer.paper_out",
+        "severity": "minor",
+        "service_class": "consumables",
+        "fault_from_ms": TODAY,
+        "fault_to_ms": None,
+        "opened_ms": TODAY + 5,
+        "resolved_ms": None,
+        "outcome": "",
+    }
+    assert (ended.key, ended.made_ms) == ("resolved:1", TODAY + 9)
+    assert (ended.body["ticket"]["fault_to_ms"], ended.body["ticket"]["outcome"]) == (TODAY + 8, "recovered")
+
+
+@pytest.mark.parametrize("end", [resolve(-1), void(-1)], ids=["resolved", "voided"])
+def test_a_ticket_that_is_over_when_it_becomes_known_pages_nobody(
+    store: Store, office: Office, end: TicketChange
+) -> None:
+    add(office)
+    commit(store, replace(ticket(handle=-1), opened_late=True), end, opening("bus-31"))
+
+    assert told(office) == ["opened:2"]
+
+
+def test_a_ticket_that_opens_late_and_still_stands_is_told(store: Store, office: Office) -> None:
+    add(office)
+    commit(store, replace(ticket(), opened_late=True))
+
+    assert told(office) == ["opened:1"]
+
+
+def test_what_is_said_and_taken_over_is_not_told(store: Store, office: Office) -> None:
+    add(office)
+    commit(store, ticket())
+    commit(store, TicketNote(ticket=1, at_ms=1, who="li", text="on my way"))
+    commit(store, TicketAcknowledge(ticket=1, at_ms=1, who="li"))
+
+    assert told(office) == ["opened:1"]
+
+
+def test_a_voided_ticket_is_told_with_its_reason_and_once_where_it_was_resolved_too(
+    store: Store, office: Office
+) -> None:
+    add(office)
+    commit(store, ticket())
+    commit(store, resolve(1), void(1))
+
+    assert told(office) == ["opened:1", "voided:1"]
+    assert (office.notices()[0].body["who"], office.notices()[0].body["text"]) == ("wang", "演练")
+
+
+def test_a_commit_that_fails_tells_nothing(store: Store, office: Office) -> None:
+    add(office)
+    with pytest.raises(StoreError):
+        commit(store, ticket(), TicketNote(ticket=99, at_ms=1, who="wang", text="?"))
+
+    assert told(office) == []
+
+
+def test_nobody_wants_to_know_and_nothing_is_written(store: Store, office: Office) -> None:
+    commit(store, ticket())
+
+    assert told(office) == []
+    assert not store.has_ways()
+
+
+def test_a_way_hears_from_when_it_is_made_until_it_is_disabled(store: Store, office: Office) -> None:
+    commit(store, ticket())
+    one = add(office)
+    commit(store, opening("bus-31"))
+    two = add(office)
+    commit(store, opening("nvr-2"))
+    office.disable_way(one, is_disabled=True, deed=DEED)
+    commit(store, opening("ups-2"))
+    office.disable_way(one, is_disabled=False, deed=DEED)
+    commit(store, resolve(1))
+
+    assert told(office, one) == ["opened:2", "opened:3", "resolved:1"]
+    assert told(office, two) == ["opened:3", "opened:4", "resolved:1"]
+    assert store.has_ways()
+
+
+def test_ways_are_read_again_only_when_one_has_changed(store: Store, office: Office) -> None:
+    add(office)
+    commit(store, ticket())
+    remembered = store._listeners._ways
+    commit(store, opening("bus-31"))
+    assert store._listeners._ways is remembered
+
+    office.change_way(1, name="night", deed=DEED)
+    commit(store, opening("nvr-2"))
+    assert store._listeners._ways[0].name == "night"
+
+
+# --- filters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("severity", "heard"),
+    [
+        ("minor", ["urgent", "major", "minor", "odd"]),
+        ("major", ["urgent", "major", "odd"]),
+        ("urgent", ["urgent", "odd"]),
+    ],
+)
+def test_a_way_hears_of_its_severity_and_graver(store: Store, office: Office, severity: str, heard: list[str]) -> None:
+    add(office, severity=severity)
+    commit(store, *(opening(severity=one) for one in ("urgent", "major", "minor", "odd")))
+
+    assert [row.body["ticket"]["severity"] for row in reversed(office.notices())] == heard
+
+
+def test_a_way_hears_of_its_events_only(store: Store, office: Office) -> None:
+    add(office, events=("voided",))
+    commit(store, ticket(), opening("bus-31"))
+    commit(store, resolve(1), void(2))
+
+    assert told(office) == ["voided:2"]
+
+
+def stand(store: Store, device: str, customer: str, group: str) -> None:
+    """Install a device at a site of a customer, as the register would."""
+    site = f"site-{device}"
+    with store._write.begin() as connection:
+        run(
+            connection,
+            "INSERT INTO site (id, from_ms, made_ms, made_by, customer, group_id, name_zh, name_en, address, zone, "
+            "time_zone, service_hours) VALUES (?, 1, 1, 'x', ?, ?, '店', 'shop', '', '', 'Asia/Urumqi', '')",
+            site,
+            customer,
+            group,
+        )
+        run(
+            connection,
+            "INSERT INTO place (id, from_ms, made_ms, made_by, site, name_zh, name_en) "
+            "VALUES (?, 1, 1, 'x', ?, '一号位', 'place 1')",
+            f"place-{device}",
+            site,
+        )
+        run(
+            connection,
+            "INSERT INTO installation (device, from_ms, made_ms, made_by, place) VALUES (?, 1, 1, 'x', ?)",
+            device,
+            f"place-{device}",
+        )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "heard"),
+    [
+        ({}, ["kiosk-7", "@gateway-2", "bus-31", "far-1"]),
+        ({"groups": ("south",)}, ["kiosk-7", "@gateway-2", "bus-31"]),
+        ({"groups": ("north",)}, ["far-1"]),
+        ({"groups": ("east",)}, ["@gateway-2"]),
+        ({"customers": ("metro",)}, ["@gateway-2"]),
+        ({"customers": ("metro",), "devices": ("bus-31",)}, ["@gateway-2", "bus-31"]),
+        ({"devices": ("ups-2",)}, ["@gateway-2"]),
+        ({"devices": ("nobody",)}, []),
+    ],
+    ids=[
+        "everything",
+        "a group by who speaks",
+        "another group",
+        "a group by where it stands",
+        "a customer by what stands at its sites",
+        "a customer or a device",
+        "a device whose agent is silent",
+        "a device that is not there",
+    ],
+)
+def test_a_way_hears_of_what_belongs_to_it(
+    store: Store, office: Office, wanted: dict[str, Any], heard: list[str]
+) -> None:
+    store.add_agent("far-1", "north", [DeviceEntry(id="far-1", kind="kiosk", name_zh="远", name_en="Far")], TODAY)
+    stand(store, "nvr-2", "metro", "east")
+    add(office, **wanted)
+    commit(
+        store, opening(), opening("@gateway-2", agent_no=2), opening("bus-31", agent_no=3), opening("far-1", agent_no=4)
+    )
+
+    assert [row.subject for row in reversed(office.notices())] == heard
+
+
+# --- ways ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_gets_a_secret_that_is_shown_once_and_stands_in_no_audit_row(
+    store: Store, office: Office, view: View
+) -> None:
+    made = office.add_way(kind="webhook", name="desk", target=HOOK, deed=DEED)
+    renewed = office.change_way(made.id, renew_secret=True, deed=DEED)
+    office.disable_way(made.id, is_disabled=True, deed=DEED)
+
+    way = office.way(made.id)
+    assert way is not None
+    assert len(made.secret) >= 40 and len(renewed) >= 40 and made.secret != renewed == way.secret
+    assert way.shown_target == "https://hooks.example.com/••••"
+    rows = view.audit(before_id=None, limit=10)
+    assert [row.verb for row in reversed(rows)] == ["way.add", "way.change", "way.disable"]
+    assert {(row.who, row.subject, row.address) for row in rows} == {("wang", str(made.id), "10.0.0.9")}
+    for secret in (made.secret, renewed, "s3cret"):
+        assert secret not in str(rows)
+
+
+def test_a_change_leaves_what_is_not_named(store: Store, office: Office) -> None:
+    way = add(office, severity="major")
+    before = office.way(way)
+    assert before is not None
+
+    office.change_way(way, language="en", deed=DEED)
+
+    assert office.way(way) == before._replace(language="en")
+
+
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("mail", "nobody"),
+        ("mail", "a@b.example, c@d.example"),
+        ("mail", "a@b.example\r\nBcc: c@d.example"),
+        ("mail", "王@b.example"),
+        ("mail", ""),
+        ("webhook", "hooks.example.com"),
+        ("webhook", "ftp://hooks.example.com/"),
+        ("webhook", "file:///etc/passwd"),
+        ("webhook", "https://user:pass@hooks.example.com/"),
+        ("webhook", "https://hooks.example.com/a b"),
+        ("webhook", "https://hooks.example.com/\r\nX: y"),
+        ("webhook", "https://hooks.example.com:99999/"),
+        ("webhook", "https:///path"),
+        ("webhook", "https://[::1/"),
+        ("webhook", "https://hooks.example.com/" + "a" * 1000),
+        ("pigeon", "roof"),
+    ],
+)
+def test_a_target_that_cannot_be_used_is_refused(store: Store, office: Office, kind: str, target: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        office.add_way(kind=kind, name="x", target=target, deed=DEED)
+
+    assert refused.value.cause == "conflict"
+    assert office.ways() == []
+
+
+@pytest.mark.parametrize(("kind", "target"), [("mail", MAIL), ("webhook", HOOK), ("webhook", "http://[::1]:8080/")])
+def test_a_target_that_can_be_used_is_taken(kind: str, target: str) -> None:
+    assert wrong_target(kind, target) == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"events": []}, {"events": ["lost"]}, {"severity": "grave"}, {"devices": [f"d{n}" for n in range(501)]}],
+)
+def test_a_filter_that_cannot_be_used_is_refused(said: dict[str, Any]) -> None:
+    with pytest.raises(StoreError, match="cannot be used"):
+        filter_of(said)
+
+
+def test_what_is_not_there_cannot_be_changed(store: Store, office: Office) -> None:
+    for ask in (
+        lambda: office.change_way(7, name="x", deed=DEED),
+        lambda: office.disable_way(7, is_disabled=True, deed=DEED),
+        lambda: office.test_way(7, DEED),
+        lambda: office.retry_notice(7, DEED),
+        lambda: office.retry_way(7, DEED),
+    ):
+        with pytest.raises(StoreError, match="there is no"):
+            ask()
+
+
+# --- what becomes of it ----------------------------------------------------------------------------------------------
+
+
+def test_notices_of_a_way_go_in_order_and_the_first_holds_up_the_rest(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way, other = add(office), add(office)
+    commit(store, ticket(), opening("bus-31"))
+    first = due(outbox, way)
+    assert first is not None and first.key == "opened:1"
+
+    outbox.again(first, TODAY + 1000, "busy")
+
+    assert outbox.ways_with_work(TODAY) == {other: False}
+    assert due(outbox, way) is None
+    again = due(outbox, way, TODAY + 1000)
+    assert again is not None and (again.key, again.tries, again.error) == ("opened:1", 1, "busy")
+    outbox.sent(again, TODAY + 1001)
+    second = due(outbox, way)
+    assert second is not None and second.key == "opened:2"
+    done = office.notice(again.id)
+    assert done is not None and (done.state, done.tries, done.done_ms, done.error) == ("sent", 2, TODAY + 1001, "")
+
+
+def due(outbox: Outbox, way: int, now_ms: int = TODAY) -> Any:
+    waiting = outbox.next(way, now_ms, lately_ms=1000, limit=30)
+    return None if waiting is None else waiting.notice
+
+
+def test_a_notice_that_a_wrong_clock_put_off_for_years_is_due(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket())
+    outbox.again(due(outbox, way), TODAY + 5 * 365 * 86_400_000, "busy")
+
+    assert outbox.ways_with_work(TODAY) == {way: False}
+    assert due(outbox, way) is not None
+
+
+def test_the_dead_are_seen_and_rise_when_a_person_says_so(
+    store: Store, office: Office, outbox: Outbox, view: View
+) -> None:
+    way = add(office)
+    commit(store, ticket(), opening("bus-31"))
+    for _ in range(2):
+        outbox.dead(due(outbox, way), TODAY + 7, "550 no such user")
+    assert [(row.key, row.error) for row in office.notices(states=["dead"])] == [
+        ("opened:2", "550 no such user"),
+        ("opened:1", "550 no such user"),
+    ]
+    assert office.count_notices() == {"new": 0, "dead": 2}
+
+    office.retry_notice(1, DEED)
+
+    assert due(outbox, way).key == "opened:1"
+    with pytest.raises(StoreError, match="is new, not dead"):
+        office.retry_notice(1, DEED)
+    assert office.retry_way(way, DEED) == 1
+    assert office.count_notices() == {"new": 2, "dead": 0}
+    assert [row.verb for row in view.audit(before_id=None, limit=2)] == ["way.retry", "notice.retry"]
+
+
+def test_a_disabled_way_takes_what_waits_with_it(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket())
+    waiting = due(outbox, way)
+
+    office.disable_way(way, is_disabled=True, deed=DEED)
+    outbox.sent(waiting, TODAY)
+
+    assert outbox.ways_with_work(TODAY) == {}
+    found = office.notice(waiting.id)
+    assert found is not None and (found.state, found.error) == ("dead", "the way was disabled")
+    for ask in (lambda: office.test_way(way, DEED), lambda: office.retry_notice(waiting.id, DEED)):
+        with pytest.raises(StoreError, match="is disabled"):
+            ask()
+
+
+def test_a_test_goes_before_what_waits_and_wakes_it_when_it_goes_through(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way = add(office)
+    commit(store, ticket())
+    outbox.again(due(outbox, way), TODAY + 3_600_000, "busy")
+    notice_id = office.test_way(way, DEED)
+
+    assert outbox.ways_with_work(TODAY) == {way: True}
+    test = due(outbox, way)
+    assert (test.id, test.event, test.body) == (notice_id, "test", {"who": "wang"})
+    outbox.sent(test, TODAY)
+
+    assert due(outbox, way).key == "opened:1"
+
+
+def test_a_changed_way_wakes_what_waits(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket())
+    outbox.again(due(outbox, way), TODAY + 3_600_000, "busy")
+
+    office.change_way(way, target="night@example.com", deed=DEED)
+
+    assert due(outbox, way).key == "opened:1"
+
+
+def test_many_become_one_digest_that_names_them_once(store: Store, office: Office, outbox: Outbox) -> None:
+    way, other = add(office), add(office)
+    commit(store, *(opening() for _ in range(120)))
+    commit(store, resolve(3))
+    test = office.test_way(way, DEED)
+
+    assert outbox.gather(way, TODAY + 60) == 121
+
+    waiting = office.notices(way=way, states=["new"])
+    assert [row.event for row in waiting] == ["digest", "test"]
+    assert waiting[1].id == test
+    body = waiting[0].body
+    assert (body["count"], body["by_event"]) == (121, {"opened": 120, "resolved": 1})
+    assert len(body["entries"]) == 100
+    assert body["entries"][0]["ticket"]["number"] == "2026-000001"
+    assert len(office.notices(way=way, states=["gathered"], limit=500)) == 121
+    assert len(office.notices(way=other, states=["new"], limit=500)) == 121
+    assert outbox.gather(way, TODAY + 61) == 0, "a digest is not gathered again"
+
+
+def test_a_waiting_notice_knows_what_bears_on_it(store: Store, office: Office, outbox: Outbox) -> None:
+    stand(store, "kiosk-7", "metro", "south")
+    way = add(office)
+    commit(store, ticket(), opening("bus-31"), opening("nvr-2"))
+    outbox.sent(due(outbox, way), TODAY)
+
+    commit(store, resolve(2))
+    found = outbox.next(way, TODAY + 500, lately_ms=1000, limit=2)
+
+    assert found is not None
+    assert (found.notice.key, found.count, found.sent_lately, found.digest_ms) == ("opened:2", 3, 1, None)
+    assert found.is_over
+    assert outbox.names("kiosk-7")[:4] == ("自助终端 7", "Kiosk 7", "south", "店")
+    assert outbox.names("kiosk-7").time_zone == "Asia/Urumqi"
+    assert outbox.names("@kiosk-7").group == "south"
+    assert outbox.names("nobody") == outbox.names("@nobody")
+    later = outbox.next(way, TODAY + 5000, lately_ms=1000, limit=2)
+    assert later is not None and later.sent_lately == 0
+
+
+def test_old_notices_go_and_what_waits_stays(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket(), opening("bus-31"))
+    outbox.sent(due(outbox, way), TODAY)
+
+    assert outbox.prune(TODAY) == 0
+    assert outbox.prune(TODAY + 1) == 1
+    assert told(office) == ["opened:2"]
+
+
+def test_an_outbox_opens_only_what_a_collector_has_made(where: str) -> None:
+    with pytest.raises(StoreError) as refused:
+        Outbox.open(where)
+
+    assert refused.value.cause == "missing"
