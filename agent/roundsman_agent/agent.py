@@ -27,6 +27,7 @@ from roundsman_agent.isolate import Isolation, Outcome
 from roundsman_agent.machine import system_is_stopping
 from roundsman_agent.poll import Round, Turn
 from roundsman_agent.probe import Answer, Probe, ProbeError
+from roundsman_agent.ready import Supervisor
 from roundsman_agent.spool import Spool
 from roundsman_agent.uplink import Uplink
 
@@ -59,10 +60,12 @@ class Agent:
         load: Callable[[str], Probe] = probes.load,
         rng: random.Random | None = None,
         stopping: Callable[[], bool | None] = system_is_stopping,
+        supervisor: Supervisor | None = None,
     ) -> None:
         self._config = config
         self._clock = clock
         self._stopping = stopping
+        self._supervisor = supervisor or Supervisor()
         self._devices = {device.id: device for device in config.devices}
         self._uses: dict[str, tuple[ProbeUse, Probe]] = {
             f"{device.id}/{use.label}": (use, load(use.name)) for device in config.devices for use in device.probes
@@ -107,6 +110,8 @@ class Agent:
         while not self._is_stopping:
             try:
                 self.step()
+                self._supervisor.ready()
+                self._supervisor.alive(self._clock.now().mono)
                 self.wait()
             except Exception:  # the one net: log, back off, go on
                 log.exception("agent: something broke; going on in %.0f s", _PAUSE_AFTER_ERROR_S)
@@ -137,9 +142,7 @@ class Agent:
         now = self._clock.now()
         idle = [turn for turn in self._plan if turn.device not in self._running]
         times = [now.mono + _NAP_MS, poll.wake_at(idle, self._done, now.mono), self.uplink.wake_at(now)]
-        deadline = self._isolation.wake_at()
-        if deadline is not None:
-            times.append(deadline)
+        times += [at for at in (self._isolation.wake_at(), self._supervisor.wake_at(now.mono)) if at is not None]
         self._sleep(max(min(times) - now.mono, 0) / 1000)
 
     def _sleep(self, seconds: float) -> None:
@@ -150,6 +153,7 @@ class Agent:
 
     def _leave(self) -> None:
         fault.point("agent.before_stop")
+        self._supervisor.stopping()
         began = now = self._clock.now()
         self.uplink.stop(now)
         while not self.uplink.is_quiet() and now.mono - began.mono < _GOODBYE_MS:
@@ -246,6 +250,7 @@ class Agent:
             stream=self.spool.stream,
             oldest=self.spool.oldest,
             newest=self.spool.newest,
+            gone=self.spool.gone(),
             session=self.spool.session,
             versions={"agent": __version__, "python": platform.python_version()},
             platform=f"{sys.platform}-{platform.machine() or 'unknown'}",

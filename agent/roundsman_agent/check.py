@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from roundsman_agent import probes
 from roundsman_agent.config import FORM, ConfigError, fingerprint, normalised_path
 from roundsman_agent.probe import SettingError, complete
+from roundsman_agent.tls import is_pem
 from roundsman_wire.topics import ID_PATTERN
 
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
@@ -42,7 +43,7 @@ class _Broker(_Table):
     password: str = Field(default="", description="Prefer password_file")
     password_file: str = Field(default="", description="A file with the password in its first line")
     tls: bool = False
-    ca: str = Field(default="", description="CA certificates (PEM); empty: the system's")
+    ca: str = Field(default="", description="CA certificates: a PEM file, or the PEM itself; empty: the system's")
     cert: str = Field(default="", description="The agent's own certificate (PEM)")
     key: str = Field(default="", description="The key of `cert`")
     keepalive_s: int = Field(default=60, ge=5, le=65_535, description="Longer than the batch interval on metered lines")
@@ -132,7 +133,7 @@ def check(path: str) -> dict[str, Any]:
     base = Path(path).resolve().parent
     body["agent"]["data"] = str(base / file.agent.data)
     for name in ("password_file", "ca", "cert", "key"):
-        if body["broker"][name]:
+        if body["broker"][name] and not is_pem(body["broker"][name]):
             body["broker"][name] = str(base / body["broker"][name])
     body["form"] = FORM
     body["device"] = [_device(device, mistakes) for device in file.device]

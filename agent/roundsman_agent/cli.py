@@ -137,13 +137,17 @@ def _serve(config: Any) -> int:
     from roundsman_agent.lean import lean
 
     with lean(tls=config.broker.tls):
+        from roundsman_agent import tls
         from roundsman_agent.agent import Agent
         from roundsman_agent.clock import SystemClock
+        from roundsman_agent.ready import Supervisor
         from roundsman_agent.spool import SpoolBusy, SpoolDenied
 
     config.broker.secret()  # a password file that cannot be read: now, not at the first connection
+    if config.broker.tls:
+        tls.context(config.broker)  # nor a CA
     try:
-        agent = Agent(config, clock=SystemClock())
+        agent = Agent(config, clock=SystemClock(), supervisor=Supervisor.of(os.environ))
     except SpoolBusy as error:
         return _say(str(error), TRY_LATER)
     except (SpoolDenied, LookupError) as error:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from roundsman_agent import fault
+from roundsman_agent import fault, tls
 from roundsman_agent.batch import LIMIT, payloads
 from roundsman_agent.birth import Pages
 from roundsman_agent.clock import Moment, Offset, offset
@@ -201,6 +201,7 @@ class Uplink:
             self._hear(*self._inbox.popleft(), now)
         if self._reset_at is not None and now.mono >= self._reset_at:
             self._reset_at = None
+            self.say_birth(now)  # a restored collector learns from it what it lacks and will not get
             self._outbox.reset(now.mono)
             self._ready.clear()
         self._outbox.expire(now.mono)
@@ -251,7 +252,7 @@ class Uplink:
             if not self._broker.tls:
                 return sock
             if self._tls is None:
-                self._tls = _tls_context(self._broker)
+                self._tls = tls.context(self._broker)
             return self._tls.wrap_socket(sock, server_hostname=self._broker.host)
         except BaseException:
             sock.close()
@@ -265,7 +266,10 @@ class Uplink:
             return
         self._dialing = None
         if outcome.error is not None or outcome.hung_since is not None:
-            self._fail(now, str(outcome.error or "no answer to look-up or connection"))
+            cause = (
+                tls.spoken(outcome.error, self._broker, now.wall) if outcome.error is not None else "no answer in time"
+            )
+            self._fail(now, cause)
             return
         try:
             self._connect(outcome.value, now)
@@ -561,12 +565,3 @@ def _is_range(one: Any, length: int) -> bool:
     if not isinstance(one, Sequence) or len(one) != length:
         return False
     return type(one[0]) is int and type(one[1]) is int and 1 <= one[0] <= one[1]
-
-
-def _tls_context(broker: Broker) -> "ssl.SSLContext":
-    import ssl
-
-    context = ssl.create_default_context(cafile=broker.ca or None)
-    if broker.cert:
-        context.load_cert_chain(broker.cert, broker.key)
-    return context

@@ -12,6 +12,7 @@ import pytest
 
 from roundsman_agent.agent import Agent
 from roundsman_agent.probe import Probe, ProbeError
+from roundsman_agent.ready import Supervisor
 from roundsman_agent.spool import Spool
 from tests.agent.cast import BOOT, START, T0, ToldClock, config, device, later, probe
 from tests.agent.tiny_broker import TinyBroker
@@ -378,6 +379,39 @@ def test_an_error_in_the_loop_is_logged_and_the_loop_goes_on(
 
     assert len(steps) == 2
     assert "something broke" in caplog.text
+
+
+class Attentive(Supervisor):
+    """A service manager that writes down what it is told."""
+
+    def __init__(self) -> None:
+        super().__init__("nowhere", watchdog_ms=2)
+        self.said: list[str] = []
+
+    def _say(self, text: str) -> bool:
+        self.said.append(text)
+        return True
+
+
+def test_the_service_manager_is_told_that_it_is_ready_alive_and_stopping(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path, [probe("host", lambda: {"a": 1})])
+    manager = stage.agent._supervisor = Attentive()
+    steps = []
+
+    def step() -> None:
+        steps.append(stage.clock.advance(1))
+        if len(steps) in (1, 3):
+            raise RuntimeError("who only fails says no sign of life")
+        if len(steps) == 4:
+            stage.agent.stop()
+
+    monkeypatch.setattr(stage.agent, "step", step)
+    monkeypatch.setattr("roundsman_agent.agent._PAUSE_AFTER_ERROR_S", 0.01)
+    stage.agent.run()
+
+    assert manager.said == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
 
 
 def test_the_loop_sleeps_while_nothing_is_due(tmp_path: Path) -> None:

@@ -170,3 +170,15 @@ def test_secrets_are_in_no_message_about_a_mistake(tmp_path: Path) -> None:
     assert "31337" not in said
     assert "broker.password" in said
     assert json.loads(json.dumps(secret_of(check(written(tmp_path))))) == "s3cret"
+
+
+def test_a_ca_is_a_path_beside_the_file_or_the_certificates_themselves(tmp_path: Path) -> None:
+    pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+    said = {"a path": "ca.pem", "certificates": pem}
+    found = {}
+    for name, ca in said.items():
+        file = tmp_path / f"{name}.toml"
+        file.write_text(GOOD.replace('host = "127.0.0.1"', f'host = "x"\ntls = true\nca = """\n{ca}"""'))
+        found[name] = check(str(file))["broker"]["ca"]
+
+    assert found == {"a path": str(tmp_path / "ca.pem"), "certificates": pem}
