@@ -19,6 +19,8 @@ from roundsman_collector.metrics.names import METRICS, text
 from roundsman_collector.metrics.serving import Answer, application
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import CounterRow, Deed, Office, Store, StoreError, View
+from roundsman_collector.store.board import ALL, BoardRow
+from roundsman_collector.store.fleet import Past
 from tests.collector.api import world
 from tests.collector.api.served import settled, store, view
 
@@ -145,19 +147,30 @@ def test_a_new_database_tells_what_it_has_and_no_figures(tmp_path: Path, promtoo
 
 
 def test_figures_speak_of_the_devices_that_were_counted_even_when_one_leaves(view: View) -> None:
-    summary = Summary(view)
-    before = fleet.told(summary, world.NOW)
-    row = summary.board.rows(EVERYTHING, ["ups-2"])["ups-2"]
+    board = Summary(view).board
+    _, nothing_yet = board.sums()
+    rows = summarised(view)
+    board.begin_round()
+    board.put(rows)
+    board.end_round()
+    board.put_pasts({row.device: (Past(60_000, 0, 0, 0),) for row in rows}, world.NOW)
+    _, before = board.sums()
 
-    summary.board.begin_round()
-    summary.board.put([row])
-    summary.board.end_round()
-    states, past = summary.board.sums()
+    board.begin_round()
+    board.put(rows[:1])
+    board.end_round()
+    states, after = board.sums()
 
+    assert nothing_yet is None
+    assert before is not None
+    assert after == before
     assert sum(one.devices for one in states) == 1
-    assert past is not None
-    assert sum(one.devices for one in past.devices) == 5
-    assert all(value >= 0 for _, value in before["roundsman_unknown_seconds"])
+    assert sum(one.devices for one in after.devices) == 5
+
+
+def summarised(view: View) -> list[BoardRow]:
+    """The world as it stands on a board."""
+    return list(Summary(view).fleet(EVERYTHING, ALL, world.NOW).rows)
 
 
 # --- the collector ------------------------------------------------------------------------------------------------
