@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, notify, policy, token, user
+from roundsman_collector.cli import agent, backup, notify, policy, rounds, tls, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -24,7 +24,15 @@ from roundsman_collector.cli.parts import (
     log_to_stderr,
 )
 
-GROUPS = (("policy", policy.app), ("agent", agent.app), ("user", user.app), ("token", token.app), ("notify", notify.app))
+GROUPS = (
+    ("policy", policy.app),
+    ("agent", agent.app),
+    ("user", user.app),
+    ("token", token.app),
+    ("notify", notify.app),
+    ("backup", backup.app),
+    ("round", rounds.app),
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +42,7 @@ app = typer.Typer(
 )
 for name, group in GROUPS:
     app.add_typer(group, name=name)
+app.command("init-tls")(tls.init_tls)
 
 
 @app.command()

@@ -54,6 +54,10 @@ class Seen(NamedTuple):
     n: int = 0
 
 
+NOTHING = Seen(None, 0)
+"""A reading that was expected and never came."""
+
+
 class Held(NamedTuple):
     """A fault of a component over a time; `to_ms` None: it holds."""
 
@@ -332,7 +336,8 @@ def _name(policy: Policy, code: str) -> Both:
 
 def _lines(one: Inspected, about: Round, policy: Policy) -> tuple[Line, ...]:
     """Whether it answers; then its components in the order in which the device names them."""
-    names = dict.fromkeys([*one.fresh, *one.older])
+    missing = [name for name in one.failures if policy.judges(name)]
+    names = dict.fromkeys([*one.fresh, *one.older, *missing])
     judged: dict[str, list[Measured]] = {}
     beside: dict[str, list[Measured]] = {}
     holding = [held for held in one.faults if held.to_ms is None or held.to_ms > about.known_ms]
@@ -387,7 +392,7 @@ def _of_faults(faults: Iterable[FaultSeen]) -> list[Verdict]:
 def _measured(one: Inspected, name: str, policy: Policy, holding: Sequence[Held]) -> Measured:
     """A reading with its limits and its verdict; None where no rule looks at it."""
     fresh = one.fresh.get(name)
-    seen = one.older[name] if fresh is None else fresh
+    seen = one.older.get(name, NOTHING) if fresh is None else fresh
     judges = [(rule, component) for rule, component in policy.judges(name)]
     verdict: Verdict | None = None
     why = ""

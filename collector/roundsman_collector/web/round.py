@@ -8,9 +8,11 @@ file, printed, signed and filed. It reads in black and white: a verdict is a sig
 hatchings. Its times are those of the site.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
@@ -18,10 +20,11 @@ from roundsman_collector.api import telling
 from roundsman_collector.core.inspection import ANSWERS
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.page import STATIC, environment
-from roundsman_collector.web.saying import Saying
+from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
 from roundsman_collector.web.shown import component_name
 from roundsman_collector.web.strip import Stretch, pieces
 from roundsman_collector.web.words import N_
+from roundsman_wire.catalogue import FAILURES
 
 Json = Mapping[str, Any]
 STRIP_HEIGHT = 18
@@ -54,7 +57,7 @@ KINDS_OF_ROUND: Mapping[str, str] = {"site": N_("Site"), "group": N_("Monitoring
 def paper(document: Json, saying: Saying) -> dict[str, Any]:
     """What the page shows."""
     about = document["round"]
-    when = Clock(saying, about)
+    when = Clock(about)
     return {
         "say": saying,
         "about": about,
@@ -68,13 +71,13 @@ def paper(document: Json, saying: Saying) -> dict[str, Any]:
             for name, count in reversed(document["verdicts"].items())
         ],
         "devices": [_device(one, about, saying, when) for one in document["devices"]],
-        "zone": about["time_zone"] or "Asia/Shanghai",
+        "zone": when.zone,
     }
 
 
 def paper_file(document: Json, saying: Saying) -> str:
     """The page as one file that needs nothing beside it."""
-    style = Markup((STATIC / "print.css").read_text("utf-8"))  # noqa: S704 - our own file
+    style = Markup((STATIC / "print.css").read_text("utf-8"))
     return (
         environment(saying.language)
         .get_template("paper.html")
@@ -90,12 +93,22 @@ def both(saying: Saying, label: Json | None) -> str:
 class Clock:
     """Times as they stand on paper: always with their date, for nobody knows when it is read."""
 
-    def __init__(self, saying: Saying, about: Json) -> None:
-        self._say = saying.in_zone(about["time_zone"])
+    def __init__(self, about: Json) -> None:
+        self.zone = about["time_zone"] or str(SITE_ZONE)
+        self._zone = ZoneInfo(self.zone)
 
     def __call__(self, ms: int | None) -> str:
-        """A minute."""
-        return "–" if ms is None else self._say.on_paper(ms)
+        """A second; a dash where there is none, or where no calendar has it."""
+        if ms is None:
+            return "–"
+        try:
+            return f"{(EPOCH + timedelta(milliseconds=ms)).astimezone(self._zone):%Y-%m-%d %H:%M:%S}"
+        except OverflowError:
+            return f"{ms} ms"
+
+    def minute(self, ms: int) -> str:
+        """A minute, as it stands under a strip."""
+        return self(ms)[:16]
 
 
 def _times(times: Json, saying: Saying) -> dict[str, Any]:
@@ -133,7 +146,7 @@ def _device(one: Json, about: Json, saying: Saying, when: Clock) -> dict[str, An
         "unreached": _unreached(one["unreached"], saying, when),
         "times": times,
         "strip": svg(pieces(strip, window, window[1]), height=STRIP_HEIGHT, text=title),
-        "axis": [when(window[0] + (window[1] - window[0]) * place // (AXIS - 1)) for place in range(AXIS)],
+        "axis": [when.minute(window[0] + (window[1] - window[0]) * place // (AXIS - 1)) for place in range(AXIS)],
         "lines": [_line(line, one, saying, when) for line in one["lines"]],
         "others": [_reading(reading, saying, when) for reading in one["others"]],
         "failures": [_failure(failure, saying) for failure in one["failures"]],
@@ -156,7 +169,7 @@ def _unreached(why: Json | None, saying: Saying, when: Clock) -> str:
 def _line(line: Json, one: Json, saying: Saying, when: Clock) -> dict[str, Any]:
     is_answer = line["component"] == ANSWERS
     return {
-        "component": saying("answers") if is_answer else component_name(saying, line["component"]),
+        "component": saying("communication") if is_answer else component_name(saying, line["component"]),
         "is_answer": is_answer,
         "verdict": line["verdict"],
         "word": saying(VERDICTS[line["verdict"]]),
@@ -166,7 +179,6 @@ def _line(line: Json, one: Json, saying: Saying, when: Clock) -> dict[str, Any]:
             saying("%(fault)s since %(at)s", fault=both(saying, fault["name"]), at=when(fault["from_ms"]))
             for fault in line["faults"]
         ],
-        "rows": max(1, len(line["measured"])),
     }
 
 
@@ -174,22 +186,25 @@ def _reading(reading: Json, saying: Saying, when: Clock) -> dict[str, Any]:
     told = telling.reading(reading["name"], reading["value"])
     why = reading["why"]
     return {
-        "name": _short_label(told[f"name_{saying.language}"], reading["name"], saying),
+        "name": told[f"name_{saying.language}"],
         "value": saying.value(told),
         "limit": " · ".join(_limit(limit, reading["name"], saying) for limit in reading["limits"]),
         "verdict": reading["verdict"],
-        "note": ""
-        if not why
-        else saying(WHY_UNSEEN.get(why, why), at=when(reading["t_ms"]))
-        if why in WHY_UNSEEN
-        else telling.failure_name(why, saying.language),
+        "note": _note(why, reading["t_ms"], saying, when),
         "is_fresh": reading["is_fresh"],
     }
 
 
-def _short_label(label: str, name: str, saying: Saying) -> str:
-    """The label of a reading below the name of its component, which need not be said again."""
-    return label
+def _note(why: str, t_ms: int, saying: Saying, when: Clock) -> str:
+    """Why a reading was not seen."""
+    if why in WHY_UNSEEN:
+        return saying(WHY_UNSEEN[why], at=when(t_ms))
+    return failure_name(why, saying) if why else ""
+
+
+def failure_name(code: str, saying: Saying) -> str:
+    """What people call a failure of a probe."""
+    return FAILURES[code].of(saying.language) if code in FAILURES else code
 
 
 def _limit(limit: Json, name: str, saying: Saying) -> str:
@@ -203,8 +218,9 @@ def _limit(limit: Json, name: str, saying: Saying) -> str:
 
 def _failure(failure: Sequence[str], saying: Saying) -> str:
     name, code, detail = failure
-    said = telling.failure_name(code, saying.language)
-    return f"{name}: {said}" + (f" ({detail})" if detail else "")
+    said = failure_name(code, saying)
+    named = telling.reading(name, None)[f"name_{saying.language}"]
+    return f"{named}: {said}" + (f" ({detail})" if detail else "")
 
 
 def _outage(outage: Json, saying: Saying, when: Clock) -> dict[str, Any]:
@@ -229,6 +245,3 @@ def _ticket(line: Json, saying: Saying, when: Clock) -> dict[str, Any]:
         "to": when(ticket["fault_to_ms"]),
         "outcome": saying.word("outcome", ticket["outcome"]),
     }
-
-
-Signature = Callable[[], str]
