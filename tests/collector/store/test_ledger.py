@@ -34,6 +34,16 @@ def test_an_open_interval_is_cut_where_something_new_begins(store: Store, view: 
     assert view.intervals("nvr-2", 0, 100, known_ms=999) == []
 
 
+@pytest.mark.parametrize("window", itertools.combinations((0, 9, 10, 15, 20, 35, 50, 70), 2))
+def test_the_pasts_of_many_are_the_intervals_of_each(store: Store, view: View, window: tuple[int, int]) -> None:
+    nvr = told("nvr-2", 10, (10, 20, "up"), (20, 35, "down"), (35, 50, "up"), (50, None, "unknown"))
+    store.commit(Batch(now_ms=1000, tells=[nvr, told("kiosk-7", 15, (15, None, "up"))]))
+    store.commit(Batch(now_ms=2000, tells=[told("nvr-2", 40, (40, None, "down"))]))
+    devices = ["nvr-2", "kiosk-7", "ups-2"]
+
+    assert view.pasts(devices, *window) == {device: view.intervals(device, *window) for device in devices}
+
+
 def test_the_same_truth_told_again_writes_nothing(store: Store, view: View) -> None:
     store.commit(Batch(now_ms=1000, tells=[told("nvr-2", 10, (10, 20, "up"), (20, None, "down"))]))
     before = view.intervals("nvr-2", 0, 100)
