@@ -34,6 +34,7 @@ from roundsman_collector.core.policy import Policy
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
 from roundsman_collector.mqtt import Line, Subscription, wait
+from roundsman_collector.ready import Supervisor
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
@@ -140,8 +141,13 @@ class Collector:
         return external_line(self.config)
 
     def _client_id(self) -> str:
-        """The same for the life of the database: the broker keeps our session under it."""
-        return f"roundsman-{self.store.epoch[:12]}"
+        """The same for the life of the database, restores included: the broker keeps our session under it."""
+        return f"roundsman-{self.store.session}"
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the broker lets us listen, to live reports and to history."""
+        return self.live.connected and self.history.connected
 
     # --- the loop ----------------------------------------------------------------------------------------------------
 
@@ -151,7 +157,7 @@ class Collector:
         begun_s = clock.mono_s()
         settled = self.ingest.step()
         now_ms, mono_s = clock.now_ms(), clock.mono_s()
-        connected = self.live.connected and self.history.connected
+        connected = self.is_connected
         self.clockwork.listening(connected, now_ms)
         if connected and not self._was_connected:
             self._greeted.clear()
@@ -318,6 +324,16 @@ def external_line(config: Config) -> Line:
     return Line(host=url.hostname, port=port, user=config.broker.user or None, password=password, tls=tls)
 
 
+def _tell(supervisor: Supervisor, collector: Collector) -> None:
+    """How we are: ready when agents are heard, which needs the broker; alive as long as the loop goes round."""
+    mono_ms = round(clock.mono_s() * 1000)
+    if collector.is_connected:
+        supervisor.ready(f"{len(collector.engine.units)} agents")
+    else:
+        supervisor.waiting("for the broker", mono_ms)
+    supervisor.alive(mono_ms)
+
+
 def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Collector], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT; `each` is called once a turn, and may raise StopIteration to end."""
     stopping = []
@@ -326,6 +342,7 @@ def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Col
         stopping.append(number)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    supervisor = Supervisor.of(os.environ)
     collector = Collector(config, policy, policy_text)
     log.info("the collector runs", data=str(collector.folder), api=f"http://127.0.0.1:{config.api.port}/")
     if collector.first_login:
@@ -333,11 +350,13 @@ def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Col
     try:
         while not stopping:
             collector.step()
+            _tell(supervisor, collector)
             if each is not None:
                 each(collector)
     except StopIteration:
         pass
     finally:
+        supervisor.stopping()
         collector.close()
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -34,6 +34,7 @@ from roundsman_collector.store import (
     units,
 )
 from roundsman_collector.store.audit import Deed
+from roundsman_collector.store.backup import SESSION_LETTERS
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
@@ -59,6 +60,8 @@ class Store:
         self._read = connector(where, writes=False)
         self.epoch = ""
         """Names this database; a new one asks agents for everything unsettled again."""
+        self.session = ""
+        """Under this name the broker keeps what it has for the collector; it outlives a restore."""
         self._known_ms = 0
         self._partitions: tuple[Partition, ...] = ()
         self._last_seq = 0
@@ -83,6 +86,7 @@ class Store:
         self.epoch = facts.get("epoch") or secrets.token_hex(8)
         if "epoch" not in facts:
             run(connection, "INSERT INTO meta (key, value) VALUES ('epoch', ?)", self.epoch)
+        self.session = facts.get("session", self.epoch[:SESSION_LETTERS])
         self._known_ms = int(facts.get("known_ms", 0))
         self._partitions = evidence.partitions(connection)
         self._last_seq = evidence.last_seq(connection, self._partitions)

@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store import audit, commands, schema
+from roundsman_collector.store import audit, commands, schema, series
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.sql import clean, insert, json_text, many, run
 
@@ -218,7 +218,7 @@ def running_of(connection: Connection, target: Target) -> str | None:
 def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
     """Make rounds with their errands, and answer the commands that asked for them."""
     for one in begun:
-        number = f"R{one.year:04d}-{_next_number(connection):06d}"
+        number = f"R{one.year:04d}-{series.mark(connection)}{_next_number(connection):06d}"
         round_id = run(
             connection,
             "INSERT INTO round (number, kind, site, group_id, customer, state, from_ms, to_ms, asked_ms, asked_by, "

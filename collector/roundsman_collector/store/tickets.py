@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store import audit
+from roundsman_collector.store import audit, series
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import clean, json_text, run
 
@@ -172,11 +172,12 @@ def change(connection: Connection, changes: Sequence[TicketChange]) -> tuple[Tic
     """Make the changes in their order; return what was opened, in that order."""
     opens = [one for one in changes if isinstance(one, TicketOpen)]
     next_number = _allocate(connection, len(opens))
+    mark = series.mark(connection) if opens else ""
     opened: list[TicketOpened] = []
     ids: dict[int, int] = {}
     for one in changes:
         if isinstance(one, TicketOpen):
-            new = _open(connection, one, next_number + len(opened))
+            new = _open(connection, one, f"{mark}{next_number + len(opened):06d}")
             opened.append(new)
             ids[one.ticket] = new.id
         else:
@@ -198,8 +199,8 @@ def _allocate(connection: Connection, count: int) -> int:
     return int(run(connection, "SELECT next FROM series WHERE name = ?", SERIES).scalar_one()) - count
 
 
-def _open(connection: Connection, new: TicketOpen, number: int) -> TicketOpened:
-    name = f"{new.year:04d}-{number:06d}"
+def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
+    name = f"{new.year:04d}-{number}"
     ticket_id = run(
         connection,
         "INSERT INTO ticket (number, subject, agent_no, component, code, severity, service_class, state, "
