@@ -10,7 +10,8 @@ from typing import Any, Final, cast
 from roundsman_agent.clock import Moment
 from roundsman_agent.config import Config, DeviceConfig
 from roundsman_wire.codec import birth_hash, encode
-from roundsman_wire.report import MESSAGE_LIMIT, Device
+from roundsman_wire.ranges import Range
+from roundsman_wire.report import MESSAGE_LIMIT, Device, StreamRange
 
 CAPABILITIES: Final = ["columns", "deflate", "cmd.inspect", "cmd.birth"]
 _PAGE_BYTES: Final = MESSAGE_LIMIT - 8 * 1024
@@ -31,6 +32,7 @@ def compose(
     stream: str,
     oldest: int,
     newest: int,
+    gone: Sequence[Range],
     session: int,
     versions: dict[str, str],
     platform: str,
@@ -51,7 +53,7 @@ def compose(
             "platform": platform,
             "capabilities": CAPABILITIES,
             "config_hash": config.hash,
-            "streams": [{"id": stream, "oldest": oldest, "newest": newest}],
+            "streams": [_range(stream, oldest, newest, gone)],
             "probes": sorted({use.name for device in config.devices for use in device.probes}),
             "devices": share,
             "page": page,
@@ -60,6 +62,13 @@ def compose(
         for page, share in enumerate(shares, start=1)
     ]
     return Pages(hash=name, payloads=[encode(page) for page in pages])
+
+
+def _range(stream: str, oldest: int, newest: int, gone: Sequence[Range]) -> StreamRange:
+    held: dict[str, Any] = {"id": stream, "oldest": oldest, "newest": newest}
+    if gone:
+        held["gone"] = [list(one) for one in gone]
+    return cast(StreamRange, held)
 
 
 def _device(config: DeviceConfig) -> Device:

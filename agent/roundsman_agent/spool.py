@@ -43,6 +43,8 @@ BLOCK: Final = 256
 """Numbers reserved with one fsync."""
 HELD_BYTES: Final = 512 * 1024
 """What memory holds while the disk takes nothing."""
+GONE: Final = 32
+"""Ranges that a birth names as gone."""
 _PAGE: Final = 4096
 _BROKEN_AFTER: Final = 3
 """Times the same file may fail to be read before it counts as damaged."""
@@ -512,6 +514,25 @@ class Spool:
         """The lowest number still here; `newest + 1` when the spool holds nothing."""
         numbers = [n for (n,) in self._ask("SELECT min(n) FROM record") if n is not None]
         return min([*numbers, *list(self._held)[:1]], default=self.newest + 1)
+
+    def gone(self, limit: int = GONE) -> list[Range]:
+        """At most `limit` ranges between `oldest` and `newest` that are not here and that nothing here declares lost: the
+        collector has settled them, or heard that they are lost."""
+        inner = self._ask(
+            "SELECT n + 1, (SELECT min(n) FROM record AS next WHERE next.n > record.n) - 1 FROM record"
+            " WHERE NOT EXISTS (SELECT 1 FROM record AS next WHERE next.n = record.n + 1) ORDER BY n LIMIT ?",
+            limit + 1,
+        )
+        told = RangeSet((n, n) for n in self._held)
+        for loss in self.losses():
+            if loss.first is not None and loss.last is not None:
+                told.add(loss.first, loss.last)
+        for row in self._ask("SELECT n, crc, body FROM record WHERE device IS NULL"):
+            record = _decoded(*row)
+            if record is not None and record["kind"] == "gap" and record["lost"]:
+                told.add(*record["lost"])
+        ends = ((first, self.newest if last is None else last) for first, last in inner)
+        return [hole for first, last in ends if first <= last for hole in told.missing(first, last)][:limit]
 
     def unsettled(self, after: int = 0, limit: int = 100) -> list[Record]:
         """At most `limit` records with a number above `after`, by number."""

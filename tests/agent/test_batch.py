@@ -1,6 +1,7 @@
 """Payloads: folded, split, never larger than the contract allows."""
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -72,11 +73,17 @@ def test_a_record_that_fits_nowhere_is_named() -> None:
     assert payloads(big, envelope=ENVELOPE) == ([], big)
 
 
-def born(some: Config) -> tuple[str, list[dict[str, Any]], list[int]]:
+def born(some: Config, gone: Sequence[tuple[int, int]] = ()) -> tuple[str, list[dict[str, Any]], list[int]]:
     pages = compose(
-        some, stream="s", oldest=4, newest=9, session=7, versions={"agent": "1"}, platform="linux", now=START
+        some, stream="s", oldest=4, newest=9, gone=gone, session=7, versions={"agent": "1"}, platform="linux", now=START
     )
     return pages.hash, [json.loads(payload) for payload in pages.payloads], [len(p) for p in pages.payloads]
+
+
+def test_a_birth_names_what_is_gone_from_between_oldest_and_newest() -> None:
+    _, (page,), _ = born(config("/data", device("kiosk-7", "host")), [(5, 7)])
+
+    assert page["streams"] == [{"id": "s", "oldest": 4, "newest": 9, "gone": [[5, 7]]}]
 
 
 def test_a_birth_says_who_what_and_how_far() -> None:

@@ -682,3 +682,33 @@ def test_the_fault_points_are_those_that_are_named() -> None:
     with pytest.raises(ValueError, match="a count from 1"):
         fault.arm("spool.in_settle:0")
     fault.arm("")
+
+
+# --- what is gone ----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_settled_between_oldest_and_newest_is_named_as_gone(spool: Spool) -> None:
+    for i in range(10):
+        spool.take(sample(at=later(i)))
+    assert spool.gone() == []
+
+    spool.settle(2, [(5, 6), (9, 10)])
+
+    assert (spool.oldest, spool.newest, spool.gone()) == (3, 10, [(5, 6), (9, 10)])
+    assert spool.gone(limit=1) == [(5, 6)]
+    spool.settle(10)
+    assert (spool.oldest, spool.gone()) == (11, [])
+
+
+def test_what_a_gap_record_tells_of_or_will_tell_of_is_not_gone(tmp_path: Path) -> None:
+    first = opened(tmp_path / "data")
+    first.take(sample())
+    killed(first)
+    spool = opened(tmp_path / "data", now=later(1))
+    before = spool.gone()
+    spool.declare(later(2))
+    spool.take(sample(at=later(3)))
+
+    assert (before, spool.gone()) == ([], [])
+    assert spool.newest == BLOCK + 2
+    spool._abandon()

@@ -62,6 +62,7 @@ class Rig:
             stream=self.spool.stream,
             oldest=self.spool.oldest,
             newest=self.spool.newest,
+            gone=self.spool.gone(),
             session=self.spool.session,
             versions={},
             platform="test",
@@ -311,6 +312,7 @@ def test_a_new_epoch_of_the_collector_asks_for_everything_again(tmp_path: Path, 
 
     assert at_once == []
     assert (sent(broker, "report"), sent(broker, "history")) == ([1, 2, 2], [1])
+    assert rig.births == 2, "a restored collector has to learn what it will not get any more"
     rig.close()
 
 

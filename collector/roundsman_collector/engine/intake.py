@@ -26,7 +26,7 @@ from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_collector.store.rounds import ErrandAnswer
 from roundsman_wire.codec import canonical, encode, rows
 from roundsman_wire.ranges import Range, RangeSet
-from roundsman_wire.report import Result
+from roundsman_wire.report import Result, StreamRange
 from roundsman_wire.topics import HISTORY, Address
 
 AHEAD_MS = 10 * 60 * 1000
@@ -145,8 +145,7 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
     if is_news:
         batch.write(draft, "birth", "", (0, 0), None, arrival.plain)
     for stream in birth["streams"]:
-        lost = draft.ranges(stream["id"]).missing(1, stream["oldest"] - 1) if stream["oldest"] > 1 else []
-        for first, last in lost:
+        for first, last in _given_up(stream, draft.ranges(stream["id"])):
             draft.ranges(stream["id"]).add(first, last)
             said = {"stream": stream["id"], "lost": [first, last], "reason": "lost_before"}
             batch.write(draft, "lost", stream["id"], (first, last), None, canonical(said))
@@ -154,6 +153,12 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
                 "declared", "lost_before", f"{draft.unit.agent}/{stream['id']} {first}..{last}", last - first + 1
             )
         draft.owes[stream["id"]] = birth["sent"]["mono"]
+
+
+def _given_up(stream: StreamRange, settled: RangeSet) -> list[Range]:
+    """The numbers that the agent has not any more and that we never had: they will not come."""
+    gone = [(1, stream["oldest"] - 1), *((a, min(b, stream["newest"])) for a, b in stream.get("gone", ()))]
+    return [hole for first, last in gone if first <= last for hole in settled.missing(first, last)]
 
 
 def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:

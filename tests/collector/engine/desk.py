@@ -36,7 +36,7 @@ class Agent:
     def hash(self) -> str:
         return birth_hash(self.devices, "c1")  # type: ignore[arg-type]
 
-    def birth(self, minutes: float, oldest: int = 1) -> Arrival:
+    def birth(self, minutes: float, oldest: int = 1, gone: tuple[tuple[int, int], ...] = ()) -> Arrival:
         said = {
             "v": 1,
             "hash": self.hash,
@@ -47,7 +47,7 @@ class Agent:
             "platform": "linux",
             "capabilities": [],
             "config_hash": "c1",
-            "streams": [{"id": self.stream, "oldest": oldest, "newest": max(self.n, oldest - 1)}],
+            "streams": [{"id": self.stream, "oldest": oldest, "newest": max(self.n, oldest - 1), "gone": [*gone]}],
             "probes": ["host"],
             "devices": self.devices,
             "page": 1,
