@@ -29,6 +29,7 @@ class Section(NamedTuple):
 MENU: tuple[Section, ...] = (
     Section(N_("Devices"), (Entry("/devices", N_("Devices"), "see"),)),
     Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"),)),
+    Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
     Section(
         N_("System"),
         (

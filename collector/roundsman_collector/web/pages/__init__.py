@@ -15,7 +15,7 @@ How a page is added, for instance `rounds`:
 from fastapi import APIRouter
 
 from roundsman_collector.web import live
-from roundsman_collector.web.pages import device, fleet, login, people, reference, samples, ticket, tickets
+from roundsman_collector.web.pages import device, fleet, login, people, reference, rounds, samples, ticket, tickets
 
 ROUTERS: tuple[APIRouter, ...] = (
     fleet.router,
@@ -23,6 +23,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     samples.router,
     tickets.router,
     ticket.router,
+    rounds.router,
     people.router,
     login.router,
     reference.router,
