@@ -3,8 +3,8 @@
     context(broker) -> ssl.SSLContext          ConfigError names the key and the file
     spoken(error, broker, wall_ms) -> str      "the certificate of ... has expired: ..."
 
-`ca` is a PEM file or the PEM itself, as `roundsman agent add` prints it. Without it the system's certificates count. ssl
-is imported when it is needed: without TLS nobody pays for OpenSSL.
+`ca` is a PEM file or the PEM itself, as `roundsman agent add` prints it. Without it the system's certificates count.
+ssl is imported when it is needed: without TLS nobody pays for OpenSSL.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+../collector/roundsman_collector/systemd/install.sh
