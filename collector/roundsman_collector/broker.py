@@ -117,10 +117,8 @@ class Listener:
     @property
     def own_host(self) -> str:
         """Where the collector itself reaches it."""
-        with contextlib.suppress(ValueError):
-            address = ipaddress.ip_address(self.host)
-            if address.is_unspecified:
-                return "::1" if address.version == 6 else HOST
+        if is_everywhere(self.host):
+            return "::1" if ":" in self.host else HOST
         return self.host
 
 
@@ -145,6 +143,14 @@ def listener_of(config: Config) -> Listener | None:
             " (HOST: what agents will call this machine), or name given ones: tls_cert, tls_key and tls_ca"
         )
     return Listener(host=host, port=port)
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether it means all addresses of this machine: 0.0.0.0, ::"""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
     nats_users(collector_password, agents) -> lines of nats.conf
     mosquitto_conf(folder, port), mosquitto_acl(agents), mosquitto_password_lines(pairs) -> text of mosquitto's files
+    mosquitto_agent_acl(login) -> what has to be added there for one agent
 
 The credential of an agent is bound to `rm/1/{group}/{agent}/`; the collector may do everything below `rm/1`. A
 forbidden publish gets its PUBACK from both brokers and is dropped (mosquitto 2.0 then closes the connection): only the
@@ -132,16 +133,18 @@ def mosquitto_conf(folder: Path, port: int, *, host: str = "127.0.0.1") -> str:
 
 def mosquitto_acl(agents: Iterable[tuple[str, str, str]]) -> str:
     """The ACL file of mosquitto that grants what the embedded broker grants."""
-    blocks = [[f"user {COLLECTOR_USER}", f"topic readwrite {EVERYTHING}"]]
-    for login in checked_logins(agents):
-        blocks.append(
-            [
-                f"user {login.user}",
-                *(f"topic write {topic}" for topic in agent_may_publish(login.group, login.agent)),
-                *(f"topic read {topic}" for topic in agent_may_subscribe(login.group, login.agent)),
-            ]
-        )
-    return "\n\n".join("\n".join(block) for block in blocks) + "\n"
+    collector = f"user {COLLECTOR_USER}\ntopic readwrite {EVERYTHING}\n"
+    return "\n".join([collector, *(mosquitto_agent_acl(login) for login in checked_logins(agents))])
+
+
+def mosquitto_agent_acl(login: AgentLogin) -> str:
+    """The block of one agent in that file."""
+    lines = [
+        f"user {login.user}",
+        *(f"topic write {topic}" for topic in agent_may_publish(login.group, login.agent)),
+        *(f"topic read {topic}" for topic in agent_may_subscribe(login.group, login.agent)),
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def mosquitto_password_lines(
