@@ -120,10 +120,10 @@ def test_a_whole_number_is_as_good_as_one_with_a_point_but_a_text_is_not(file: P
     [
         (
             "[borker]",
-            "[borker]: unknown section; expected one of data, broker, collector, api, policy; did you mean broker?",
+            "[borker]: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy; did you mean broker?",
         ),
-        ("x = 1", "[x]: unknown section; expected one of data, broker, collector, api, policy"),
-        ('source = "x"', "source: unknown section; expected one of data, broker, collector, api, policy"),
+        ("x = 1", "[x]: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy"),
+        ('source = "x"', "source: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy"),
         ("broker = 7", "[broker]: expected a section, got 7"),
         (
             '[broker]\npassword = "secret-word"',
