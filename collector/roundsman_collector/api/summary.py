@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeVar
 
 from roundsman_collector.api.standing import OVERDUE_MS, WORDS, Word, standing_of
 from roundsman_collector.core.availability import Figure
+from roundsman_collector.core.model import UNKNOWN
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import Board, BoardPage, BoardRow, FleetFilter, StoreError, View
@@ -229,7 +230,7 @@ def _row(one: DeviceFacts, news: FleetNews, now_ms: int) -> BoardRow:
     word, why = standing_of(
         one,
         condition=news.conditions.get(one.id, ""),
-        is_agent_silent=one.agent in news.silent,
+        is_agent_silent=one.agent in news.silent and one.state != UNKNOWN,  # then the ledger itself says why
         now_ms=now_ms,
     )
     return BoardRow(
@@ -257,6 +258,6 @@ def _look_ms(one: DeviceFacts, why: str, now_ms: int) -> int | None:
     """When the end of evidence could change a device's word: later evidence comes without any row in the ledger."""
     if why == "overdue":
         return now_ms + LOOK_AGAIN_MS
-    if one.state in (None, "unknown") or why == SILENT or one.covered_to_ms is None:
+    if one.state in (None, UNKNOWN) or why == SILENT or one.covered_to_ms is None:
         return None
     return one.covered_to_ms + OVERDUE_MS + 1

@@ -1,0 +1,121 @@
+"""Lists of tickets: each field narrows, the newest comes first, and a scope keeps its secrets, counts included."""
+
+import pytest
+from sqlalchemy import text
+
+from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
+from roundsman_collector.store import Batch, Store, TicketFilter, TicketOpen, TicketResolve, View
+from tests.collector.store.cast import TODAY
+
+BANK, MALL = Scope(customers=frozenset({"bank"})), Scope(customers=frozenset({"mall"}))
+
+
+def opened(subject: str, agent_no: int, code: str, severity: str) -> TicketOpen:
+    return TicketOpen(
+        subject=subject,
+        agent_no=agent_no,
+        component="printer",
+        code=code,
+        severity=severity,
+        service_class="clerk",
+        fault_from_ms=TODAY,
+        opened_ms=TODAY,
+        year=2026,
+    )
+
+
+@pytest.fixture
+def listed(store: Store, view: View) -> View:
+    """1 kiosk-7 (bank, resolved), 2 nvr-2 (mall), 3 @gateway-2 (speaks for nvr-2), 4 bus-31 (no customer, urgent)."""
+    with store._write.begin() as connection:
+        for site, customer, engineer, special in (("s-1", "bank", "li", "NULL"), ("s-2", "mall", "wang", "'zhao'")):
+            connection.execute(
+                text(
+                    "INSERT INTO site (id, from_ms, made_ms, made_by, customer, group_id, name_zh, name_en, address, "
+                    "zone, time_zone, service_hours, engineer) "
+                    f"VALUES ('{site}', 0, 0, 'w', '{customer}', 'north', '', '', '', '', '', '', '{engineer}')"
+                )
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO place (id, from_ms, made_ms, made_by, site, name_zh, name_en, engineer) "
+                    f"VALUES ('p-{site}', 0, 0, 'w', '{site}', '', '', {special})"
+                )
+            )
+        for device, place in (("kiosk-7", "p-s-1"), ("nvr-2", "p-s-2")):
+            connection.execute(
+                text(
+                    "INSERT INTO installation (device, from_ms, made_ms, made_by, place) "
+                    f"VALUES ('{device}', 0, 0, 'w', '{place}')"
+                )
+            )
+        connection.execute(text("INSERT INTO device_search (device, text) VALUES ('nvr-2', 'nvr-2 录像机 100%_ lxj')"))
+    store.commit(
+        Batch(
+            now_ms=TODAY,
+            tickets=[
+                opened("kiosk-7", 1, "printer.paper_end", "minor"),
+                opened("nvr-2", 2, "disk.full", "major"),
+                opened("@gateway-2", 2, "agent.silent", "major"),
+                opened("bus-31", 3, "gnss.lost", "urgent"),
+            ],
+        )
+    )
+    store.commit(Batch(now_ms=TODAY, tickets=[TicketResolve(ticket=1, at_ms=TODAY, outcome="recovered")]))
+    return view
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        (TicketFilter(), [4, 3, 2, 1]),
+        (TicketFilter(states=("open",)), [4, 3, 2]),
+        (TicketFilter(states=("resolved", "void")), [1]),
+        (TicketFilter(severities=("major", "urgent"), kinds=("nvr", "vehicle")), [4, 2]),
+        (TicketFilter(sites=("s-1", "s-2")), [2, 1]),
+        (TicketFilter(engineers=("li",)), [1]),
+        (TicketFilter(engineers=("wang",)), []),
+        (TicketFilter(engineers=("zhao",)), [2]),
+        (TicketFilter(subject="@gateway-2"), [3]),
+        (TicketFilter(text="2026-000004"), [4]),
+        (TicketFilter(text="录像机 LXJ"), [2]),
+        (TicketFilter(text="100%_"), [2]),
+        (TicketFilter(text="%"), [2]),
+        (TicketFilter(text="缺纸", codes=("printer.paper_end",)), [1]),
+        (TicketFilter(text="缺纸", codes=("printer.paper_end",), states=("open",)), []),
+    ],
+)
+def test_each_field_of_a_filter_narrows_the_list(listed: View, wanted: TicketFilter, expected: list[int]) -> None:
+    assert [row.id for row in listed.tickets_page(EVERYTHING, wanted)] == expected
+    assert sum(listed.ticket_counts(EVERYTHING, wanted).values()) == len(expected)
+
+
+def test_pages_follow_each_other(listed: View) -> None:
+    first = listed.tickets_page(EVERYTHING, TicketFilter(), limit=3)
+
+    second = listed.tickets_page(EVERYTHING, TicketFilter(), before_id=first[-1].id, limit=3)
+
+    assert [row.id for row in (*first, *second)] == [4, 3, 2, 1]
+    assert (second[0].number, second[0].state, second[0].opened_late) == ("2026-000001", "resolved", False)
+
+
+@pytest.mark.parametrize(
+    ("scope", "expected", "counts"),
+    [
+        (NOTHING, [], {}),
+        (BANK, [1], {"resolved": 1}),
+        (MALL, [3, 2], {"open": 2}),
+        (Scope(groups=frozenset({"north"})), [3, 2, 1], {"open": 2, "resolved": 1}),
+        (Scope(groups=frozenset({"south"})), [4, 3, 2, 1], {"open": 3, "resolved": 1}),
+        (Scope(groups=frozenset({"east"})), [], {}),
+    ],
+)
+def test_nothing_beyond_a_scope_is_listed_or_counted(
+    listed: View, scope: Scope, expected: list[int], counts: dict[str, int]
+) -> None:
+    assert [row.id for row in listed.tickets_page(scope, TicketFilter())] == expected
+    assert listed.ticket_counts(scope, TicketFilter()) == counts
+
+
+def test_agents_are_named_by_number(listed: View) -> None:
+    assert listed.agent_names([3, 1, 3, 99]) == {1: "kiosk-7", 3: "bus-31"}
