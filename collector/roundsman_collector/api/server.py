@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from roundsman_collector.api import devices, problem, rounds, status, tickets, ways
+from roundsman_collector.api import cards, devices, entries, problem, register, rounds, status, tickets, ways
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem, ProblemShape
 from roundsman_collector.api.telling import ROOT
@@ -44,7 +44,16 @@ def application(desk: Desk) -> FastAPI:
     )
     app.state.desk = desk
     app.include_router(status.open_router)
-    for one in (devices.router, tickets.router, rounds.router, status.router, ways.router):
+    for one in (
+        devices.router,
+        tickets.router,
+        rounds.router,
+        status.router,
+        ways.router,
+        cards.router,
+        entries.router,
+        register.router,
+    ):
         app.include_router(one, responses=ANSWERS)
     return with_problems(app)
 

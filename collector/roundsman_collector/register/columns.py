@@ -11,7 +11,7 @@ from typing import Literal
 
 from roundsman_collector.store import ZONES
 
-Of = Literal["device", "agent", "customer", "contract", "site", "place", "group"]
+Of = Literal["device", "agent", "customer", "contract", "site", "place"]
 Holds = Literal["id", "name", "text", "date", "zone", "hours"]
 
 
@@ -147,8 +147,8 @@ COLUMNS: tuple[Column, ...] = (
         name="group",
         zh="监控分中心",
         en="group",
-        of="group",
-        field="id",
+        of="agent",
+        field="group_id",
         holds="id",
         about_zh="站点所属的监控分中心编号;新站点必填。",
         about_en="The monitoring centre that the site belongs to; needed for a new site.",

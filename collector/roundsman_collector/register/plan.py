@@ -23,7 +23,7 @@ from roundsman_collector.store.entry_kinds import checked
 
 Became = Literal["added", "changed", "same"]
 # In the order in which one names the other; what a row says is entered in this order.
-ORDER: tuple[KindName, ...] = ("group", "customer", "contract", "site", "place")
+ORDER: tuple[KindName, ...] = ("customer", "contract", "site", "place")
 COLUMN_OF: Mapping[tuple[str, str], Column] = {(one.of, one.field): one for one in COLUMNS}
 
 
@@ -207,7 +207,7 @@ class _Comparison:
                 return place
             case "site":
                 return site
-            case "group" | "customer" | "contract":
+            case "customer" | "contract":
                 return said.get(kind) or (None if card is None or "site" in said else getattr(card, kind))
             case _:
                 return None
@@ -323,12 +323,11 @@ class _Comparison:
             self._complain(row, kind, error.field, said.fields[error.field], "bad_value")
 
     def _sees(self, kind: KindName, entry: str, before: Mapping[str, Any] | None, said: _Said) -> bool:
-        """Whether an entry may be spoken of: it is new, or it is seen. Of a group only a name would be kept."""
-        if self.scope.everything or before is None or entry in self.seen[kind]:
-            return kind != "group" or before is not None or self._reaches(kind, entry, {}, lambda _: None)
-        if kind != "group":
+        """Whether an entry may be spoken of: it is new, or it is seen."""
+        sees = self.scope.everything or before is None or entry in self.seen[kind]
+        if not sees:
             self._complain(said.first, kind, "id", entry, "closed")
-        return False
+        return sees
 
     def _names_what_is(
         self, kind: KindName, said: _Said, before: Mapping[str, Any] | None, after: Mapping[str, Any]
@@ -394,8 +393,6 @@ class _Comparison:
         if self.scope.everything:
             return True
         match kind:
-            case "group":
-                return entry in self.scope.groups
             case "customer":
                 return entry in self.scope.customers
             case "contract":
