@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from roundsman_collector import config
 from roundsman_collector.config import Broker, ConfigError, load
 
+KNOWN = "data, broker, collector, keeping, api, mail, webhook, policy"
+
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
@@ -120,10 +122,10 @@ def test_a_whole_number_is_as_good_as_one_with_a_point_but_a_text_is_not(file: P
     [
         (
             "[borker]",
-            "[borker]: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy; did you mean broker?",
+            f"[borker]: unknown section; expected one of {KNOWN}; did you mean broker?",
         ),
-        ("x = 1", "[x]: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy"),
-        ('source = "x"', "source: unknown section; expected one of data, broker, collector, keeping, api, mail, webhook, policy"),
+        ("x = 1", f"[x]: unknown section; expected one of {KNOWN}"),
+        ('source = "x"', f"source: unknown section; expected one of {KNOWN}"),
         ("broker = 7", "[broker]: expected a section, got 7"),
         (
             '[broker]\npassword = "secret-word"',
