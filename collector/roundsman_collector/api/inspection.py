@@ -173,7 +173,7 @@ class _Gathered:
         if newest:  # sampled, without a single reading
             down = next((c.event_from_ms for c in conditions if c.code == UNREACHABLE and c.event_to_ms is None), None)
             told = "; ".join(": ".join(part for part in failure if part) for failure in _failures(newest).values())
-            return Unreached(reason="no_answer", since_ms=down or one.last_t_ms, detail=told)
+            return Unreached(reason="no_answer", since_ms=down, detail=told)
         if errand.state == "failed":
             return Unreached(reason="refused", detail=errand.detail)
         silent_ms = self._silent_ms(errand)

@@ -215,7 +215,7 @@ def _tell(
     assert document is not None, "it is over"
     for line in _lines(document):
         typer.echo(line)
-    typer.echo(f"report: {_address(config, data)}/rounds/{row.number}/paper")
+    typer.echo(f"report: {_where(row.number, config, data)}")
     if out is not None:
         text = paper_file(document, Saying(language=lang, now_ms=clock.now_ms()))
         try:
@@ -236,7 +236,11 @@ def _lines(document: dict[str, Any]) -> list[str]:
     return found
 
 
-def _address(config: Path | None, data: Path | None) -> str:
+def _where(number: str, config: Path | None, data: Path | None) -> str:
+    """The address of the page; without an API, the command that writes it as a file."""
     from roundsman_collector.config import load
 
-    return f"http://127.0.0.1:{load(config, data).api.port}"
+    port = load(config, data).api.port
+    if not port:
+        return f"no pages are served ([api] port is 0); write it: roundsman round show {number} --out {number}.html"
+    return f"http://127.0.0.1:{port}/rounds/{number}/paper"

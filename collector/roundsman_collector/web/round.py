@@ -42,7 +42,7 @@ UNREACHED: Mapping[str, str] = {
     "refused": N_("the agent refused"),
     "silent": N_("the agent is silent since %(at)s"),
     "no_result": N_("the agent did not answer in time; last heard of the device at %(at)s"),
-    "no_answer": N_("the device does not answer its agent; last heard of it at %(at)s"),
+    "no_answer": N_("the device does not answer its agent since %(at)s"),
     "not_sampled": N_("the agent sent no sample of the device"),
 }
 UNREACHED_EVER: Mapping[str, str] = {
@@ -163,7 +163,7 @@ def _unreached(why: Json | None, saying: Saying, when: Clock) -> str:
     reason, since_ms = why["reason"], why["since_ms"]
     table = UNREACHED_EVER if since_ms is None and reason in UNREACHED_EVER else UNREACHED
     said = saying(table[reason], at=when(since_ms))
-    return f"{said} ({why['detail']})" if why["detail"] and reason != "not_sampled" else said
+    return f"{said} ({why['detail']})" if reason == "refused" and why["detail"] else said
 
 
 def _line(line: Json, one: Json, saying: Saying, when: Clock) -> dict[str, Any]:
