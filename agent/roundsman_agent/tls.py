@@ -97,6 +97,7 @@ def spoken(error: BaseException, broker: Broker, wall_ms: int) -> str:
                 f" anew on the collector: roundsman init-tls --name {broker.host}"
             )
         return f"{whose} was refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLError) and error.reason in ("WRONG_VERSION_NUMBER", "UNEXPECTED_EOF_WHILE_READING"):
+    has_hung_up = isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError | ConnectionResetError)
+    if has_hung_up or (isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER"):
         return f"{broker.host}:{broker.port} does not speak TLS: is that the right port, or is it `tls = false`?"
     return str(error)

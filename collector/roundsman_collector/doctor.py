@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from roundsman_collector import app, config, logins
-from roundsman_collector.broker import BrokerError, nats_server
+from roundsman_collector import app, clock, config, logins, tls
+from roundsman_collector.broker import BrokerError, listener_of, nats_server
 from roundsman_collector.config import DATABASE, Config, ConfigError
 from roundsman_collector.mqtt import Line
 from roundsman_collector.store import StoreError, View, sqlite
@@ -34,6 +34,9 @@ SQLITE = (3, 35, 0)
 FREE_WARN = 2 * 1024**3
 FREE_FAIL = 200 * 1024**2
 FILES = 4096
+WARN_DAYS = 30
+CA_WARN_DAYS = 365
+"""How long before its end a certificate is worth a word; a CA has to be brought to every device."""
 ANSWER_S = 5.0
 _CLOCK_UNSYNCHRONISED = 5  # adjtimex(2): TIME_ERROR
 
@@ -161,6 +164,32 @@ def _broker(settings: Config) -> Finding:
     return Finding("OK", "broker", f"embedded, {said.strip()}")
 
 
+def _certificate(settings: Config) -> Finding:
+    """What agents see when they connect to our own broker."""
+    if settings.broker.mode == "external" or not settings.broker.listen:
+        return Finding("OK", "certificate", "none is needed: the broker of our own listens on this machine alone")
+    try:
+        listener = listener_of(settings)
+    except ConfigError as error:
+        return Finding("FAIL", "certificate", str(error), "roundsman init-tls --name HOST")
+    if listener is None or listener.cert is None:
+        return Finding("OK", "certificate", f"none is needed: {settings.broker.listen} is this machine alone")
+    is_ours = settings.broker.tls_cert is None
+    mend = "roundsman init-tls" if is_ours else "renew the files that tls_cert and tls_key name"
+    try:
+        days = tls.remaining_days(listener.cert, clock.now_ms())
+        ca_days = tls.remaining_days(listener.cert.with_name(tls.CA), clock.now_ms()) if is_ours else CA_WARN_DAYS
+    except tls.TlsError as error:
+        return Finding("FAIL", "certificate", str(error), mend)
+    if days < 0:
+        return Finding("FAIL", "certificate", f"{listener.cert} has expired: no agent gets in", mend)
+    if ca_days < CA_WARN_DAYS:
+        mend = f"move {listener.cert.parent} away, run roundsman init-tls, and give every agent the new CA"
+        return Finding("WARN", "certificate", f"the CA that agents trust ends in {ca_days:.0f} days", mend)
+    found = f"{listener.cert}, valid for {days:.0f} days"
+    return Finding("WARN", "certificate", found, mend) if days < WARN_DAYS else Finding("OK", "certificate", found)
+
+
 def _external_broker(settings: Config) -> Finding:
     try:
         line = app.external_line(settings)
@@ -217,6 +246,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _folder,
     _credentials,
     _broker,
+    _certificate,
     _port,
     _database,
     _collector,
