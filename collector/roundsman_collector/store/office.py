@@ -16,7 +16,18 @@ from typing import Any
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import EVERYTHING, Role, Scope
-from roundsman_collector.store import audit, commands, entries, notices, outbox, people, rounds, search, ways
+from roundsman_collector.store import (
+    audit,
+    commands,
+    entries,
+    notices,
+    outbox,
+    people,
+    quarantine,
+    rounds,
+    search,
+    ways,
+)
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.connect import Place, connector, place, transaction
 from roundsman_collector.store.entries import Became
@@ -154,6 +165,15 @@ class Office:
         """Write into the audit log what was done elsewhere: by the engine, or outside the database."""
         with self._change("writing the audit log") as connection:
             audit.add(connection, deed, verb, subject, before=before, after=after)
+
+    def settle_knock(self, agent: str, device: str, *, how: str, deed: Deed) -> bool:
+        """Take an entry out of the inbox, as `how` says; whoever knocks again is entered again. False: it was not there."""
+        with self._change("settling an entry of the inbox") as connection:
+            was_there = quarantine.settled(connection, agent, device)
+            if was_there:
+                subject = f"device:{device}" if device else f"agent:{agent}"
+                audit.add(connection, deed, f"inbox.{how}", subject, after={"agent": agent, "device": device})
+            return was_there
 
     # --- the register: entries.py ------------------------------------------------------------------------------------
 
@@ -299,6 +319,11 @@ class Office:
         """How many notices wait (`new`) and how many are `dead`."""
         with transaction(self._read, "counting notices", self._place) as connection:
             return notices.count(connection)
+
+    def count_notices_by_way(self) -> dict[int, dict[str, int]]:
+        """How many notices wait (`new`) and how many are `dead` on each way that has any, but for tests."""
+        with transaction(self._read, "counting notices", self._place) as connection:
+            return notices.count_by_way(connection)
 
     def retry_way(self, way: int, deed: Deed) -> int:
         """Try everything again that is dead on a way; return how many they are."""

@@ -184,6 +184,12 @@ def counters(connection: Connection) -> list[CounterRow]:
     return [CounterRow(*row) for row in found]
 
 
+def settled(connection: Connection, agent: str, device: str) -> bool:
+    """Take an entry out of the inbox; False: it is not there (any more)."""
+    gone = run(connection, "DELETE FROM inbox WHERE agent = ? AND device = ?", agent, device)
+    return gone.rowcount == 1
+
+
 def inbox(connection: Connection, limit: int) -> list[InboxRow]:
     """Who asked to be let in, the latest first."""
     found = run(

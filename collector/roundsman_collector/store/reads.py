@@ -372,6 +372,11 @@ class View:
         with self._reading("the names of agents") as connection:
             return register.names(connection, numbers)
 
+    def agent_groups(self, agents: Iterable[str]) -> dict[str, str]:
+        """The groups of these agents, by id."""
+        with self._reading("the groups of agents") as connection:
+            return register.groups(connection, agents)
+
     def ticket(self, ticket: int | str) -> tuple[TicketRow, list[TicketEvent]] | None:
         """A ticket by its id or its number, with its log."""
         column = "id" if isinstance(ticket, int) else "number"

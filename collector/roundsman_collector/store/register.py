@@ -80,6 +80,15 @@ def names(connection: Connection, numbers: Iterable[int]) -> dict[int, str]:
     return found
 
 
+def groups(connection: Connection, ids: Iterable[str]) -> dict[str, str]:
+    """The groups of these agents, as far as they are in the register."""
+    found: dict[str, str] = {}
+    for part in chunks(ids):
+        rows = run(connection, f"SELECT id, group_id FROM agent WHERE id IN ({marks(len(part))})", *part)
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
 def assignments(connection: Connection) -> list[AssignmentRow]:
     """Who speaks and spoke for whom, by device and time."""
     found = run(connection, "SELECT device, agent_no, from_ms, to_ms FROM assignment ORDER BY device, from_ms")

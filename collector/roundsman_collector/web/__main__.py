@@ -53,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             faults=faults,
             advice=advised,
             public_url=config.api.public_url,
+            has_mail=bool(config.mail.host),
         )
         serve(site(desk), config.api.host, port, has_proxy=bool(config.api.public_url))
     return 0

@@ -19,6 +19,8 @@ from roundsman_collector.web.words import N_
 BY_CODE: Mapping[str, tuple[str, str]] = {
     "no_device": (N_("There is no such device"), N_("Look it up in the list: it may have been renamed or removed.")),
     "no_ticket": (N_("There is no such ticket"), N_("Look it up in the list of tickets.")),
+    "no_way": (N_("There is no such way of being told"), N_("Look it up in the list of who is told.")),
+    "no_notice": (N_("There is no such notice"), N_("Notices are kept for 90 days. Look it up in the outbox.")),
     "not_yours": (N_("This is not for your role"), N_("Ask an administrator, who can change your role.")),
     "foreign_origin": (
         N_("This request did not come from our own page"),

@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.figures import spans
+from roundsman_collector.api.standing import OVERDUE_MS
 from roundsman_collector.core.availability import Figure, Span, figure
 from roundsman_collector.core.intervals import intersect, normal
 from roundsman_collector.store import ConditionRow, Interval, TicketRow
@@ -28,15 +29,21 @@ class Named(Protocol):
 
 
 class Past(NamedTuple):
-    """What is known of a device's past: its ledger, and what was wrong with it."""
+    """What is known of a device's past: its ledger, what was wrong with it, and up to when that is told.
+
+    `told_to_ms` is now, or a little before: what the newest report does not cover yet is not called unknown at once.
+    """
 
     spans: list[Span]
     conditions: list[ConditionRow]
+    told_to_ms: int
 
 
 def past(rows: list[Interval], conditions: list[ConditionRow], covered_to_ms: int | None, now_ms: int) -> Past:
     """A past from the rows of the ledger, up to where evidence ends."""
-    return Past(spans(rows, covered_to_ms, now_ms), conditions)
+    is_late = covered_to_ms is None or now_ms - covered_to_ms > OVERDUE_MS
+    told_to_ms = now_ms if covered_to_ms is None or is_late else min(now_ms, covered_to_ms)
+    return Past(spans(rows, covered_to_ms, now_ms), conditions, told_to_ms)
 
 
 def figure_of(known: Past, length_ms: int, now_ms: int) -> Figure:
@@ -53,7 +60,7 @@ def draw(saying: Saying, known: Past, window: tuple[int, int], *, height: int, t
         share=saying.percent(found.availability),
         coverage=saying.percent(found.coverage),
     )
-    return svg(pieces(stretches(known), window, saying.now_ms), height=height, text=text)
+    return svg(pieces(stretches(known), window, known.told_to_ms), height=height, text=text)
 
 
 def stretches(known: Past) -> list[Stretch]:

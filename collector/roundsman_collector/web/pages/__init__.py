@@ -15,7 +15,20 @@ How a page is added, for instance `rounds`:
 from fastapi import APIRouter
 
 from roundsman_collector.web import live
-from roundsman_collector.web.pages import device, fleet, login, people, reference, rounds, samples, ticket, tickets
+from roundsman_collector.web.pages import (
+    audit,
+    device,
+    fleet,
+    health,
+    inbox,
+    login,
+    people,
+    reference,
+    rounds,
+    samples,
+    ticket,
+    tickets,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     fleet.router,
@@ -24,10 +37,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     ticket.router,
     rounds.router,
+    inbox.router,
+    health.router,
+    audit.router,
     people.router,
     login.router,
     reference.router,
-    login.router,
-    people.router,
     live.router,
 )

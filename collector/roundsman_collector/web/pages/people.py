@@ -299,7 +299,6 @@ def _tokens(
 def _choices() -> dict[str, Any]:
     return {
         "roles": tuple(ROLES),
-        "role_names": ROLE_NAMES,
         "rights": RIGHTS,
         "all_roles": ROLES,
         "scope_text": scope_text,

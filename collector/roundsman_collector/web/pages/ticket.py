@@ -17,6 +17,7 @@ from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.standing import standings
 from roundsman_collector.api.tickets import TicketName, full, ticket_or_404
 from roundsman_collector.roles import Who
+from roundsman_collector.store import TicketRow
 from roundsman_collector.store.tickets import ALLOWED, TEXT_LIMIT
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
@@ -120,10 +121,19 @@ def ticket(desk: Desk, saying: Saying, who: Who, number: str) -> dict[str, Any]:
         "evidence": [_record(saying, one, row.component) for one in told["evidence"]],
         "causes": [] if advice is None else [one.of(saying.language) for one in advice.causes],
         "remedy": advice.remedy.of(saying.language) if advice is not None and advice.remedy is not None else "",
-        "buttons": [
-            (verb, saying(label)) for verb, label in BUTTONS.items() if row.state in ALLOWED[verb] and who.may("act")
-        ],
+        "buttons": _buttons(saying, who, row),
     }
+
+
+def _buttons(saying: Saying, who: Who, row: TicketRow) -> list[tuple[tickets.Verb, str]]:
+    """What somebody can do with a ticket, the likeliest first; who has taken it need not take it again."""
+    return [
+        (verb, saying(label))
+        for verb, label in BUTTONS.items()
+        if row.state in ALLOWED[verb]
+        and who.may("act")
+        and not (verb == "acknowledge" and row.acknowledged_by == who.id)
+    ]
 
 
 def _record(saying: Saying, one: dict[str, Any], component: str) -> dict[str, Any]:

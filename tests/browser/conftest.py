@@ -1,0 +1,147 @@
+"""A real web process, a real browser, and somebody who has signed in.
+
+Screenshots of every page go to the folder that ROUNDSMAN_SHOTS names: look at them.
+"""
+
+import http.client
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from roundsman_collector.store import Deed, Office
+from tests.browser import town
+from tests.collector.api import world
+
+CHROMIUM = "/usr/bin/chromium"
+PATIENCE_S = 30
+WIDTHS = {"wide": (1440, 900), "phone": (390, 844)}
+
+
+class Running(NamedTuple):
+    """A web process and its database."""
+
+    database: Path
+    port: int
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+@pytest.fixture(scope="session")
+def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The site over the town's database."""
+    database = town.made(tmp_path_factory.mktemp("town") / "roundsman.sqlite3")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    child = subprocess.Popen([sys.executable, "-m", "tests.browser.serve", str(database), str(port)])
+    try:
+        until(lambda: answers(port))
+        yield Running(database, port)
+    finally:
+        child.terminate()
+        child.wait(10)
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/api/v1/health")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def until(what: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    if shutil.which(CHROMIUM) is None:
+        pytest.skip(f"no {CHROMIUM}: apt install chromium fonts-noto-cjk")
+    with sync_playwright() as playwright:
+        # The sandbox wants rights that a container does not give; the only pages it opens are our own.
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        yield browser
+        browser.close()
+
+
+Visit = Callable[..., Page]
+
+
+class Heard(NamedTuple):
+    """What a browser complained about: console errors, CSP violations, uncaught exceptions, answers that failed."""
+
+    errors: list[str]
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard([])
+
+
+@pytest.fixture
+def visit(console: Running, chromium: Browser, heard: Heard) -> Iterator[Visit]:
+    """A function that opens a browser of somebody, in a language and at a width, and gives an empty page."""
+    opened: list[BrowserContext] = []
+
+    def open_browser(*, who: str = world.ADMIN, lang: str = "zh", width: str = "wide", theme: str = "light") -> Page:
+        across, down = WIDTHS[width]
+        context = chromium.new_context(
+            viewport={"width": across, "height": down},
+            locale="zh-CN" if lang == "zh" else "en-GB",
+            timezone_id="Asia/Shanghai",
+            color_scheme="dark" if theme == "dark" else "light",
+            is_mobile=width == "phone",
+            has_touch=width == "phone",
+        )
+        opened.append(context)
+        context.add_cookies([{"name": "roundsman_language", "value": lang, "url": console.origin}])
+        if who:
+            context.add_cookies(
+                [{"name": f"roundsman_{console.port}", "value": _session(console, who), "url": console.origin}]
+            )
+        page = context.new_page()
+        page.on("console", lambda said: heard.errors.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: heard.errors.append(str(error)))
+        return page
+
+    yield open_browser
+    for context in opened:
+        context.close()
+
+
+def _session(console: Running, who: str) -> str:
+    with Office.open(console.database) as office:
+        deed = Deed(who=who, at_ms=world.NOW, address="192.0.2.7")
+        return office.begin_session(who, expires_ms=world.NOW + world.HOUR, browser="a test", deed=deed)
+
+
+@pytest.fixture
+def shots() -> Callable[[Page, str], None]:
+    """Takes a screenshot of the whole page where ROUNDSMAN_SHOTS is set."""
+    folder = os.environ.get("ROUNDSMAN_SHOTS")
+
+    def shoot(page: Page, name: str) -> None:
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+    return shoot

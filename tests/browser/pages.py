@@ -1,0 +1,36 @@
+"""Every page that is tried in a browser: a name, where it is, and what must be read on it in Chinese and in English."""
+
+from typing import NamedTuple
+
+from tests.collector.api import world
+
+
+class Seen(NamedTuple):
+    """A page and a word on it in both languages. `who` "": a stranger."""
+
+    name: str
+    path: str
+    zh: str
+    en: str
+    who: str = world.ADMIN
+    status: int = 200
+
+
+PAGES: tuple[Seen, ...] = (
+    Seen("devices", "/devices", "离线", "offline"),
+    Seen("devices-narrowed", "/devices?state=normal&kind=kiosk&window=30d", "自助终端", "kiosk"),
+    Seen("devices-none", "/devices?q=qqq", "没有符合条件的设备", "No device is like this"),
+    Seen("device", "/devices/kiosk-7", "运行台账", "Ledger"),
+    Seen("device-down", "/devices/nvr-2?window=30d", "离线", "offline"),
+    Seen("device-new", "/devices/new-1", "从未上报", "never reported"),
+    Seen("samples", f"/devices/kiosk-7/samples?at={world.at(12)}", "上报的读数", "reported"),
+    Seen("tickets", "/tickets", "待接单", "open"),
+    Seen("tickets-all", "/tickets?state=all", "已修复", "resolved"),
+    Seen("ticket", "/tickets/2024-000002", "经过", "What happened"),
+    Seen("ticket-open", "/tickets/2024-000001", "接单", "Acknowledge"),
+    Seen("inbox", "/inbox", "待认领", "Inbox"),
+    Seen("health", "/health", "隔离区", "Quarantine"),
+    Seen("audit", "/audit", "操作日志", "Audit log"),
+    Seen("reference", "/api/v1/docs", "接口文档", "API reference"),
+    Seen("missing", "/devices/nvr-9", "找不到这台设备", "There is no such device", status=404),
+)

@@ -1,0 +1,138 @@
+"""What the browser tests look at: the fleet of world.py among some more, so that lists, strips and cards look as they do in life.
+
+    town = made(folder / "roundsman.sqlite3")
+"""
+
+from pathlib import Path
+
+from roundsman_collector.store import (
+    Batch,
+    ConditionsTold,
+    Deed,
+    DeviceEntry,
+    Knock,
+    Office,
+    Quarantined,
+    Store,
+    TicketAcknowledge,
+    TicketNote,
+    TicketResolve,
+)
+from tests.collector.api import world
+from tests.collector.api.world import MINUTE, NOW, at, held, ledger, present, ticket
+from tests.collector.store.cast import TODAY, staffed
+
+DAY = 24.0
+KINDS = {
+    "kiosk": ("自助终端", "Kiosk"),
+    "nvr": ("硬盘录像机", "Recorder"),
+    "camera": ("摄像机", "Camera"),
+    "vehicle": ("车载终端", "Vehicle terminal"),
+}
+MORE: tuple[tuple[str, str, tuple[tuple[float, float], ...]], ...] = (
+    # id         kind       what was down, in hours before now
+    ("kiosk-3", "kiosk", ()),
+    ("kiosk-4", "kiosk", ((300.0, 296.5),)),
+    ("kiosk-12", "kiosk", ((520.0, 518.0), (90.0, 89.5))),
+    ("nvr-1", "nvr", ()),
+    ("nvr-5", "nvr", ((600.0, 580.0), (200.0, 199.0), (20.0, 19.4))),
+    ("cam-5-12", "camera", ((400.0, 399.0), (5.0, 4.2))),
+    ("bus-32", "vehicle", ((310.0, 308.0), (100.0, 97.0))),
+    ("bus-33", "vehicle", ()),
+)
+
+
+def made(where: Path) -> Path:
+    """A database with all of it."""
+    with staffed(where) as store:
+        _past(store)
+        world.settle(store)
+        _more(store)
+        _busy(store)
+    with Office.open(where) as office:
+        world.people(office)
+        world.places(office)
+        for one, _, _ in MORE:
+            office.put_entry("installation", one, {"place": "metro-1"}, deed=Deed(who="admin", at_ms=NOW - 5))
+    return where
+
+
+def _past(store: Store) -> None:
+    """The cast was well for a month, with some hours that were not."""
+    store.commit(
+        Batch(
+            now_ms=TODAY - 1,
+            tells=[
+                ledger(
+                    "kiosk-7",
+                    (-30 * DAY, -12 * DAY, "up", "", ""),
+                    (-12 * DAY, -12 * DAY + 6, "down", "fault", "printer.paper_end"),
+                    (-12 * DAY + 6, None, "up", "", ""),
+                ),
+                ledger(
+                    "nvr-2",
+                    (-30 * DAY, -3 * DAY, "up", "", ""),
+                    (-3 * DAY, -3 * DAY + 9, "unknown", "silent", ""),
+                    (-3 * DAY + 9, None, "up", "", ""),
+                ),
+                ledger("ups-2", (-30 * DAY, None, "up", "", "")),
+            ],
+        )
+    )
+
+
+def _more(store: Store) -> None:
+    for name, kind, downs in MORE:
+        zh, en = KINDS[kind]
+        number = name.partition("-")[2]
+        entry = DeviceEntry(id=name, kind=kind, name_zh=f"{zh} {number}", name_en=f"{en} {number}")
+        agent = store.add_agent(f"box-{name}", "south", [entry], TODAY)
+        segments: list[tuple[float, float | None, str, str, str]] = []
+        begin = 18 - 30 * DAY
+        for from_h, to_h in downs:
+            segments.append((begin, 18 - from_h, "up", "", ""))
+            segments.append((18 - from_h, 18 - to_h, "down", "fault", "host.unreachable"))
+            begin = 18 - to_h
+        segments.append((begin, None, "up", "", ""))
+        store.commit(
+            Batch(
+                now_ms=NOW - MINUTE,
+                tells=[ledger(name, *segments)],
+                device_now=[present(name, agent, 18, {"host.cpu_percent": 9.0, "host.uptime_s": 812_000})],
+            )
+        )
+
+
+def _busy(store: Store) -> None:
+    """Somebody is at work on the tickets; a stranger knocked; something odd was refused."""
+    store.commit(
+        Batch(
+            now_ms=NOW - MINUTE,
+            conditions=[ConditionsTold(conditions=(held("nvr-5", "disk[3]", "disk.filling", 16, None, 900),))],
+            tickets=[ticket("nvr-5", 5, "disk[3]", "host.unreachable", 16, 900, "minor")],
+            inbox=[
+                Knock(agent="kiosk-77", device="", at_ms=at(17.2), count=12, what={"group": "south"}),
+                Knock(agent="gateway-2", device="nvr-9", at_ms=at(17.9), count=340, what={"kind": "nvr"}),
+            ],
+            quarantine=[
+                Quarantined(
+                    at_ms=at(16.5),
+                    topic="rm/1/south/kiosk-7/report",
+                    agent="kiosk-7",
+                    cause="bad_json",
+                    detail="expected a value at line 1 column 9",
+                    raw=b'{"v":1,"\xff\x00<script>alert(1)</script>',
+                )
+            ],
+        )
+    )
+    store.commit(
+        Batch(
+            now_ms=NOW - MINUTE,
+            tickets=[
+                TicketAcknowledge(ticket=2, at_ms=at(17.6), who="engineer", text="已联系站点,先查配电箱空开"),
+                TicketNote(ticket=2, at_ms=at(17.8), who="engineer", text="出发,携备件 2 项"),
+                TicketResolve(ticket=4, at_ms=at(17.9), outcome="by_person", who="engineer", text="换了第 3 块硬盘"),
+            ],
+        )
+    )
