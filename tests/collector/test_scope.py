@@ -1,0 +1,147 @@
+"""A viewer of one customer cannot learn that another exists: not by a list, an id, a figure or an error.
+
+Every address that a viewer may use is asked twice about something: once about what another customer has, once about
+what nobody has. The answers must not differ. And whatever is listed must not hold a word of the other customer's.
+"""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from roundsman_collector.api.desk import Desk
+from roundsman_collector.roles import Scope
+from roundsman_collector.store import Deed, Office, Store, View
+from tests.collector.api import world
+from tests.collector.api.conftest import settled
+from tests.collector.permissions import TABLE
+
+__all__ = ["settled"]
+
+HUSHED = re.compile(r"hush|机密|ups-2|bus-31|new-1|2024-00000(?:3)|2024-000003", re.IGNORECASE)
+"""Whatever belongs to the other customer: names, ids, devices, the ticket about bus-31's agent."""
+FOREIGN = {
+    "device_id": "ups-2",
+    "device": "ups-2",
+    "number": "2024-000003",
+    "ticket": "2024-000003",
+    "customer": "hush",
+    "site": "hush-a",
+    "place": "hush-1",
+    "contract": "hush-c",
+    "entry": "hush",
+    "entry_id": "hush",
+    "id": "hush",
+    "agent": "bus-31",
+}
+KINDS = {"customers": "hush", "sites": "hush-a", "places": "hush-1", "contracts": "hush-c", "devices": "ups-2"}
+
+
+@pytest.fixture
+def desk(settled: Path, tmp_path: Path) -> Iterator[Desk]:
+    database = tmp_path / "roundsman.sqlite3"
+    shutil.copy(settled, database)
+    with Store.open(database), View.open(database) as view, Office.open(database) as office:
+        world.places(office)
+        yield world.desk(view, answer_within_s=0.0)
+
+
+@pytest.fixture(params=["a person", "a program"])
+def viewer(desk: Desk, request: pytest.FixtureRequest) -> TestClient:
+    """Somebody who reaches metro only."""
+    if request.param == "a person":
+        return world.signed_in(desk, "viewer")
+    scope = Scope(customers=frozenset({"metro"}))
+    desk.office.add_token("metro's", name="m", role="viewer", scope=scope, deed=Deed(who="admin", at_ms=world.NOW))
+    return world.browser(desk, Authorization="Bearer metro's")
+
+
+SEEN = sorted(path for (method, path), right in TABLE.items() if method == "GET" and right == "see" and path != "/live")
+LISTS = [path for path in SEEN if "{" not in path]
+SINGLES = [path for path in SEEN if "{" in path]
+QUERIES = ("", "?q=hush", "?q=ups", "?customer=hush", "?site=hush-a", "?place=hush-1", "?group=south", "?device=ups-2")
+
+
+ASKED = {"/devices/{device_id}/samples": f"?at={world.at(12)}"}
+"""What an address cannot do without."""
+
+
+def filled(path: str, *, foreign: bool) -> str:
+    """The address about what the other customer has, or about what nobody has."""
+    for name in re.findall(r"{(\w+)(?::path)?}", path):
+        before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
+        value = FOREIGN.get(name, KINDS.get(before, "hush"))
+        if name in ("id", "entry", "entry_id"):
+            value = KINDS.get(before, value)
+        path = re.sub(rf"{{{name}(?::path)?}}", value if foreign else f"{value[:-1]}z", path)
+    return path
+
+
+@pytest.mark.parametrize("path", LISTS)
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_list_holds_a_word_of_another_customer(viewer: TestClient, path: str, language: str) -> None:
+    viewer.cookies.set("roundsman_language", language)
+    for query in QUERIES:
+        answer = viewer.get(path + query)
+
+        told = answer.text.replace(query.removeprefix("?"), "").replace(query.partition("=")[2] or "\0", "")
+        assert not HUSHED.search(told), (path + query, HUSHED.findall(told)[:5])
+
+
+@pytest.mark.parametrize("path", SINGLES)
+def test_what_is_out_of_reach_answers_like_what_does_not_exist(viewer: TestClient, path: str) -> None:
+    foreign, nothing = filled(path, foreign=True), filled(path, foreign=False)
+
+    theirs, nobodys = viewer.get(foreign + ASKED.get(path, "")), viewer.get(nothing + ASKED.get(path, ""))
+
+    assert theirs.status_code == nobodys.status_code == 404, (foreign, theirs.status_code, nobodys.status_code)
+    assert theirs.text.replace(foreign, nothing).replace(foreign.rpartition("/")[2], nothing.rpartition("/")[2]) == (
+        nobodys.text
+    ) or _shape(theirs.text) == _shape(nobodys.text)
+
+
+def _shape(text: str) -> str:
+    """A page without the names that it was asked about."""
+    for name in {*FOREIGN.values(), *KINDS.values()}:
+        text = text.replace(name, "*").replace(f"{name[:-1]}z", "*")
+    return text
+
+
+def test_what_is_within_reach_is_there(viewer: TestClient) -> None:
+    """The other side of the coin: metro's own things are found, so the test above does not find an empty house."""
+    assert viewer.get("/api/v1/devices/kiosk-7").status_code == 200
+    assert viewer.get("/api/v1/tickets/2024-000001").status_code == 200
+    assert {one["id"] for one in viewer.get("/api/v1/devices").json()["devices"]} == {"kiosk-7", "nvr-2"}
+    assert len(viewer.get("/api/v1/tickets").json()["tickets"]) == 2
+
+
+def test_who_reaches_nothing_sees_nothing(desk: Desk) -> None:
+    nobody = world.signed_in(desk, "nobody")
+
+    assert nobody.get("/api/v1/devices").json()["devices"] == []
+    assert nobody.get("/api/v1/tickets").json()["tickets"] == []
+    assert nobody.get("/api/v1/devices/kiosk-7").status_code == 404
+
+
+def test_a_group_reaches_what_its_agents_speak_for(desk: Desk) -> None:
+    engineer = world.signed_in(desk, "engineer")
+
+    assert len(engineer.get("/api/v1/devices").json()["devices"]) == 5
+
+
+@pytest.mark.parametrize("verb", ["acknowledge", "note", "resolve"])
+def test_nobody_acts_on_what_is_out_of_reach(desk: Desk, verb: str) -> None:
+    deed = Deed(who="admin", at_ms=world.NOW)
+    scope = Scope(customers=frozenset({"metro"}))
+    desk.office.add_person("metro-engineer", name="E", role="engineer", scope=scope, deed=deed)
+    client = world.signed_in(desk, "metro-engineer", Origin=world.ORIGIN)
+
+    theirs = client.post(f"/api/v1/tickets/2024-000003/{verb}", json={"text": "x"})
+    nobodys = client.post(f"/api/v1/tickets/2024-000009/{verb}", json={"text": "x"})
+
+    assert theirs.status_code == nobodys.status_code == 404
+    assert _shape(theirs.text.replace("2024-000003", "2024-000009")) == _shape(nobodys.text)
+    assert desk.view.ticket("2024-000003")[1][-1].verb == "open"  # type: ignore[index]
