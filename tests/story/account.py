@@ -3,7 +3,8 @@
     1 2 3 4 5 6 7 8 9      every number that a stream ever gave out is exactly one of
     s s s l l s s s w      stored once, declared lost, still waiting in the spool
 
-What stands in a journal was taken, so it is stored or waits: a declaration does not excuse it.
+What stands in a journal was taken, so it is stored or waits: a declaration does not excuse it. Only after a restore is
+there a third way: the agent had it no more, and the collector has declared it lost (`lost_before`).
 """
 
 import contextlib
@@ -67,7 +68,10 @@ class Told:
 
 @dataclass(frozen=True, kw_only=True)
 class AgentAccount:
-    """One agent's numbers. `stored` counts by (stream, n) what all evidence holds; `t` is the stored record's time."""
+    """One agent's numbers. `stored` counts by (stream, n) what all evidence holds; `t` is the stored record's time.
+
+    `lost`: what the collector has declared itself, because the agent has it no more.
+    """
 
     agent: str
     spool: Spool
@@ -75,12 +79,18 @@ class AgentAccount:
     stored: Counter[tuple[str, int]]
     t: Mapping[tuple[str, int], int]
     declared: Mapping[str, RangeSet]
+    lost: Mapping[str, RangeSet]
     told: Told
     rebuilt: Told
 
-    def flaws(self) -> list[str]:
+    def flaws(self, *, after_restore: bool = False) -> list[str]:
         """Everything that is not as it must be."""
-        return [*self._numbers(), *self._journal(), *self._ledger()]
+        return [*self._numbers(), *self._journal(after_restore), *self._ledger()]
+
+    @property
+    def given_up(self) -> list[Taken]:
+        """What was taken, is not stored, and will not come."""
+        return [one for one in self.journal if one.n in self.lost.get(one.stream, RangeSet())]
 
     def _numbers(self) -> list[str]:
         found = []
@@ -110,12 +120,14 @@ class AgentAccount:
             found.append(f"more than one fate: {_short(twofold.items())}")
         return found
 
-    def _journal(self) -> list[str]:
+    def _journal(self, after_restore: bool) -> list[str]:
         found = []
+        excused = set(self.given_up) if after_restore else set()
         missing = [
             one
             for one in self.journal
             if (one.stream, one.n) not in self.stored
+            and one not in excused
             and not (one.stream == self.spool.stream and one.n in self.spool.waiting)
         ]
         if missing:
@@ -174,9 +186,11 @@ class Account:
             counted = {(one.name, one.cause): one.count for one in view.counters()}
         return cls(agents=agents, counted=counted)
 
-    def assert_whole(self, *, refused: Mapping[str, int] | None = None) -> None:
+    def assert_whole(self, *, refused: Mapping[str, int] | None = None, after_restore: bool = False) -> None:
         """Every number once, nothing refused but what the tale expects, the ledger as its evidence tells it."""
-        flaws = [f"{agent}: {flaw}" for agent, one in self.agents.items() for flaw in one.flaws()]
+        flaws = [
+            f"{agent}: {flaw}" for agent, one in self.agents.items() for flaw in one.flaws(after_restore=after_restore)
+        ]
         found = {cause: times for (name, cause), times in self.counted.items() if name == "refused"}
         if found != (refused or {}):
             flaws.append(f"refused: {found}, expected {refused or {}}")
@@ -224,6 +238,11 @@ def _account(
     for stream, record in records:
         if record["kind"] == "gap" and record["lost"] is not None:
             declared.setdefault(stream, RangeSet()).add(*record["lost"])
+    lost: dict[str, RangeSet] = {}
+    for row in rows:
+        if row.kind == "lost":
+            lost.setdefault(row.stream, RangeSet()).add(row.first_n, row.last_n)
+            declared.setdefault(row.stream, RangeSet()).add(row.first_n, row.last_n)
     return AgentAccount(
         agent=agent,
         spool=spool,
@@ -231,6 +250,7 @@ def _account(
         stored=Counter((stream, record["n"]) for stream, record in records),
         t={(stream, record["n"]): record["t"] for stream, record in records},
         declared=declared,
+        lost=lost,
         told=_told(agent, devices, view),
         rebuilt=_rebuilt(agent, rows, devices, policy),
     )

@@ -247,6 +247,25 @@ def test_what_an_agent_no_longer_has_is_declared_when_it_says_so(collector: Coll
     assert owed[0].upto == 11
 
 
+def test_what_is_gone_from_the_midst_of_a_spool_is_declared_and_settled(collector: Collector) -> None:
+    """A restored collector lacks what was settled after its backup, and the agent will not send it again."""
+    agent = kiosk()
+    first = agent.report(0, agent.sample(0, printer__paper="ok"))
+    agent.n = 20
+    newest = agent.report(5, agent.sample(5, printer__paper="ok"))
+    collector.take(5, agent.birth(5), first, newest)
+    assert collector.engine.by_agent["kiosk-7"].has_holes
+
+    owed = collector.take(6, agent.birth(6, oldest=1, gone=((2, 9), (12, 20), (15, 10**9))))
+    backlog = agent.report(7, *({**agent.sample(0, printer__paper="ok"), "n": n} for n in (10, 11)))
+    collector.take(7, backlog)
+
+    assert owed[0].upto == 9
+    assert list(collector.engine.by_agent["kiosk-7"].streams["kiosk-7-1"]) == [(1, 21)]
+    with collector.view() as view:
+        assert {(c.name, c.cause): c.count for c in view.counters()}["declared", "lost_before"] == 17
+
+
 def test_a_restart_changes_nothing(collector: Collector) -> None:
     agent, other = kiosk(), gateway()
     collector.take(0, agent.birth(0), other.birth(0))
