@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, backup, notify, policy, rounds, tls, token, user
+from roundsman_collector.cli import agent, backup, notify, policy, register, rounds, tls, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -31,6 +31,7 @@ GROUPS = (
     ("token", token.app),
     ("notify", notify.app),
     ("backup", backup.app),
+    ("register", register.app),
     ("round", rounds.app),
 )
 

@@ -113,6 +113,8 @@ def _value(column: Column, cell: Cell) -> str | tuple[str, str] | None:
                 return hours.kept(text)
             except CalendarError as error:
                 return "bad_value", str(error)
+        case "login":
+            return text.lower()
         case "name":
             return text if len(text) <= 200 and text.isprintable() else None
         case "text":

@@ -12,7 +12,7 @@ from typing import Literal
 from roundsman_collector.store import ZONES
 
 Of = Literal["device", "agent", "customer", "contract", "site", "place"]
-Holds = Literal["id", "name", "text", "date", "zone", "hours"]
+Holds = Literal["id", "login", "name", "text", "date", "zone", "hours"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +28,7 @@ HOLDS: Mapping[Holds, ColumnKind] = {
         expected_zh="编号:1-63 个小写字母、数字、_ 或 -,不以 _ 或 - 开头",
         expected_en="an id: 1-63 of a-z 0-9 _ -, not starting with _ or -",
     ),
+    "login": ColumnKind(expected_zh="已有用户的登录名", expected_en="the login name of a user"),
     "name": ColumnKind(expected_zh="名称,1-200 个字", expected_en="a name of 1-200 characters"),
     "text": ColumnKind(expected_zh="文字,最多 400 个字", expected_en="at most 400 characters"),
     "date": ColumnKind(expected_zh="日期,例如 2026-11-21", expected_en="a date such as 2026-11-21"),
@@ -341,7 +342,7 @@ COLUMNS: tuple[Column, ...] = (
         en="engineer",
         of="site",
         field="engineer",
-        holds="id",
+        holds="login",
         about_zh="站点负责工程师的登录名,须已存在。",
         about_en="The login name of the engineer who looks after the site; must be a user.",
         sample="",
@@ -389,7 +390,7 @@ COLUMNS: tuple[Column, ...] = (
         en="place engineer",
         of="place",
         field="engineer",
-        holds="id",
+        holds="login",
         about_zh="与站点负责工程师不同时填写。",
         about_en="If somebody else than the site's engineer looks after it.",
         sample="",

@@ -479,3 +479,14 @@ def test_the_template_explains_every_column_on_a_second_sheet() -> None:
 
     assert [row[0] for row in about[1:]] == [one.zh for one in COLUMNS]
     assert all(all(str(cell) for cell in row) for row in about)
+
+
+def test_an_engineer_is_somebody_who_may_sign_in(desk: Desk) -> None:
+    desk.office.add_person("li.lei", name="李雷", role="engineer", scope=EVERYTHING, deed=Deed(who="root", at_ms=TODAY))
+    head = "device,kind,customer,group,site,engineer,place engineer"
+
+    desk.enter(table("kiosk-8,kiosk,metro,south,rmgc,Li.Lei,", head=head))
+    plan = desk.plan(table("kiosk-8,,,,rmgc,han.meimei,nobody", head=head))
+
+    assert desk.view.cards_named(["kiosk-8"])["kiosk-8"].engineer == "li.lei"
+    assert complaints(plan) == [(2, "engineer", "no_such"), (2, "place engineer", "no_such")]
