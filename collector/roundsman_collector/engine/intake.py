@@ -157,8 +157,9 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
 
 def _given_up(stream: StreamRange, settled: RangeSet) -> list[Range]:
     """The numbers that the agent has not any more and that we never had: they will not come."""
-    gone = [(1, stream["oldest"] - 1), *((a, min(b, stream["newest"])) for a, b in stream.get("gone", ()))]
-    return [hole for first, last in gone if first <= last for hole in settled.missing(first, last)]
+    said = [(1, stream["oldest"] - 1), *((a, min(b, stream["newest"])) for a, b in stream.get("gone", ()))]
+    gone = RangeSet((first, last) for first, last in said if first <= last)
+    return [hole for first, last in gone for hole in settled.missing(first, last)]
 
 
 def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
