@@ -16,8 +16,8 @@ A change of less than `every_s` ago may not be on it yet; its own device's page 
 
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 from roundsman_collector.api.standing import OVERDUE_MS, WORDS, Word, standing_of
 from roundsman_collector.core.availability import Figure
@@ -44,6 +44,7 @@ CHUNK = 1000
 LOOK_AGAIN_MS = 5_000
 """How soon a device is looked at again whose evidence has ended."""
 DUE_LIMIT = 5_000
+KEPT = 1_000
 
 
 class Pool(NamedTuple):
@@ -69,6 +70,7 @@ class Summary:
         self._has_pasts = False
         self._register: tuple[int, ...] = ()
         self._problem: StoreError | None = None
+        self._kept: dict[Hashable, Any] = {}
 
     # --- what it is asked ---------------------------------------------------------------------------------------------
 
@@ -95,7 +97,19 @@ class Summary:
     def facets(self, scope: Scope, name: str, now_ms: int) -> dict[str, int]:
         """What lists can be narrowed to by `kind`, `group`, `customer` or `site`, with the number of devices."""
         self._bring_up(now_ms)
-        return self.board.facets(scope, name)
+        return self.kept(("facets", scope, name), lambda: self.board.facets(scope, name))
+
+    def kept(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What follows from the register alone: made once, until the whole fleet is read again."""
+        if not self._every_s:
+            return make()
+        kept = self._kept
+        if key not in kept:
+            if len(kept) >= KEPT:
+                kept.clear()
+            kept[key] = make()
+        found: T = kept[key]
+        return found
 
     def pooled(self, scope: Scope, window: str, now_ms: int, wanted: FleetFilter = ALL) -> Pool | None:
         """The figure of a whole list over "1h", "24h" or "30d"; None until it is worked out for the first time.
@@ -184,6 +198,7 @@ class Summary:
             self.board.put(_rows(part, news, now_ms))
         self.board.end_round()
         self._register = news.register
+        self._kept = {}
         self._whole_s = time.monotonic()
         self._whole_cost_s = self._whole_s - begun_s
 

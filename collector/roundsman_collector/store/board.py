@@ -143,6 +143,7 @@ class Board:
         for statement in TABLES:
             self._table.execute(statement)
         self._round = 0
+        self._words: dict[int, str] = {}
         self._pasts_ms: int | None = None
         self._grouped: GroupedPasts | None = None
 
@@ -161,6 +162,7 @@ class Board:
     def put(self, rows: Iterable[BoardRow]) -> None:
         """Put devices on the board, in place of what it said of them."""
         marked = [(*row, self._round) for row in rows]
+        self._words.update((row[1], row[2]) for row in marked)
         with self._lock:
             self._table.execute("BEGIN")
             self._table.executemany(PUT, marked)
@@ -206,8 +208,8 @@ class Board:
         """How many devices of a list stand under each word; words that nobody stands under are not named."""
         where, values = _where(scope, wanted)
         with self._lock:
-            found = self._table.execute(f"SELECT word, count(*) FROM stands WHERE {where} GROUP BY rank, word", values)
-            return dict(found.fetchall())
+            found = self._table.execute(f"SELECT rank, count(*) FROM stands WHERE {where} GROUP BY rank", values)
+            return {self._words[rank]: count for rank, count in found}
 
     def facets(self, scope: Scope, name: str) -> dict[str, int]:
         """What a list can be narrowed to by `kind`, `group`, `customer` or `site`, and how many devices that is."""

@@ -155,6 +155,24 @@ def conditions(
     return [_read(row) for row in found]
 
 
+def of_many(connection: Connection, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
+    """The conditions of those subjects that have any in [from, to), as known now, each by beginning."""
+    found: dict[str, list[ConditionRow]] = {}
+    for part in chunks(subjects):
+        rows = look(
+            connection,
+            f"SELECT {COLUMNS} FROM condition WHERE subject IN ({marks(len(part))}) AND known_to_ms IS NULL "
+            "AND event_from_ms < ? AND (event_to_ms IS NULL OR event_to_ms > ?) "
+            "ORDER BY event_from_ms, component, code",
+            *part,
+            to_ms,
+            from_ms,
+        )
+        for row in map(_read, rows):
+            found.setdefault(row.subject, []).append(row)
+    return found
+
+
 def open_of(connection: Connection, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:
     """The conditions that hold now, by subject."""
     found: dict[str, list[ConditionRow]] = {}

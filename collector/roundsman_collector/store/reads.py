@@ -208,6 +208,11 @@ class View:
         with self._reading("the ledgers") as connection:
             return {device: ledger.current(connection, device, from_ms, to_ms) for device in devices}
 
+    def conditions_of(self, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
+        """What befell many subjects in [from, to), as known now: of those that have anything."""
+        with self._reading("conditions of many") as connection:
+            return conditions.of_many(connection, subjects, from_ms, to_ms)
+
     def open_conditions(self, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:
         """The conditions that hold now, of those subjects that have any."""
         with self._reading("open conditions") as connection:

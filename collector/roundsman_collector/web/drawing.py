@@ -16,19 +16,17 @@ RESTING = ("up", "future")
 
 def svg(pieces: Iterable[Piece], *, height: int, text: str) -> Markup:
     """A strip `height` pixels high; `text` is what somebody hears who cannot see it."""
-    bars = Markup("").join(_bar(piece, height) for piece in pieces if piece.state != "future")
+    bars = Markup("".join(_bar(piece, height) for piece in pieces if piece.state != "future"))
     return Markup(
         '<svg class="strip" role="img" aria-label="{text}" width="100%" height="{height}" '
         'shape-rendering="crispEdges"><title>{text}</title>{bars}</svg>'
     ).format(text=text, height=height, bars=bars)
 
 
-def _bar(piece: Piece, height: int) -> Markup:
+def _bar(piece: Piece, height: int) -> str:
+    """Nothing but numbers and our own words goes into it: it is written plainly, a page has hundreds."""
     top = RAISED if piece.state in RESTING else 0
-    place = Markup('x="{:.3f}%" y="{}" width="{:.3f}%" height="{}"').format(
-        100 * piece.from_, top, 100 * (piece.to - piece.from_), height - 2 * top
-    )
-    bar = Markup('<rect class="s-{}" {}/>').format(piece.state, place)
-    if piece.state != "unknown":
-        return bar
-    return bar + Markup('<rect fill="url(#hatch)" {}/>').format(place)
+    from_, wide = 100 * piece.from_, 100 * (piece.to - piece.from_)
+    place = f'x="{from_:.3f}%" y="{top}" width="{wide:.3f}%" height="{height - 2 * top}"'
+    bar = f'<rect class="s-{piece.state}" {place}/>'
+    return f'{bar}<rect fill="url(#hatch)" {place}/>' if piece.state == "unknown" else bar

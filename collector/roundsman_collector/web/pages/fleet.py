@@ -7,6 +7,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -134,7 +135,11 @@ def fleet(desk: Desk, summary: Summary, saying: Saying, who: Who, asked: Asked) 
         "kinds": summary.facets(scope, "kind", now_ms),
         "chips": CHIPS,
         "choices": [
-            (name, label, _choices(desk, saying, scope, summary, name))
+            (
+                name,
+                label,
+                summary.kept((name, scope, saying.language), partial(_choices, desk, saying, scope, summary, name)),
+            )
             for name, label in (
                 ("group", saying("Group")),
                 ("customer", saying("Customer")),
@@ -167,9 +172,9 @@ def rows(
     held = desk.view.open_conditions(ids)
     cards = desk.view.cards_named(ids, scope=scope)
     covered = {one.id: one.covered_to_ms for one in desk.view.fleet_facts_of(ids)}
+    wrong = desk.view.conditions_of(ids, begin, end) if with_strip else {}
     for one in found:
-        wrong = desk.view.conditions(one.device, begin, end) if with_strip else []
-        known = past(pasts.get(one.device, []), wrong, covered.get(one.device), end)
+        known = past(pasts.get(one.device, []), wrong.get(one.device, []), covered.get(one.device), end)
         yield {
             "id": one.device,
             "name": name_of(one, saying),
