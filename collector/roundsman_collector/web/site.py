@@ -58,6 +58,7 @@ def pages_of(desk: Desk, api: FastAPI, summary: Summary) -> FastAPI:
     app.add_exception_handler(StoreError, _store)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(Exception, _broken)
     return app
 
 
@@ -99,3 +100,16 @@ def _validation(request: Request, error: Exception) -> Response:
 def _framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return page_of(request, problem.of_status(error.status_code, request.url.path))
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    """Our own fault. What it was stands in the log; a page has nothing of it, because it may hold what is secret."""
+    found = Problem(
+        500,
+        "broken",
+        what="this page failed; the log of the web process says where",
+        where=request.url.path,
+        expected="a page",
+        do="try again; report it with the log if it stays",
+    )
+    return page_of(request, found)
