@@ -26,7 +26,10 @@ UPSERT = (
     "(device, agent_no, last_t_ms, covered_to_ms, received_ms, settling, readings, readings_t_ms) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (device) DO UPDATE SET agent_no = excluded.agent_no, "
-    "last_t_ms = excluded.last_t_ms, covered_to_ms = excluded.covered_to_ms, received_ms = excluded.received_ms, "
+    "last_t_ms = excluded.last_t_ms, covered_to_ms = excluded.covered_to_ms, "
+    # An engine that started after the last report knows nothing of when it came.
+    "received_ms = CASE WHEN excluded.received_ms > device_now.received_ms THEN excluded.received_ms "
+    "ELSE device_now.received_ms END, "
     "settling = excluded.settling, readings = COALESCE(excluded.readings, device_now.readings), "
     "readings_t_ms = CASE WHEN excluded.readings IS NULL THEN device_now.readings_t_ms ELSE excluded.readings_t_ms END"
 )

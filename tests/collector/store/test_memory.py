@@ -105,6 +105,18 @@ def test_readings_that_are_not_told_anew_stay_with_their_time(store: Store, view
     assert (nvr.state, nvr.since_ms) == ("down", 20)
 
 
+def test_who_was_heard_of_stays_heard_of_when_an_engine_that_just_started_does_not_know(
+    store: Store, view: View
+) -> None:
+    store.commit(Batch(now_ms=1, device_now=[DeviceNow("nvr-2", 2, 10, 70, 11, False, None, None)]))
+    store.commit(Batch(now_ms=2, device_now=[DeviceNow("nvr-2", 2, 10, 70, 0, False, None, None)]))
+
+    nvr = view.device("nvr-2")
+
+    assert nvr is not None
+    assert nvr.received_ms == 11
+
+
 def test_a_command_goes_from_a_reader_to_the_engine_and_its_answer_back(store: Store, view: View) -> None:
     asked = view.ask(who="wang", verb="acknowledge", args={"ticket": 7, "text": "来了"}, now_ms=TODAY)
     view.ask(who="li", verb="note", args={}, now_ms=TODAY + 1)
