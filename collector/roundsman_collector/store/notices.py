@@ -6,8 +6,11 @@
                gathered   a digest tells of it, because too many came at once
                over       the ticket was over before its opening could be told: the next notice says so
 
-A notice has a key that is unique on its way (`opened:17`), so that nothing is told twice for one happening. A ticket
-that opens and is over in the same transaction tells nobody: replayed history never pages (law 3).
+A notice has a key that is unique on its way (`opened:17`), so that nothing is told twice for one happening.
+
+Replayed history never pages (law 3). A ticket that opens and is over in the same transaction tells nobody. One that
+opens with a fault of old may be the work of a queue that is still being taken: it is held for two minutes, and if it is
+over by then, nobody hears of its opening or its end.
 """
 
 import json
@@ -37,6 +40,9 @@ STATES: tuple[State, ...] = ("new", "sent", "dead", "gathered", "over")
 TEST = "test"
 DIGEST = "digest"
 TEXT_LIMIT = 500
+FRESH_MS = 10 * 60_000
+"""A fault that began longer ago is not news of this moment."""
+HOLD_MS = 2 * 60_000
 
 
 class NoticeRow(NamedTuple):
@@ -119,8 +125,29 @@ def write(connection: Connection, told: Sequence[News], listeners: Sequence[WayR
                 continue
             if way.filter.is_narrow and not way.filter.reaches(homes[ticket.subject]):
                 continue
-            rows.append((way.id, f"{one.event}:{ticket.id}", one.event, ticket.subject, body, now_ms, now_ms))
+            if one.event != "opened" and _was_held(connection, way.id, ticket.id, now_ms):
+                continue
+            wake_at_ms = now_ms + (HOLD_MS if _is_old(one, ticket, now_ms) else 0)
+            rows.append((way.id, f"{one.event}:{ticket.id}", one.event, ticket.subject, body, now_ms, wake_at_ms))
     many(connection, INSERT, rows)
+
+
+def _is_old(one: News, ticket: TicketRow, now_ms: int) -> bool:
+    return one.event == "opened" and now_ms - ticket.fault_from_ms > FRESH_MS
+
+
+def _was_held(connection: Connection, way: int, ticket_id: int, now_ms: int) -> bool:
+    """Whether the opening of a ticket that is now over was still held on this way; it is not told any more."""
+    held = run(
+        connection,
+        "UPDATE notice SET state = 'over', wake_at_ms = NULL, done_ms = ? "
+        "WHERE way = ? AND key = ? AND state = 'new' AND tries = 0 AND wake_at_ms > ?",
+        now_ms,
+        way,
+        f"opened:{ticket_id}",
+        now_ms,
+    )
+    return held.rowcount > 0
 
 
 def _tickets(connection: Connection, ids: Iterable[int]) -> list[TicketRow]:
@@ -189,6 +216,18 @@ def count(connection: Connection) -> dict[str, int]:
     found: dict[str, int] = {}
     for state in ("new", "dead"):
         found[state] = int(run(connection, "SELECT count(*) FROM notice WHERE state = ?", state).scalar_one())
+    return found
+
+
+def count_by_way(connection: Connection) -> dict[int, dict[str, int]]:
+    """How many notices wait and how many are dead, by way; tests do not count. A way without any is not there."""
+    sql = (
+        "SELECT way, state, count(*) FROM notice "
+        f"WHERE state IN ('new', 'dead') AND event <> '{TEST}' GROUP BY way, state"
+    )
+    found: dict[int, dict[str, int]] = {}
+    for way, state, number in run(connection, sql):
+        found.setdefault(int(way), {"new": 0, "dead": 0})[str(state)] = int(number)
     return found
 
 

@@ -4,11 +4,11 @@
     outbox.ways_with_work(now) -> {way: is_test}
     outbox.next(way, now) -> Waiting | None         send it, then say one of sent · again · dead · over
 
-On one way notices go in their order: while the first has to wait, those behind it wait too. A test goes before all.
+On one way notices go in their order: while the first has to be tried again later, those behind it wait too. What is
+only held (notices.py) holds up nothing, and a test goes before all.
 Many threads may use it; every call is a short transaction.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,12 +28,13 @@ LONGEST_WAIT_MS = 12 * 3_600_000
 """Nothing is put off for longer: what waits beyond was put off by a clock that was wrong."""
 ROWS_AT_ONCE = 5000
 
-# The bounds of a way's tests and digests among its keys.
-TESTS = f"key >= '{TEST}:' AND key < '{TEST};'"
-DIGESTS = f"key >= '{DIGEST}:' AND key < '{DIGEST};'"
+TESTS = f"event = '{TEST}'"
+DIGESTS = f"event = '{DIGEST}'"
+# Not held: tried before, due, or put off by a clock that was wrong. Its values: `_ready`.
+READY = "(tries > 0 OR wake_at_ms <= ? OR wake_at_ms > ?)"
 WORK = (
     "SELECT way.id, "
-    "(SELECT notice.wake_at_ms FROM notice WHERE notice.way = way.id AND notice.state = 'new' "
+    f"(SELECT notice.wake_at_ms FROM notice WHERE notice.way = way.id AND notice.state = 'new' AND {READY} "
     "ORDER BY notice.id LIMIT 1), "
     f"(SELECT count(*) FROM notice WHERE notice.way = way.id AND {TESTS} AND notice.state = 'new') "
     "FROM way WHERE way.disabled_ms IS NULL"
@@ -112,7 +113,7 @@ class Outbox:
     def ways_with_work(self, now_ms: int) -> dict[int, bool]:
         """The ways whose first notice is due; True where it is a test."""
         with transaction(self._read, "looking into the outbox", self._place) as connection:
-            found = run(connection, WORK).all()
+            found = run(connection, WORK, *_ready(now_ms)).all()
         return {way: tests > 0 for way, wake_at_ms, tests in found if tests or _is_due(wake_at_ms, now_ms)}
 
     def next(self, way: int, now_ms: int, *, lately_ms: int, limit: int) -> Waiting | None:
@@ -126,7 +127,7 @@ class Outbox:
             if not found:
                 found = [
                     one
-                    for one in notices.read(connection, f"{of_way} ORDER BY id", [way], 1)
+                    for one in notices.read(connection, f"{of_way} AND {READY} ORDER BY id", [way, *_ready(now_ms)], 1)
                     if _is_due(one.wake_at_ms, now_ms)
                 ]
             if not found:
@@ -136,7 +137,7 @@ class Outbox:
                 notice=notice,
                 way=row,
                 names=_names(connection, notice.subject),
-                count=_count(connection, way, limit),
+                count=_count(connection, way, now_ms, limit),
                 sent_lately=_sent(connection, way, now_ms - lately_ms, now_ms, limit),
                 digest_ms=run(connection, f"SELECT max(made_ms) FROM notice WHERE way = ? AND {DIGESTS}", way).scalar(),
                 is_over=_is_over(connection, notice),
@@ -181,29 +182,25 @@ class Outbox:
         self._settle(notice, "over", now_ms, "")
 
     def gather(self, way: int, now_ms: int) -> int:
-        """Put all that waits on a way into one digest; return how many they were."""
+        """Put all that is ready on a way into one digest; return how many they were."""
+        ready = f"way = ? AND state = 'new' AND {READY} AND event NOT IN ('{TEST}', '{DIGEST}')"
+        values = (way, *_ready(now_ms))
         with self._change("gathering notices into a digest") as connection:
-            mine = f"way = ? AND state = 'new' AND NOT ({TESTS}) AND event <> '{DIGEST}'"
-            found = run(
-                connection, f"SELECT count(*), max(id), min(made_ms), max(made_ms) FROM notice WHERE {mine}", way
-            )
-            count, last, from_ms, to_ms = found.one()
+            reckoned = f"SELECT count(*), max(id), min(made_ms), max(made_ms) FROM notice WHERE {ready}"
+            count, last, from_ms, to_ms = run(connection, reckoned, *values).one()
             if not count:
                 return 0
-            first = notices.read(connection, f"{mine} ORDER BY id", [way], DIGEST_ENTRIES)
+            by_event = f"SELECT event, count(*) FROM notice WHERE {ready} GROUP BY event ORDER BY event"
+            first = notices.read(connection, f"{ready} ORDER BY id", values, DIGEST_ENTRIES)
             body = {
                 "count": count,
                 "from_ms": from_ms,
                 "to_ms": to_ms,
-                "by_event": dict(_by_event(connection, mine, way)),
-                "entries": [_entry(row) for row in first],
+                "by_event": {row[0]: row[1] for row in run(connection, by_event, *values)},
+                "entries": [{"event": row.event, "subject": row.subject, **row.body} for row in first],
             }
-            run(
-                connection,
-                f"UPDATE notice SET state = 'gathered', wake_at_ms = NULL, done_ms = ? WHERE {mine}",
-                now_ms,
-                way,
-            )
+            gathered = f"UPDATE notice SET state = 'gathered', wake_at_ms = NULL, done_ms = ? WHERE {ready}"
+            run(connection, gathered, now_ms, *values)
             notices.add(connection, way, f"{DIGEST}:{last}", DIGEST, body, now_ms)
             return int(count)
 
@@ -232,16 +229,21 @@ class Outbox:
 
 def wake(connection: Connection, way: int, now_ms: int) -> None:
     """Try now what waits on a way: something about it was changed."""
-    run(connection, "UPDATE notice SET wake_at_ms = ? WHERE way = ? AND state = 'new'", now_ms, way)
+    run(connection, "UPDATE notice SET wake_at_ms = ? WHERE way = ? AND state = 'new' AND tries > 0", now_ms, way)
 
 
 def _is_due(wake_at_ms: int | None, now_ms: int) -> bool:
     return wake_at_ms is not None and not now_ms < wake_at_ms <= now_ms + LONGEST_WAIT_MS
 
 
-def _count(connection: Connection, way: int, limit: int) -> int:
-    newest = f"SELECT id FROM notice WHERE way = ? AND state = 'new' AND NOT ({TESTS}) LIMIT ?"
-    return int(run(connection, f"SELECT count(*) FROM ({newest}) AS waiting", way, limit + 1).scalar_one())
+def _ready(now_ms: int) -> tuple[int, int]:
+    return now_ms, now_ms + LONGEST_WAIT_MS
+
+
+def _count(connection: Connection, way: int, now_ms: int, limit: int) -> int:
+    some = f"SELECT id FROM notice WHERE way = ? AND state = 'new' AND {READY} AND event <> '{TEST}' LIMIT ?"
+    sql = f"SELECT count(*) FROM ({some}) AS waiting"
+    return int(run(connection, sql, way, *_ready(now_ms), limit + 1).scalar_one())
 
 
 def _sent(connection: Connection, way: int, from_ms: int, to_ms: int, limit: int) -> int:
@@ -263,12 +265,3 @@ def _names(connection: Connection, subject: str) -> Names:
         return Names(group=group)
     found = run(connection, NAMES, subject).first()
     return Names() if found is None else Names(*found)
-
-
-def _by_event(connection: Connection, mine: str, way: int) -> list[tuple[str, int]]:
-    found = run(connection, f"SELECT event, count(*) FROM notice WHERE {mine} GROUP BY event ORDER BY event", way)
-    return [(str(event), int(count)) for event, count in found]
-
-
-def _entry(row: NoticeRow) -> Mapping[str, Any]:
-    return {"event": row.event, "subject": row.subject, **row.body}

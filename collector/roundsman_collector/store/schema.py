@@ -490,6 +490,7 @@ notice = Table(
     UniqueConstraint("way", "key", name="notice_key"),
     Index("notice_by_state", "state", "id"),
     Index("notice_by_way", "way", "state", "id"),
+    Index("notice_by_event", "way", "event", "state"),
 )
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Desk:
         return self.office.add_way(kind="mail", name="duty", target="a@b.example", filter_=filter_, deed=DEED).id
 
     def open(self, count: int = 1) -> None:
-        self.store.commit(Batch(now_ms=self.now, tickets=[ticket() for _ in range(count)]))
+        self.store.commit(Batch(now_ms=self.now, tickets=[ticket(fault_from_ms=self.now) for _ in range(count)]))
 
     def resolve(self, ticket_id: int) -> None:
         done = TicketResolve(ticket=ticket_id, at_ms=self.now, outcome="recovered")

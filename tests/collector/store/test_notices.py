@@ -25,11 +25,13 @@ from roundsman_collector.store import (
     filter_of,
     wrong_target,
 )
+from roundsman_collector.store.notices import FRESH_MS, HOLD_MS
 from roundsman_collector.store.sql import run
 from tests.collector.store.cast import TODAY, ticket
 
 DEED = Deed(who="wang", at_ms=TODAY, address="10.0.0.9")
 MAIL = "duty@example.com"
+OLD = FRESH_MS + 1
 HOOK = "https://hooks.example.com/in?key=s3cret"
 
 
@@ -115,6 +117,34 @@ def test_a_ticket_that_opens_late_and_still_stands_is_told(store: Store, office:
     commit(store, replace(ticket(), opened_late=True))
 
     assert told(office) == ["opened:1"]
+
+
+def test_an_old_fault_is_held_and_if_it_is_over_by_then_nobody_hears_of_it(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way, endings = add(office), add(office, events=("resolved",))
+    commit(store, ticket(), now_ms=TODAY + OLD)
+    assert outbox.ways_with_work(TODAY + OLD) == {}
+
+    commit(store, resolve(1), now_ms=TODAY + OLD + HOLD_MS - 1)
+
+    assert [(row.key, row.state) for row in office.notices(way=way)] == [("opened:1", "over")]
+    assert told(office, endings) == ["resolved:1"], "who wants to hear of ends alone hears of all of them"
+    assert outbox.ways_with_work(TODAY + OLD + HOLD_MS) == {endings: False}
+
+
+def test_an_old_fault_that_still_stands_is_told_when_it_was_held(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket(), now_ms=TODAY + OLD)
+    commit(store, replace(ticket("bus-31"), fault_from_ms=TODAY + OLD), now_ms=TODAY + OLD)
+
+    assert due(outbox, way, TODAY + OLD).key == "opened:2", "what is held holds up nothing"
+    assert outbox.gather(way, TODAY + OLD) == 1
+    outbox.sent(due(outbox, way, TODAY + OLD), TODAY + OLD)
+    assert due(outbox, way, TODAY + OLD) is None
+    assert due(outbox, way, TODAY + OLD + HOLD_MS).key == "opened:1"
+    commit(store, resolve(1), now_ms=TODAY + OLD + HOLD_MS)
+    assert "resolved:1" in told(office, way), "it was told, or is about to be: so is its end"
 
 
 def test_what_is_said_and_taken_over_is_not_told(store: Store, office: Office) -> None:

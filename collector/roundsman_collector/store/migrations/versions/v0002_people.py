@@ -227,6 +227,7 @@ def upgrade() -> None:
     )
     op.create_index("notice_by_state", "notice", ["state", "id"])
     op.create_index("notice_by_way", "notice", ["way", "state", "id"])
+    op.create_index("notice_by_event", "notice", ["way", "event", "state"])
     op.create_table(
         "round",
         sa.Column("id", BIG, nullable=False),
