@@ -9,6 +9,7 @@ collector will not start, or not do its work.
 import contextlib
 import ctypes
 import errno
+import http.client
 import os
 import resource
 import shutil
@@ -23,6 +24,7 @@ from typing import Literal, NamedTuple
 from roundsman_collector import app, clock, config, logins, tls
 from roundsman_collector.broker import BrokerError, listener_of, nats_server
 from roundsman_collector.config import DATABASE, Config, ConfigError
+from roundsman_collector.engine import pruning
 from roundsman_collector.mqtt import Line
 from roundsman_collector.store import StoreError, View, sqlite
 
@@ -38,6 +40,9 @@ WARN_DAYS = 30
 CA_WARN_DAYS = 365
 """How long before its end a certificate is worth a word; a CA has to be brought to every device."""
 ANSWER_S = 5.0
+BACKUP_WARN_DAYS = 7
+BACKUP_MEND = "roundsman backup create, every day, and a copy of it on another machine: docs/how-to/backup.md"
+DAY_MS = 86_400_000
 _CLOCK_UNSYNCHRONISED = 5  # adjtimex(2): TIME_ERROR
 
 
@@ -63,7 +68,10 @@ def findings(path: Path | None, data_folder: Path | None) -> Iterator[Finding]:
         return
     yield Finding("OK", "configuration", str(path) if path else "none given, all as built in")
     for check in CHECKS:
-        yield check(settings)
+        try:
+            yield check(settings)
+        except StoreError as error:  # the database fails while it is read
+            yield Finding("FAIL", check.__name__.strip("_"), f"{error.what} ({error.where})", error.do)
 
 
 # --- the machine -----------------------------------------------------------------------------------------------------
@@ -216,10 +224,24 @@ def _port(settings: Config) -> Finding:
             trial.bind((host, port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE and is_running(settings.data.folder):
-                return Finding("OK", "API", f"{host}:{port}, held while the collector runs")
+                return _pages(host, port, settings.data.folder)
             mend = f"find who has it (ss -ltnp 'sport = :{port}'), or choose another: [api] port"
             return Finding("FAIL", "API", f"{host}:{port}: {error.strerror}", mend)
     return Finding("OK", "API", f"{host}:{port} is free")
+
+
+def _pages(host: str, port: int, folder: Path) -> Finding:
+    """Whether the process of API and pages answers; it is on this machine."""
+    asked = http.client.HTTPConnection(host, port, timeout=ANSWER_S)
+    try:
+        asked.request("HEAD", "/")
+        asked.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        said = f"{host}:{port} does not answer ({error!r}); reports are taken all the same"
+        return Finding("WARN", "API", said, f"it is started again by itself; see {folder / 'api.log'}")
+    finally:
+        asked.close()
+    return Finding("OK", "API", f"{host}:{port} answers")
 
 
 def _database(settings: Config) -> Finding:
@@ -228,11 +250,66 @@ def _database(settings: Config) -> Finding:
         return Finding("OK", "database", "not made yet; the first start makes it")
     try:
         with View.open(file) as view:
-            status = view.status()
+            found = view.tallies()
     except StoreError as error:
         level: Level = "WARN" if error.cause == "older" else "FAIL"
         return Finding(level, "database", f"{error.what} ({error.where})", error.do)
-    return Finding("OK", "database", f"schema {status.schema}, {status.database_bytes / 1024**2:.0f} MB")
+    return Finding("OK", "database", f"schema {found.schema}, {found.database_bytes / 1024**2:.0f} MB")
+
+
+def _evidence(settings: Config) -> Finding:
+    """Whether the budget fits the disk, and the days the budget."""
+    limits = settings.keeping
+    with _view(settings) as view:
+        kept = None if view is None else view.keeping()
+    known = () if kept is None else kept.partitions
+    taken, spare = sum(map(pruning.size_of, known)), 0 if kept is None else kept.spare_bytes
+    place = next(one for one in (settings.data.folder, *settings.data.folder.parents) if one.exists())
+    room = taken + spare + shutil.disk_usage(place).free - FREE_WARN
+    said = f"{taken / 1e9:.1f} of {limits.evidence_bytes / 1e9:.1f} GB"
+    if limits.evidence_bytes > room:
+        found = f"{said}; the disk has room for {max(0, room) / 1e9:.1f}: it is full before old evidence goes"
+        return Finding("WARN", "evidence", found, "free space, or lower [keeping] evidence_bytes")
+    reach = pruning.reach_days(known, limits.evidence_bytes)
+    if reach is None:
+        return Finding("OK", "evidence", f"{said}; no day is over yet")
+    found = f"{said}; at the rate of the last days that holds {reach:.0f} of {limits.evidence_days} days"
+    mend = "raise [keeping] evidence_bytes, or lower evidence_days: late reports tell nothing of a time that has gone"
+    if reach < limits.evidence_days:
+        return Finding("WARN", "evidence", found, mend)
+    return Finding("OK", "evidence", found)
+
+
+def _backup(settings: Config) -> Finding:
+    with _view(settings) as view:
+        if view is None:
+            return Finding("OK", "backup", "nothing to back up yet")
+        made_ms = view.keeping().backup_ms
+    if made_ms is None:
+        return Finding("WARN", "backup", "none was ever made", BACKUP_MEND)
+    days = (clock.now_ms() - made_ms) / DAY_MS
+    found = f"the last one is {days:.1f} days old"
+    return Finding("WARN", "backup", found, BACKUP_MEND) if days > BACKUP_WARN_DAYS else Finding("OK", "backup", found)
+
+
+def _notices(settings: Config) -> Finding:
+    with _view(settings) as view:
+        dead = 0 if view is None else view.tallies().notices.get("dead", 0)
+    if dead:
+        return Finding("WARN", "notices", f"{dead} could not be delivered", "roundsman notify dead says why")
+    return Finding("OK", "notices", "none that could not be delivered")
+
+
+@contextlib.contextmanager
+def _view(settings: Config) -> Iterator[View | None]:
+    """The database; None where there is none that can be read: another check has told that."""
+    try:
+        view = View.open(settings.data.folder / DATABASE)
+    except StoreError:
+        yield None
+        return
+    with view:
+        yield view
 
 
 def _collector(settings: Config) -> Finding:
@@ -249,6 +326,9 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _certificate,
     _port,
     _database,
+    _evidence,
+    _backup,
+    _notices,
     _collector,
 )
 

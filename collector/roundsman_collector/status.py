@@ -1,11 +1,14 @@
 """`roundsman status`: how the collector is doing, read from its database.
 
-lines(view, now_ms) -> what is to be printed        shown(view, now_ms) -> the same as data, for --json
+lines(view, limits, now_ms) -> what is to be printed        shown(view, limits, now_ms) -> the same as data, for --json
 """
 
+from collections.abc import Sequence
 from typing import Any
 
-from roundsman_collector.store import CounterRow, View
+from roundsman_collector.config import Keeping
+from roundsman_collector.engine.pruning import reach_days
+from roundsman_collector.store import CounterRow, Partition, View
 
 REFUSED = "refused"
 EXAMPLE_LIMIT = 100
@@ -13,9 +16,9 @@ INBOX_LIMIT = 5
 PAGE = 1000
 
 
-def shown(view: View, now_ms: int) -> dict[str, Any]:
+def shown(view: View, limits: Keeping, now_ms: int) -> dict[str, Any]:
     """Figures and counters. `*_ago_s` are seconds before now; None: never."""
-    status = view.status()
+    status, kept = view.status(), view.keeping()
     return {
         "epoch": status.epoch,
         "schema": status.schema,
@@ -24,6 +27,12 @@ def shown(view: View, now_ms: int) -> dict[str, Any]:
         "open_tickets": status.open_tickets,
         "evidence_rows": status.evidence_rows,
         "evidence_bytes": status.evidence_bytes,
+        "evidence_days": limits.evidence_days,
+        "evidence_budget_bytes": limits.evidence_bytes,
+        "budget_holds_days": reach_days(kept.partitions, limits.evidence_bytes),
+        "spare_bytes": kept.spare_bytes,
+        "last_backup_ago_s": _ago(kept.backup_ms, now_ms),
+        "restored_ago_s": _ago(kept.restored_ms, now_ms),
         "database_bytes": status.database_bytes,
         "last_seq": status.last_seq,
         "settling_agents": status.dirty_units,
@@ -44,9 +53,9 @@ def shown(view: View, now_ms: int) -> dict[str, Any]:
     }
 
 
-def lines(view: View, now_ms: int) -> list[str]:
+def lines(view: View, limits: Keeping, now_ms: int) -> list[str]:
     """The same for people."""
-    status = view.status()
+    status, kept = view.status(), view.keeping()
     refused = [one for one in view.counters() if one.name == REFUSED]
     others = [one for one in view.counters() if one.name != REFUSED]
     settling = f"{status.dirty_units} agents"
@@ -58,6 +67,9 @@ def lines(view: View, now_ms: int) -> list[str]:
         f"{'tickets':<16}{status.open_tickets} open",
         f"{'evidence':<16}{status.evidence_rows} reports, {status.evidence_bytes / 1024**2:.1f} MB in "
         f"{len(status.partitions)} days; last {_when(_last_report(view), now_ms)}",
+        f"{'keeping':<16}{_keeping(limits, kept.partitions)}",
+        f"{'last backup':<16}{_when(kept.backup_ms, now_ms)}",
+        *([f"{'restored':<16}{_when(kept.restored_ms, now_ms)}"] if kept.restored_ms is not None else []),
         f"{'settling':<16}{settling}",
         f"{'commands':<16}{status.new_commands} waiting",
         f"{'refused':<16}{sum(one.count for one in refused)} in all",
@@ -70,6 +82,12 @@ def lines(view: View, now_ms: int) -> list[str]:
         told.append("unknown, asking to be let in (roundsman agent add)")
         told += [f"  {one.agent} {one.device}".rstrip() + f"  {one.count} times" for one in knocking]
     return told
+
+
+def _keeping(limits: Keeping, known: Sequence[Partition]) -> str:
+    said = f"{limits.evidence_days} days within {limits.evidence_bytes / 1e9:.1f} GB"
+    reach = reach_days(known, limits.evidence_bytes)
+    return f"{said}; no day is over yet" if reach is None else f"{said}; the last days fill that in {reach:.0f} days"
 
 
 def _line(one: CounterRow, now_ms: int) -> str:

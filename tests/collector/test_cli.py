@@ -20,7 +20,8 @@ from roundsman_collector.config import Config, policy
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.roles import Scope
 from roundsman_collector.rules.catalogue import policy_from
-from roundsman_collector.store import Batch, CommandDone, Count, DeviceEntry, Knock, Store, View
+from roundsman_collector.store import Batch, CommandDone, Count, DeviceEntry, EvidenceRow, Knock, Store, View
+from roundsman_collector.store import backup as copies
 
 NOW = 1_795_257_600_000
 
@@ -183,14 +184,18 @@ def test_doctor_tells_a_port_that_somebody_has(tmp_path: Path, folder: Path) -> 
     assert said_of(result, "API").startswith(f"FAIL API           127.0.0.1:{port}: Address already in use")
 
 
-def test_doctor_does_not_blame_the_collector_for_its_own_port(tmp_path: Path, database: Path) -> None:
+def test_doctor_does_not_blame_the_collector_for_its_own_port_but_pages_that_do_not_answer(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "ANSWER_S", 0.2)
     with socket.socket() as other, Store.open(database):
         other.bind(("127.0.0.1", 0))
         other.listen()
 
         result = roundsman("doctor", "--config", quiet(tmp_path, other.getsockname()[1]), "--data", database.parent)
 
-    assert said_of(result, "API").startswith("OK")
+    assert said_of(result, "API").startswith("WARN API           127.0.0.1:")
+    assert "does not answer" in said_of(result, "API")
     assert said_of(result, "collector") == "OK   collector     runs"
     assert said_of(result, "database").startswith("OK   database      schema")
 
@@ -247,6 +252,61 @@ def test_doctor_tells_an_external_broker_that_does_not_answer(
 
     assert result.exit_code == 1
     assert "Connection refused" in said_of(result, "broker")
+
+
+def level_of(folder: Path, what: str) -> tuple[str, str]:
+    return next((one.level, one.found) for one in doctor.findings(None, folder) if one.what == what)
+
+
+def test_doctor_tells_when_the_last_backup_is_long_ago(database: Path) -> None:
+    levels = [level_of(database.parent, "backup")]
+    for days in (1, 8):
+        copies.note(database, clock.now_ms() - days * 86_400_000)
+        levels.append(level_of(database.parent, "backup"))
+
+    assert levels == [
+        ("WARN", "none was ever made"),
+        ("OK", "the last one is 1.0 days old"),
+        ("WARN", "the last one is 8.0 days old"),
+    ]
+
+
+def three_days_of_evidence(database: Path) -> None:
+    with Store.open(database) as store:
+        store.add_agent("kiosk-7", "south", [], NOW)
+        for day in range(3):
+            body, at_ms = b"x" * 1_000_000, NOW + day * 86_400_000
+            row = EvidenceRow(day + 1, 1, day or None, "report", "s", 1, 1, at_ms, None, body)
+            store.commit(Batch(now_ms=NOW, evidence=[row]))
+
+
+def test_doctor_tells_a_budget_that_the_disk_cannot_hold(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    three_days_of_evidence(database)
+    found = []
+    for free in (5 * 1024**3, 50 * 1024**3):
+        monkeypatch.setattr(doctor.shutil, "disk_usage", lambda place, free=free: type("Usage", (), {"free": free}))
+        found.append(level_of(database.parent, "evidence"))
+
+    assert [level for level, _ in found] == ["WARN", "OK"]
+    assert "the disk has room for 3.2" in found[0][1]
+
+
+def test_doctor_and_status_tell_for_how_many_days_the_budget_is_enough(
+    tmp_path: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    three_days_of_evidence(database)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 50 * 1024**3}))
+    small = quiet(tmp_path, more="[keeping]\nevidence_bytes = 10_000_000\nevidence_days = 30")
+
+    result = roundsman("doctor", "--config", small, "--data", database.parent)
+    told = roundsman("status", "--config", small, "--data", database.parent)
+    as_data = json.loads(roundsman("status", "--json", "--config", small, "--data", database.parent).stdout)
+
+    assert said_of(result, "evidence").startswith("WARN evidence      0.0 of 0.0 GB; at the rate of the last days that")
+    assert "holds 10 of 30 days" in said_of(result, "evidence")
+    assert "30 days within 0.0 GB; the last days fill that in 10 days" in told.stdout
+    assert "last backup     never" in told.stdout
+    assert (round(as_data["budget_holds_days"]), as_data["last_backup_ago_s"]) == (10, None)
 
 
 # --- status ----------------------------------------------------------------------------------------------------------

@@ -19,9 +19,9 @@ from roundsman_collector.cli.parts import (
     TRY_LATER,
     ConfigFile,
     DataFolder,
-    database,
     end,
     log_to_stderr,
+    settings_of,
 )
 
 GROUPS = (
@@ -112,14 +112,17 @@ def status(
     """What came in, what was refused and why, what is settling."""
     from roundsman_collector import clock
     from roundsman_collector import status as told
+    from roundsman_collector.config import DATABASE
     from roundsman_collector.store import StoreError, View
 
+    settings = settings_of(config, data)
     try:
-        with View.open(database(config, data)) as view:
+        with View.open(settings.data.folder / DATABASE) as view:
             if as_json:
-                typer.echo(json.dumps(told.shown(view, clock.now_ms()), ensure_ascii=False, indent=2))
+                said = told.shown(view, settings.keeping, clock.now_ms())
+                typer.echo(json.dumps(said, ensure_ascii=False, indent=2))
             else:
-                typer.echo("\n".join(told.lines(view, clock.now_ms())))
+                typer.echo("\n".join(told.lines(view, settings.keeping, clock.now_ms())))
     except StoreError as error:
         end(str(error), TRY_LATER if error.again else FAILED)
 

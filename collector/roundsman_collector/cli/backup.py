@@ -9,14 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import (
-    CANNOT_BE_USED,
-    FAILED,
-    TRY_LATER,
-    ConfigFile,
-    DataFolder,
-    end,
-)
+from roundsman_collector.cli.parts import FAILED, TRY_LATER, ConfigFile, DataFolder, end, settings_of
 
 if TYPE_CHECKING:
     from roundsman_collector.backup import Manifest, Progress
@@ -40,11 +33,11 @@ def create(
 ) -> None:
     """Make a backup; the collector may run. It holds every credential: keep it where only you can read it."""
     from roundsman_collector import backup, clock
-    from roundsman_collector.config import load
 
+    settings = settings_of(config, data)
     with _told(), _watched() as progress:
         os.nice(NICENESS)
-        made = backup.create(load(config, data), file, clock.now_ms(), progress)
+        made = backup.create(settings, file, clock.now_ms(), progress)
     typer.echo(f"{made.file}  {made.bytes / 1e6:.1f} MB, {_said(made.manifest)}")
     typer.echo("It holds passwords, keys and certificates. Keep a copy of it on another machine.", err=True)
 
@@ -71,10 +64,9 @@ def restore(
 ) -> None:
     """Put a backup into the data folder, while no collector runs there."""
     from roundsman_collector import backup, clock
-    from roundsman_collector.config import load
 
+    folder = settings_of(config, data).data.folder
     with _told(), _watched() as progress:
-        folder = load(config, data).data.folder
         done = backup.restore(file, folder, clock.now_ms(), force=force, progress=progress)
     typer.echo(f"restored into {folder}: {_said(done.manifest)}; its epoch is now {done.epoch}")
     if done.aside is not None:
@@ -99,13 +91,10 @@ def _said(manifest: "Manifest") -> str:
 def _told() -> Iterator[None]:
     """What can go wrong, as an exit code and a sentence."""
     from roundsman_collector.backup import BackupError
-    from roundsman_collector.config import ConfigError
     from roundsman_collector.store import StoreError
 
     try:
         yield
-    except ConfigError as error:
-        end(str(error), CANNOT_BE_USED)
     except StoreError as error:
         end(str(error), TRY_LATER if error.again or error.cause == "locked" else FAILED)
     except (BackupError, OSError) as error:

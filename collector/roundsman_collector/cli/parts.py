@@ -2,9 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+
+if TYPE_CHECKING:
+    from roundsman_collector.config import Config
 
 FAILED = 1
 WRONG = 2
@@ -15,14 +18,21 @@ ConfigFile = Annotated[Path | None, typer.Option("--config", help="The configura
 DataFolder = Annotated[Path | None, typer.Option("--data", help="The data folder; wins over the configuration.")]
 
 
-def database(config: Path | None, data: Path | None) -> Path:
-    """Where the database is that the configuration names."""
-    from roundsman_collector.config import DATABASE, ConfigError, load
+def settings_of(config: Path | None, data: Path | None) -> "Config":
+    """The configuration, or the end of the command."""
+    from roundsman_collector.config import ConfigError, load
 
     try:
-        return load(config, data).data.folder / DATABASE
+        return load(config, data)
     except ConfigError as error:
         end(str(error), CANNOT_BE_USED)
+
+
+def database(config: Path | None, data: Path | None) -> Path:
+    """Where the database is that the configuration names."""
+    from roundsman_collector.config import DATABASE
+
+    return settings_of(config, data).data.folder / DATABASE
 
 
 def end(said: str, code: int) -> NoReturn:

@@ -1,6 +1,7 @@
 """Evidence is kept for some days and within a budget of bytes; what goes first is the oldest day.
 
     expired(partitions, now_ms, days, bytes) -> the partitions that are to go, oldest first        pure
+    reach_days(partitions, bytes)               -> for how many days the budget is enough now      pure
     pruning.look(now_ms)      once an hour: what is to go? And rows that are of no use any more (store/aged.py)
     pruning.step(now_ms)      a slice of the work, some hundredths of a second; True: there is more
 
@@ -39,6 +40,7 @@ AGENTS_AT_ONCE = 500
 REBUILDS_AT_ONCE = 20
 CLEAR_ROWS = 5_000
 AGED_ROWS = 1_000
+RATE_DAYS = 7
 ROW_BYTES = 72
 """What a row of evidence takes beside its body: measured by tests/collector/engine/test_pruning.py."""
 
@@ -58,6 +60,12 @@ def expired(known: Sequence[Partition], now_ms: int, days: int, budget_bytes: in
         left -= size_of(known[by_budget])
         by_budget += 1
     return tuple(known[: max(by_age, by_budget)])
+
+
+def reach_days(known: Sequence[Partition], budget_bytes: int) -> float | None:
+    """For how many days the budget is enough at the rate of the last whole days; None while no day is over."""
+    whole = [size_of(one) for one in known[:-1]][-RATE_DAYS:]
+    return budget_bytes * len(whole) / sum(whole) if sum(whole) else None
 
 
 class Pruning:

@@ -124,6 +124,17 @@ class Status:
     new_commands: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Keeping:
+    """How much evidence there is by day, how many bytes of the file wait to be used again, and when the database was
+    last backed up and restored (None: never)."""
+
+    partitions: tuple[Partition, ...]
+    spare_bytes: int
+    backup_ms: int | None
+    restored_ms: int | None
+
+
 class View:
     """The readers' door. Make it with View.open()."""
 
@@ -323,6 +334,11 @@ class View:
         """Devices with where they stand, by id; of one place, site, customer, group or agent, if named."""
         with self._reading("cards") as connection:
             return cards.cards(connection, scope=scope, after=after, limit=limit, where=where)
+
+    def standing(self, by: str, ids: Sequence[str]) -> dict[str, int]:
+        """How many devices stand at each of these sites, places, customers, contracts or groups."""
+        with self._reading("what stands where") as connection:
+            return cards.standing(connection, by, ids)
 
     def cards_named(self, devices: Sequence[str], *, scope: Scope = EVERYTHING) -> dict[str, Card]:
         """The cards of these devices that are there and reached."""
@@ -561,6 +577,18 @@ class View:
                 dirty_since_ms=dirty[1],
                 oldest_as_of_seq=run(connection, "SELECT min(as_of_seq) FROM unit").scalar(),
                 new_commands=_count(connection, "command WHERE state = 'new'"),
+            )
+
+    def keeping(self) -> Keeping:
+        """What is kept and for how long: cheap, whatever the size."""
+        with self._reading("what is kept") as connection:
+            said = run(connection, "SELECT key, value FROM meta WHERE key IN ('backup_ms', 'restored_ms')")
+            facts = {row[0]: int(row[1]) for row in said}
+            return Keeping(
+                partitions=evidence.partitions(connection),
+                spare_bytes=sqlite.spare(connection) if self._place.path else 0,
+                backup_ms=facts.get("backup_ms"),
+                restored_ms=facts.get("restored_ms"),
             )
 
     def _size(self, connection: Connection) -> int:

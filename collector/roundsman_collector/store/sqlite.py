@@ -89,6 +89,12 @@ def size(path: Path) -> int:
     return sum(file.stat().st_size for file in (path, Path(f"{path}-wal")) if file.exists())
 
 
+def spare(connection: Connection) -> int:
+    """Bytes of the file that hold nothing: what is written next goes there."""
+    pages, size = (connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("freelist_count", "page_size"))
+    return int(pages or 0) * int(size or 0)
+
+
 def claim(path: Path) -> IO[str] | str:
     """Become the one writer of the database at `path`: the lock's open file, or the process id of who has it.
 
