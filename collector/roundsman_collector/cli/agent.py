@@ -141,7 +141,7 @@ def agent_revoke(agent: AgentId, config: ConfigFile = None, data: DataFolder = N
 
 @app.command("rotate")
 def agent_rotate(agent: AgentId, host: Host = None, config: ConfigFile = None, data: DataFolder = None) -> None:
-    """Give an agent a new credential and print the [broker] section with it; with the old one it is cut off."""
+    """Give an agent a new credential and print the configuration's section with it; with the old one it is cut off."""
     from roundsman_collector import enrol
     from roundsman_collector.config import load
 
