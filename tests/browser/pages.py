@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from tests.collector.api import world
+from tests.collector.api.rounds_desk import NUMBER
 
 
 class Seen(NamedTuple):
@@ -28,6 +29,9 @@ PAGES: tuple[Seen, ...] = (
     Seen("tickets-all", "/tickets?state=all", "已修复", "resolved"),
     Seen("ticket", "/tickets/2024-000002", "经过", "What happened"),
     Seen("ticket-open", "/tickets/2024-000001", "接单", "Acknowledge"),
+    Seen("rounds", "/rounds", "发起巡检", "Start an inspection"),
+    Seen("round", f"/rounds/{NUMBER}", "打印巡检报告", "Report to print and sign"),
+    Seen("paper", f"/rounds/{NUMBER}/paper", "设备巡检报告", "Equipment inspection report"),
     Seen("inbox", "/inbox", "待认领", "Inbox"),
     Seen("health", "/health", "隔离区", "Quarantine"),
     Seen("audit", "/audit", "操作日志", "Audit log"),

@@ -1,6 +1,6 @@
-"""What the browser tests look at: the fleet of world.py among some more, so that lists, strips and cards look as they do in life.
+"""What the browser tests look at: the fleet of world.py among some more, so that pages look as they do in life.
 
-    town = made(folder / "roundsman.sqlite3")
+town = made(folder / "roundsman.sqlite3")
 """
 
 from pathlib import Path
@@ -17,8 +17,10 @@ from roundsman_collector.store import (
     TicketAcknowledge,
     TicketNote,
     TicketResolve,
+    View,
 )
 from tests.collector.api import world
+from tests.collector.api.rounds_desk import inspected
 from tests.collector.api.world import MINUTE, NOW, at, held, ledger, present, ticket
 from tests.collector.store.cast import TODAY, staffed
 
@@ -54,6 +56,8 @@ def made(where: Path) -> Path:
         world.places(office)
         for one, _, _ in MORE:
             office.put_entry("installation", one, {"place": "metro-1"}, deed=Deed(who="admin", at_ms=NOW - 5))
+    with Store.open(where) as store, View.open(where) as view:
+        inspected(store, view, ["metro-a"])
     return where
 
 

@@ -9,6 +9,7 @@ same. It is kept once, with its SHA-256; a page, a file and the API all show tha
 
 import hashlib
 import json
+import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib import resources
@@ -41,6 +42,7 @@ SLACK_MS = 2_000
 """A sample may be dated so much before the question and still be its answer: clocks agree to a second or so."""
 VALID_MS = 1_000
 Json = dict[str, Any]
+_building = threading.Lock()
 
 
 def finished(view: View, office: Office, number: str, now_ms: int) -> Json | None:
@@ -49,11 +51,19 @@ def finished(view: View, office: Office, number: str, now_ms: int) -> Json | Non
     if row is None or row.state == "running":
         return None
     if row.state == "answered":
-        text = to_json(document(view.round_facts(row))).decode()
-        office.freeze_round(number, text, hashlib.sha256(text.encode()).hexdigest(), now_ms)
+        _freeze(view, office, number, now_ms)
     frozen = view.round_body(number)
     assert frozen is not None, "it was frozen by us, or by somebody who was first"
     return dict(json.loads(frozen))
+
+
+def _freeze(view: View, office: Office, number: str, now_ms: int) -> None:
+    """Build and keep it; of many who ask at once, one does, and the others wait for it."""
+    with _building:
+        row = view.round(number)
+        if row is not None and row.state == "answered":
+            text = to_json(document(view.round_facts(row))).decode()
+            office.freeze_round(number, text, hashlib.sha256(text.encode()).hexdigest(), now_ms)
 
 
 @cache

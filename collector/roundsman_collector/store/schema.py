@@ -546,7 +546,7 @@ errand = Table(
     Column("seq", Big),
     Column("detail", Text, nullable=False),
     Index("errand_by_state", "state", "expires_ms"),
-    Index("errand_by_round", "round_id"),
+    Index("errand_by_round", "round_id", "agent_no"),
 )
 
 

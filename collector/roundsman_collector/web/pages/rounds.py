@@ -29,7 +29,7 @@ from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import LANGUAGES, N_
 
 PAGE_ROWS = 50
-ERRANDS_SHOWN = 200
+DEVICES_SHOWN = ERRANDS_SHOWN = 200
 REFRESH_S = 2
 PERIODS: Mapping[str, str] = {"7": N_("last 7 days"), "30": N_("last 30 days"), "90": N_("last 90 days")}
 USUAL = "30"
@@ -183,11 +183,17 @@ def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any]
         "verdicts": [
             {"verdict": name, "word": saying(VERDICTS[name]), "count": counts[name]} for name in WORST if counts
         ],
-        "devices": [] if document is None else [_device(one, saying) for one in document["devices"]],
+        "devices": [] if document is None else _devices(document, saying),
         "errands": [_errand(one, saying) for one in errands[:ERRANDS_SHOWN]],
         "sha256": row.sha256,
         "paper": f"/rounds/{quote(row.number, safe='')}/paper",
     }
+
+
+def _devices(document: Mapping[str, Any], saying: Saying) -> list[dict[str, Any]]:
+    """The devices, the worst first; all of them are on the paper."""
+    worst_first = sorted(document["devices"], key=lambda one: WORST.index(one["verdict"]))
+    return [_device(one, saying) for one in worst_first[:DEVICES_SHOWN]]
 
 
 def _device(one: Mapping[str, Any], saying: Saying) -> dict[str, Any]:
@@ -196,7 +202,6 @@ def _device(one: Mapping[str, Any], saying: Saying) -> dict[str, Any]:
         "name": one["name"][saying.language],
         "verdict": one["verdict"],
         "word": saying(VERDICTS[one["verdict"]]),
-        "lines": [line for line in one["lines"] if line["verdict"] != "pass"],
     }
 
 

@@ -282,5 +282,5 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["round_id"], ["round.id"]),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("errand_by_round", "errand", ["round_id"])
+    op.create_index("errand_by_round", "errand", ["round_id", "agent_no"])
     op.create_index("errand_by_state", "errand", ["state", "expires_ms"])
