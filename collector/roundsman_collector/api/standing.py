@@ -27,7 +27,6 @@ CHINESE: dict[Word, str] = {
 }
 OVERDUE_MS = 5 * 60_000
 """So long after the end of what evidence covers the ledger's last word holds no more, even if no engine says so."""
-FOREVER_MS = 2**53
 
 
 class Standing(NamedTuple):
@@ -93,16 +92,12 @@ def standing_of(device: Told, *, condition: str, is_agent_silent: bool, now_ms: 
 
 def standings(view: View, devices: Sequence[DeviceView], now_ms: int) -> dict[str, Standing]:
     """The standing of each device, by id."""
-    silent = silent_agents(view, devices, now_ms)
+    silent = silent_agents(view, devices)
     return {one.id: standing(one, is_agent_silent=one.agent in silent, now_ms=now_ms) for one in devices}
 
 
-def silent_agents(view: View, devices: Iterable[DeviceView], now_ms: int) -> frozenset[str]:
+def silent_agents(view: View, devices: Iterable[DeviceView]) -> frozenset[str]:
     """Which of these devices' agents are silent now: asked only where it could change the word."""
     asked = {device.agent for device in devices if device.agent is not None and device.state not in (None, UNKNOWN)}
-    return frozenset(agent for agent in asked if _is_silent(view, agent, now_ms))
-
-
-def _is_silent(view: View, agent: str, now_ms: int) -> bool:
-    held = view.conditions(f"@{agent}", now_ms, FOREVER_MS)
-    return any(one.code == SILENT and one.event_to_ms is None for one in held)
+    held = view.open_conditions([f"@{agent}" for agent in sorted(asked)])
+    return frozenset(subject[1:] for subject, found in held.items() if any(one.code == SILENT for one in found))

@@ -3,7 +3,7 @@
     page(connection, scope, TicketFilter(states=("open",), sites=("s-1",)), before_id=None, limit=50)
     counts(connection, scope, TicketFilter(...)) -> {"open": 12, "resolved": 40}
 
-Kind, site and engineer are those of the device now, where it stands now.
+Kind, site and engineer are those of the device now, where it stands now; a taker acknowledged the ticket.
 """
 
 from collections.abc import Sequence
@@ -32,6 +32,7 @@ class TicketFilter:
     kinds: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     engineers: tuple[str, ...] = ()
+    takers: tuple[str, ...] = ()
     subject: str | None = None
 
 
@@ -49,6 +50,7 @@ NARROWED = {
     "severities": ("ticket.severity", ""),
     "kinds": ("device.kind", KIND),
     "sites": ("site.id", STANDS),
+    "takers": ("ticket.acknowledged_by", ""),
     "engineers": ("COALESCE(place.engineer, site.engineer)", STANDS),
 }
 COLUMNS = ", ".join(f"ticket.{name}" for name in TicketRow._fields)

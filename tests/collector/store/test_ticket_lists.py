@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
-from roundsman_collector.store import Batch, Store, TicketFilter, TicketOpen, TicketResolve, View
+from roundsman_collector.store import Batch, Store, TicketAcknowledge, TicketFilter, TicketOpen, TicketResolve, View
 from tests.collector.store.cast import TODAY
 
 BANK, MALL = Scope(customers=frozenset({"bank"})), Scope(customers=frozenset({"mall"}))
@@ -61,7 +61,15 @@ def listed(store: Store, view: View) -> View:
             ],
         )
     )
-    store.commit(Batch(now_ms=TODAY, tickets=[TicketResolve(ticket=1, at_ms=TODAY, outcome="recovered")]))
+    store.commit(
+        Batch(
+            now_ms=TODAY,
+            tickets=[
+                TicketResolve(ticket=1, at_ms=TODAY, outcome="recovered"),
+                TicketAcknowledge(ticket=4, at_ms=TODAY, who="li"),
+            ],
+        )
+    )
     return view
 
 
@@ -69,7 +77,7 @@ def listed(store: Store, view: View) -> View:
     ("wanted", "expected"),
     [
         (TicketFilter(), [4, 3, 2, 1]),
-        (TicketFilter(states=("open",)), [4, 3, 2]),
+        (TicketFilter(states=("open",)), [3, 2]),
         (TicketFilter(states=("resolved", "void")), [1]),
         (TicketFilter(severities=("major", "urgent"), kinds=("nvr", "vehicle")), [4, 2]),
         (TicketFilter(sites=("s-1", "s-2")), [2, 1]),
@@ -77,6 +85,7 @@ def listed(store: Store, view: View) -> View:
         (TicketFilter(engineers=("wang",)), []),
         (TicketFilter(engineers=("zhao",)), [2]),
         (TicketFilter(subject="@gateway-2"), [3]),
+        (TicketFilter(takers=("li",)), [4]),
         (TicketFilter(text="2026-000004"), [4]),
         (TicketFilter(text="录像机 LXJ"), [2]),
         (TicketFilter(text="100%_"), [2]),
@@ -106,7 +115,7 @@ def test_pages_follow_each_other(listed: View) -> None:
         (BANK, [1], {"resolved": 1}),
         (MALL, [3, 2], {"open": 2}),
         (Scope(groups=frozenset({"north"})), [3, 2, 1], {"open": 2, "resolved": 1}),
-        (Scope(groups=frozenset({"south"})), [4, 3, 2, 1], {"open": 3, "resolved": 1}),
+        (Scope(groups=frozenset({"south"})), [4, 3, 2, 1], {"open": 2, "acknowledged": 1, "resolved": 1}),
         (Scope(groups=frozenset({"east"})), [], {}),
     ],
 )

@@ -12,16 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.roles import Who
-from roundsman_collector.store import TicketRow
+from roundsman_collector.store import TicketFilter, TicketRow
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import OPEN, ticket_row
 from roundsman_collector.web.words import SEVERITIES, TICKET_STATES
 
 PAGE = 50
-LOOK = 500
-"""So many tickets are read at once where some of them are left out."""
-LOOKS = 10
 
 router = APIRouter()
 
@@ -64,20 +61,11 @@ def tickets(desk: Desk, saying: Saying, who: Who, asked: Asked) -> dict[str, Any
 
 def _rows(desk: Desk, who: Who, asked: Asked) -> tuple[list[TicketRow], int | None]:
     """A page of tickets, and where the next one begins."""
-    found: list[TicketRow] = []
-    before = asked.before
-    for _ in range(LOOKS):
-        rows = desk.view.tickets(
-            states=asked.states, subject=asked.device or None, before_id=before, limit=LOOK, scope=who.scope
-        )
-        found += [row for row in rows if _is_wanted(row, who, asked)]
-        if len(found) > PAGE:
-            return found[:PAGE], found[PAGE - 1].id
-        if len(rows) < LOOK:
-            return found, None
-        before = rows[-1].id
-    return found, before
-
-
-def _is_wanted(row: TicketRow, who: Who, asked: Asked) -> bool:
-    return (not asked.severity or row.severity == asked.severity) and (not asked.mine or row.acknowledged_by == who.id)
+    wanted = TicketFilter(
+        states=asked.states,
+        severities=(asked.severity,) if asked.severity else (),
+        subject=asked.device or None,
+        takers=(who.id,) if asked.mine else (),
+    )
+    rows = desk.view.tickets_page(who.scope, wanted, before_id=asked.before, limit=PAGE + 1)
+    return rows[:PAGE], rows[PAGE - 1].id if len(rows) > PAGE else None
