@@ -31,9 +31,21 @@ MENU: tuple[Section, ...] = (
     Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"),)),
     Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
     Section(
+        N_("Register"),
+        (
+            Entry("/customers", N_("Customers"), "see"),
+            Entry("/sites", N_("Sites"), "see"),
+            Entry("/contracts", N_("Contracts"), "see"),
+            Entry("/groups", N_("Monitoring centres"), "see"),
+            Entry("/import", N_("Import"), "place"),
+        ),
+    ),
+    Section(
         N_("System"),
         (
             Entry("/inbox", N_("Inbox"), "place"),
+            Entry("/ways", N_("Who is told"), "tell"),
+            Entry("/outbox", N_("Outbox"), "tell"),
             Entry("/people", N_("Users"), "people"),
             Entry("/tokens", N_("Tokens"), "people"),
             Entry("/health", N_("Health and quarantine"), "system"),

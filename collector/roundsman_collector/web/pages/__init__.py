@@ -2,8 +2,8 @@
 
 How a page is added, for instance `rounds`:
 
-1. pages/rounds.py with `router = APIRouter()`. Every address takes `who: See` (api/access.py: one name for each right), keeps to
-   `who.scope`, and ends with `return page(request, who, "rounds.html", shown, live="...")`. A form is read by
+1. pages/rounds.py with `router = APIRouter()`. Every address takes `who: See` (api/access.py: a name for each right),
+   keeps to `who.scope`, and ends with `return page(request, who, "rounds.html", shown, live="...")`. A form is read by
    `fields: Annotated[dict[str, str], Depends(form)]` (web/forms.py); what it does ends with `RedirectResponse(…, 303)`.
 2. templates/rounds.html: `{% extends "layout.html" %}`, `{% block title %}`, `{% block main %}` (static part) and
    `{% block live %}` (fetched again when something changes). parts.html has macros for what pages share.
@@ -17,17 +17,21 @@ from fastapi import APIRouter
 from roundsman_collector.web import live
 from roundsman_collector.web.pages import (
     audit,
+    card,
     device,
     fleet,
     health,
+    importing,
     inbox,
     login,
     people,
     reference,
+    register,
     rounds,
     samples,
     ticket,
     tickets,
+    ways,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -37,7 +41,11 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     ticket.router,
     rounds.router,
+    register.router,
+    card.router,
+    importing.router,
     inbox.router,
+    ways.router,
     health.router,
     audit.router,
     people.router,

@@ -33,6 +33,8 @@ USUAL: Span = "24h"
 State = Literal["normal", "warning", "fault", "offline", "maintenance", "unknown"]
 CHIPS = 8
 """So many kinds are chips; more are a list to choose from."""
+CHOICES = 300
+"""A longer list to choose from helps nobody and slows the page: search finds what it names."""
 COLUMNS = (
     N_("Id"),
     N_("Name"),
@@ -153,6 +155,8 @@ def fleet(desk: Desk, summary: Summary, saying: Saying, who: Who, asked: Asked) 
 def _choices(desk: Desk, saying: Saying, scope: Scope, summary: Summary, name: str) -> list[tuple[str, str]]:
     """What a list can be narrowed to: ids with their names."""
     ids = summary.facets(scope, name, saying.now_ms)
+    if len(ids) > CHOICES:
+        return []
     named = desk.view.entries_named(name, list(ids)) if ids else {}  # type: ignore[arg-type]
     return [(one, _entry_name(saying, named[one].fields) if one in named else one) for one in ids]
 

@@ -33,7 +33,7 @@ def health_page(request: Request, who: System) -> Response:
 def health(desk: Desk, saying: Saying) -> dict[str, Any]:
     """What the page shows: figures, each normal or a warning, with what it means."""
     tallies, status = desk.view.tallies(), desk.view.status()
-    waiting = tallies.notices.get("waiting", 0) + tallies.notices.get("new", 0)
+    waiting = tallies.notices.get("new", 0)
     dead = tallies.notices.get("dead", 0)
     last = tallies.last_report_ms
     figures = [
@@ -104,7 +104,7 @@ def _refused(row: QuarantineRow) -> dict[str, Any]:
 
 
 def preview(raw: bytes) -> str:
-    """The first bytes for a person's eyes: as text where they are text without control characters, else in hexadecimal."""
+    """The first bytes for a person's eyes: as text where they can be read as such, else in hexadecimal."""
     first = raw[:PREVIEW_BYTES]
     try:
         text = first.decode("utf-8")

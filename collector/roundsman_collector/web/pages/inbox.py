@@ -96,6 +96,8 @@ def _enter(desk: Desk, saying: Saying, who: Who, entry: Knocking, fields: dict[s
         checked_id(row.device or row.agent, "the id")
     except TopicError:
         return saying(NOT_AN_ID)
+    verb: str
+    args: dict[str, Any]
     if entry.what == "agent":
         verb, args = "register", {"agent": row.agent, "group": entry.group, "devices": []}
     elif entry.what == "other":
