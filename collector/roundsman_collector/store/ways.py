@@ -209,7 +209,7 @@ def add(
     count = run(connection, "SELECT count(*) FROM way WHERE disabled_ms IS NULL").scalar_one()
     if count >= WAYS_LIMIT:
         raise conflict(f"there are {count} ways already", "way", "disable one that nobody needs any more")
-    _check(kind, name, target, language)
+    _check(kind, name, target, filter_, language)
     secret = secrets.token_urlsafe(32) if kind == "webhook" else ""
     way = int(
         run(
@@ -252,7 +252,7 @@ def change(
         language=was.language if language is None else cast(Language, language),
         secret=secret or was.secret,
     )
-    _check(new.kind, new.name, new.target, new.language)
+    _check(new.kind, new.name, new.target, new.filter, new.language)
     run(
         connection,
         "UPDATE way SET name = ?, target = ?, secret = ?, filter = ?, language = ? WHERE id = ?",
@@ -288,7 +288,7 @@ def known(connection: Connection, way: int) -> WayRow:
     return found
 
 
-def _check(kind: str, name: str, target: str, language: str) -> None:
+def _check(kind: str, name: str, target: str, filter_: Filter, language: str) -> None:
     if kind not in KINDS:
         raise conflict(f"there is no way by {kind}", "way", f"expected one of {', '.join(KINDS)}")
     if not name.strip():
@@ -297,6 +297,7 @@ def _check(kind: str, name: str, target: str, language: str) -> None:
         raise conflict(f"the target of a {kind} cannot be used", "way", f"expected {expected}")
     if language not in LANGUAGES:
         raise conflict(f"nothing can be said in {language}", "way", f"expected one of {', '.join(LANGUAGES)}")
+    filter_of(asdict(filter_))  # what is written must be read again: the engine reads all ways at once
 
 
 def _changed(connection: Connection) -> None:
