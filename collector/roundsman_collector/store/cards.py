@@ -95,3 +95,19 @@ def named(connection: Connection, devices: Sequence[str], *, scope: Scope = EVER
         rows = run(connection, f"{SELECT}device.id IN ({marks(len(part))}) AND {reached}", *part, *values)
         found.update((row[0], Card(*row)) for row in rows)
     return found
+
+
+STANDING = (
+    "SELECT {by}, count(*) FROM site s JOIN place p ON p.site = s.id AND p.to_ms IS NULL "
+    "JOIN installation i ON i.place = p.id AND i.to_ms IS NULL WHERE s.to_ms IS NULL AND {by} IN ({ids}) GROUP BY {by}"
+)
+STANDS_AT = {"customer": "s.customer", "contract": "s.contract", "group": "s.group_id", "site": "s.id", "place": "p.id"}
+
+
+def standing(connection: Connection, by: str, ids: Sequence[str]) -> dict[str, int]:
+    """How many devices stand at each of these sites, places, or at the sites of these customers, contracts, groups."""
+    found: dict[str, int] = {}
+    for part in chunks(ids):
+        sql = STANDING.format(by=STANDS_AT[by], ids=marks(len(part)))
+        found.update((row[0], row[1]) for row in run(connection, sql, *part))
+    return found
