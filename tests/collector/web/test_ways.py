@@ -285,7 +285,7 @@ def test_a_notice_of_another_way_is_not_watched(teller: TestClient, desk: Desk) 
 def dead(teller: TestClient, desk: Desk, store: Store, outbox: Outbox) -> NoticeRow:
     """A notice that its mail server refused; another one waits behind it."""
     way = made(teller, desk)
-    store.commit(Batch(now_ms=NOW, tickets=[ticket(), ticket("bus-31")]))
+    store.commit(Batch(now_ms=NOW, tickets=[ticket("nvr-2", NOW), ticket("bus-31", NOW)]))
     waiting = outbox.next(way, NOW, lately_ms=1, limit=30)
     assert waiting is not None
     outbox.dead(waiting.notice, NOW, "550 no such user")
