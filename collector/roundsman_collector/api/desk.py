@@ -20,7 +20,7 @@ class Desk:
     `token_place` is told to a program that comes without a token. `public_url` is under which name people open us
     through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
-    `lists_every_s`: how old a list of the whole fleet may be (api/summary.py).
+    `lists_every_s`: how old a list of the whole fleet may be (api/summary.py). `has_mail`: [mail] names a server.
     """
 
     view: View
@@ -33,6 +33,7 @@ class Desk:
     answer_within_s: float = 2.0
     lists_every_s: float = 1.0
     public_url: str = ""
+    has_mail: bool = False
     guard: Guard = field(default_factory=Guard)
 
     @cached_property
