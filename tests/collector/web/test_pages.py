@@ -1,4 +1,4 @@
-"""What all pages share: to whom they are shown, in which language, what they load, and that no device writes on them."""
+"""What all pages share: who sees them, in which language, what they load, and that no device writes on them."""
 
 import re
 from pathlib import Path

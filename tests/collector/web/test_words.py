@@ -1,4 +1,4 @@
-"""The Chinese of the pages: all of it there, none of it stale, the same places for values, and the words of the trade."""
+"""The Chinese of the pages: all of it there, none of it stale, the same places for values, the words of the trade."""
 
 import re
 from pathlib import Path
