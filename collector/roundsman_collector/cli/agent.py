@@ -68,7 +68,7 @@ def _install(out: Path, agent: str) -> str:
 
  1. Fill in every ... in {out}/agent.toml (roundsman-agent probes, docs/probes/).
  2. Put the agent's packages beside it, from a checkout of Roundsman, on a machine like the device:
-        python3 -m pip wheel --wheel-dir {out}/wheels ./wire ./agent
+        .venv/bin/python -m pip wheel --wheel-dir {out}/wheels ./wire ./agent
  3. Carry the folder to the device (Debian 12 or newer), safely: it holds a password. There, as root:
         apt install python3-venv
         sh install.sh wheels

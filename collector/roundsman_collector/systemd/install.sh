@@ -43,7 +43,7 @@ fi
 INDEX=
 set -- "$WHEELS"/psutil-*.whl
 [ ! -f "$1" ] || INDEX=--no-index
-"$PROGRAMS/bin/pip" install --quiet --disable-pip-version-check --upgrade $INDEX --find-links "$WHEELS" \
+"$PROGRAMS/bin/pip" install --quiet --disable-pip-version-check --upgrade $INDEX -f "$WHEELS" \
   "$WHEELS"/roundsman_wire-*.whl "$WHEELS"/roundsman_agent-*.whl
 
 install -d -m 0750 -o root -g "$USER_NAME" "$SETTINGS"
