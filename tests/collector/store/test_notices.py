@@ -133,6 +133,15 @@ def test_an_old_fault_is_held_and_if_it_is_over_by_then_nobody_hears_of_it(
     assert outbox.ways_with_work(TODAY + OLD + HOLD_MS) == {endings: False}
 
 
+def test_what_is_held_stays_held_when_its_way_is_changed(store: Store, office: Office, outbox: Outbox) -> None:
+    way = add(office)
+    commit(store, ticket(), now_ms=TODAY + OLD)
+
+    office.change_way(way, name="night", deed=replace(DEED, at_ms=TODAY + OLD))
+
+    assert outbox.ways_with_work(TODAY + OLD) == {}
+
+
 def test_an_old_fault_that_still_stands_is_told_when_it_was_held(store: Store, office: Office, outbox: Outbox) -> None:
     way = add(office)
     commit(store, ticket(), now_ms=TODAY + OLD)
