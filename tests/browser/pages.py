@@ -35,6 +35,13 @@ PAGES: tuple[Seen, ...] = (
     Seen("inbox", "/inbox", "待认领", "Inbox"),
     Seen("health", "/health", "隔离区", "Quarantine"),
     Seen("audit", "/audit", "操作日志", "Audit log"),
+    Seen("ways", "/ways", "通知事件", "Told of"),
+    Seen("way-mail", "/ways/1", "发送测试", "Send a test"),
+    Seen("way-webhook", "/ways/2", "更换密钥", "Make a new secret"),
+    Seen("way-off", "/ways/3", "启用", "Switch on"),
+    Seen("outbox", "/outbox", "未送达", "not delivered"),
+    Seen("outbox-all", "/outbox?state=all", "已发送", "sent"),
+    Seen("outbox-none", "/outbox?state=gathered", "没有符合条件的通知", "No notice is like this"),
     Seen("reference", "/api/v1/docs", "接口文档", "API reference"),
     Seen("missing", "/devices/nvr-9", "找不到这台设备", "There is no such device", status=404),
 )

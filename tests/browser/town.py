@@ -10,8 +10,10 @@ from roundsman_collector.store import (
     ConditionsTold,
     Deed,
     DeviceEntry,
+    Filter,
     Knock,
     Office,
+    Outbox,
     Quarantined,
     Store,
     TicketAcknowledge,
@@ -48,9 +50,11 @@ def made(where: Path) -> Path:
     """A database with all of it."""
     with staffed(where) as store:
         _past(store)
+        _ways(where)
         world.settle(store)
         _more(store)
         _busy(store)
+    _delivered(where)
     with Office.open(where) as office:
         world.people(office)
         world.places(office)
@@ -59,6 +63,38 @@ def made(where: Path) -> Path:
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
     return where
+
+
+def _ways(where: Path) -> None:
+    """Who is told: a duty desk by mail, a help desk by webhook, and somebody who is not told any more."""
+    deed = Deed(who="admin", at_ms=TODAY)
+    with Office.open(where) as office:
+        office.add_way(
+            kind="mail", name="值班室", target="duty@example.com", filter_=Filter(), language="zh", deed=deed
+        )
+        office.add_way(
+            kind="webhook",
+            name="Help desk",
+            target="https://hooks.example.com/roundsman?key=4711",
+            filter_=Filter(events=("opened", "resolved"), severity="major", groups=("south",)),
+            language="en",
+            deed=deed,
+        )
+        gone = office.add_way(
+            kind="mail", name="夜班", target="night@example.com", filter_=Filter(), language="zh", deed=deed
+        )
+        office.disable_way(gone.id, is_disabled=True, deed=deed)
+
+
+def _delivered(where: Path) -> None:
+    """What became of the notices: the mails went out but one that waits; the webhook's other end was moved."""
+    with Office.open(where) as office, Outbox.open(where) as outbox:
+        mails = [one for one in office.notices(way=1, states=["new"]) if one.event == "opened"]
+        for one in mails[1:]:
+            outbox.sent(one, one.made_ms + 900)
+        outbox.again(mails[0], NOW + 4 * MINUTE, "smtp.example.com:587 broke off: Connection unexpectedly closed")
+        for one in office.notices(way=2, states=["new"]):
+            outbox.dead(one, one.made_ms + 1200, "hooks.example.com answers 404: no such hook")
 
 
 def _past(store: Store) -> None:

@@ -137,6 +137,7 @@ KINDS: Mapping[str, str] = {
     "printer": N_("printer"),
     "computer": N_("computer"),
     "host": N_("host"),
+    "gateway": N_("gateway"),
 }
 COMPONENTS: Mapping[str, str] = {
     "agent": N_("agent"),

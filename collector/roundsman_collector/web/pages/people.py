@@ -26,6 +26,8 @@ Fields = Annotated[dict[str, str], Depends(form)]
 LINK_MS = 7 * 86_400_000
 DAY_MS = 86_400_000
 LONGEST_DAYS = 3660
+KNOWN_SHOWN = 30
+"""So many groups and customers are named beside the field for the scope."""
 EMPTY: dict[str, str] = {"login": "", "name": "", "email": "", "language": "zh", "role": "engineer", "scope": ""}
 NEW_TOKEN: dict[str, str] = {"name": "", "role": "viewer", "scope": "all", "days": "365"}
 TOLD = {
@@ -244,7 +246,7 @@ def _people(
         "sessions": desk.view.sessions(now_ms),
         "wrong": wrong,
         "written": EMPTY | (written or {}),
-        **_choices(),
+        **_choices(request),
     }
     return page(request, who, "people.html", shown, status=status)
 
@@ -273,7 +275,7 @@ def _person(
         "wrong": wrong,
         "link": link,
         "log": desk.view.audit(subject=f"person:{person.id}", limit=20),
-        **_choices(),
+        **_choices(request),
     }
     return page(request, who, "person.html", shown, status=status)
 
@@ -292,13 +294,21 @@ def _tokens(
         {"row": one, "scope": scope_text(one.scope), "is_over": one.expires_ms is not None and one.expires_ms <= now_ms}
         for one in desk_of(request).view.tokens()
     ]
-    shown = {"tokens": rows, "key": key, "wrong": wrong, "written": NEW_TOKEN | (written or {}), **_choices()}
+    shown = {"tokens": rows, "key": key, "wrong": wrong, "written": NEW_TOKEN | (written or {}), **_choices(request)}
     return page(request, who, "tokens.html", shown, status=status)
 
 
-def _choices() -> dict[str, Any]:
+def _choices(request: Request) -> dict[str, Any]:
+    view = desk_of(request).view
+    language = saying_of(request).language
+    known = [
+        (f"{kind}:{one.id}", one.fields[f"name_{language}"])
+        for kind in ("group", "customer")
+        for one in view.entries(kind, limit=KNOWN_SHOWN)
+    ]
     return {
         "roles": tuple(ROLES),
+        "known": known,
         "rights": RIGHTS,
         "all_roles": ROLES,
         "scope_text": scope_text,

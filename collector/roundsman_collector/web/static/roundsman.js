@@ -47,6 +47,11 @@
     lost = false;
   });
 
+  // The session is over, or may do something else than before: the page, or the login, comes anew.
+  document.addEventListener("htmx:sseClose", function (event) {
+    if (event.detail && event.detail.type === "message") window.location.reload();
+  });
+
   // Fetched anew, the page keeps what was open and where the keyboard was.
   var kept = null;
   document.addEventListener("htmx:beforeSwap", function (event) {
