@@ -99,7 +99,8 @@ def test_up_with_a_configuration_that_cannot_be_used_tells_the_key_and_will_not_
     result = roundsman("up", "--config", file)
 
     assert result.exit_code == 78
-    assert result.stderr.startswith(f"error: {file}, [api] prot: unknown key; expected one of host, port; did you mean")
+    said = f"error: {file}, [api] prot: unknown key; expected one of host, port, public_url; did you mean port?"
+    assert result.stderr.startswith(said)
 
 
 def test_up_where_another_collector_runs_asks_to_try_later(database: Path) -> None:
