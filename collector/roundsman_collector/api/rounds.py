@@ -27,7 +27,7 @@ from roundsman_collector.wording import short
 PAGE_LIMIT = 200
 USUAL_DAYS = 30
 LONGEST_DAYS = 400
-FINAL = ("done", "failed", "expired")
+ANSWERED = ("done", "failed")
 
 router = APIRouter(prefix="/rounds", tags=["rounds"])
 
@@ -52,7 +52,7 @@ class MomentShape(BaseModel):
 
 
 class RoundShape(MomentShape):
-    """A round as it stands: `agents` counts those asked, `answered` those of them that are done with."""
+    """A round as it stands: `agents` counts those asked, `answered` those of them that gave a result."""
 
     number: str
     kind: Literal["site", "group", "device"]
@@ -230,7 +230,7 @@ def told(row: RoundRow, progress: dict[str, int]) -> dict[str, Any]:
         **stamped("until", row.until_ms),
         **stamped("done", row.done_ms),
         "agents": sum(progress.values()),
-        "answered": sum(progress.get(state, 0) for state in FINAL),
+        "answered": sum(progress.get(state, 0) for state in ANSWERED),
         "sha256": row.sha256,
         "links": {"self": f"{telling.ROOT}/rounds/{row.number}", "page": f"/rounds/{row.number}"},
     }

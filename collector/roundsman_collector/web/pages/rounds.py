@@ -35,7 +35,7 @@ PERIODS: Mapping[str, str] = {"7": N_("last 7 days"), "30": N_("last 30 days"), 
 USUAL = "30"
 STATES: Mapping[str, str] = {
     "running": N_("under way"),
-    "answered": N_("being written"),
+    "answered": N_("done"),
     "done": N_("done"),
 }
 ERRAND_STATES: Mapping[str, str] = {
@@ -168,7 +168,7 @@ def _row(row: RoundRow, progress: Mapping[str, int], saying: Saying) -> dict[str
         "to_ms": row.to_ms,
         "until_ms": row.until_ms,
         "agents": asked,
-        "answered": asked - progress.get("new", 0) - progress.get("sent", 0),
+        "answered": progress.get("done", 0) + progress.get("failed", 0),
     }
 
 
