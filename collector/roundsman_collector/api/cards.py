@@ -221,9 +221,9 @@ def change(desk: Desk, who: Who, deed: Deed, device: str, said: Mapping[str, str
         asked = desk.office.enter_all([("installation", standing)], commands, deed=deed, scope=who.scope)
     except EntryError as error:
         raise problem_of(error) from error
-    if standing:
-        desk.office.fill_search()
-    return entering.answers(desk.view, asked, wait_s=desk.answer_within_s)
+    answers = entering.answers(desk.view, asked, wait_s=desk.answer_within_s)
+    desk.office.fill_search(1)
+    return answers
 
 
 def _before(desk: Desk, who: Who, device: str, said: Mapping[str, str | None]) -> Card | None:

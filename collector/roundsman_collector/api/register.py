@@ -206,8 +206,7 @@ def imported(
         asked = entering.enter(desk.office, plan, deed=deed, from_ms=from_ms, scope=who.scope)
         desk.office.note(deed, "import register", "register", after=dict(plan.counts))
         answers = entering.answers(desk.view, asked, wait_s=desk.answer_within_s * len(asked))
-        while desk.office.fill_search():
-            pass
+        desk.office.fill_search()
     return shown(plan, dry_run=False, answers=answers)
 
 

@@ -17,6 +17,7 @@ A change of less than `every_s` ago may not be on it yet; its own device's page 
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from roundsman_collector.api.standing import OVERDUE_MS, WORDS, Word, standing_of
@@ -58,11 +59,15 @@ class Pool(NamedTuple):
 class Summary:
     """How every device stands. Many threads may ask it."""
 
-    def __init__(self, view: View, *, every_s: float = 0.0) -> None:
-        """`every_s` 0: every answer is brought up to date first, by who asks: for tests and small fleets."""
+    def __init__(self, view: View, *, every_s: float = 0.0, fill: Callable[[], None] | None = None) -> None:
+        """`every_s` 0: every answer is brought up to date first, by who asks: for tests and small fleets.
+
+        `fill` is done before the whole fleet is read again: it writes what new devices are found by.
+        """
         self.board = Board()
         self._view = view
         self._every_s = every_s
+        self._fill = fill
         self._refreshing = threading.Lock()
         self._news: FleetNews | None = None
         self._fresh_s = self._whole_s = self._pasts_s = 0.0
@@ -191,6 +196,9 @@ class Summary:
 
     def _put_all(self, news: FleetNews, now_ms: int) -> None:
         begun_s = time.monotonic()
+        if self._fill is not None and self._news is not None:  # never the first time: somebody waits for the page
+            with suppress(StoreError):  # what is missing is written the next time
+                self._fill()
         self.board.begin_round()
         after = ""
         while part := self._view.fleet_facts(after, CHUNK):

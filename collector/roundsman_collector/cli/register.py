@@ -58,8 +58,7 @@ def register_import(
         except EntryError as error:
             end(f"nothing was entered: {error}", TRY_LATER)
         answers = entering.answers(view, asked, wait_s=WAIT_S)
-        while office.fill_search():
-            pass
+        office.fill_search()
     for one in answers.errors:
         typer.echo(f"the collector says: {one}", err=True)
     if answers.waiting:

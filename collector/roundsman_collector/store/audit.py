@@ -1,13 +1,13 @@
 """The audit log: who did what to what, from where, and what it was before and after. Rows are only ever added."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store.sql import clean, json_text, run
+from roundsman_collector.store.sql import clean, json_text, many, run
 
 TEXT_LIMIT = 400
 
@@ -44,16 +44,29 @@ def add(
     after: Mapping[str, Any] | None = None,
 ) -> None:
     """Add a row, in the transaction of what it tells of. Secrets do not belong into `before` and `after`."""
-    run(
+    add_all(connection, deed, [(verb, subject, before, after)])
+
+
+Told = Mapping[str, Any] | None
+
+
+def add_all(connection: Connection, deed: Deed, told: Iterable[tuple[str, str, Told, Told]]) -> None:
+    """Add many rows of one deed: verb, subject, before, after."""
+    many(
         connection,
         "INSERT INTO audit (at_ms, who, address, verb, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        deed.at_ms,
-        clean(deed.who, TEXT_LIMIT),
-        clean(deed.address, TEXT_LIMIT),
-        clean(verb, TEXT_LIMIT),
-        clean(subject, TEXT_LIMIT),
-        None if before is None else json_text(dict(before)),
-        None if after is None else json_text(dict(after)),
+        [
+            (
+                deed.at_ms,
+                clean(deed.who, TEXT_LIMIT),
+                clean(deed.address, TEXT_LIMIT),
+                clean(verb, TEXT_LIMIT),
+                clean(subject, TEXT_LIMIT),
+                None if before is None else json_text(dict(before)),
+                None if after is None else json_text(dict(after)),
+            )
+            for verb, subject, before, after in told
+        ],
     )
 
 

@@ -24,7 +24,7 @@ from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import audit, reach, search
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import KINDS, EntryError, Kind, KindName, checked
-from roundsman_collector.store.sql import chunks, json_text, many, marks, run, upsert
+from roundsman_collector.store.sql import chunks, many, marks, run, upsert
 
 Fields = Mapping[str, Any]
 EARLIEST_MS = 0
@@ -292,7 +292,10 @@ def put_all(
         [(begin, one.before.id, one.before.from_ms) for one in new if one.before and one.before.from_ms < begin],
     )
     many(connection, upsert(kind.table), [(*one.new[:5], *one.new.fields.values()) for one in new])
-    _audit(connection, kind, "put", new, deed)
+    told = [(_subject(kind, one.new.id), None if one.before is None else _told(one.before), one.new) for one in new]
+    audit.add_all(
+        connection, deed, [(f"put {kind.name}", subject, before, _told(one)) for subject, before, one in told]
+    )
     search.forget_of(connection, kind_name, [one.new.id for one in new])
     return {entry: _became(change) for entry, change in changes.items()}
 
@@ -361,26 +364,6 @@ def _subject(kind: Kind, entry: str) -> str:
 
 def _told(version: Version) -> dict[str, Any]:
     return {"from_ms": version.from_ms, "to_ms": version.to_ms, **version.fields}
-
-
-def _audit(connection: Connection, kind: Kind, verb: str, changes: Sequence[Laid], deed: Deed) -> None:
-    """The rows of audit.add() for many entries at once."""
-    many(
-        connection,
-        "INSERT INTO audit (at_ms, who, address, verb, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                deed.at_ms,
-                deed.who[: audit.TEXT_LIMIT],
-                deed.address[: audit.TEXT_LIMIT],
-                f"{verb} {kind.name}",
-                _subject(kind, one.new.id),
-                None if one.before is None else json_text(_told(one.before)),
-                json_text(_told(one.new)),
-            )
-            for one in changes
-        ],
-    )
 
 
 # --- what refuses a change -------------------------------------------------------------------------------------------

@@ -191,7 +191,7 @@ class Office:
         with self._change(f"entering {kind} {entry}") as connection:
             became = entries.put(connection, kind, entry, fields, deed=deed, from_ms=from_ms, scope=scope)
             if became != "same":
-                search.fill(connection)
+                search.fill_of(connection, kind, [entry])
         return became
 
     def end_entry(
@@ -200,7 +200,7 @@ class Office:
         """Let an entry end, now or earlier; False: it had ended before. Raises EntryError."""
         with self._change(f"ending {kind} {entry}") as connection:
             ended = entries.end(connection, kind, entry, deed=deed, at_ms=at_ms, scope=scope)
-            search.fill(connection)
+            search.fill_of(connection, kind, [entry])
         return ended
 
     def enter_all(
@@ -224,19 +224,19 @@ class Office:
                 for verb, args in commands_for_engine
             ]
 
-    def fill_search(self) -> int:
-        """Write some of the lines that devices are found by and that are missing; 0: none is missing."""
-        with self._change("writing what devices are found by") as connection:
-            return search.fill(connection)
+    def fill_search(self, chunks: int | None = None) -> None:
+        """Write the lines that devices are found by and that are missing, in short transactions; at most so many."""
+        after: str | None = ""
+        while after is not None and chunks != 0:
+            with self._change("writing what devices are found by") as connection:
+                after = search.fill(connection, after)
+            chunks = None if chunks is None else chunks - 1
 
-    def rebuild_search(self) -> int:
-        """Write all lines anew that devices are found by; return how many."""
+    def rebuild_search(self) -> None:
+        """Write all lines anew that devices are found by."""
         with self._change("forgetting what devices are found by") as connection:
             search.forget_all(connection)
-        written = 0
-        while more := self.fill_search():
-            written += more
-        return written
+        self.fill_search()
 
     # --- ways of being told, and the outbox: ways.py, notices.py -----------------------------------------------------
 

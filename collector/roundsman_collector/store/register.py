@@ -178,10 +178,9 @@ def put_devices(connection: Connection, entries: Sequence[DeviceEntry], deed: De
         upsert(schema.device),
         [(one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial) for one in new],
     )
-    for one in new:
-        held = before.get(one.id)
-        told = None if held is None else asdict(held)
-        audit.add(connection, deed, "put device", f"device:{one.id}", before=told, after=asdict(one))
+    held = {one.id: asdict(before[one.id]) for one in new if one.id in before}
+    told = [("put device", f"device:{one.id}", held.get(one.id), asdict(one)) for one in new]
+    audit.add_all(connection, deed, told)
     search.forget(connection, [one.id for one in new])
     return len(new)
 
@@ -200,10 +199,12 @@ def put_voices(connection: Connection, voices: Mapping[str, str | None], groups:
     )
     held = _voices(connection, voices)
     changed = {device: agent for device, agent in voices.items() if held.get(device) != agent}
-    for device, agent in changed.items():
-        assign(connection, device, agent, deed.at_ms)
-        before = {"agent": held.get(device)}
-        audit.add(connection, deed, "assign device", f"device:{device}", before=before, after={"agent": agent})
+    _move(connection, changed, deed.at_ms)
+    told = [
+        ("assign device", f"device:{device}", {"agent": held.get(device)}, {"agent": agent})
+        for device, agent in changed.items()
+    ]
+    audit.add_all(connection, deed, told)
     return len(changed)
 
 
@@ -223,14 +224,34 @@ def _voices(connection: Connection, devices: Iterable[str]) -> dict[str, str]:
 
 def assign(connection: Connection, device: str, agent_id: str | None, now_ms: int) -> None:
     """From now on `agent_id` speaks for the device, or nobody (None)."""
-    run(connection, "DELETE FROM assignment WHERE device = ? AND to_ms IS NULL AND from_ms >= ?", device, now_ms)
-    run(connection, "UPDATE assignment SET to_ms = ? WHERE device = ? AND to_ms IS NULL", now_ms, device)
-    if agent_id is None:
-        return
-    agent_no = _number(connection, agent_id)
-    if run(connection, "SELECT id FROM device WHERE id = ?", device).first() is None:
-        raise conflict(f"there is no device {device}", "device", "enter it with an agent first")
-    many(connection, insert(schema.assignment), [(device, agent_no, now_ms, None)])
+    _move(connection, {device: agent_id}, now_ms)
+
+
+def _move(connection: Connection, voices: Mapping[str, str | None], now_ms: int) -> None:
+    """End the voices of devices and give them others. A voice that would last no time at all is not kept."""
+    wanted = {device: agent for device, agent in voices.items() if agent is not None}
+    numbers = _numbers(connection, sorted(set(wanted.values())))
+    for agent in wanted.values():
+        if agent not in numbers:
+            raise conflict(f"there is no agent {agent}", "agent", "enter it first")
+    known: set[str] = set()
+    for part in chunks(wanted):
+        known.update(run(connection, f"SELECT id FROM device WHERE id IN ({marks(len(part))})", *part).scalars())
+    for device in wanted:
+        if device not in known:
+            raise conflict(f"there is no device {device}", "device", "enter it with an agent first")
+    many(
+        connection,
+        "DELETE FROM assignment WHERE device = ? AND to_ms IS NULL AND from_ms >= ?",
+        [(device, now_ms) for device in voices],
+    )
+    many(
+        connection,
+        "UPDATE assignment SET to_ms = ? WHERE device = ? AND to_ms IS NULL",
+        [(now_ms, device) for device in voices],
+    )
+    new = [(device, numbers[agent], now_ms, None) for device, agent in wanted.items()]
+    many(connection, insert(schema.assignment), new)
 
 
 def remove(connection: Connection, agent_id: str, now_ms: int) -> None:

@@ -7,7 +7,7 @@ The line is derived: a change forgets the lines that it touches, in its own tran
 missing. So a line may be missing for a moment, but never says what is no longer true.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from sqlalchemy import Connection
@@ -51,20 +51,24 @@ def forget_all(connection: Connection) -> None:
     run(connection, "DELETE FROM device_search")
 
 
-def is_missing(connection: Connection) -> bool:
-    """Whether some device has no line."""
-    return run(connection, f"SELECT 1 FROM device WHERE {MISSING} LIMIT 1").first() is not None
+def fill(connection: Connection, after: str = "") -> str | None:
+    """Write at most AT_ONCE missing lines of devices behind `after`; return the last of them, None: none is missing."""
+    rows = run(connection, f"{SELECT}device.id > ? AND {MISSING} ORDER BY device.id LIMIT ?", after, AT_ONCE).all()
+    _write(connection, [Card(*row) for row in rows])
+    return rows[-1][0] if rows else None
 
 
-def fill(connection: Connection) -> int:
-    """Write at most AT_ONCE missing lines; return how many."""
-    rows = run(connection, f"{SELECT}{MISSING} LIMIT ?", AT_ONCE).all()
-    many(
-        connection,
-        upsert(schema.device_search),
-        [(row[0], line(Card(*row))) for row in rows],
-    )
-    return len(rows)
+def fill_of(connection: Connection, kind: KindName, entries: Iterable[str]) -> None:
+    """Write the missing lines of devices that these entries say something about, at most AT_ONCE."""
+    column = TOUCHED.get(kind)
+    for part in chunks(entries) if column is not None else ():
+        devices = STANDING.format(column, marks(len(part)))
+        sql = f"{SELECT}device.id IN ({devices}) AND {MISSING} LIMIT ?"
+        _write(connection, [Card(*row) for row in run(connection, sql, *part, AT_ONCE)])
+
+
+def _write(connection: Connection, found: Sequence[Card]) -> None:
+    many(connection, upsert(schema.device_search), [(card.device, line(card)) for card in found])
 
 
 MISSING = "NOT EXISTS (SELECT 1 FROM device_search WHERE device_search.device = device.id)"

@@ -3,6 +3,8 @@
 uvicorn.run(site(desk), host="127.0.0.1", port=desk.port)
 """
 
+from functools import partial
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
@@ -27,12 +29,15 @@ from roundsman_collector.web.problems import page_of
 
 KEPT = "public, max-age=31536000, immutable"
 ASKED_AGAIN = "no-cache"
+FILL_CHUNKS = 20
+"""So many times 500 devices get what they are found by, each time the lists are read as a whole."""
 
 
 def site(desk: Desk) -> Gate:
     """The whole application."""
     api = server.application(desk)
-    summary = Summary(desk.view, every_s=desk.lists_every_s)
+    fill = partial(desk.office.fill_search, FILL_CHUNKS)
+    summary = Summary(desk.view, every_s=desk.lists_every_s, fill=fill if desk.lists_every_s else None)
     pages = pages_of(desk, api, summary)
     routes = [
         Route("/api/v1/docs", pages),

@@ -236,3 +236,28 @@ def test_a_board_that_cannot_be_brought_up_is_shown_for_a_while_and_then_told(
     with pytest.raises(StoreError, match="the disk is gone"):
         for _ in range(1000):
             summary.counts(EVERYTHING, fleet.now_ms)
+
+
+def test_a_whole_reading_writes_first_what_new_devices_are_found_by(fleet: Fleet) -> None:
+    written: list[bool] = []
+    summary = Summary(fleet.view, fill=lambda: written.append(True))
+    summary.counts(EVERYTHING, fleet.now_ms)
+    assert written == []
+
+    new = DeviceEntry(id="kiosk-8", kind="kiosk", name_zh="新", name_en="New")
+    fleet.store.add_agent("kiosk-8", "south", [new], fleet.now_ms)
+    summary.counts(EVERYTHING, fleet.now_ms)
+
+    assert written == [True]
+
+
+def test_lists_go_on_where_nothing_can_be_written(fleet: Fleet) -> None:
+    def full() -> None:
+        raise StoreError(what="the disk is full", where="x", do="free space", cause="full", again=True)
+
+    summary = Summary(fleet.view, fill=full)
+    summary.counts(EVERYTHING, fleet.now_ms)
+    new = DeviceEntry(id="kiosk-8", kind="kiosk", name_zh="新", name_en="New")
+    fleet.store.add_agent("kiosk-8", "south", [new], fleet.now_ms)
+
+    assert sum(summary.counts(EVERYTHING, fleet.now_ms).values()) == 5
