@@ -12,14 +12,14 @@ import pytest
 from roundsman_collector.store import Batch, Deed, Filter, NoticeRow, Office, Store, TicketResolve
 from tests.brokers import until
 from tests.collector.notify.servers import HANG, hook, smtp_server
-from tests.collector.store.cast import staffed, ticket
+from tests.collector.store.cast import TODAY, staffed, ticket
 from tests.story.site import Program, Site
 
 pytestmark = pytest.mark.slow
 
 PATIENCE_S = 30.0
 DEED = Deed(who="wang", at_ms=1)
-NOW = 1_795_257_600_000
+NOW = TODAY
 
 
 class Post:

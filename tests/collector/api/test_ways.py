@@ -112,7 +112,7 @@ def test_what_is_not_there_is_not_found(api: TestClient, method: str, path: str)
 
 def test_notices_are_listed_by_state_way_and_page(api: TestClient, store: Store, outbox: Outbox) -> None:
     one, two = made(api), made(api)
-    store.commit(Batch(now_ms=world.NOW, tickets=[ticket(), ticket("bus-31")]))
+    store.commit(Batch(now_ms=world.NOW, tickets=[ticket(fault_from_ms=world.NOW), ticket("bus-31", world.NOW)]))
     waiting = outbox.next(one["id"], world.NOW, lately_ms=1, limit=30)
     assert waiting is not None
     outbox.dead(waiting.notice, world.NOW, "550 no such user")
@@ -130,7 +130,7 @@ def test_notices_are_listed_by_state_way_and_page(api: TestClient, store: Store,
 
 def test_a_dead_notice_is_tried_again_once(api: TestClient, store: Store, outbox: Outbox) -> None:
     way = made(api)
-    store.commit(Batch(now_ms=world.NOW, tickets=[ticket()]))
+    store.commit(Batch(now_ms=world.NOW, tickets=[ticket(fault_from_ms=world.NOW)]))
     waiting = outbox.next(way["id"], world.NOW, lately_ms=1, limit=30)
     assert waiting is not None
     outbox.dead(waiting.notice, world.NOW, "550 no such user")
