@@ -9,7 +9,7 @@ fault of the batch: StoreError passes through, nothing is acknowledged, and the 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -81,9 +81,11 @@ class Engine:
         self.groups: frozenset[str] = frozenset()
         self.dirty: dict[int, None] = {}
         """Numbers of units to be rebuilt, in the order they became dirty."""
-        self.unswept: dict[int, None] = {}
-        """Numbers of units that are ahead of their rows, the longest first."""
+        self.unswept: dict[int, int] = {}
+        """Numbers of units that are ahead of their rows, the longest first, and a seq that is not behind the first
+        evidence by which they are."""
         self._next_seq = store.last_seq() + 1
+        self._replaying_from: int | None = None
         self._refused_ms: dict[str, int] = {}
         """When each cause of refusal was seen last."""
 
@@ -122,12 +124,30 @@ class Engine:
     def load_register(self) -> None:
         """Learn agents and who speaks for whom. What is remembered of them stays, also of one that was removed and is
         back: its numbers, its state and its open tickets are those it left with."""
-        before = set(self.units)
+        before = self.units
         self._learn()
+        self._put_away([unit for no, unit in before.items() if no not in self.units])
         new = {no: unit for no, unit in self.units.items() if no not in before}
         rows = self.store.units_of(new)
         if rows:
             self._recall({row.agent_no: new[row.agent_no] for row in rows}, rows)
+
+    def _put_away(self, units: Sequence[Unit]) -> None:
+        """Write the rows of units that are remembered no longer and ahead of them: nobody will sweep them."""
+        ahead = [unit for unit in units if self.unswept.pop(unit.no, None) is not None]
+        if ahead:
+            now_ms = max(unit.received_ms for unit in ahead)
+            self.store.commit(stored.Batch(now_ms=now_ms, units=[unit_row(unit) for unit in ahead]))
+
+    @property
+    def next_seq(self) -> int:
+        """The seq that the next evidence gets."""
+        return self._next_seq
+
+    def read_from_seq(self, swept: Collection[int]) -> int:
+        """Where a start has to begin reading evidence again once these units are swept."""
+        ahead = (seq for no, seq in self.unswept.items() if no not in swept)
+        return next(ahead, self._next_seq)
 
     def _learn(self) -> None:
         spoken: dict[int, set[str]] = {}
@@ -151,9 +171,11 @@ class Engine:
         behind = [unit.as_of_seq for unit in self.units.values()]
         if not behind:
             return 0
+        begin = max(min(behind), self.store.read_from_seq - 1)
         count = 0
         batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
-        for row in self.store.evidence_after(min(behind)):
+        self._replaying_from = begin + 1
+        for row in self.store.evidence_after(begin):
             unit = self.units.get(row.agent_no)
             if unit is None or row.seq <= unit.as_of_seq:
                 continue
@@ -163,6 +185,7 @@ class Engine:
                 self._commit(batch, row.seq)
                 batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
         self._commit(batch, self._next_seq - 1)
+        self._replaying_from = None
         return count
 
     def _replay(self, row: EvidenceRow, unit: Unit, batch: Batch) -> None:
@@ -240,6 +263,7 @@ class Engine:
 
     def _adopt(self, batch: Batch, news: "_News", done: stored.Committed) -> None:
         """The batch is stored: memory follows."""
+        ahead_from_seq = self._next_seq if self._replaying_from is None else self._replaying_from
         self._next_seq = batch.next_seq
         opened = iter(done.tickets)
         for unit, actions in news.acted:
@@ -254,7 +278,7 @@ class Engine:
                 _reopen_waiting_silence(unit, batch.now_ms)
             if unit.dirty_from_ms is not None:
                 self.dirty.setdefault(unit.no)
-            self.unswept.setdefault(unit.no)
+            self.unswept.setdefault(unit.no, ahead_from_seq)
 
     # --- what is refused ---------------------------------------------------------------------------------------------
 

@@ -210,7 +210,7 @@ def _commit(
     opened = iter(done.tickets)
     for unit, actions in all_actions:
         unit.tickets = tickets.after(unit, actions, [next(opened) for action in actions if action.verb == "open"])
-        engine.unswept.setdefault(unit.no)
+        engine.unswept.setdefault(unit.no, engine.next_seq)
     for no, at in wakes.items():
         unit_or_none = engine.units.get(no)
         if unit_or_none is not None:
@@ -241,7 +241,14 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
         if device.device in unit.devices
     ]
     if units:
-        engine.store.commit(stored.Batch(now_ms=now_ms, units=[unit_row(unit) for unit in units], device_now=present))
+        engine.store.commit(
+            stored.Batch(
+                now_ms=now_ms,
+                units=[unit_row(unit) for unit in units],
+                device_now=present,
+                read_from_seq=engine.read_from_seq(set(numbers)),
+            )
+        )
     for no in numbers:
         del engine.unswept[no]
     for unit in units:

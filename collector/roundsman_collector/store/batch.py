@@ -40,6 +40,8 @@ class Batch:
     rounds_over: Sequence[RoundAnswered] = ()
     errands_sent: Sequence[str] = ()
     errand_answers: Sequence[ErrandAnswer] = ()
+    read_from_seq: int | None = None
+    """With `units`: evidence before this seq is in the rows of all units from now on; a start reads from here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -63,6 +63,8 @@ class Store:
         self.session = ""
         """Under this name the broker keeps what it has for the collector; it outlives a restore."""
         self._known_ms = 0
+        self.read_from_seq = 0
+        """What was before this seq when the database was opened is in the rows of all units; 0: that is not known."""
         self._partitions: tuple[Partition, ...] = ()
         self._last_seq = 0
         self._listeners = Listeners()
@@ -88,6 +90,7 @@ class Store:
             run(connection, "INSERT INTO meta (key, value) VALUES ('epoch', ?)", self.epoch)
         self.session = facts.get("session", self.epoch[:SESSION_LETTERS])
         self._known_ms = int(facts.get("known_ms", 0))
+        self.read_from_seq = int(facts.get(units.READ_FROM, 0))
         self._partitions = evidence.partitions(connection)
         self._last_seq = evidence.last_seq(connection, self._partitions)
 
@@ -116,6 +119,8 @@ class Store:
             known_ms = max(batch.now_ms, self._known_ms)
             self._tell(connection, batch, known_ms)
             units.keep(connection, batch.units)
+            if batch.read_from_seq is not None:
+                units.set_read_from(connection, batch.read_from_seq)
             units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
             units.set_wakes(connection, batch.wakes)
             opened = tickets.change(connection, batch.tickets)

@@ -575,7 +575,7 @@ class View:
                 pruned_to_seq=evidence.pruned_to(connection),
                 dirty_units=dirty[0],
                 dirty_since_ms=dirty[1],
-                oldest_as_of_seq=run(connection, "SELECT min(as_of_seq) FROM unit").scalar(),
+                oldest_as_of_seq=_oldest_as_of(connection),
                 new_commands=_count(connection, "command WHERE state = 'new'"),
             )
 
@@ -595,6 +595,12 @@ class View:
         if self._place.path:
             return sqlite.size(self._place.path)
         return int(run(connection, "SELECT pg_database_size(current_database())").scalar_one())
+
+
+def _oldest_as_of(connection: Connection) -> int | None:
+    oldest = run(connection, "SELECT min(as_of_seq) FROM unit").scalar()
+    read_from = run(connection, "SELECT value FROM meta WHERE key = 'read_from_seq'").scalar()
+    return oldest if oldest is None or read_from is None else max(int(oldest), int(read_from) - 1)
 
 
 def _count(connection: Connection, what: str) -> int:

@@ -1,6 +1,8 @@
 """The engine's memory on disk: what it knows of each agent, checkpoints to rebuild from, and who is to be woken when.
 
-A unit row may lag behind the evidence: all rows up to `as_of_seq` are in its body, later ones are read at start.
+A unit row may lag behind the evidence: all rows up to `as_of_seq` are in its body, later ones are read at start. That
+reading begins at `read_from_seq`, not at the lowest `as_of_seq`: an agent that says nothing stays behind, and has no
+rows to be read.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,6 +12,8 @@ from sqlalchemy import Connection
 
 from roundsman_collector.store import schema
 from roundsman_collector.store.sql import chunks, many, marks, run, upsert
+
+READ_FROM = "read_from_seq"
 
 
 class UnitRow(NamedTuple):
@@ -43,6 +47,16 @@ class Wake(NamedTuple):
 def keep(connection: Connection, rows: Sequence[UnitRow]) -> None:
     """Remember these units as they are now."""
     many(connection, upsert(schema.unit), rows)
+
+
+def set_read_from(connection: Connection, seq: int) -> None:
+    """Evidence before `seq` is in the rows of all units."""
+    run(
+        connection,
+        "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        READ_FROM,
+        str(seq),
+    )
 
 
 def some(connection: Connection, after_no: int, limit: int) -> list[UnitRow]:
