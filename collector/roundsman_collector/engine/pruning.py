@@ -7,10 +7,10 @@
 
 A partition goes in slices, because no report is taken meanwhile:
 
-    scan      whose rows are in it?                    20,000 rows at a time
+    scan      whose rows are in it?                    5,000 rows at a time
     horizons  what stood before what will be left?     each of these agents gets a horizon (store/horizon.py)
     let go    one small transaction: it is gone
-    clear     its room is given back                   5,000 rows at a time
+    clear     its room is given back                   3,000 rows at a time
 
 Nothing goes that an agent's memory still needs: late evidence that waits is rebuilt first, and memory that is ahead of
 its row is written. A unit whose rebuild fails keeps what was told of it and does not hold up the disk.
@@ -21,6 +21,7 @@ budget lets go of what it must: a full disk is worse.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import structlog
 
@@ -35,10 +36,10 @@ from roundsman_collector.store.units import Checkpoint, UnitRow
 log = structlog.get_logger(__name__)
 
 DAY_MS = 86_400_000
-SCAN_ROWS = 20_000
-AGENTS_AT_ONCE = 500
-REBUILDS_AT_ONCE = 20
-CLEAR_ROWS = 5_000
+SCAN_ROWS = 5_000
+AGENTS_AT_ONCE = 200
+REBUILDS_AT_ONCE = 5
+CLEAR_ROWS = 3_000
 AGED_ROWS = 1_000
 RATE_DAYS = 7
 ROW_BYTES = 72
@@ -130,14 +131,16 @@ class Pruning:
         memories: list[UnitRow] = []
         done: list[int] = []
         rebuilt = 0
-        for no in sorted(self._agents)[:AGENTS_AT_ONCE]:
+        numbers = list(islice(self._agents, AGENTS_AT_ONCE))
+        known = self.engine.store.checkpoints_after(numbers, day.last_seq)
+        for no in numbers:
             unit = self.engine.units.get(no)
             if unit is not None and unit.dirty_from_ms is not None:
                 if rebuilt == REBUILDS_AT_ONCE:
                     break
                 rebuilt += 1
                 rebuild_unit(self.engine, unit, now_ms)  # fails: it is told there, and stays as told before
-            rows.append(self._horizon(no, unit, day.last_seq))
+            rows.append(known.get(no) or self._horizon(no, unit, day.last_seq))
             if unit is not None and no in self.engine.unswept:
                 memories.append(unit_row(unit))
             done.append(no)
@@ -145,10 +148,7 @@ class Pruning:
         self._agents.difference_update(done)
 
     def _horizon(self, no: int, unit: Unit | None, to_seq: int) -> Checkpoint:
-        """What stands of an agent when its evidence up to `to_seq` is gone."""
-        checkpoint = self.engine.store.checkpoint_after(no, to_seq)
-        if checkpoint is not None:
-            return checkpoint
+        """What stands of an agent without such a checkpoint when its evidence up to `to_seq` has gone: its present."""
         if unit is None:  # removed: it says nothing more, unless it is let in again
             unit = self._removed(no)
         state = resting(unit.state)

@@ -169,10 +169,10 @@ class Store:
         with transaction(self._read, f"reading {day.table_name}", self._place) as connection:
             return horizon.agents_in(connection, day, after_seq, limit)
 
-    def checkpoint_after(self, agent_no: int, seq: int) -> Checkpoint | None:
-        """An agent's oldest checkpoint that needs no evidence up to `seq`."""
-        with transaction(self._read, "reading a checkpoint", self._place) as connection:
-            return horizon.checkpoint_after(connection, agent_no, seq)
+    def checkpoints_after(self, numbers: Sequence[int], seq: int) -> dict[int, Checkpoint]:
+        """The oldest checkpoint of each of these agents that needs no evidence up to `seq`, where it has one."""
+        with transaction(self._read, "reading checkpoints", self._place) as connection:
+            return horizon.checkpoints_after(connection, numbers, seq)
 
     def horizon(self, agent_no: int) -> Checkpoint | None:
         """What stood before the evidence that is kept of an agent; None while all of it is there."""

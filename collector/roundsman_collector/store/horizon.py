@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.store import schema
 from roundsman_collector.store.evidence import Partition
-from roundsman_collector.store.sql import many, run, upsert
+from roundsman_collector.store.sql import look, many, run, upsert
 from roundsman_collector.store.units import Checkpoint
 
 
@@ -31,15 +31,10 @@ def of(connection: Connection, agent_no: int) -> Checkpoint | None:
     return None if found is None else Checkpoint(*found)
 
 
-def checkpoint_after(connection: Connection, agent_no: int, seq: int) -> Checkpoint | None:
-    """An agent's oldest checkpoint that needs no evidence up to `seq`."""
-    found = run(
-        connection,
-        "SELECT agent_no, t_ms, seq, body FROM checkpoint WHERE agent_no = ? AND seq >= ? ORDER BY t_ms LIMIT 1",
-        agent_no,
-        seq,
-    ).first()
-    return None if found is None else Checkpoint(*found)
+def checkpoints_after(connection: Connection, numbers: Sequence[int], seq: int) -> dict[int, Checkpoint]:
+    """The oldest checkpoint of each of these agents that needs no evidence up to `seq`, where it has one."""
+    wanted = "SELECT agent_no, t_ms, seq, body FROM checkpoint WHERE agent_no = ? AND seq >= ? ORDER BY t_ms LIMIT 1"
+    return {no: Checkpoint(*row) for no in numbers for row in look(connection, wanted, no, seq)}
 
 
 def agents_in(connection: Connection, place: Partition, after_seq: int, limit: int) -> tuple[set[int], int | None]:
