@@ -119,6 +119,12 @@ def test_what_cannot_be_used_is_told_at_its_field_and_what_was_written_stays(
     assert desk.office.ways() == []
 
 
+def test_all_that_is_wrong_is_told_at_once(teller: TestClient) -> None:
+    answer = teller.post("/ways", data=HOOK | {"name": "", "target": "hooks.example.com", "severity": ""})
+
+    assert set(re.findall('class="wrong" id="d-([a-z]+)"', answer.text)) == {"name", "target", "severity"}
+
+
 def test_a_way_is_changed_and_a_wrong_change_is_told_and_not_made(teller: TestClient, desk: Desk) -> None:
     way = made(teller, desk)
 
@@ -297,9 +303,9 @@ def test_dead_letters_are_seen_first_with_the_reason_and_a_button(teller: TestCl
 
     assert "550 no such user" in html
     assert "bus-31" not in told(html), "the one that waits is behind another word of the filter"
-    assert "not delivered 1 waiting 1 sent in a digest left out All" in told(html)
+    assert "not delivered 1 waiting 1 sent out in a digest left out All" in told(html)
     assert html.count('action="/outbox/retry"') == 1
-    assert "1 notice was not delivered 1 notice waits" in told(teller.get("/ways").text)
+    assert "1 notice was not delivered · 1 notice waits" in told(teller.get("/ways").text)
     assert "bus-31" in told(teller.get("/outbox?state=new").text)
 
 

@@ -58,7 +58,7 @@ EVENT_NAMES: Mapping[str, str] = {
 STATE_NAMES: Mapping[str, str] = {
     "dead": N_("not delivered"),
     "new": N_("waiting"),
-    "sent": N_("sent"),
+    "sent": N_("sent out"),
     "gathered": N_("in a digest"),
     "over": N_("left out"),
 }
@@ -247,11 +247,11 @@ def retry(request: Request, who: Tell, fields: Fields) -> Response:
 
 
 def _new(saying: Saying, fields: Mapping[str, str]) -> NewWayShape:
-    kind = fields.get("kind", "")
+    kind, target = fields.get("kind", ""), fields.get("target", "").strip()
     try:
-        new = NewWayShape.model_validate({"kind": kind, "target": fields.get("target", ""), **_said(fields)})
+        new = NewWayShape.model_validate({"kind": kind, "target": target, **_said(fields)})
     except ValidationError as error:
-        raise _Wrong(_wrong_fields(saying, kind, error)) from error
+        raise _Wrong(_wrong_fields(saying, kind, target, error)) from error
     _check(saying, new.kind, new.target, new.filter.told())
     return new
 
@@ -262,7 +262,7 @@ def _changed(saying: Saying, row: WayRow, fields: Mapping[str, str]) -> WayChang
     try:
         wanted = WayChangeShape.model_validate(said)
     except ValidationError as error:
-        raise _Wrong(_wrong_fields(saying, row.kind, error)) from error
+        raise _Wrong(_wrong_fields(saying, row.kind, target or row.target, error)) from error
     _check(saying, row.kind, wanted.target or row.target, wanted.filter.told() if wanted.filter else row.filter)
     return wanted
 
@@ -290,11 +290,13 @@ def _check(saying: Saying, kind: str, target: str, wanted: Filter) -> None:
         raise _Wrong({"groups": saying(WRONG["groups"])}) from error
 
 
-def _wrong_fields(saying: Saying, kind: str, error: ValidationError) -> dict[str, str]:
-    """What to say at which field. What has no field on the form is ours, not the person's."""
+def _wrong_fields(saying: Saying, kind: str, target: str, error: ValidationError) -> dict[str, str]:
+    """What to say at which field, of all of them at once."""
     texts = {**WRONG, "target": WRONG_TARGET.get(kind, WRONG["kind"])}
     places = [one["loc"] for one in error.errors()]
     names = dict.fromkeys(str(loc[1] if loc[0] == "filter" and len(loc) > 1 else loc[0]) for loc in places)
+    if kind in WRONG_TARGET and wrong_target(kind, target):
+        names["target"] = None
     return {name: saying(texts[name]) for name in names}
 
 
