@@ -152,7 +152,6 @@ class Console(Bench):
         ]
         pages = {
             "still": [f"http://127.0.0.1:{still_port}/"],
-            "overview": [f"{self._url}/"],
             "fleet": [f"{self._url}/devices", *(f"{self._url}/devices?page={k}" for k in range(2, 40))],
             "fleet, 30 days": [f"{self._url}/devices?window=30d&page={k}" for k in range(1, 20)],
             "fleet, narrowed": [f"{self._url}/devices?{one}" for one in filters],

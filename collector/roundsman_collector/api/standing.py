@@ -68,8 +68,8 @@ def _is_unreachable(seen: _Seen) -> bool:
 TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[_Seen], str]], ...] = (
     # what is seen                               the word    and why
     (lambda seen: seen.device.state is None, "unknown", lambda seen: "never_seen"),
-    (lambda seen: seen.is_agent_silent, "unknown", lambda seen: SILENT),
     (lambda seen: seen.device.state == UNKNOWN, "unknown", lambda seen: seen.device.cause),
+    (lambda seen: seen.is_agent_silent, "unknown", lambda seen: SILENT),
     (_is_overdue, "unknown", lambda seen: "overdue"),
     (_is_unreachable, "offline", lambda seen: seen.device.fault or seen.device.cause),
     (lambda seen: seen.device.state == DOWN, "fault", lambda seen: seen.device.fault or seen.device.cause),

@@ -180,7 +180,11 @@ class Summary:
                 self._put_changed(before, after, now_ms)
         self._news = after
         self._fresh_s = time.monotonic()
-        if not self._has_pasts or begun_s - self._pasts_s > self._pasts_pace_s:
+        if before is None and self._every_s:
+            self._fresh_s -= (
+                self._every_s
+            )  # who asks first does not wait for the past of all
+        elif not self._has_pasts or begun_s - self._pasts_s > self._pasts_pace_s:
             self._put_pasts(now_ms)
 
     def _is_time_for_all(self, news: FleetNews, mono_s: float) -> bool:
@@ -253,7 +257,7 @@ def _row(one: DeviceFacts, news: FleetNews, now_ms: int) -> BoardRow:
     word, why = standing_of(
         one,
         condition=news.conditions.get(one.id, ""),
-        is_agent_silent=one.agent in news.silent and one.state != UNKNOWN,  # then the ledger itself says why
+        is_agent_silent=one.agent in news.silent,
         now_ms=now_ms,
     )
     return BoardRow(
