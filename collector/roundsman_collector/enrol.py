@@ -1,7 +1,7 @@
 """Let an agent in, give it another credential, throw it out; and all it needs to start on a device.
 
     wish = wished("kiosk-7", "south", ["kiosk-7:kiosk:local", "printer-7:printer"])
-    login = enter(folder / "roundsman.sqlite3", wish, folder, now_ms=..., wait_s=10)
+    login = enter(folder / "roundsman.sqlite3", wish, folder, deed=..., wait_s=10)
     road = road_to(settings)                            where agents connect, and which CA they trust
     toml = agent_toml(wish, login, road)                its configuration, credential and CA in it
     write_kit(out, toml)                                that, the unit and install.sh, to be carried to the device
@@ -25,7 +25,7 @@ from roundsman_collector import logins, tls
 from roundsman_collector.broker import EmbeddedBroker, is_everywhere, is_loopback, listener_of
 from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.rights import AgentLogin, mosquitto_agent_acl, mosquitto_password_lines
-from roundsman_collector.store import CommandRow, DeviceEntry, Store, StoreError, View
+from roundsman_collector.store import CommandRow, Deed, DeviceEntry, Office, Store, StoreError, View
 from roundsman_wire.topics import checked_id
 
 LOOK_S = 0.05
@@ -87,7 +87,7 @@ def _device(text: str) -> WishedDevice:
     return WishedDevice(id=name, kind=kind, local=local == "local")
 
 
-def enter(database: Path, wish: Wish, folder: Path, *, now_ms: int, wait_s: float = 10.0) -> AgentLogin:
+def enter(database: Path, wish: Wish, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> AgentLogin:
     """Put the agent into the register and return its credential. Raises EnrolError, StoreError, LoginsError."""
     entries = [DeviceEntry(id=one.id, kind=one.kind, name_zh=one.id, name_en=one.id) for one in wish.devices]
     try:
@@ -97,14 +97,16 @@ def enter(database: Path, wish: Wish, folder: Path, *, now_ms: int, wait_s: floa
             raise
         devices = [{"id": one.id, "kind": one.kind, "name_zh": one.id, "name_en": one.id} for one in wish.devices]
         args = {"agent": wish.agent, "group": wish.group, "devices": devices}
-        _asked(database, "register", args, f"agent {wish.agent} was not entered", now_ms, wait_s)
+        _asked(database, "register", args, f"agent {wish.agent} was not entered", deed, wait_s)
     else:
         with store:
-            store.add_agent(wish.agent, wish.group, entries, now_ms)
+            store.add_agent(wish.agent, wish.group, entries, deed.at_ms)
+        after = {"group": wish.group, "devices": [one.id for one in wish.devices]}
+        _note(database, deed, "agent.add", wish.agent, after)
     return logins.given(folder, wish.group, wish.agent)
 
 
-def revoke(database: Path, agent: str, folder: Path, *, now_ms: int, wait_s: float = 10.0) -> None:
+def revoke(database: Path, agent: str, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> None:
     """Throw an agent out: first its credential, so that it is cut off whatever happens next, then the register.
 
     Done again, nothing more happens. Raises EnrolError, also where there never was such an agent.
@@ -119,25 +121,34 @@ def revoke(database: Path, agent: str, folder: Path, *, now_ms: int, wait_s: flo
         if error.cause != "locked":
             raise
         cause = f"agent {agent} is without its credential, but was not taken out of the register"
-        _asked(database, "revoke", {"agent": agent}, cause if had_one else "nothing was revoked", now_ms, wait_s)
+        _asked(database, "revoke", {"agent": agent}, cause if had_one else "nothing was revoked", deed, wait_s)
     else:
         with store:
-            store.remove_agent(agent, now_ms)
+            store.remove_agent(agent, deed.at_ms)
+        _note(database, deed, "agent.revoke", agent)
 
 
-def rotate(folder: Path, agent: str) -> AgentLogin:
+def rotate(database: Path, agent: str, folder: Path, *, deed: Deed) -> AgentLogin:
     """Give an agent a new credential; who comes with the old one is cut off. Raises EnrolError."""
     checked_id(agent, "the agent")
     login = logins.rotated(folder, agent)
     if login is None:
         raise EnrolError(f"agent {agent} has no credential: `roundsman agent add {agent} ...` makes one")
+    if database.exists():
+        _note(database, deed, "agent.rotate", agent)
     return login
 
 
-def _asked(database: Path, verb: str, args: Mapping[str, Any], otherwise: str, now_ms: int, wait_s: float) -> None:
+def _note(database: Path, deed: Deed, verb: str, agent: str, after: Mapping[str, Any] | None = None) -> None:
+    """Write the audit log. What the engine is asked to do, it writes there itself."""
+    with Office.open(database) as office:
+        office.note(deed, verb, f"agent:{agent}", after=after)
+
+
+def _asked(database: Path, verb: str, args: Mapping[str, Any], otherwise: str, deed: Deed, wait_s: float) -> None:
     """Have the running collector do it; EnrolError begins with `otherwise`."""
     with View.open(database) as view:
-        command = view.ask(who="cli", verb=verb, args=args, now_ms=now_ms)
+        command = view.ask(who=deed.who, verb=verb, args=args, now_ms=deed.at_ms)
         answer = _answer(view, command, wait_s)
     if answer is None:
         raise EnrolError(

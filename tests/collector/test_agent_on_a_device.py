@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from roundsman_collector import clock, doctor, logins, tls
 from roundsman_collector.cli import app
 from roundsman_collector.config import DATABASE
-from roundsman_collector.store import Store, View
+from roundsman_collector.store import Deed, Store, View
 from roundsman_collector.tls import DAY_MS, issue
 
 CONFIG = """
@@ -308,11 +308,12 @@ def test_a_collector_that_does_not_answer_has_lost_the_credential_all_the_same(
     from roundsman_collector import enrol
 
     monkeypatch.setattr(enrol, "LOOK_S", 0.01)
+    deed = Deed(who="cli", at_ms=clock.now_ms())
     with (
         Store.open(data(busy) / DATABASE),
         pytest.raises(enrol.EnrolError, match="is without its credential, but was not taken out of the register"),
     ):
-        enrol.revoke(data(busy) / DATABASE, "kiosk-7", data(busy), now_ms=clock.now_ms(), wait_s=0.1)
+        enrol.revoke(data(busy) / DATABASE, "kiosk-7", data(busy), deed=deed, wait_s=0.1)
 
     assert [one.agent for one in logins.read(data(busy))] == ["bus-31"]
 

@@ -20,7 +20,7 @@ from roundsman_collector.config import Config, policy
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.roles import Scope
 from roundsman_collector.rules.catalogue import policy_from
-from roundsman_collector.store import Batch, CommandDone, Count, DeviceEntry, EvidenceRow, Knock, Store, View
+from roundsman_collector.store import Batch, CommandDone, Count, Deed, DeviceEntry, EvidenceRow, Knock, Store, View
 from roundsman_collector.store import backup as copies
 
 NOW = 1_795_257_600_000
@@ -500,7 +500,7 @@ def test_a_collector_that_does_not_answer_is_told(database: Path) -> None:
         a_running_collector(database, lambda store, command: None),
         pytest.raises(enrol.EnrolError, match="does not answer; look at its log"),
     ):
-        enrol.enter(database, wish, database.parent, now_ms=NOW, wait_s=0.2)
+        enrol.enter(database, wish, database.parent, deed=Deed(who="cli", at_ms=NOW), wait_s=0.2)
 
     assert logins.read(database.parent) == []
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import CANNOT_BE_USED, FAILED, WRONG, ConfigFile, DataFolder, end
+from roundsman_collector.cli.parts import CANNOT_BE_USED, FAILED, WRONG, ConfigFile, DataFolder, deed_now, end
 
 if TYPE_CHECKING:
     from roundsman_collector.enrol import Listed
@@ -39,7 +39,7 @@ def agent_add(
     data: DataFolder = None,
 ) -> None:
     """Let an agent in and print its configuration, credential and CA included; or write it for a device with --out."""
-    from roundsman_collector import clock, enrol
+    from roundsman_collector import enrol
     from roundsman_collector.config import DATABASE, load
 
     with _errors_told():
@@ -50,7 +50,7 @@ def agent_add(
             enrol.refuse_used(out)
         folder = settings.data.folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        login = enrol.enter(folder / DATABASE, wish, folder, now_ms=clock.now_ms())
+        login = enrol.enter(folder / DATABASE, wish, folder, deed=deed_now())
         if out is not None:
             enrol.write_kit(out, enrol.agent_toml(wish, login, road, data=enrol.DATA_ON_DEVICE))
     if out is None:
@@ -126,14 +126,14 @@ def _day(ms: int) -> str:
 @app.command("revoke")
 def agent_revoke(agent: AgentId, config: ConfigFile = None, data: DataFolder = None) -> None:
     """Throw an agent out: it is cut off at once and refused from now on. What it reported stays."""
-    from roundsman_collector import clock, enrol, logins
+    from roundsman_collector import enrol, logins
     from roundsman_collector.config import DATABASE, load
 
     with _errors_told():
         settings = load(config, data)
         folder = settings.data.folder
         user = next((one.user for one in logins.read(folder) if one.agent == agent), agent)
-        enrol.revoke(folder / DATABASE, agent, folder, now_ms=clock.now_ms())
+        enrol.revoke(folder / DATABASE, agent, folder, deed=deed_now())
     typer.echo(f"agent {agent} may not report any more; its devices have no voice until another agent speaks for them")
     if settings.broker.mode == "external":
         typer.echo(enrol.external_revoke_hint(user), err=True)
@@ -143,12 +143,12 @@ def agent_revoke(agent: AgentId, config: ConfigFile = None, data: DataFolder = N
 def agent_rotate(agent: AgentId, host: Host = None, config: ConfigFile = None, data: DataFolder = None) -> None:
     """Give an agent a new credential and print the configuration's section with it; with the old one it is cut off."""
     from roundsman_collector import enrol
-    from roundsman_collector.config import load
+    from roundsman_collector.config import DATABASE, load
 
     with _errors_told():
         settings = load(config, data)
         road = enrol.road_to(settings, host)
-        login = enrol.rotate(settings.data.folder, agent)
+        login = enrol.rotate(settings.data.folder / DATABASE, agent, settings.data.folder, deed=deed_now())
     typer.echo("\n".join(enrol.broker_lines(login, road)))
     typer.echo(
         f"Agent {agent} is refused until this stands in its agent.toml and it is started again"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, end
-from roundsman_collector.cli.user import deed_now, opened
+from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, deed_now, end
+from roundsman_collector.cli.user import opened
 
 if TYPE_CHECKING:
     from roundsman_collector.store import NoticeRow

@@ -8,6 +8,7 @@ import typer
 
 if TYPE_CHECKING:
     from roundsman_collector.config import Config
+    from roundsman_collector.store import Deed
 
 FAILED = 1
 WRONG = 2
@@ -39,6 +40,20 @@ def end(said: str, code: int) -> NoReturn:
     """Say what went wrong and leave with `code`."""
     typer.echo(f"error: {said}", err=True)
     raise typer.Exit(code)
+
+
+def deed_now() -> "Deed":
+    """Who does something here and now, for the audit log: whoever works on this machine."""
+    import getpass
+
+    from roundsman_collector import clock
+    from roundsman_collector.store import Deed
+
+    try:
+        who = f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a user without a name, in a container
+        who = "cli"
+    return Deed(who=who, at_ms=clock.now_ms(), address="cli")
 
 
 def log_to_stderr() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, end
+from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, deed_now, end
 
 if TYPE_CHECKING:
     from roundsman_collector.register.plan import Plan
@@ -32,7 +32,7 @@ def register_import(
     data: DataFolder = None,
 ) -> None:
     """Enter a file: devices with their sites, customers, contracts and agents."""
-    from roundsman_collector.cli.user import deed_now, opened
+    from roundsman_collector.cli.user import opened
     from roundsman_collector.register import entering, sheets
     from roundsman_collector.register.plan import planned
     from roundsman_collector.store import EntryError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, end
+from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, deed_now, end
 
 if TYPE_CHECKING:
     from roundsman_collector.store import Office, RoundRow, View
@@ -46,7 +46,7 @@ def start(
 ) -> None:
     """Ask the agents of a site to inspect now, wait, and say where the report is."""
     from roundsman_collector import clock
-    from roundsman_collector.store import Deed, Office, StoreError, View
+    from roundsman_collector.store import Office, StoreError, View
 
     length_ms = _period_ms(period)
     where = database(config, data)
@@ -59,7 +59,7 @@ def start(
                 "to_ms": now_ms,
                 "within_ms": round(within_s * 1000),
             }
-            row = _begun(view, office.ask_round(args, Deed(who=_somebody(), at_ms=now_ms, address="cli")))
+            row = _begun(view, office.ask_round(args, deed_now()))
             typer.echo(f"round {row.number} of {row.kind} {row.site} is under way")
             if not wait:
                 typer.echo(f"see how it goes with: roundsman round show {row.number}")
@@ -140,16 +140,6 @@ def _period_ms(text: str) -> int:
     if found is None or not int(found[1]):
         end(f"--period: expected a number and h, d or w, such as 30d, not {text!r}", WRONG)
     return int(found[1]) * UNITS_MS[found[2]]
-
-
-def _somebody() -> str:
-    """Who works on this machine, for the audit log."""
-    import getpass
-
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):
-        return "cli"
 
 
 def _begun(view: "View", command: int) -> "RoundRow":

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import WRONG, ConfigFile, DataFolder, database, end
-from roundsman_collector.cli.user import Customers, Everything, Groups, RoleName, deed_now, opened, role_of, scope_of
+from roundsman_collector.cli.parts import WRONG, ConfigFile, DataFolder, database, deed_now, end
+from roundsman_collector.cli.user import Customers, Everything, Groups, RoleName, opened, role_of, scope_of
 
 app = typer.Typer(no_args_is_help=True, help="Which programs may use the API.")
 

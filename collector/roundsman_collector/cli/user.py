@@ -18,12 +18,13 @@ from roundsman_collector.cli.parts import (
     ConfigFile,
     DataFolder,
     database,
+    deed_now,
     end,
 )
 
 if TYPE_CHECKING:
     from roundsman_collector.roles import Role, Scope
-    from roundsman_collector.store import Deed, Office, View
+    from roundsman_collector.store import Office, View
 
 LINK_DAYS = 7
 app = typer.Typer(no_args_is_help=True, help="Who may sign in.")
@@ -129,14 +130,6 @@ def opened(where: Path) -> "Iterator[tuple[Office, View]]":
             yield office, view
     except StoreError as error:
         end(str(error), TRY_LATER if error.again else FAILED)
-
-
-def deed_now() -> "Deed":
-    """Who does it: whoever may run this program on this machine."""
-    from roundsman_collector import clock
-    from roundsman_collector.store import Deed
-
-    return Deed(who="cli", at_ms=clock.now_ms())
 
 
 def role_of(text: str) -> "Role":
