@@ -39,7 +39,22 @@ ALWAYS = frozenset({"24x7", "7x24", "24/7", "全天", "全年无休", "always"})
 EXPECTED = "24x7, or days and times such as 1-5 09:00-18:00; 6 09:00-12:00 (周一至周五 09:00-18:00 works too)"
 LIMIT = 8000
 
-_PLAIN = str.maketrans({":": ":", ";": ";", ",": ",", "、": ",", "—": "-", "–": "-", "~": "-", "至": "-", "到": "-"})
+# Full-width signs as Chinese keyboards write them, and what people put between two days or times.
+_PLAIN = str.maketrans(
+    {
+        "\N{FULLWIDTH COLON}": ":",
+        "\N{FULLWIDTH SEMICOLON}": ";",
+        "\N{FULLWIDTH COMMA}": ",",
+        "\N{IDEOGRAPHIC COMMA}": ",",
+        "\N{IDEOGRAPHIC SPACE}": " ",
+        "\N{FULLWIDTH TILDE}": "-",
+        "\N{EM DASH}": "-",
+        "\N{EN DASH}": "-",
+        "~": "-",
+        "至": "-",
+        "到": "-",
+    }
+)
 _TIMES = re.compile(r"([0-9]{1,2}:[0-9]{2})\s*-\s*([0-9]{1,2}:[0-9]{2})")
 _PART = re.compile(r"(?P<days>[^:]*?)[\s]*(?P<times>[0-9]{1,2}:[0-9]{2}\s*-.*)")
 

@@ -35,7 +35,7 @@ def columns_of(sheet: Sheet, errors: list[RowError]) -> dict[int, Titled]:
             names = [name for one in COLUMNS for name in (one.zh, one.en, *one.also)]
             near = nearest(title, names) or nearest(title.lower(), TITLES)
             meant = near.removeprefix("; did you mean ").removesuffix("?")
-            zh, en = (f";是不是“{meant}”?", near) if near else ("", "")
+            zh, en = (f"；是不是“{meant}”？", near) if near else ("", "")
             errors.append(error(sheet.header_row, title, title, "unknown_column", (zh, en), expected=_EXPECTED_TITLES))
         elif any(one.column is column for one in found.values()):
             errors.append(error(sheet.header_row, title, title, "same_column", expected=_EXPECTED_TITLES))
@@ -134,7 +134,7 @@ def number_notes(sheet: Sheet, columns: Mapping[int, Titled]) -> list[Note]:
         if count:
             notes.append(
                 Note(
-                    zh=f"“{titled.title}”有 {count} 个单元格是数字;如果原来以 0 开头,0 已丢失,请核对",
+                    zh=f"“{titled.title}”有 {count} 个单元格是数字；如果原来以 0 开头，0 已丢失，请核对",
                     en=f"{count} cells of {titled.title!r} hold numbers; zeros that stood before them are lost: check",
                 )
             )

@@ -5,6 +5,7 @@ brackets do not matter. `of` is the kind of entry whose `field` the column holds
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -30,8 +31,8 @@ HOLDS: Mapping[Holds, ColumnKind] = {
     ),
     "login": ColumnKind(expected_zh="已有用户的登录名", expected_en="the login name of a user"),
     "name": ColumnKind(expected_zh="名称,1-200 个字", expected_en="a name of 1-200 characters"),
-    "text": ColumnKind(expected_zh="文字,最多 400 个字", expected_en="at most 400 characters"),
-    "date": ColumnKind(expected_zh="日期,例如 2026-11-21", expected_en="a date such as 2026-11-21"),
+    "text": ColumnKind(expected_zh="文字，最多 400 个字", expected_en="at most 400 characters"),
+    "date": ColumnKind(expected_zh="日期，例如 2026-11-21", expected_en="a date such as 2026-11-21"),
     "zone": ColumnKind(
         expected_zh="、".join(zh for zh, _ in ZONES.values()) + " 之一",
         expected_en="one of " + ", ".join(ZONES),
@@ -67,7 +68,7 @@ COLUMNS: tuple[Column, ...] = (
         of="device",
         field="id",
         holds="id",
-        about_zh="必填。每台设备一行;同一编号再次导入时只更新,不会重复。",
+        about_zh="必填。每台设备一行；同一编号再次导入时只更新，不会重复。",
         about_en="Needed. One row per device; the same id again updates it and never makes a second one.",
         sample="kiosk-7",
         also=("设备id", "设备ID", "device id", "id"),
@@ -79,7 +80,7 @@ COLUMNS: tuple[Column, ...] = (
         of="device",
         field="kind",
         holds="id",
-        about_zh="新设备必填,例如 kiosk、nvr、camera、vehicle、ups。",
+        about_zh="新设备必填，例如 kiosk、nvr、camera、vehicle、ups。",
         about_en="Needed for a new device: kiosk, nvr, camera, vehicle, ups …",
         sample="kiosk",
         also=("类型", "device kind", "type"),
@@ -103,7 +104,7 @@ COLUMNS: tuple[Column, ...] = (
         of="device",
         field="serial",
         holds="name",
-        about_zh="出厂序列号。请把该列设为“文本”,否则 Excel 会丢掉前面的 0 或写成 1.23E+05。",
+        about_zh="出厂序列号。请把该列设为“文本”，否则 Excel 会丢掉前面的 0 或写成 1.23E+05。",
         about_en="The maker's serial number. Format the column as text, or Excel drops leading zeros.",
         sample="00421873",
         also=("sn", "s/n", "出厂编号", "serial number"),
@@ -115,7 +116,7 @@ COLUMNS: tuple[Column, ...] = (
         of="device",
         field="name_zh",
         holds="name",
-        about_zh="中文名称;不填则与英文名称或编号相同。",
+        about_zh="中文名称；不填则与英文名称或编号相同。",
         about_en="Chinese name; if empty, the English name or the id.",
         sample="自助终端 7",
         also=("中文名称", "名称"),
@@ -127,7 +128,7 @@ COLUMNS: tuple[Column, ...] = (
         of="device",
         field="name_en",
         holds="name",
-        about_zh="英文名称;不填则与中文名称相同。",
+        about_zh="英文名称；不填则与中文名称相同。",
         about_en="English name; if empty, the Chinese one.",
         sample="Kiosk 7",
         also=("英文名称", "name"),
@@ -139,7 +140,7 @@ COLUMNS: tuple[Column, ...] = (
         of="agent",
         field="id",
         holds="id",
-        about_zh="由哪个采集端上报;新采集端须同时填写监控分中心,凭证另由 roundsman agent add 发放。",
+        about_zh="由哪个采集端上报；新采集端须同时填写监控分中心，凭证另由 roundsman agent add 发放。",
         about_en="Which agent speaks for it; a new one needs the group; roundsman agent add gives it a credential.",
         sample="kiosk-7",
         also=("采集端编号", "agent id"),
@@ -151,7 +152,7 @@ COLUMNS: tuple[Column, ...] = (
         of="agent",
         field="group_id",
         holds="id",
-        about_zh="站点所属的监控分中心编号;新站点必填。",
+        about_zh="站点所属的监控分中心编号；新站点必填。",
         about_en="The monitoring centre that the site belongs to; needed for a new site.",
         sample="south",
         also=("分中心", "分组", "监控分中心编号", "group id"),
@@ -223,7 +224,7 @@ COLUMNS: tuple[Column, ...] = (
         of="contract",
         field="accepted_on",
         holds="date",
-        about_zh="通过验收的日期,质保自当日起算。",
+        about_zh="通过验收的日期，质保自当日起算。",
         about_en="The day of acceptance; the warranty begins on it.",
         sample="2025-03-01",
         also=("验收", "acceptance date", "accepted"),
@@ -295,7 +296,7 @@ COLUMNS: tuple[Column, ...] = (
         of="site",
         field="address",
         holds="text",
-        about_zh="站点地址,工程师照此到场。",
+        about_zh="站点地址，工程师照此到场。",
         about_en="The site's address, where the engineer drives to.",
         sample="示例路 1 号",
         also=("站点地址", "详细地址"),
@@ -307,7 +308,7 @@ COLUMNS: tuple[Column, ...] = (
         of="site",
         field="zone",
         holds="zone",
-        about_zh="市区、郊区、异地、边远之一;决定到场时限。不填为市区。",
+        about_zh="市区、郊区、异地、边远之一；决定到场时限。不填为市区。",
         about_en="urban, suburban, elsewhere or remote: decides how fast somebody has to arrive. If empty, urban.",
         sample="市区",
         also=("区域类型", "地域"),
@@ -319,7 +320,7 @@ COLUMNS: tuple[Column, ...] = (
         of="site",
         field="time_zone",
         holds="text",
-        about_zh="IANA 时区名;不填为 Asia/Shanghai。",
+        about_zh="IANA 时区名；不填为 Asia/Shanghai。",
         about_en="An IANA name; if empty, Asia/Shanghai.",
         sample="Asia/Shanghai",
         also=("timezone",),
@@ -331,7 +332,7 @@ COLUMNS: tuple[Column, ...] = (
         of="site",
         field="service_hours",
         holds="hours",
-        about_zh="站点必须正常运行的时间;不填为 24x7。",
+        about_zh="站点必须正常运行的时间；不填为 24x7。",
         about_en="When the site has to be up; if empty, 24x7.",
         sample="每天 06:00-23:00",
         also=("服务时间", "运行时间", "营业时间", "hours"),
@@ -343,7 +344,7 @@ COLUMNS: tuple[Column, ...] = (
         of="site",
         field="engineer",
         holds="login",
-        about_zh="站点负责工程师的登录名,须已存在。",
+        about_zh="站点负责工程师的登录名，须已存在。",
         about_en="The login name of the engineer who looks after the site; must be a user.",
         sample="",
         also=("工程师", "站点工程师", "site engineer"),
@@ -355,7 +356,7 @@ COLUMNS: tuple[Column, ...] = (
         of="place",
         field="id",
         holds="id",
-        about_zh="设备安装的点位;填了站点而不填点位时,以设备编号建立点位。更换设备时点位不变,考核连续。",
+        about_zh="设备安装的点位；填了站点而不填点位时，以设备编号建立点位。更换设备时点位不变，考核连续。",
         about_en="Where the device stands. With a site and no place, a place with the device's id is made.",
         sample="metro-rmgc-hall-3",
         also=("点位id", "place id"),
@@ -400,7 +401,8 @@ BY_NAME: Mapping[str, Column] = {one.name: one for one in COLUMNS}
 
 
 def _folded(title: str) -> str:
-    return re.sub(r"[\s_()()\[\]【】*:::-]+", "", title).lower()
+    """A title without what does not matter; full-width signs, as Chinese keyboards write them, are their plain ones."""
+    return re.sub(r"[\s_()\[\]【】*:-]+", "", unicodedata.normalize("NFKC", title)).lower()
 
 
 TITLES: Mapping[str, str] = {

@@ -11,7 +11,7 @@ SAYINGS: Mapping[str, tuple[str, str, str, str]] = {
     "empty": ("不能为空", "is empty", "请填写", "fill it in"),
     "bad_value": ("不能使用", "cannot be used", "请改正", "mend it"),
     "excel_number": (
-        "被 Excel 写成了数字,原来的字符已丢失",
+        "被 Excel 写成了数字，原来的字符已丢失",
         "was turned into a number by Excel; what was typed is lost",
         "把该列设为“文本”格式后重新录入",
         "format the column as text and type it again",
@@ -20,10 +20,10 @@ SAYINGS: Mapping[str, tuple[str, str, str, str]] = {
     "contradicts": (
         "与第 {} 行对同一编号的填写不一致",
         "contradicts row {}, which speaks of the same id",
-        "两行填写一致,或使用不同编号",
+        "两行填写一致，或使用不同编号",
         "say the same in both rows, or use another id",
     ),
-    "no_such": ("不存在:{}", "is not there: {}", "先建立它,或改正编号", "enter it first, or mend the id"),
+    "no_such": ("不存在：{}", "is not there: {}", "先建立它，或改正编号", "enter it first, or mend the id"),
     "other_customer": (
         "合同属于另一客户 {}",
         "belongs to another customer, {}",
@@ -33,7 +33,7 @@ SAYINGS: Mapping[str, tuple[str, str, str, str]] = {
     "closed": (
         "不在您的管理范围内",
         "lies beyond your scope",
-        "检查编号,或请管理员调整您的范围",
+        "检查编号，或请管理员调整您的范围",
         "check the id, or ask an administrator to widen your scope",
     ),
     "needs": ("需要同时填写“{}”", "needs {} too", "补填该列", "fill in that column too"),
@@ -45,7 +45,7 @@ SAYINGS: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "unknown_column": ("不是已知的列{}", "is no known column{}", "改正表头或删除该列", "mend the header or delete it"),
     "same_column": ("这一列出现了两次", "stands there twice", "只保留一列", "keep one of them"),
-    "dates": ("日期前后矛盾:{}", "dates contradict each other: {}", "改正日期", "mend the dates"),
+    "dates": ("日期前后矛盾：{}", "dates contradict each other: {}", "改正日期", "mend the dates"),
 }
 
 

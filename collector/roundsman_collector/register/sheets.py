@@ -78,7 +78,7 @@ def read(body: bytes) -> Sheet:
         raise SheetError(zh="文件是空的", en="the file is empty", code="empty_file")
     if body.startswith(OLE):
         raise SheetError(
-            zh="这是旧版 .xls 或加密的工作簿;请另存为 .xlsx(不加密)或 CSV",
+            zh="这是旧版 .xls 或加密的工作簿；请另存为 .xlsx（不加密）或 CSV",
             en="this is an old .xls or an encrypted workbook; save it as .xlsx without a password, or as CSV",
             code="old_excel",
         )
@@ -89,7 +89,7 @@ def read(body: bytes) -> Sheet:
 def too_large(size: int) -> SheetError:
     """A file beyond the limit."""
     return SheetError(
-        zh=f"文件有 {size / 2**20:.1f} MB;最多 {BYTES_LIMIT // 2**20} MB、{ROWS_LIMIT} 行,请分批导入",
+        zh=f"文件有 {size / 2**20:.1f} MB；最多 {BYTES_LIMIT // 2**20} MB、{ROWS_LIMIT} 行，请分批导入",
         en=f"the file has {size / 2**20:.1f} MB; at most {BYTES_LIMIT // 2**20} MB and {ROWS_LIMIT} rows: "
         "import it in parts",
         code="too_large",
@@ -106,7 +106,7 @@ def _sheet(rows: Rows, notes: Sequence[Note]) -> Sheet:
     for number, cells in rows:
         if len(cells) > COLUMNS_LIMIT:
             raise SheetError(
-                zh=f"第 {number} 行有 {len(cells)} 列;最多 {COLUMNS_LIMIT} 列",
+                zh=f"第 {number} 行有 {len(cells)} 列；最多 {COLUMNS_LIMIT} 列",
                 en=f"row {number} has {len(cells)} columns; at most {COLUMNS_LIMIT}",
                 code="too_wide",
             )
@@ -123,14 +123,14 @@ def _sheet(rows: Rows, notes: Sequence[Note]) -> Sheet:
         kept.append((number, cells))
         if len(kept) > ROWS_LIMIT:
             raise SheetError(
-                zh=f"超过 {ROWS_LIMIT} 行,请分批导入",
+                zh=f"超过 {ROWS_LIMIT} 行，请分批导入",
                 en=f"more than {ROWS_LIMIT} rows: import it in parts",
                 code="too_many_rows",
             )
     if header is None:
         shown = "" if first is None else short(list(first[1][:8]))
         raise SheetError(
-            zh=f"前 {HEADER_WITHIN} 行里没有带“设备编号”(device)的表头;第一行是 {shown}",
+            zh=f"前 {HEADER_WITHIN} 行里没有带“设备编号”(device)的表头；第一行是 {shown}",
             en=f"no header with the column device (设备编号) in the first {HEADER_WITHIN} rows; the first is {shown}",
             code="no_header",
         )
@@ -148,7 +148,7 @@ def _csv(body: bytes) -> tuple[Rows, list[Note]]:
     text, notes = _decoded(body)
     if "\0" in text:
         raise SheetError(
-            zh="文件里有 NUL 字节,不是文本;请另存为 CSV 或 XLSX",
+            zh="文件里有 NUL 字节，不是文本；请另存为 CSV 或 XLSX",
             en="the file holds NUL bytes and is no text; save it as CSV or XLSX",
             code="binary",
         )
@@ -163,7 +163,7 @@ def _decoded(body: bytes) -> tuple[str, list[Note]]:
         return body.decode("utf-8"), []
     except UnicodeDecodeError:
         note = Note(
-            zh="文件不是 UTF-8,已按 GB18030(中文 Windows 的编码)读取;请核对中文是否正确",
+            zh="文件不是 UTF-8，已按 GB18030（中文 Windows 的编码）读取；请核对中文是否正确",
             en="the file is not UTF-8 and was read as GB18030, as Chinese Windows writes it; check the Chinese text",
         )
         return _decode(body, "gb18030"), [note]

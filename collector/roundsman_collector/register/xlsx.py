@@ -74,7 +74,7 @@ def _check_archive(body: bytes) -> None:
     if len(parts) > PARTS_LIMIT or sum(part.file_size for part in parts) > UNPACKED_LIMIT:
         raise _beyond("unpacked size")
     if any(part.flag_bits & 0x1 for part in parts):
-        raise XlsxError("工作簿已加密;请另存为不加密的 .xlsx", "the workbook is encrypted; save it without a password")
+        raise XlsxError("工作簿已加密；请另存为不加密的 .xlsx", "the workbook is encrypted; save it without a password")
 
 
 def _broken(why: str) -> XlsxError:
@@ -86,7 +86,7 @@ def _broken(why: str) -> XlsxError:
 
 def _beyond(what: str) -> XlsxError:
     return XlsxError(
-        "工作簿展开后过大;请删掉空白的行列和图片,或另存为 CSV",
+        "工作簿展开后过大；请删掉空白的行列和图片，或另存为 CSV",
         f"the workbook needs too much {what} to be read; remove empty rows, columns and pictures, or save it as CSV",
     )
 

@@ -76,6 +76,8 @@ def test_around_the_clock_is_written_in_many_ways(text: str) -> None:
     ],
 )
 def test_a_week_is_written_in_numbers_english_or_chinese(text: str) -> None:
+    wide = text.translate({ord(sign): ord(sign) + 0xFEE0 for sign in ":;,"})  # as a Chinese keyboard writes them
+    assert kept(wide) == kept(text)
     assert json.loads(kept(text)) == {"hours": {**WEEK, "6": [["09:00", "12:00"], ["14:00", "17:00"]]}}
     assert short(kept(text)) == "1-5 09:00-18:00; 6 09:00-12:00, 14:00-17:00"
 

@@ -189,7 +189,8 @@ def test_an_archive_that_is_no_workbook_is_told() -> None:
 
 def test_every_title_that_people_use_names_one_column() -> None:
     for one in COLUMNS:
-        for title in (one.name, one.zh, one.en, one.en.upper(), f" {one.zh} * ", *one.also):
+        wide = f"\N{FULLWIDTH LEFT PARENTHESIS}{one.zh}\N{FULLWIDTH RIGHT PARENTHESIS}"
+        for title in (one.name, one.zh, one.en, one.en.upper(), f" {one.zh} * ", wide, *one.also):
             assert column_of(title) is one, title
 
 
