@@ -65,7 +65,8 @@ def since(connection: Connection, before: Marks, devices: Collection[str]) -> He
     conditions = _new(connection, "SELECT id, subject FROM condition", before.condition)
     events = _new(
         connection,
-        "SELECT ticket_event.id, ticket.number, ticket.subject FROM ticket_event JOIN ticket ON ticket.id = ticket_event.ticket_id",
+        "SELECT ticket_event.id, ticket.number, ticket.subject FROM ticket_event "
+        "JOIN ticket ON ticket.id = ticket_event.ticket_id",
         before.ticket_event,
         "ticket_event.id",
     )

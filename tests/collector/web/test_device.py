@@ -31,9 +31,7 @@ def test_it_has_strip_parts_problems_tickets_and_the_ledger_with_its_evidence(pe
 def test_a_part_with_a_fault_has_the_mark_of_it(person: TestClient) -> None:
     html = page(person, "/devices/kiosk-7")
 
-    marks = {
-        part: word for word, part in re.findall(r'class="icon i-(\w+)".{0,200}?</span> ([^<]+)</th>', html, re.S)
-    }
+    marks = {part: word for word, part in re.findall(r'class="icon i-(\w+)".{0,200}?</span> ([^<]+)</th>', html, re.S)}
     assert (marks["打印机"], marks["主机"]) == ("warning", "normal")
 
 
