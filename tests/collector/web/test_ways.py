@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
-from roundsman_collector.store import Batch, Deed, NoticeRow, Office, Outbox, Store, View
+from roundsman_collector.store import Batch, Deed, Filter, NoticeRow, Office, Outbox, Store, StoreError, View
 from roundsman_collector.web.pages import ways
 from roundsman_collector.web.words import LANGUAGES, words_of
 from tests.collector.api import world
@@ -116,6 +116,16 @@ def test_what_cannot_be_used_is_told_at_its_field_and_what_was_written_stays(
     assert f'class="wrong" id="d-{field}"' in answer.text
     assert len(re.findall('class="wrong" id="d-', answer.text)) == 1
     assert 'value="metro"' in answer.text
+    assert desk.office.ways() == []
+
+
+def test_a_filter_that_could_not_be_read_again_is_not_kept(desk: Desk) -> None:
+    """The engine reads all ways at once: a single one that it cannot read would stop all telling."""
+    wanted = Filter(groups=tuple(f"g{n}" for n in range(300)), devices=tuple(f"d{n}" for n in range(300)))
+
+    with pytest.raises(StoreError, match="cannot be used"):
+        desk.office.add_way(kind="mail", name="x", target="duty@example.com", filter_=wanted, language="zh", deed=DEED)
+
     assert desk.office.ways() == []
 
 
