@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from roundsman_collector.store import Store
+from roundsman_collector.store import Deed, Office, Store
 from roundsman_collector.web.__main__ import CONFIG_ERROR, main
 from tests.collector.api import world
 
@@ -56,12 +56,12 @@ def test_it_waits_for_the_database_then_serves_and_ends_when_told(tmp_path: Path
     with started(tmp_path, port) as child:
         assert child.stderr is not None
         assert "waiting up to 30 s for the collector" in child.stderr.readline()
-        with Store.open(tmp_path / "roundsman.sqlite3") as store:
-            store.add_token(world.TOKEN, "first", 1)
+        with Store.open(tmp_path / "roundsman.sqlite3"), Office.open(tmp_path / "roundsman.sqlite3") as office:
+            office.add_token(world.TOKEN, name="first", role="administrator", deed=Deed(who="roundsman", at_ms=1))
         until(lambda: status(port, "/api/v1/health") == 200)
 
         assert status(port, "/api/v1/devices", Authorization=f"Bearer {world.TOKEN}") == 200
-        assert status(port, "/", Authorization=f"Bearer {world.TOKEN}") == 200
+        assert status(port, "/devices", Authorization=f"Bearer {world.TOKEN}") == 200
         assert status(port, "/api/v1/devices") == 401
         assert status(port, "/api/v1/health", Host="evil.example") == 421
         child.send_signal(signal.SIGTERM)
