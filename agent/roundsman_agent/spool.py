@@ -516,8 +516,10 @@ class Spool:
         return min([*numbers, *list(self._held)[:1]], default=self.newest + 1)
 
     def gone(self, limit: int = GONE) -> list[Range]:
-        """At most `limit` ranges between `oldest` and `newest` that are not here and that nothing here declares lost: the
-        collector has settled them, or heard that they are lost."""
+        """At most `limit` ranges between `oldest` and `newest` that are not here and that nothing here declares lost.
+
+        The collector has settled them, or heard that they are lost.
+        """
         inner = self._ask(
             "SELECT n + 1, (SELECT min(n) FROM record AS next WHERE next.n > record.n) - 1 FROM record"
             " WHERE NOT EXISTS (SELECT 1 FROM record AS next WHERE next.n = record.n + 1) ORDER BY n LIMIT ?",

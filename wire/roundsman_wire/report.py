@@ -173,8 +173,8 @@ class Report(TypedDict):
 class StreamRange(TypedDict):
     """A stream the agent holds: its id and the oldest and newest numbers still in the spool.
 
-    `newest` is the last number taken; `oldest` is `newest + 1` when the spool holds nothing. `gone`: ranges between them
-    that it does not hold any more, because a collector has settled them: one that was restored may lack them.
+    `newest` is the last number taken; `oldest` is `newest + 1` when the spool holds nothing. `gone`: ranges between
+    them that it does not hold any more, because a collector has settled them: one that was restored may lack them.
     """
 
     id: Token

@@ -31,7 +31,7 @@ from roundsman_collector.store.fleet import NOTHING, DeviceFacts, FleetNews, Pas
 
 T = TypeVar("T")
 HOUR_MS = 3_600_000
-WINDOWS = {"1h": HOUR_MS, "24h": 24 * HOUR_MS, "30d": 30 * 24 * HOUR_MS}
+WINDOWS = {"10m": HOUR_MS // 6, "1h": HOUR_MS, "24h": 24 * HOUR_MS, "30d": 30 * 24 * HOUR_MS}
 PLACES = {name: place for place, name in enumerate(WINDOWS)}
 RANKS: dict[str, int] = {word: rank for rank, word in enumerate(WORDS)}
 EVERY_S = 1.0
@@ -117,7 +117,7 @@ class Summary:
         return found
 
     def pooled(self, scope: Scope, window: str, now_ms: int, wanted: FleetFilter = ALL) -> Pool | None:
-        """The figure of a whole list over "1h", "24h" or "30d"; None until it is worked out for the first time.
+        """The figure of a whole list over one of WINDOWS; None until it is worked out for the first time.
 
         It is worked out anew every 30 s, in large fleets less often: its window ends at `at_ms`.
         """
@@ -181,9 +181,7 @@ class Summary:
         self._news = after
         self._fresh_s = time.monotonic()
         if before is None and self._every_s:
-            self._fresh_s -= (
-                self._every_s
-            )  # who asks first does not wait for the past of all
+            self._fresh_s -= self._every_s  # who asks first does not wait for the past of all
         elif not self._has_pasts or begun_s - self._pasts_s > self._pasts_pace_s:
             self._put_pasts(now_ms)
 

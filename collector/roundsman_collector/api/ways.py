@@ -27,7 +27,7 @@ from roundsman_wire.catalogue import Language
 T = TypeVar("T")
 PAGE_LIMIT = 500
 WAITS = 6
-"""A test is waited for that many times as long as a command: a server that hangs is given up later, and that is said."""
+"""A test is waited for so many times as long as a command: a server that hangs is given up later, and that is said."""
 LOOK_EVERY_S = 0.1
 
 Teller = Annotated[Who, Depends(needs("tell"))]

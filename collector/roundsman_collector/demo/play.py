@@ -25,6 +25,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Final, Literal, TypeVar
+from urllib.parse import quote
 
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import BrokerError, EmbeddedBroker
@@ -49,6 +50,8 @@ from roundsman_collector.store import Deed, Office, Store, StoreError
 from roundsman_wire.catalogue import Language
 
 TURN_S: Final = 0.25
+YOUNG: Final = "/devices?window=10m"
+"""The page that shows most of a fleet of some minutes."""
 STRIPS_EVERY_S: Final = 1.0
 LOOK_S: Final = 0.1
 READY_WITHIN_S: Final = 40.0
@@ -205,7 +208,10 @@ class Demo:
         look = Look(api_port, token)
         self._wait("collector", look.is_there)
         first = _read(folder / "collector" / FIRST_LOGIN)
-        self._say("first_login" if first else "page", url=first or f"http://127.0.0.1:{api_port}/")
+        if first:
+            self._say("first_login", url=f"{first}&to={quote(YOUNG, safe='')}")
+        else:
+            self._say("page", url=f"http://127.0.0.1:{api_port}{YOUNG}")
         heard_to_ms = self._wait(
             "devices", lambda: {name: one["covered_to_ms"] or 0 for name, one in _devices(look).items()}
         )

@@ -1,7 +1,7 @@
 """What is new since somebody looked last: read once a second for all pages that are open (web/live.py).
 
     marks = heard.marks(connection)
-    heard.since(connection, marks, {"kiosk-7"})     Heard(marks, subjects={"nvr-2"}, tickets={"2026-000007": "nvr-2"}, …)
+    heard.since(connection, marks, {"kiosk-7"})   Heard(marks, subjects={"nvr-2"}, tickets={"2026-000007": "nvr-2"}, …)
 
 Only the ends of tables are read, by their keys: this costs the same with ten devices and with a million.
 """
@@ -32,7 +32,7 @@ class Marks(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Heard:
-    """What is new. `subjects`: devices, and agents with `@`, whose ledger or faults changed; `tickets`: subjects by number.
+    """What is new. `subjects`: devices, and `@` agents, whose ledger or faults changed; `tickets`: subjects by number.
 
     `received`: when the devices that were asked for were heard of last.
     """

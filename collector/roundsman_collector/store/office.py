@@ -167,7 +167,7 @@ class Office:
             audit.add(connection, deed, verb, subject, before=before, after=after)
 
     def settle_knock(self, agent: str, device: str, *, how: str, deed: Deed) -> bool:
-        """Take an entry out of the inbox, as `how` says; whoever knocks again is entered again. False: it was not there."""
+        """Take an entry out of the inbox, as `how` says; who knocks again is entered again. False: it was not there."""
         with self._change("settling an entry of the inbox") as connection:
             was_there = quarantine.settled(connection, agent, device)
             if was_there:

@@ -163,6 +163,7 @@ ROLES: Mapping[str, str] = {
     "administrator": N_("administrator"),
 }
 WINDOWS: Mapping[str, str] = {
+    "10m": N_("last 10 minutes"),
     "1h": N_("last hour"),
     "24h": N_("last 24 hours"),
     "30d": N_("last 30 days"),

@@ -28,7 +28,7 @@ from roundsman_collector.web.words import N_
 
 PAGE = 50
 EXPORTED_AT_ONCE = 500
-Span = Literal["1h", "24h", "30d"]
+Span = Literal["10m", "1h", "24h", "30d"]
 USUAL: Span = "24h"
 State = Literal["normal", "warning", "fault", "offline", "maintenance", "unknown"]
 CHIPS = 8

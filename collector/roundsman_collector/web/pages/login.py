@@ -71,17 +71,17 @@ def login(request: Request, fields: Fields) -> Response:
 
 
 @router.get("/welcome")
-def welcome_page(request: Request, key: Key = "") -> Response:
+def welcome_page(request: Request, key: Key = "", to: Annotated[str, Query(max_length=500)] = "/") -> Response:
     """Where a one-time link leads: choose a password."""
-    return _welcome(request, key)
+    return _welcome(request, key, to)
 
 
 @router.post("/welcome", dependencies=[Depends(ours)])
 def welcome(request: Request, fields: Fields) -> Response:
     """The password is chosen, the link is used."""
-    desk, key = desk_of(request), fields.get("key", "")
+    desk, key, to = desk_of(request), fields.get("key", ""), fields.get("to", "/")
     if fields.get("password") != fields.get("again"):
-        return _welcome(request, key, wrong=TOLD["not_twice"], status=422)
+        return _welcome(request, key, to, wrong=TOLD["not_twice"], status=422)
     _leave(request, desk)
     try:
         session = signing_in.choose_password(
@@ -90,8 +90,8 @@ def welcome(request: Request, fields: Fields) -> Response:
     except Problem as problem:
         if problem.code != "weak_password":
             raise
-        return _welcome(request, key, wrong=TOLD["weak_password"], status=422)
-    return _let_in(request, desk, session, "/")
+        return _welcome(request, key, to, wrong=TOLD["weak_password"], status=422)
+    return _let_in(request, desk, session, to)
 
 
 @router.post("/logout")
@@ -150,9 +150,9 @@ def _login(request: Request, to: str, *, name: str = "", wrong: str = "", status
     return page(request, None, "login.html", {"to": _local(to), "login": name, "wrong": wrong}, status=status)
 
 
-def _welcome(request: Request, key: str, *, wrong: str = "", status: int = 200) -> Response:
+def _welcome(request: Request, key: str, to: str, *, wrong: str = "", status: int = 200) -> Response:
     person = signing_in.invited(desk_of(request), key, address_of(request))
-    shown = {"person": person, "key": key, "wrong": wrong, "least": LEAST, "most": MOST}
+    shown = {"person": person, "key": key, "to": _local(to), "wrong": wrong, "least": LEAST, "most": MOST}
     return page(request, None, "welcome.html", shown, status=status)
 
 
