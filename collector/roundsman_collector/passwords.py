@@ -36,13 +36,18 @@ def checked(password: str, login: str) -> str:
 
 def hashed(password: str) -> str:
     """What is kept in place of the password."""
-    return _HASHER.hash(password)
+    return _HASHER.hash(_bytes(password))
 
 
 def matches(kept: str | None, password: str) -> bool:
     """Whether this is the password that was kept. A hash we cannot read matches nothing."""
     try:
-        _HASHER.verify(kept or _NOBODY, password)
+        _HASHER.verify(kept or _NOBODY, _bytes(password))
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
+
+
+def _bytes(password: str) -> bytes:
+    """What is hashed; a form can hold half a surrogate pair, which UTF-8 does not know."""
+    return password.encode("utf-8", "surrogatepass")

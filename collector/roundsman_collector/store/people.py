@@ -330,19 +330,22 @@ class Lock(NamedTuple):
 def lock_of(connection: Connection, person: str) -> Lock | None:
     """A person's lock; None for nobody."""
     row = run(
-        connection, "SELECT password_hash, locked_until_ms, disabled_ms IS NOT NULL FROM person WHERE id = ?", person
+        connection,
+        "SELECT password_hash, locked_until_ms, disabled_ms IS NOT NULL FROM person WHERE id = ?",
+        clean(person, TEXT_LIMIT),
     ).first()
     return None if row is None else Lock(row[0], row[1], bool(row[2]))
 
 
 def failed(connection: Connection, person: str, deed: Deed) -> None:
     """A wrong password: after FAILURES_BEFORE_LOCK of them in a row none is taken for LOCK_MS."""
+    login = clean(person, TEXT_LIMIT)
     count = run(
-        connection, "UPDATE person SET failed_count = failed_count + 1 WHERE id = ? RETURNING failed_count", person
+        connection, "UPDATE person SET failed_count = failed_count + 1 WHERE id = ? RETURNING failed_count", login
     ).scalar()
     if count is not None and count % FAILURES_BEFORE_LOCK == 0:
-        run(connection, "UPDATE person SET locked_until_ms = ? WHERE id = ?", deed.at_ms + LOCK_MS, person)
-    audit.add(connection, deed, "login.failed", f"person:{person[:TEXT_LIMIT]}")
+        run(connection, "UPDATE person SET locked_until_ms = ? WHERE id = ?", deed.at_ms + LOCK_MS, login)
+    audit.add(connection, deed, "login.failed", f"person:{login}")
 
 
 def begin_session(connection: Connection, person: str, *, expires_ms: int, browser: str, deed: Deed) -> str:

@@ -95,13 +95,13 @@ def test_a_persons_word_is_asked_answered_and_in_the_log(api: TestClient, store:
 
     assert answer.status_code == 200, answer.text
     told = answer.json()
-    assert (told["state"], told["events"][-1]["verb"], told["events"][-1]["who"]) == (state, verb, "first")
+    assert (told["state"], told["events"][-1]["verb"], told["events"][-1]["who"]) == (state, verb, "token:first")
     assert told["events"][-1]["text"] == "已换纸"
 
 
 def test_an_acknowledgement_needs_no_words(api: TestClient, store: Store) -> None:
     with answering(store):
-        assert api.post("/api/v1/tickets/1/acknowledge").json()["acknowledged_by"] == "first"
+        assert api.post("/api/v1/tickets/1/acknowledge").json()["acknowledged_by"] == "token:first"
         assert api.post("/api/v1/tickets/2/resolve", json={}).json()["outcome"] == "by_person"
 
 
@@ -123,7 +123,7 @@ def test_without_an_engine_the_answer_is_not_yet_and_the_command_stays(view: Vie
     command = view.command(answer.json()["command"])
     assert command is not None
     assert (command.who, command.verb, command.args, command.at_ms) == (
-        "first",
+        "token:first",
         "note",
         {"ticket": 1, "text": "还在吗"},
         NOW,
