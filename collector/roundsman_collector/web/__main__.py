@@ -5,6 +5,7 @@ The collector starts this as a child. It waits for the database to be made, list
 
 import argparse
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from starlette.types import ASGIApp
 
 from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.summary import Summary
 from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, policy
+from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, StoreError, View
-from roundsman_collector.web.site import site
+from roundsman_collector.web.site import site, summary_of
 from roundsman_wire.catalogue import Label
 
 WAIT_S = 30.0
@@ -55,8 +58,18 @@ def main(argv: list[str] | None = None) -> int:
             public_url=config.api.public_url,
             has_mail=bool(config.mail.host),
         )
-        serve(site(desk), config.api.host, port, has_proxy=bool(config.api.public_url))
+        summary = summary_of(desk)
+        threading.Thread(target=_warm, args=(summary, desk), daemon=True).start()
+        serve(site(desk, summary), config.api.host, port, has_proxy=bool(config.api.public_url))
     return 0
+
+
+def _warm(summary: Summary, desk: Desk) -> None:
+    """Read how every device stands before the first person asks: with a large fleet that takes a while."""
+    try:
+        summary.counts(EVERYTHING, desk.now_ms())
+    except StoreError as error:
+        print(f"the lists were not read ahead, whoever asks first waits: {error}", file=sys.stderr, flush=True)
 
 
 def _options(argv: list[str] | None) -> argparse.Namespace:

@@ -33,11 +33,16 @@ FILL_CHUNKS = 20
 """So many times 500 devices get what they are found by, each time the lists are read as a whole."""
 
 
-def site(desk: Desk) -> Gate:
+def summary_of(desk: Desk) -> Summary:
+    """How every device stands, for the lists of this desk."""
+    fill = partial(desk.office.fill_search, FILL_CHUNKS)
+    return Summary(desk.view, every_s=desk.lists_every_s, fill=fill if desk.lists_every_s else None)
+
+
+def site(desk: Desk, summary: Summary | None = None) -> Gate:
     """The whole application."""
     api = server.application(desk)
-    fill = partial(desk.office.fill_search, FILL_CHUNKS)
-    summary = Summary(desk.view, every_s=desk.lists_every_s, fill=fill if desk.lists_every_s else None)
+    summary = summary or summary_of(desk)
     pages = pages_of(desk, api, summary)
     routes = [
         Route("/api/v1/docs", pages),
