@@ -19,7 +19,7 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
     "act": ("接单、备注、修复", "acknowledge, note and resolve tickets"),
     "round": ("发起巡检", "start rounds"),
     "place": (
-        "维护客户、站点与设备台账,处理待认领设备",
+        "维护客户、站点与设备台账，处理待认领设备",
         "keep the register of customers, sites and devices; settle the inbox",
     ),
     "tell": ("设置通知方式", "say who is told, and how"),

@@ -51,28 +51,28 @@ LABELS: Mapping[str, Words] = {
 }
 PHRASES: Mapping[str, Words] = {
     "title.ticket": (
-        "【{event}】{subject}:{fault}({severity})工单 {number}",
+        "【{event}】{subject}：{fault}（{severity}）工单 {number}",
         "[{event}] {subject}: {fault} ({severity}) {number}",
     ),
     "title.test": ("【{event}】巡检员的通知能送达", "[{event}] Notices of Roundsman arrive"),
     "title.digest": ("【{event}】5 分钟内 {count} 条通知", "[{event}] {count} notices within minutes"),
     "test": (
-        "这是一条测试通知,由 {who} 发出。收到它,说明“{way}”配置无误。",
+        "这是一条测试通知，由 {who} 发出。收到它，说明“{way}”配置无误。",
         "This is a test, asked for by {who}. That it came shows that the way “{way}” works.",
     ),
     "digest": (
-        "短时间内通知过多,已合并为一封。以下按先后列出:",
+        "短时间内通知过多，已合并为一封。以下按先后列出：",
         "So many notices came at once that they are told in one. In their order:",
     ),
-    "digest.more": ("……另有 {count} 条,请在系统中查看工单。", "… and {count} more: look at the list of tickets."),
+    "digest.more": ("……另有 {count} 条，请在系统中查看工单。", "… and {count} more: look at the list of tickets."),
     "entry": (
-        "{at} 【{event}】{subject}:{fault}({severity})工单 {number}",
+        "{at} 【{event}】{subject}：{fault}（{severity}）工单 {number}",
         "{at} [{event}] {subject}: {fault} ({severity}) {number}",
     ),
     "open": ("打开工单", "Open the ticket"),
     "open.tickets": ("打开工单列表", "Open the list of tickets"),
     "footer": (
-        "本邮件由巡检员自动发出,请勿回复。如不需要此类通知,请联系管理员。",
+        "本邮件由巡检员自动发出，请勿回复。如不需要此类通知，请联系管理员。",
         "Sent by Roundsman; nobody reads answers. If you need no such mail, tell your administrator.",
     ),
     "named": ("{name}({id})", "{name} ({id})"),

@@ -26,11 +26,11 @@ class ColumnKind:
 
 HOLDS: Mapping[Holds, ColumnKind] = {
     "id": ColumnKind(
-        expected_zh="编号:1-63 个小写字母、数字、_ 或 -,不以 _ 或 - 开头",
+        expected_zh="编号：1-63 个小写字母、数字、_ 或 -，不以 _ 或 - 开头",
         expected_en="an id: 1-63 of a-z 0-9 _ -, not starting with _ or -",
     ),
     "login": ColumnKind(expected_zh="已有用户的登录名", expected_en="the login name of a user"),
-    "name": ColumnKind(expected_zh="名称,1-200 个字", expected_en="a name of 1-200 characters"),
+    "name": ColumnKind(expected_zh="名称，1-200 个字", expected_en="a name of 1-200 characters"),
     "text": ColumnKind(expected_zh="文字，最多 400 个字", expected_en="at most 400 characters"),
     "date": ColumnKind(expected_zh="日期，例如 2026-11-21", expected_en="a date such as 2026-11-21"),
     "zone": ColumnKind(
@@ -38,7 +38,7 @@ HOLDS: Mapping[Holds, ColumnKind] = {
         expected_en="one of " + ", ".join(ZONES),
     ),
     "hours": ColumnKind(
-        expected_zh="24x7,或 周一至周五 09:00-18:00; 周六 09:00-12:00",
+        expected_zh="24x7，或 周一至周五 09:00-18:00；周六 09:00-12:00",
         expected_en="24x7, or Mon-Fri 09:00-18:00; Sat 09:00-12:00",
     ),
 }
@@ -236,7 +236,7 @@ COLUMNS: tuple[Column, ...] = (
         of="contract",
         field="warranty_until",
         holds="date",
-        about_zh="质保的最后一天(含当日)。",
+        about_zh="质保的最后一天（含当日）。",
         about_en="The last day of the warranty, itself included.",
         sample="2027-02-28",
         also=("质保截止日期", "质保到期", "质保期至", "warranty"),
@@ -248,7 +248,7 @@ COLUMNS: tuple[Column, ...] = (
         of="contract",
         field="maintenance_until",
         holds="date",
-        about_zh="维保的最后一天(含当日)。",
+        about_zh="维保的最后一天（含当日）。",
         about_en="The last day of maintenance, itself included.",
         sample="2029-02-28",
         also=("维保截止日期", "维保到期", "维保期至", "maintenance"),

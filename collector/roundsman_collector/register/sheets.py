@@ -130,7 +130,7 @@ def _sheet(rows: Rows, notes: Sequence[Note]) -> Sheet:
     if header is None:
         shown = "" if first is None else short(list(first[1][:8]))
         raise SheetError(
-            zh=f"前 {HEADER_WITHIN} 行里没有带“设备编号”(device)的表头；第一行是 {shown}",
+            zh=f"前 {HEADER_WITHIN} 行里没有带“设备编号”（device）的表头；第一行是 {shown}",
             en=f"no header with the column device (设备编号) in the first {HEADER_WITHIN} rows; the first is {shown}",
             code="no_header",
         )
@@ -174,7 +174,7 @@ def _decode(body: bytes, encoding: str) -> str:
         return body.decode(encoding)
     except UnicodeDecodeError as error:
         raise SheetError(
-            zh=f"文件既不是 UTF-8 也不是 GB18030(第 {error.start} 字节);请另存为“CSV UTF-8”",
+            zh=f"文件既不是 UTF-8 也不是 GB18030（第 {error.start} 字节）；请另存为“CSV UTF-8”",
             en=f"the file is neither UTF-8 nor GB18030 (byte {error.start}); save it as CSV UTF-8",
             code="bad_encoding",
         ) from error

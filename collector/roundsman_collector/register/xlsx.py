@@ -79,7 +79,7 @@ def _check_archive(body: bytes) -> None:
 
 def _broken(why: str) -> XlsxError:
     return XlsxError(
-        f"不是可以读取的 XLSX 工作簿({why});请在表格软件中另存为 .xlsx 或 CSV",
+        f"不是可以读取的 XLSX 工作簿（{why}）；请在表格软件中另存为 .xlsx 或 CSV",
         f"this is no XLSX workbook that can be read ({why}); save it again as .xlsx or as CSV",
     )
 
