@@ -65,7 +65,7 @@ def render(facts: Facts, *, to: str, sender: str, language: Language) -> EmailMe
 
 
 def _text(said: Letter, language: Language) -> str:
-    colon = ":" if language == "zh" else ": "
+    colon = "：" if language == "zh" else ": "
     parts = [said.title, said.sentence, "\n".join(f"{label}{colon}{value}" for label, value in said.rows)]
     parts.append("\n".join(said.lines))
     if said.link:

@@ -39,22 +39,22 @@ def sent(facts: Facts, server: SmtpServer, **more: object) -> Letter:
 def test_a_letter_about_an_opened_ticket_says_what_where_and_since_when() -> None:
     said = rendered(OPENED)
 
-    assert said.message["Subject"] == "【报修】自助终端 7(kiosk-7):打印机缺纸(紧急)工单 2025-000017"
+    assert said.message["Subject"] == "【报修】自助终端 7(kiosk-7)：打印机缺纸（紧急）工单 2025-000017"
     assert said.part("plain") == (
-        "【报修】自助终端 7(kiosk-7):打印机缺纸(紧急)工单 2025-000017\n"
+        "【报修】自助终端 7(kiosk-7)：打印机缺纸（紧急）工单 2025-000017\n"
         "\n"
-        "设备:自助终端 7(kiosk-7)\n"
-        "点位:南山店 · 一号位\n"
-        "监控分中心:south\n"
-        "故障项:打印机缺纸\n"
-        "级别:紧急\n"
-        "故障起始:2025-11-21 10:00:00 北京时间\n"
-        "工单号:2025-000017\n"
+        "设备：自助终端 7(kiosk-7)\n"
+        "点位：南山店 · 一号位\n"
+        "监控分中心：south\n"
+        "故障项：打印机缺纸\n"
+        "级别：紧急\n"
+        "故障起始：2025-11-21 10:00:00 北京时间\n"
+        "工单号：2025-000017\n"
         "\n"
-        "打开工单:https://rounds.example.com/tickets/2025-000017\n"
+        "打开工单：https://rounds.example.com/tickets/2025-000017\n"
         "\n"
         "-- \n"
-        "本邮件由巡检员自动发出,请勿回复。如不需要此类通知,请联系管理员。\n"
+        "本邮件由巡检员自动发出，请勿回复。如不需要此类通知，请联系管理员。\n"
     )
 
 
@@ -72,8 +72,8 @@ def test_a_letter_about_a_resolved_ticket_says_how_long_it_lasted() -> None:
 def test_a_voided_ticket_tells_who_and_why_and_no_text_becomes_a_header() -> None:
     said = rendered(VOIDED)
 
-    assert "说明:演练 Bcc: a@example.com" in said.part("plain")
-    assert "操作人:wang" in said.part("plain")
+    assert "说明：演练 Bcc: a@example.com" in said.part("plain")
+    assert "操作人：wang" in said.part("plain")
     assert said.message["Bcc"] is None
 
 
@@ -92,10 +92,10 @@ def test_a_digest_counts_and_lists() -> None:
 
     assert said.message["Subject"] == "【汇总】5 分钟内 33 条通知"
     text = said.part("plain")
-    assert "通知数:报修 31 · 已修复 2" in text
-    assert "【报修】自助终端 7(kiosk-7):打印机缺纸(紧急)工单 2025-000017" in text
+    assert "通知数：报修 31 · 已修复 2" in text
+    assert "【报修】自助终端 7(kiosk-7)：打印机缺纸（紧急）工单 2025-000017" in text
     assert "……另有 32 条" in text
-    assert "打开工单列表:https://rounds.example.com/tickets\n" in text
+    assert "打开工单列表：https://rounds.example.com/tickets\n" in text
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -134,7 +134,7 @@ def test_without_a_public_address_there_is_no_link() -> None:
 def test_a_silent_agent_is_named_as_one() -> None:
     facts = replace(OPENED, subject="@kiosk-7", names=OPENED.names._replace(name_zh=None, name_en=None))
 
-    assert rendered(facts).message["Subject"].startswith("【报修】采集端 kiosk-7:")
+    assert rendered(facts).message["Subject"].startswith("【报修】采集端 kiosk-7：")
     assert rendered(facts, "en").message["Subject"].startswith("[New] agent kiosk-7:")
 
 

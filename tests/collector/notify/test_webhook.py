@@ -47,7 +47,7 @@ def test_the_body_tells_everything_about_the_ticket() -> None:
         "version": 1,
         "id": "e1-6",
         "event": "resolved",
-        "title_zh": "【已修复】自助终端 7(kiosk-7):打印机缺纸(紧急)工单 2025-000017",
+        "title_zh": "【已修复】自助终端 7(kiosk-7)：打印机缺纸（紧急）工单 2025-000017",
         "title_en": "[Resolved] Kiosk 7 (kiosk-7): printer out of paper (urgent) 2025-000017",
         "made_ms": AT + 5000,
         "made": "2025-11-21T02:00:05.000Z",

@@ -32,7 +32,7 @@ def test_each_device_has_a_row_with_state_problem_strip_and_figures_the_worst_fi
         assert told in text
     assert ids(html) == ["nvr-2", "bus-31", "new-1", "kiosk-7", "ups-2"]
     assert html.count('<svg class="strip"') == 5
-    assert "近 24 小时: 可用率 88.89%, 覆盖率 75.00%" in html
+    assert "近 24 小时：可用率 88.89%，覆盖率 75.00%" in html
 
 
 def test_a_percentage_leads_to_the_intervals_that_it_stands_on(person: TestClient) -> None:
