@@ -346,7 +346,9 @@ def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Col
     collector = Collector(config, policy, policy_text)
     log.info("the collector runs", data=str(collector.folder), api=f"http://127.0.0.1:{config.api.port}/")
     if collector.first_login:
-        log.info("nobody has signed in yet: open this link once", link=collector.first_login)
+        log.info("nobody has signed in yet: the first administrator's link", file=str(collector.folder / FIRST_LOGIN))
+        if sys.stdout.isatty():  # for eyes, not for a journal: it is a key
+            print(f"Open this link once, to choose a password: {collector.first_login}", flush=True)
     try:
         while not stopping:
             collector.step()
