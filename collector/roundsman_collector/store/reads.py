@@ -235,29 +235,38 @@ class View:
             return conditions.conditions(connection, subject, from_ms, to_ms, known_ms)
 
     def samples(
-        self, device: str, from_ms: int, to_ms: int, *, limit: int = 1000, before_seq: int | None = None
+        self,
+        device: str,
+        from_ms: int,
+        to_ms: int,
+        *,
+        limit: int = 1000,
+        before_seq: int | None = None,
+        look: int = LOOK_LIMIT,
     ) -> SamplePage:
         """A device's samples whose own time `t` lies in [from, to), read from the evidence, newest received first.
 
-        A page holds whole reports: it may have a few more than `limit`, and may be empty while `next_seq` goes on.
+        A page holds whole reports: it may have a few more than `limit`, and may be empty while `next_seq` goes on; so
+        it is after `look` reports, whatever was in them.
         What was received more than a day before `from_ms` is not looked at: no clock worth believing is that far ahead.
         """
         with self._reading(f"samples of {device}") as connection:
             found: list[SampleRow] = []
-            for looked, row in enumerate(self._rows_of(connection, device, from_ms - evidence.DAY_MS, before_seq)):
-                if len(found) >= limit or looked >= LOOK_LIMIT:
+            rows = self._rows_of(connection, device, from_ms - evidence.DAY_MS, before_seq, min(look, evidence.CHUNK))
+            for looked, row in enumerate(rows):
+                if len(found) >= limit or looked >= look:
                     return SamplePage(samples=tuple(found), next_seq=row.seq + 1)
                 found.extend(samples_in(row, device, from_ms, to_ms))
         return SamplePage(samples=tuple(found), next_seq=None)
 
     def _rows_of(
-        self, connection: Connection, device: str, received_from_ms: int, before_seq: int | None
+        self, connection: Connection, device: str, received_from_ms: int, before_seq: int | None, chunk: int
     ) -> Iterator[EvidenceRow]:
         """The evidence of all agents that ever spoke for the device, the newest row first."""
         known = evidence.partitions(connection)
         agents = run(connection, "SELECT DISTINCT agent_no FROM assignment WHERE device = ?", device).scalars().all()
         heads = [evidence.head_of(connection, known, agent_no, before_seq) for agent_no in agents]
-        chains = [evidence.chain(connection, known, head, 1, str(self._place)) for head in heads]
+        chains = [evidence.chain(connection, known, head, 1, str(self._place), chunk) for head in heads]
         recent = [takewhile(lambda row: row.received_ms >= received_from_ms, chain) for chain in chains]
         for row in heapq.merge(*recent, key=lambda row: row.seq, reverse=True):
             if before_seq is None or row.seq < before_seq:

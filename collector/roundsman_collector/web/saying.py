@@ -1,13 +1,14 @@
 """Texts, times, spans and numbers as people read them.
 
 saying = Saying(language="zh", now_ms=now)
-saying("as of %(at)s Beijing time", at="10:42:07")      "数据截至 10:42:07(北京时间)"
+saying("as of %(at)s Beijing time", at="10:42:07")      "数据截至 10:42:07（北京时间）"
 saying.word("state", "offline")                         "离线"
 saying.at(ms)      "10:42:07", "11-20 10:42:07", "2025-11-20 10:42:07": as short as is clear today
 saying.span(ms)    "9 时 17 分"          saying.ago(ms)   "4 秒前"
 saying.value(...)  "71 %", "3 天 4 时", "缺纸"
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -88,6 +89,14 @@ class Saying:
         if gone < SECOND:
             return "刚刚" if self.language == "zh" else "just now"
         return f"{gone // size}{zh}前" if self.language == "zh" else f"{gone // size}{en} ago"
+
+    def aside(self, text: object) -> str:
+        """A text in brackets, as they stand behind another one: half-width ones would tear a Chinese line."""
+        return f"（{text}）" if self.language == "zh" else f" ({text})"
+
+    def listed(self, names: Iterable[str]) -> str:
+        """Names one behind the other."""
+        return ("、" if self.language == "zh" else ", ").join(names)
 
     def percent(self, share: Fraction | None, decimals: int = 2) -> str:
         """A share with its sign; a dash where there is none."""

@@ -91,7 +91,7 @@ def reasons(desk: Desk, saying: Saying, why: str, conditions: tuple[ConditionRow
     if not why:
         return ""
     codes = dict.fromkeys([why, *(held.code for held in conditions)])
-    return (";" if saying.language == "zh" else "; ").join(reason(desk, saying, code) for code in codes)
+    return ("；" if saying.language == "zh" else "; ").join(reason(desk, saying, code) for code in codes)
 
 
 def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:

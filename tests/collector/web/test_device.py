@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Office, View
+from roundsman_collector.store import Batch, Office, Store, View
 from tests.collector.api import world
 from tests.collector.web.reading import page, words_of
 
@@ -22,7 +22,7 @@ def test_it_has_strip_parts_problems_tickets_and_the_ledger_with_its_evidence(pe
         "vendor.secret_thing 42",
         "打印机上盖未合 打印机 · printer.cover_open",
         "2024-000001 打印机缺纸 严重 待接单",
-        "停机 10-04 20:00:00 10-04 22:00:00 2 时 打印机缺纸 首条依据 #1 确认依据 #2",
+        "停机 10-04 20:00:00 10-04 22:00:00 2 时 打印机缺纸 首条证据 #1 确认证据 #2",
         "停机 2 时，1 次 · 未知 6 时",
     ):
         assert told in text, told
@@ -36,7 +36,7 @@ def test_a_part_with_a_fault_has_the_mark_of_it(person: TestClient) -> None:
 
 
 def test_an_interval_leads_to_the_samples_that_it_stands_on(person: TestClient) -> None:
-    link = re.search(r'href="([^"]+)">首条依据 #1<', page(person, "/devices/kiosk-7"))
+    link = re.search(r'href="([^"]+)">首条证据 #1<', page(person, "/devices/kiosk-7"))
     assert link is not None
 
     html = page(person, link[1].replace("&amp;", "&"))
@@ -89,3 +89,51 @@ def test_a_round_is_offered_to_who_may_start_one(view: View) -> None:
     pages = {who: page(world.signed_in(world.desk(view), who), "/devices/kiosk-7") for who in ("engineer", "viewer")}
 
     assert ["立即巡检" in pages[who] for who in ("engineer", "viewer")] == [True, False]
+
+
+def test_the_newest_samples_say_what_they_were_taken_for(person: TestClient) -> None:
+    html = page(person, "/devices/kiosk-7")
+
+    rows = [words_of(f"<main>{row}</main>") for row in re.findall(r'<tr><td class="at">.*?</tr>', html, re.S)]
+    assert rows == [
+        "10-04 20:06:00 #4 · 时钟未同步 设备无应答。 故障 打印机缺纸 工单 2024-000001",
+        "10-04 20:02:00 #3 打印纸 缺纸 · 打印机上盖 已合 故障 打印机缺纸 工单 2024-000001",
+        "10-04 20:01:00 #2 打印纸 缺纸 · 打印机上盖 已合 故障 打印机缺纸 工单 2024-000001",
+        "10-04 20:00:00 #1 打印纸 缺纸 · 打印机上盖 已合 怀疑 打印机缺纸 工单 2024-000001",
+    ]
+    link = re.search(r'<td class="at"><a class="underlined" href="([^"]+)">', html)
+    assert link is not None
+    assert person.get(link[1].replace("&amp;", "&")).status_code == 200
+
+
+def test_a_device_without_samples_says_so(person: TestClient) -> None:
+    assert "暂无采样，或采样已过保存期。" in words_of(page(person, "/devices/new-1"))
+
+
+def test_of_a_sample_that_is_well_only_what_changed_is_told(store: Store, view: View) -> None:
+    told = [{"clock.synchronised": "yes", "host.cpu_percent": cpu, "net.rx_bytes": n} for n, cpu in ((1, 7), (2, 9))]
+    begin = world.NOW - 2 * world.MINUTE
+    samples = [world.sample("ups-2", n, begin + n, readings) for n, readings in enumerate((*told, told[1]), 1)]
+    store.commit(Batch(now_ms=world.NOW, evidence=[world.report(3, 2, None, samples)]))
+
+    html = page(world.signed_in(world.desk(view), world.ADMIN), "/devices/ups-2")
+
+    rows = [words_of(f"<main>{row}</main>") for row in re.findall(r'<td class="what">.*?</tr>', html, re.S)]
+    assert rows == ["无变化 正常", "CPU 使用率 9 % 正常", "无变化 正常"]
+
+
+def test_the_button_of_a_round_names_the_site_it_is_for(view: View) -> None:
+    with Office.open(view._place.path or "") as office:
+        world.places(office)
+    client = world.signed_in(world.desk(view), world.ADMIN)
+
+    for path in ("/devices/kiosk-7", "/sites/metro-a"):
+        form = re.search(r'<form method="post" action="/rounds".*?</form>', page(client, path), re.S)
+        assert form is not None
+        assert 'name="site" value="metro-a"' in form[0]
+
+
+def test_a_card_is_offered_to_who_may_change_it(view: View) -> None:
+    pages = {who: page(world.signed_in(world.desk(view), who), "/devices/kiosk-7") for who in ("admin", "engineer")}
+
+    assert ['href="/devices/kiosk-7/card"' in pages[who] for who in ("admin", "engineer")] == [True, False]

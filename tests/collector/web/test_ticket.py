@@ -66,7 +66,7 @@ def test_a_ticket_has_its_course_its_evidence_and_its_buttons(person: TestClient
     for told in (
         "kiosk-7 自助终端 7 打印机缺纸 2024-000001 营业员处理类 严重 打印机 待接单",
         "系统自动报修",
-        "首条依据 10-04 20:00:00",
+        "首条证据 10-04 20:00:00",
         "打印纸 缺纸",
         "接单 标记修复 添加备注",
     ):

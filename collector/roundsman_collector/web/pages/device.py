@@ -16,6 +16,7 @@ from roundsman_collector.api.standing import standings
 from roundsman_collector.api.summary import WINDOWS
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, ConditionRow, DeviceView, Interval
+from roundsman_collector.web.evidence import Known, recent
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.fleet import USUAL, Span
 from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
@@ -59,6 +60,7 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
     known = past(ledger, desk.view.conditions(one.id, longest, saying.now_ms), one.covered_to_ms, saying.now_ms)
     begin = saying.now_ms - WINDOWS[window]
     rows = [row for row in ledger if row.event_to_ms is None or row.event_to_ms > begin]
+    tickets = desk.view.tickets(subject=one.id, limit=TICKETS)
     query = f"from={begin}&to={saying.now_ms}"
     links = telling.device_links(one.id)
     return {
@@ -77,7 +79,8 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "today": _today(desk, saying, one, known, ledger),
         "parts": _parts(one, saying),
         "conditions": [_condition(desk, saying, held) for held in one.conditions],
-        "tickets": [ticket_row(desk, saying, row) for row in desk.view.tickets(subject=one.id, limit=TICKETS)],
+        "recent": recent(desk, saying, one.id, Known(ledger, known.conditions, tickets), longest),
+        "tickets": [ticket_row(desk, saying, row) for row in tickets],
         "intervals": [_interval(desk, saying, one, row, known) for row in reversed(rows[-ROWS:])],
         "is_cut": len(rows) > ROWS,
         "rows": ROWS,

@@ -18,6 +18,8 @@ from roundsman_collector.web.words import N_
 REFUSED = 50
 PREVIEW_BYTES = 512
 HEX_WIDTH = 16
+BACKUP_MS = 7 * 86_400_000
+"""A backup that is older than a week is worth a look."""
 SILENT_MS = 5 * 60_000
 """No report of anybody for so long is worth a look."""
 
@@ -36,6 +38,7 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
     waiting = tallies.notices.get("new", 0)
     dead = tallies.notices.get("dead", 0)
     last = tallies.last_report_ms
+    backup_ms = desk.view.keeping().backup_ms
     figures = [
         _figure(
             saying(N_("Last report")),
@@ -63,6 +66,11 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
             saying(N_("Evidence")),
             saying.plural("%(num)s report", "%(num)s reports", tallies.evidence_rows)
             + f" · {_size(saying, tallies.evidence_bytes)}",
+        ),
+        _figure(
+            saying(N_("Last backup")),
+            saying(N_("never")) if backup_ms is None else saying.ago(backup_ms),
+            is_wrong=backup_ms is None or saying.now_ms - backup_ms > BACKUP_MS,
         ),
         _figure(
             saying(N_("Free on disk")),

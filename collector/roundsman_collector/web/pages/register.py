@@ -318,7 +318,7 @@ def _options(
         rows = desk.view.entries(field.refers_to, scope=who.scope, limit=CHOICES + 1, where=where)
         if len(rows) > CHOICES:
             return None
-        return [*nothing, *((one.id, f"{name_of(saying, one)} ({one.id})") for one in rows)]
+        return [*nothing, *((one.id, f"{name_of(saying, one)}{saying.aside(one.id)}") for one in rows)]
     return None
 
 
