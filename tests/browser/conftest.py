@@ -31,6 +31,8 @@ class Running(NamedTuple):
 
     database: Path
     port: int
+    key: str
+    """Of a one-time link."""
 
     @property
     def origin(self) -> str:
@@ -41,13 +43,14 @@ class Running(NamedTuple):
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The site over the town's database."""
     database = town.made(tmp_path_factory.mktemp("town") / "roundsman.sqlite3")
+    key = town.invited(database)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     child = subprocess.Popen([sys.executable, "-m", "tests.browser.serve", str(database), str(port)])
     try:
         until(lambda: answers(port))
-        yield Running(database, port)
+        yield Running(database, port, key)
     finally:
         child.terminate()
         child.wait(10)
@@ -103,29 +106,78 @@ def visit(console: Running, chromium: Browser, heard: Heard) -> Iterator[Visit]:
     opened: list[BrowserContext] = []
 
     def open_browser(*, who: str = world.ADMIN, lang: str = "zh", width: str = "wide", theme: str = "light") -> Page:
-        across, down = WIDTHS[width]
-        context = chromium.new_context(
-            viewport={"width": across, "height": down},
-            locale="zh-CN" if lang == "zh" else "en-GB",
-            timezone_id="Asia/Shanghai",
-            color_scheme="dark" if theme == "dark" else "light",
-            is_mobile=width == "phone",
-            has_touch=width == "phone",
-        )
+        context = _context(console, chromium, Reader(who, lang, width, theme))
         opened.append(context)
-        context.add_cookies([{"name": "roundsman_language", "value": lang, "url": console.origin}])
-        if who:
-            context.add_cookies(
-                [{"name": f"roundsman_{console.port}", "value": _session(console, who), "url": console.origin}]
-            )
-        page = context.new_page()
-        page.on("console", lambda said: heard.errors.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: heard.errors.append(str(error)))
-        return page
+        return _page(context, heard)
 
     yield open_browser
     for context in opened:
         context.close()
+
+
+class Reader(NamedTuple):
+    """Who looks, in which language, how wide and how light."""
+
+    who: str
+    lang: str
+    width: str
+    theme: str = "light"
+
+
+@pytest.fixture(scope="session")
+def browsers(console: Running, chromium: Browser) -> Iterator[Callable[[Reader], BrowserContext]]:
+    """A function that gives the browser of a reader: the same one again and again, for what is only looked at."""
+    opened: dict[Reader, BrowserContext] = {}
+
+    def open_browser(reader: Reader) -> BrowserContext:
+        if reader not in opened:
+            opened[reader] = _context(console, chromium, reader)
+        return opened[reader]
+
+    yield open_browser
+    for context in opened.values():
+        context.close()
+
+
+@pytest.fixture
+def look(browsers: Callable[[Reader], BrowserContext], heard: Heard) -> Iterator[Callable[[Reader], Page]]:
+    """A function that gives an empty page in the browser of a reader."""
+    opened: list[Page] = []
+
+    def open_page(reader: Reader) -> Page:
+        opened.append(_page(browsers(reader), heard))
+        return opened[-1]
+
+    yield open_page
+    for page in opened:
+        page.close()
+
+
+Look = Callable[[Reader], Page]
+
+
+def _context(console: Running, chromium: Browser, reader: Reader) -> BrowserContext:
+    across, down = WIDTHS[reader.width]
+    context = chromium.new_context(
+        viewport={"width": across, "height": down},
+        locale="zh-CN" if reader.lang == "zh" else "en-GB",
+        timezone_id="Asia/Shanghai",
+        color_scheme="dark" if reader.theme == "dark" else "light",
+        is_mobile=reader.width == "phone",
+        has_touch=reader.width == "phone",
+    )
+    context.add_cookies([{"name": "roundsman_language", "value": reader.lang, "url": console.origin}])
+    if reader.who:
+        key = _session(console, reader.who)
+        context.add_cookies([{"name": f"roundsman_{console.port}", "value": key, "url": console.origin}])
+    return context
+
+
+def _page(context: BrowserContext, heard: Heard) -> Page:
+    page = context.new_page()
+    page.on("console", lambda said: heard.errors.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: heard.errors.append(str(error)))
+    return page
 
 
 def _session(console: Running, who: str) -> str:

@@ -7,7 +7,7 @@ from tests.collector.api.rounds_desk import NUMBER
 
 
 class Seen(NamedTuple):
-    """A page and a word on it in both languages. `who` "": a stranger."""
+    """A page and a word on it in both languages. `who` "": a stranger; `{key}` in the path: that of a one-time link."""
 
     name: str
     path: str
@@ -17,7 +17,16 @@ class Seen(NamedTuple):
     status: int = 200
 
 
+LOOKED_AT_TWICE = ("devices", "device", "ticket", "inbox", "round", "login")
+"""Pages whose English is looked through by axe, too; of the others the elements are the same in both languages."""
+
 PAGES: tuple[Seen, ...] = (
+    Seen("login", "/login", "忘记密码或从未登录", "Forgotten, or never signed in", who=""),
+    Seen("welcome", "/welcome?key={key}", "设置密码并登录", "Set the password and begin", who=""),
+    Seen("account", "/account", "修改密码", "Change the password"),
+    Seen("people", "/people", "各角色的权限", "What each role may do"),
+    Seen("person", "/people/engineer", "权限", "What they may do"),
+    Seen("tokens", "/tokens", "程序凭令牌访问接口", "Programs use the API with a token"),
     Seen("devices", "/devices", "离线", "offline"),
     Seen("devices-narrowed", "/devices?state=normal&kind=kiosk&window=30d", "自助终端", "kiosk"),
     Seen("devices-none", "/devices?q=qqq", "没有符合条件的设备", "No device is like this"),

@@ -1,10 +1,12 @@
 """What the browser tests look at: the fleet of world.py among some more, so that pages look as they do in life.
 
 town = made(folder / "roundsman.sqlite3")
+key = invited(town)
 """
 
 from pathlib import Path
 
+from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import (
     Batch,
     ConditionsTold,
@@ -63,6 +65,14 @@ def made(where: Path) -> Path:
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
     return where
+
+
+def invited(where: Path) -> str:
+    """The key of a one-time link for somebody who has not signed in yet."""
+    deed = Deed(who="admin", at_ms=NOW)
+    with Office.open(where) as office:
+        office.add_person("li.na", name="李娜", role="dispatcher", scope=EVERYTHING, language="zh", deed=deed)
+        return office.invite("li.na", expires_ms=NOW + world.HOUR, deed=deed)
 
 
 def _ways(where: Path) -> None:
