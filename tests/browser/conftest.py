@@ -74,9 +74,9 @@ def until(what: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium."""
+    """Debian's Chromium. Not longer than a module: while it is there, nobody else in this process can use asyncio."""
     if shutil.which(CHROMIUM) is None:
         pytest.skip(f"no {CHROMIUM}: apt install chromium fonts-noto-cjk")
     with sync_playwright() as playwright:
@@ -124,7 +124,7 @@ class Reader(NamedTuple):
     theme: str = "light"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browsers(console: Running, chromium: Browser) -> Iterator[Callable[[Reader], BrowserContext]]:
     """A function that gives the browser of a reader: the same one again and again, for what is only looked at."""
     opened: dict[Reader, BrowserContext] = {}
