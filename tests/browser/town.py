@@ -4,6 +4,7 @@ town = made(folder / "roundsman.sqlite3")
 key = invited(town)
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from roundsman_collector.roles import EVERYTHING
@@ -158,8 +159,10 @@ def _busy(store: Store) -> None:
     store.commit(
         Batch(
             now_ms=NOW - MINUTE,
-            conditions=[ConditionsTold(conditions=(held("nvr-5", "disk[3]", "disk.filling", 16, None, 900),))],
-            tickets=[ticket("nvr-5", 5, "disk[3]", "host.unreachable", 16, 900, "minor")],
+            conditions=[ConditionsTold(conditions=(held("nvr-5", "disk[3]", "host.disk_full", 16, None, 900),))],
+            tickets=[
+                replace(ticket("nvr-5", 5, "disk[3]", "host.unreachable", 16, 900, "minor"), code="host.disk_full")
+            ],
             inbox=[
                 Knock(agent="kiosk-77", device="", at_ms=at(17.2), count=12, what={"group": "south"}),
                 Knock(agent="gateway-2", device="nvr-9", at_ms=at(17.9), count=340, what={"kind": "nvr"}),
@@ -180,8 +183,8 @@ def _busy(store: Store) -> None:
         Batch(
             now_ms=NOW - MINUTE,
             tickets=[
-                TicketAcknowledge(ticket=2, at_ms=at(17.6), who="engineer", text="已联系站点,先查配电箱空开"),
-                TicketNote(ticket=2, at_ms=at(17.8), who="engineer", text="出发,携备件 2 项"),
+                TicketAcknowledge(ticket=2, at_ms=at(17.6), who="engineer", text="已联系站点，先查配电箱空开"),
+                TicketNote(ticket=2, at_ms=at(17.8), who="engineer", text="出发，携备件 2 项"),
                 TicketResolve(ticket=4, at_ms=at(17.9), outcome="by_person", who="engineer", text="换了第 3 块硬盘"),
             ],
         )
