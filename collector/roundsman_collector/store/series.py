@@ -5,7 +5,7 @@
     2026-OB000131    after another on 2026-12-31
 
 What was given between a backup and its restore is on paper, in mails and in people's heads, and the copy knows nothing
-of it. A mark keeps those numbers from meaning two things; within a life there are no gaps (docs/decisions/0014). It
+of it. A mark keeps those numbers from meaning two things; within a life there are no gaps (docs/decisions/0010). It
 comes from the day of the restore, so that the same backup restored again, elsewhere, does not give it twice.
 """
 
