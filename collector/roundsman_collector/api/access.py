@@ -8,7 +8,8 @@
 Every answer carries the headers that keep pages from loading, framing or running anything but our own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Annotated
 
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem
 from roundsman_collector.roles import RIGHTS, Right, Who
-from roundsman_collector.store import Deed, SessionRow
+from roundsman_collector.store import Deed, SessionRow, StoreError
 from roundsman_collector.wording import short
 
 HEADERS = {
@@ -126,7 +127,8 @@ def _program(desk: Desk, key: str) -> Who:
     if token is None:
         raise _stranger(desk, was_given=bool(key))
     if token.used_ms is None or now_ms - token.used_ms > USED_EVERY_MS:
-        desk.office.token_used(token.hash, now_ms)
+        with _unless_full():
+            desk.office.token_used(token.hash, now_ms)
     return Who(id=f"token:{token.name}", name=token.name, role=token.role, scope=token.scope, is_program=True)
 
 
@@ -134,7 +136,18 @@ def _prolong(desk: Desk, session: SessionRow) -> None:
     """A session that is used lives on, up to its own end; written down once a minute at most."""
     now_ms = desk.now_ms()
     if now_ms - session.seen_ms > SEEN_EVERY_MS:
-        desk.office.session_seen(session.hash, now_ms, session_end(session.made_ms, now_ms))
+        with _unless_full():
+            desk.office.session_seen(session.hash, now_ms, session_end(session.made_ms, now_ms))
+
+
+@contextmanager
+def _unless_full() -> Iterator[None]:
+    """What is merely noted keeps nobody out: on a full disk the pages are needed most. The next request notes it."""
+    try:
+        yield
+    except StoreError as error:
+        if not error.again:
+            raise
 
 
 def session_end(made_ms: int, now_ms: int) -> int:

@@ -4,6 +4,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.api.access import HEADERS
+from roundsman_collector.store import Office, StoreError, View
+from tests.collector.api import world
 from tests.collector.api.world import ORIGIN, PORT, TOKEN
 
 PRIVATE = [
@@ -99,3 +101,28 @@ def test_a_cookie_changes_things_from_our_own_pages_only(
     """404: it came through, and there is no such ticket."""
     assert person.post("/api/v1/tickets/99/acknowledge", headers=headers).status_code == status
     assert person.post("/tickets/99/act", data={"verb": "acknowledge"}, headers=headers).status_code == status
+
+
+@pytest.mark.parametrize("cause", ["full", "locked"])
+def test_a_full_disk_keeps_nobody_out(view: View, monkeypatch: pytest.MonkeyPatch, cause: str) -> None:
+    desk = world.desk(view)
+    client, program = world.signed_in(desk, "admin"), world.browser(desk, Authorization=f"Bearer {TOKEN}")
+
+    def refuse(*_: object) -> None:
+        raise StoreError(what="no room", where="here", do="free space", cause=cause, again=True)
+
+    monkeypatch.setattr(Office, "session_seen", refuse)
+    monkeypatch.setattr(Office, "token_used", refuse)
+    monkeypatch.setattr("roundsman_collector.api.access.SEEN_EVERY_MS", -1)
+
+    assert client.get("/api/v1/devices").status_code == 200
+    assert program.get("/api/v1/devices").status_code == 200
+
+
+def test_a_damaged_database_is_told(view: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise StoreError(what="damaged", where="here", do="restore a backup", cause="damaged")
+
+    monkeypatch.setattr(Office, "token_used", refuse)
+
+    assert world.browser(world.desk(view), Authorization=f"Bearer {TOKEN}").get("/api/v1/devices").status_code == 503
