@@ -1,8 +1,8 @@
-"""What becomes of automatic tickets: `reconcile(change, tickets, policy, settling) -> actions`. Pure.
+"""What becomes of automatic tickets: `reconcile(change, tickets, policy, settling, is_dirty) -> actions`. Pure.
 
     a condition holds, no ticket                     open    (evidence: its first and confirming record)
     it holds since another time than the ticket says amend   (late evidence)
-    it is over                                       resolve recovered
+    it is over                                       resolve recovered; while the unit is dirty, once it is rebuilt
     late evidence says it never was                  void
     a silence is over, its backlog is on the way     amend   and wait
     a silence is over and settled                    resolve communication | off | agent_stopped | unknown
@@ -21,10 +21,13 @@ COMMUNICATION = "communication"
 WAITING = "back; waiting for the backlog to tell what happened meanwhile"
 
 
-def reconcile(change: Change, tickets: Iterable[Ticket], policy: Policy, settling: bool) -> list[Action]:
+def reconcile(
+    change: Change, tickets: Iterable[Ticket], policy: Policy, settling: bool, is_dirty: bool = False
+) -> list[Action]:
     """The actions `change` calls for, given the open tickets of its unit.
 
     settling: records of the unit are still missing or not rebuilt, so what a silence was cannot be said yet.
+    is_dirty: late evidence waits for a rebuild, minutes at most, that may date the end of a fault otherwise.
     """
     whole = dict(change.whole)
     told: dict[tuple[str, str, str], list[Condition]] = {}
@@ -38,7 +41,7 @@ def reconcile(change: Change, tickets: Iterable[Ticket], policy: Policy, settlin
         about = _about(ticket, told.get(key, []))
         is_whole = ticket.subject in whole and whole[ticket.subject] <= ticket.fault_from_ms
         if about is not None or is_whole:
-            action = _judge(ticket, about, settling)
+            action = _judge(ticket, about, settling, is_dirty)
             if action is not None:
                 actions.append(action)
     for key, conditions in told.items():
@@ -55,7 +58,7 @@ def _about(ticket: Ticket, conditions: list[Condition]) -> Condition | None:
     return max(reaching, key=lambda c: c.from_ms, default=None)
 
 
-def _judge(ticket: Ticket, about: Condition | None, settling: bool) -> Action | None:
+def _judge(ticket: Ticket, about: Condition | None, settling: bool, is_dirty: bool) -> Action | None:
     if ticket.code == SILENT:
         return _judge_silence(ticket, about, settling)
     if about is None:
@@ -63,7 +66,7 @@ def _judge(ticket: Ticket, about: Condition | None, settling: bool) -> Action | 
             verb="void", ticket=ticket.id, condition=None, text="late evidence shows that the fault never was"
         )
     if about.to_ms is not None:
-        return Action(verb="resolve", ticket=ticket.id, condition=about, outcome="recovered")
+        return None if is_dirty else Action(verb="resolve", ticket=ticket.id, condition=about, outcome="recovered")
     if about.from_ms != ticket.fault_from_ms:
         return Action(
             verb="amend", ticket=ticket.id, condition=about, text="late evidence moved the start of the fault"

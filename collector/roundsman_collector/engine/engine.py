@@ -370,7 +370,7 @@ class _News:
         change = draft.telling.change()
         if change.conditions or change.whole:
             settling = draft.dirty_from_ms is not None or _has_holes(draft)
-            actions = reconcile(change, unit.tickets, self.policy, settling)
+            actions = reconcile(change, unit.tickets, self.policy, settling, draft.dirty_from_ms is not None)
             self._tickets += tickets.changes(unit, actions, self.policy, self.now_ms)
             self.acted.append((unit, actions))
         self._tells += change.retold

@@ -185,7 +185,7 @@ def _commit(
     all_actions: list[tuple[Unit, list[Action]]] = []
     rows, before = [], []
     for unit, change in changes:
-        actions = reconcile(change, unit.tickets, engine.policy, unit.settling)
+        actions = reconcile(change, unit.tickets, engine.policy, unit.settling, unit.dirty_from_ms is not None)
         all_actions.append((unit, actions))
         ticket_changes += tickets.changes(unit, actions, engine.policy, now_ms)
         before.append((unit, unit.state))

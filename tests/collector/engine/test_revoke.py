@@ -72,6 +72,7 @@ def test_an_agent_that_comes_back_goes_on_where_it_stopped(collector: Collector,
     collector.take(8, agent.birth(8), last)
     for minute in (8, 9, 10, 11):
         collector.take(minute, agent.report(minute, agent.sample(minute, printer__paper="ok")))
+    collector.look(12)
 
     assert collector.stored_numbers("kiosk-7") == list(range(1, agent.n + 1))
     assert [state for _, _, state, _ in collector.tickets()] == ["resolved"]
