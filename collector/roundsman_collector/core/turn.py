@@ -214,7 +214,8 @@ def _explained(state: UnitState, item: Item) -> tuple[Span, ...]:
     spans = state.spans
     if record["kind"] == "gap":
         length = _gap_length(record)
-        return (Span(item.t, item.t + length, str(record["reason"])), *spans) if length else spans
+        told = Span(item.t, item.t + length, str(record["reason"]))
+        return spans if not length or told in spans else (told, *spans)  # a checkpoint may know of it already
     if not state.last_t or item.t <= state.last_t:
         return spans
     if not _is_next(state, item):
