@@ -22,7 +22,7 @@ WAITING = "back; waiting for the backlog to tell what happened meanwhile"
 
 
 def reconcile(
-    change: Change, tickets: Iterable[Ticket], policy: Policy, settling: bool, is_dirty: bool = False
+    change: Change, tickets: Iterable[Ticket], policy: Policy, settling: bool, is_dirty: bool
 ) -> list[Action]:
     """The actions `change` calls for, given the open tickets of its unit.
 
