@@ -42,7 +42,9 @@ class Segment(NamedTuple):
     """One stretch of a device's ledger; `to` is None for the stretch that goes on.
 
     `cause` says why it is not up: `fault` (code in `fault`), `off`; or why nobody knows: `silent`, `missing`, `lost`,
-    `agent_stopped`, `uplink`, `no_answer`, `not_polled`, `starting`, `agent_off`, or the reason of a gap record.
+    `agent_stopped`, `uplink`, `no_answer`, `not_polled`, `starting`, `agent_off`, or the reason of a gap record. A
+    stretch of up with cause `degraded` lacks a function that the device can do without (code in `fault`). `coarse`:
+    the samples were thinned, so what was shorter than their spacing was not seen.
     """
 
     from_ms: Milliseconds
@@ -50,6 +52,7 @@ class Segment(NamedTuple):
     state: str
     cause: str
     fault: str
+    coarse: bool = False
 
 
 class Ref(NamedTuple):
@@ -64,7 +67,8 @@ class Condition(NamedTuple):
     """A fault of a component: from the first sample of its `for` run to the first of its `clear_for` run.
 
     `subject` is a device id, or `@` and the agent's id for what befalls the agent itself (`agent.silent`). `cause`
-    tells how a silence ended (see turn.py); it is empty otherwise.
+    tells how a silence ended (see turn.py); it is empty otherwise. `effect`, `function` and `explains` are those of the
+    rule in force then: where the rules change while it holds, it ends and a condition with the same `first` takes over.
     """
 
     subject: str
@@ -75,6 +79,15 @@ class Condition(NamedTuple):
     first: Ref
     confirmed: Ref
     cause: str = ""
+    effect: str = ""
+    function: str = ""
+    explains: str = ""
+    flapping: bool = False
+
+    @property
+    def since_ms(self) -> Milliseconds:
+        """When the fault began, whatever rules changed while it held."""
+        return min(self.from_ms, self.first.t)
 
 
 class Retold(NamedTuple):
@@ -106,6 +119,16 @@ class Track(NamedTuple):
     first: Ref
 
 
+class Flap(NamedTuple):
+    """How restless a fault of a component is: `level_ms` as of `at_ms`; it leaks away as time passes (turn.py)."""
+
+    code: str
+    component: str
+    level_ms: Milliseconds
+    at_ms: Milliseconds
+    flapping: bool
+
+
 class Poll(NamedTuple):
     """A poll without an answer that waits for a neighbour to tell whether the road was well."""
 
@@ -132,6 +155,11 @@ class DeviceState(NamedTuple):
     pending: Poll | None
     quiet: bool
     """Whether the time after `covered_to` has been told as unknown."""
+    flaps: tuple[Flap, ...] = ()
+    booted_ms: Milliseconds = 0
+    """When it last started, as far as it is known; 0: nobody knows."""
+    boots: tuple[Milliseconds, ...] = ()
+    """Its latest starts that were seen to happen, as long as a rule may ask for them."""
 
 
 class Span(NamedTuple):
@@ -148,6 +176,14 @@ class Accounted(NamedTuple):
     first: int
     last: int
     lost: bool
+
+
+class Thinned(NamedTuple):
+    """A stretch of time of which the agent kept a sample every `every_ms` only."""
+
+    from_ms: Milliseconds
+    to_ms: Milliseconds
+    every_ms: Milliseconds
 
 
 class UnitState(NamedTuple):
@@ -169,6 +205,7 @@ class UnitState(NamedTuple):
     spans: tuple[Span, ...]
     accounted: tuple[Accounted, ...]
     """Numbers of `stream` beyond `n` that will bring no sample."""
+    thinned: tuple[Thinned, ...] = ()
 
 
 def newborn(agent: str) -> UnitState:

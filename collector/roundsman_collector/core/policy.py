@@ -1,9 +1,9 @@
-"""Rules in force, as the core judges with them. Pure data; rules/ reads them from YAML.
+"""The rules that one device is judged by. Pure data; rules/ reads them from YAML, rulebook.py says which, and since when.
 
     Rule(code="printer.paper_end", when=Is(reading="printer.paper", words=("end",)), for_ms=60_000, …)
 
-A rule looks at one *shape* of reading (`disk.used_percent` for every `disk[…].used_percent`), at a probe that fails,
-or at one of the two built-in observations: a device that does not answer, an agent that is silent.
+A rule looks at one *shape* of reading (`disk.used_percent` for every `disk[…].used_percent`), at a probe that fails, at
+restarts, or at one of the two built-in observations: a device that does not answer, an agent that is silent.
 """
 
 import math
@@ -31,20 +31,26 @@ class Is:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Above:
-    """The reading is above `limit`; once so, until it is at or below `clear`."""
+    """The reading is above `limit`; once so, until it is at or below `clear`.
+
+    With `per`, what is compared is reading ÷ that other reading of the same sample and component; where that one is
+    zero or not there, the rule says nothing.
+    """
 
     reading: str
     limit: float
     clear: float
+    per: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Below:
-    """The reading is below `limit`; once so, until it is at or above `clear`."""
+    """The reading is below `limit`; once so, until it is at or above `clear`. `per` as with `Above`."""
 
     reading: str
     limit: float
     clear: float
+    per: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,20 +66,42 @@ class Fails:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Restarts:
+    """The device started `count` times or more within the last `within_ms` (a window that rolls)."""
+
+    count: int
+    within_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Builtin:
     """What the core observes itself: `unanswered` (a device, its road being well) or `silent` (an agent)."""
 
     what: Literal["unanswered", "silent"]
 
 
-When = Is | Above | Below | Fails | Builtin
+Reads = Is | Above | Below
+"""What looks at one reading."""
+When = Is | Above | Below | Fails | Restarts | Builtin
+Effect = Literal["", "degraded", "down"]
+Explains = Literal["", "power", "uplink"]
+WHOLE = "device"
+"""The function that every device has: to be there at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rule:
-    """One row of the fault catalogue. Durations are event time; severity 1 紧急, 2 严重, 3 一般.
+    """One row of the fault catalogue, as it holds for some device. Durations are event time; severity 1 紧急, 2 严重,
+    3 一般.
 
-    `down`: whether the device counts as down while it holds. `ticket`: whether it opens one.
+    function      what the fault takes away: `device` (all of it), a function of the kind (`receipts`), or "" (nothing)
+    effect        what that makes of the device: `down` (its whole, or a function it cannot do without), `degraded`
+                  (one it can), "" (nothing)
+    only_while    another reading of the same sample that must hold too; where it does not, the fault does not either
+    flap_ms       a fault that comes and goes more often than once in this time is held as one; 0: never (turn.py)
+    explains      what a device with this fault explains for those that stand behind it (law 5)
+    explained_by  what may explain this fault: it then opens no ticket of its own
+    ticket        whether it opens one at all
     """
 
     code: str
@@ -84,13 +112,19 @@ class Rule:
     clear_for_ms: int
     severity: int
     service_class: Literal["clerk", "maintenance", "replacement"]
-    down: bool
+    category: str = "other"
+    function: str = ""
+    effect: Effect = ""
     ticket: bool = True
+    only_while: Reads | None = None
+    flap_ms: int = 0
+    explains: Explains = ""
+    explained_by: tuple[Explains, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """The rules in force from `valid_from_ms` on; `hash` names their content."""
+    """The rules in force for some devices from `valid_from_ms` on; `hash` names the rule set they come from."""
 
     rules: tuple[Rule, ...]
     hash: str = ""
@@ -111,11 +145,6 @@ class Policy:
     def rule(self, code: str) -> Rule | None:
         """The rule with this code, if it is in force."""
         return self._by_code.get(code)
-
-    def counts_down(self, code: str) -> bool:
-        """Whether a device with this fault is down."""
-        rule = self._by_code.get(code)
-        return rule is not None and rule.down
 
     def judges(self, name: str) -> tuple[tuple[Rule, str], ...]:
         """The rules that look at the reading `name`, each with the component it speaks of."""

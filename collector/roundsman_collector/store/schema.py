@@ -6,9 +6,12 @@
     unit checkpoint horizon wake the engine's memory
     interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
     series ticket ticket_event   tickets with gapless numbers and their log
+    ticket_child                 faults that the cause of a ticket explains
     rule_set command quarantine counter inbox device_now
 
     monitoring_group customer site place contract installation    what people keep, effective-dated: a row per version
+    device_trait behind calendar calendar_day                     what a device was, stands behind; days off and 调休
+    overlay overlay_event                                         maintenance, exclusions, corrections; append-only
     device_search                                                 what a device is found by
     person person_scope invitation session token audit            who may do what, and what they did
     way notice                                                    who is told, and what waits to be told (the outbox)
@@ -42,7 +45,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0002"
+REVISION = "0003"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -159,6 +162,7 @@ interval = Table(
     Column("event_to_ms", Big),
     Column("known_from_ms", Big, nullable=False),
     Column("known_to_ms", Big),
+    Column("coarse", Boolean(create_constraint=False), nullable=False, server_default=text("false")),
     Index("interval_by_device", "device", "known_to_ms", "event_from_ms"),
     Index(
         "interval_by_end",
@@ -183,6 +187,10 @@ condition = Table(
     Column("first_ref", Text, nullable=False),
     Column("confirmed_ref", Text, nullable=False),
     Column("cause", Text, nullable=False),
+    Column("effect", Text, nullable=False, server_default=""),
+    Column("function", Text, nullable=False, server_default=""),
+    Column("explains", Text, nullable=False, server_default=""),
+    Column("flapping", Boolean(create_constraint=False), nullable=False, server_default=text("false")),
     Index("condition_by_subject", "subject", "known_to_ms", "event_from_ms"),
     Index(
         "condition_by_end",
@@ -191,6 +199,15 @@ condition = Table(
         sqlite_where=text("known_to_ms IS NULL"),
         postgresql_where=text("known_to_ms IS NULL"),
     ),
+)
+
+# What explains others now, and what did: few rows among many.
+Index(
+    "condition_by_explains",
+    condition.c.explains,
+    condition.c.subject,
+    sqlite_where=text("known_to_ms IS NULL AND explains <> ''"),
+    postgresql_where=text("known_to_ms IS NULL AND explains <> ''"),
 )
 
 series = Table("series", metadata, Column("name", Text, primary_key=True), Column("next", Big, nullable=False))
@@ -215,10 +232,28 @@ ticket = Table(
     Column("acknowledged_by", Text),
     Column("resolved_ms", Big),
     Column("outcome", Text, nullable=False),
+    Column("merged_into", Big, ForeignKey("ticket.id")),
     UniqueConstraint("number", name="ticket_number"),
     Index("ticket_by_subject", "subject", "id"),
     Index("ticket_by_state", "state", "id"),
 )
+
+ticket_child = Table(
+    "ticket_child",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("ticket_id", Big, ForeignKey("ticket.id"), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("component", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("fault_from_ms", Big, nullable=False),
+    Column("joined_ms", Big, nullable=False),
+    Column("left_ms", Big),
+    Column("merged_ticket_id", Big, ForeignKey("ticket.id")),
+    Index("ticket_child_by_ticket", "ticket_id"),
+    Index("ticket_child_by_subject", "subject", "left_ms"),
+)
+"""What a ticket's cause explains: faults of others that have no ticket of their own, or had one that was merged."""
 
 ticket_event = Table(
     "ticket_event",
@@ -240,6 +275,7 @@ rule_set = Table(
     Column("hash", Text, nullable=False),
     Column("valid_from_ms", Big, nullable=False),
     Column("body", Text, nullable=False),
+    Column("made_by", Text, nullable=False, server_default=""),
 )
 
 quarantine = Table(
@@ -343,6 +379,8 @@ contract = _versioned(
     Column("accepted_on", Text),
     Column("warranty_until", Text),
     Column("maintenance_until", Text),
+    Column("unknown_as", Text, nullable=False, server_default="exclude"),
+    Column("target_percent", Text),
 )
 
 site = _versioned(
@@ -357,6 +395,7 @@ site = _versioned(
     Column("time_zone", Text, nullable=False),
     Column("service_hours", Text, nullable=False),
     Column("engineer", Text),
+    Column("calendar", Text),
 )
 _now(site, "customer")
 _now(site, "group_id")
@@ -372,6 +411,77 @@ _now(place, "site")
 
 installation = _versioned("installation", Column("place", Text, nullable=False), key="device")
 _now(installation, "place")
+
+device_trait = _versioned("device_trait", Column("kind", Text, nullable=False), Column("model", Text), key="device")
+"""What a device was when: what overrides of rules ask for."""
+
+behind = Table(
+    "behind",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Column("root", Text, ForeignKey("device.id"), nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("behind_by_root", "root", "to_ms"),
+)
+"""What a device gets its power or its uplink from (`kind`): one of each, effective-dated. `subject` is a device."""
+
+calendar = _versioned("calendar", Column("name_zh", Text, nullable=False), Column("name_en", Text, nullable=False))
+
+calendar_day = Table(
+    "calendar_day",
+    metadata,
+    Column("calendar", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("hours", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("status", Text, nullable=False),
+)
+"""What a calendar says of a local date, known from `from_ms` to `to_ms`: kind `holiday` (free) or `shift` (a day with
+`hours` of its own, or with those of `weekday:N`: 调休); status `confirmed` or `provisional`."""
+
+overlay = Table(
+    "overlay",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big),
+    Column("state", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("overlay_by_target", "scope", "target", "from_ms"),
+)
+"""What a person lays over the evidence: `maintenance`, `exclusion` or `correction` (to `state`) of a `device`, `place`,
+`site`, `customer` or `group`. Never changed: what becomes of it are its events."""
+
+overlay_event = Table(
+    "overlay_event",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("overlay_id", Big, ForeignKey("overlay.id"), nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("to_ms", Big),
+    Column("text", Text, nullable=False),
+    Index("overlay_event_by_overlay", "overlay_id", "at_ms"),
+)
+"""`approve` (by a second person; from then on it counts), `refuse`, `revoke` (it counts no more), `end` (at `to_ms`)."""
 
 device_search = Table("device_search", metadata, _device(primary_key=True), Column("text", Text, nullable=False))
 
