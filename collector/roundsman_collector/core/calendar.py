@@ -16,9 +16,9 @@ for the first instant at which the clock has reached it:
     shown twice (autumn)    the first of the two
     never shown (spring)    the instant of the jump; hours that lie wholly inside the jump are empty
 
-So ranges that touch on the wall touch in time too, days never overlap, and a 24 x 7 calendar has spring days of 23
-hours and autumn days of 25. Hours that run over midnight are written as two ranges on two days: then each obeys its own
-day's holiday.
+So ranges that touch on the wall touch in time too, and a 24 x 7 calendar has spring days of 23 hours and autumn days
+of 25. Hours that end at or before the time they begin run over midnight, 22:00-06:00, and belong to the day they begin
+on, whose holiday or shift decides over all of them; where they overlap the next day's hours, time counts once.
 """
 
 import math
@@ -55,7 +55,8 @@ class Calendar:
     """The hours that count: by ISO weekday, without holidays, with shifts that replace a day's hours.
 
     tz        IANA name, "Asia/Shanghai"
-    hours     weekday 1..7 -> ranges of minutes from local midnight: {1: ((540, 720), (840, 1080))}
+    hours     weekday 1..7 -> ranges of minutes from local midnight: {1: ((540, 720), (840, 1080))}; a range that runs
+              over the next midnight ends beyond 1440: 22:00-06:00 is (1320, 1800)
     holidays  local dates without hours
     shifts    local date -> that day's hours, also when it is a holiday
     """
@@ -75,7 +76,7 @@ class Calendar:
             _check(f"shift of {day}", ranges)
 
     def hours_on(self, day: date) -> Hours:
-        """The wall-time ranges of a local day; () when it is free."""
+        """The wall-time ranges that begin on a local day; () when it is free."""
         if day in self.shifts:
             return self.shifts[day]
         if day in self.holidays:
@@ -89,9 +90,10 @@ def working_intervals(calendar: Calendar, from_ms: int, to_ms: int) -> Intervals
         return ()
     local = zone(calendar.tz)
     first = _local_date(from_ms, local)
-    # One day more: a clock set back over midnight shows yesterday's date again, in what is today's time already.
+    # A day before: its night may last until today. A day after: a clock set back over midnight shows yesterday's date
+    # again, in what is today's time already.
     days = (_local_date(to_ms, local) - first).days + 2
-    pairs = (pair for offset in range(days) for pair in _day(calendar, first + timedelta(days=offset), local))
+    pairs = (pair for offset in range(-1, days) for pair in _day(calendar, first + timedelta(days=offset), local))
     return intersect(normal(pairs), ((from_ms, to_ms),))
 
 
@@ -147,7 +149,7 @@ def calendar_from(document: Mapping[str, object]) -> Calendar:
     """A calendar as it is written in YAML or JSON; errors name the key.
 
     tz        "Asia/Shanghai"
-    hours     {"1": [["09:00", "12:00"], ["14:00", "24:00"]]}
+    hours     {"1": [["09:00", "12:00"], ["14:00", "24:00"]], "6": [["22:00", "06:00"]]}
     holidays  ["2026-02-17"]
     shifts    {"2026-02-14": [["09:00", "18:00"]]}, or only dates, ["2026-02-14"], which then have the hours of the
               first weekday that has any
@@ -170,12 +172,13 @@ def _from(calendar: Calendar, start_ms: int, paused: Intervals) -> Iterator[Pair
     """Working time from an instant on, a day at a time, ten years of it."""
     local = zone(calendar.tz)
     first = _local_date(start_ms, local)
-    for offset in range(SEARCH_DAYS):
-        yield from (
-            (max(begin, start_ms), end)
-            for begin, end in subtract(_day(calendar, first + timedelta(days=offset), local), paused)
-            if start_ms < end
-        )
+    reached = start_ms
+    for offset in range(-1, SEARCH_DAYS):
+        # What the night before covers already begins where it ends.
+        day = _day(calendar, first + timedelta(days=offset), local)
+        ahead = tuple((max(begin, reached), end) for begin, end in day if reached < end)
+        yield from subtract(ahead, paused)
+        reached = max([reached, *(end for _, end in day)])
 
 
 def _day(calendar: Calendar, day: date, local: ZoneInfo) -> Intervals:
@@ -206,14 +209,17 @@ def _jump(wall: datetime, local: ZoneInfo) -> datetime:
 
 def _check(where: str, ranges: Hours) -> None:
     for begin, end in ranges:
-        if not 0 <= begin < end <= DAY_MINUTES:
+        if not 0 <= begin < DAY_MINUTES or not begin < end <= begin + DAY_MINUTES:
             raise CalendarError(
-                f"{where}: {_clock(begin)}-{_clock(end)} is no range of one day; expected from before to, "
-                "00:00 to 24:00 (hours over midnight are two ranges on two days)"
+                f"{where}: {_clock(begin)}-{_clock(end)} is no range of hours; expected two times from 00:00 to 24:00 "
+                "(09:00-18:00; 22:00-06:00 runs over midnight; 00:00-24:00 is all day)"
             )
 
 
 def _clock(minute: int) -> str:
+    """A minute of the day as people write it; beyond 24:00, of the next day."""
+    if minute > DAY_MINUTES:
+        minute -= DAY_MINUTES
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
@@ -235,7 +241,8 @@ def _range(pair: object, key: str) -> Pair:
     ends = _list(pair, key)
     if len(ends) != 2:
         raise CalendarError(f'{key}: expected ["from", "to"] such as ["09:00", "18:00"], not {pair!r}')
-    return _minute(ends[0], key), _minute(ends[1], key)
+    begin, end = _minute(ends[0], key), _minute(ends[1], key)
+    return begin, end + DAY_MINUTES if end < begin else end
 
 
 def _minute(text: object, key: str) -> int:

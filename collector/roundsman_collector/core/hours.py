@@ -6,8 +6,8 @@
     short(text)                             the shortest way to write it again; kept(short(text)) == text
     calendar_of(text, "Asia/Shanghai")      the Calendar
 
-Weekdays are ISO: 1 is Monday. Ranges of a day are parted by commas, days by semicolons. What runs over midnight is two
-ranges on two days. A day that is not named has no service hours.
+Weekdays are ISO: 1 is Monday. Ranges of a day are parted by commas, days by semicolons. What runs over midnight,
+18:00-02:00, belongs to the day it begins on. A day that is not named has no service hours.
 """
 
 import json

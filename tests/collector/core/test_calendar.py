@@ -1,6 +1,6 @@
 """Working time: holidays, adjusted working days, lunch breaks, pauses, and the two odd days of the year."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -234,6 +234,54 @@ def test_a_clock_set_back_over_midnight_loses_no_working_time() -> None:
     assert due(always, second_half_past_eleven, 1) == second_half_past_eleven + MINUTE
 
 
+NIGHT = Calendar(  # the night market: Thursday to Saturday, and every day for lunch
+    tz="Asia/Shanghai",
+    hours={1: ((720, 780),), **dict.fromkeys((4, 5, 6), ((720, 780), (1080, 1560)))},
+    holidays=frozenset([date(2026, 3, 6)]),
+)
+
+
+def test_hours_over_midnight_last_until_the_next_morning() -> None:
+    thursday = local_day(date(2026, 3, 5), SHANGHAI)
+
+    assert working_intervals(NIGHT, thursday[0], thursday[1] + 3 * HOUR) == (
+        (ms("2026-03-05T12:00+08:00"), ms("2026-03-05T13:00+08:00")),
+        (ms("2026-03-05T18:00+08:00"), ms("2026-03-06T02:00+08:00")),
+    )
+
+
+def test_a_night_belongs_to_the_day_it_begins_on_whatever_the_next_day_is() -> None:
+    friday_a_holiday = local_day(date(2026, 3, 6), SHANGHAI)
+    saturday = local_day(date(2026, 3, 7), SHANGHAI)
+
+    assert working_intervals(NIGHT, *friday_a_holiday) == (
+        (ms("2026-03-06T00:00+08:00"), ms("2026-03-06T02:00+08:00")),
+    )
+    assert working_intervals(NIGHT, *saturday)[0] == (
+        ms("2026-03-07T12:00+08:00"),
+        ms("2026-03-07T13:00+08:00"),
+    )
+
+
+def test_a_target_that_starts_after_midnight_is_worked_in_yesterdays_night() -> None:
+    assert due(NIGHT, ms("2026-03-06T01:30+08:00"), 30) == ms("2026-03-06T02:00+08:00")
+    assert due(NIGHT, ms("2026-03-06T01:30+08:00"), 31) == ms("2026-03-07T12:01+08:00")
+
+
+def test_a_night_that_overlaps_the_next_mornings_hours_counts_once() -> None:
+    calendar = Calendar(tz="Asia/Shanghai", hours=dict.fromkeys(range(1, 8), ((300, 420), (1320, 1800))))
+    start = ms("2026-03-05T22:00+08:00")
+
+    assert due(calendar, start, 9 * 60) == ms("2026-03-06T07:00+08:00")
+    assert elapsed(calendar, start, start + 24 * HOUR) == 9 * HOUR
+
+
+def test_a_night_over_the_spring_jump_is_an_hour_shorter() -> None:
+    calendar = Calendar(tz="Europe/Riga", hours={6: ((1320, 1800),)})
+
+    assert elapsed(calendar, ms("2026-03-28T00:00Z"), ms("2026-03-30T00:00Z")) == 7 * HOUR
+
+
 def test_working_time_nine_years_away_is_found() -> None:
     calendar = Calendar(tz="Asia/Shanghai", hours={}, shifts={date(2035, 1, 2): NINE_TO_SIX})
 
@@ -263,11 +311,8 @@ def test_a_pause_without_an_end_is_refused_as_well() -> None:
 
 
 instants = st.integers(ms("2025-01-01"), ms("2027-12-31"))
-ranges = (
-    st.lists(st.integers(0, 1440), unique=True, max_size=6)
-    .map(sorted)
-    .map(lambda edges: tuple(zip(edges[::2], edges[1::2], strict=False)))
-)
+one_range = st.integers(0, 1439).flatmap(lambda begin: st.tuples(st.just(begin), st.integers(begin + 1, begin + 1440)))
+ranges = st.lists(one_range, max_size=3).map(tuple)
 days = st.dates(date(2025, 1, 1), date(2027, 12, 31))
 calendars = st.builds(
     lambda tz, monday, hours, holidays, shifts: Calendar(
@@ -317,32 +362,75 @@ def test_elapsed_time_adds_up(calendar: Calendar, start: int, first: int, second
     assert elapsed(calendar, start, middle) + elapsed(calendar, middle, end) == elapsed(calendar, start, end)
 
 
-@given(calendars, days)
-def test_an_instant_of_work_shows_a_time_within_the_hours_of_its_day(calendar: Calendar, day: date) -> None:
+def worked_minutes(calendar: Calendar, start: int, minutes: int) -> list[bool]:
+    """The definition, a minute at a time: it counts while the latest wall time shown so far lies in a day's hours."""
     zone = ZoneInfo(calendar.tz)
-    begin, end = local_day(day, zone)
-    plain_day = end - begin == 24 * HOUR
+    moment = datetime.fromtimestamp(start / 1000, UTC) - timedelta(hours=3)
+    reached = (moment - timedelta(days=2)).replace(tzinfo=None)
+    counted = []
+    for _ in range(minutes + 180):
+        reached = max(reached, moment.astimezone(zone).replace(tzinfo=None))
+        moment += timedelta(minutes=1)
+        counted.append(
+            any(
+                first <= (reached - datetime.combine(day, time.min)) // timedelta(minutes=1) < last
+                for day in (reached.date(), reached.date() - timedelta(days=1))
+                for first, last in calendar.hours_on(day)
+            )
+        )
+    return counted[180:]
 
-    for opened, closed in working_intervals(calendar, begin, end):
-        wall = datetime.fromtimestamp(opened / 1000, zone)
-        assert wall.date() == day
-        if plain_day:
-            minute = wall.hour * 60 + wall.minute
-            assert any(first <= minute < last for first, last in calendar.hours_on(day))
-            assert closed - opened <= sum(last - first for first, last in calendar.hours_on(day)) * MINUTE
+
+changes_of_clocks = st.sampled_from(
+    [ms(text) for text in ("2025-03-30", "2025-10-26", "2026-04-05", "2026-09-06", "2026-10-04", "2027-04-04")]
+)
+
+
+@given(calendars, changes_of_clocks | days.map(lambda day: ms(day.isoformat())), st.integers(-1000, 1000))
+def test_working_time_is_what_a_clock_on_the_wall_shows_minute_by_minute(
+    calendar: Calendar, around: int, offset: int
+) -> None:
+    start, length = around + offset * MINUTE, 2400
+    counted = worked_minutes(calendar, start, length)
+    found = working_intervals(calendar, start, start + length * MINUTE)
+
+    assert [
+        any(begin <= at < end for begin, end in found) for at in range(start, start + length * MINUTE, MINUTE)
+    ] == counted
+    assert elapsed(calendar, start, start + length * MINUTE) == sum(counted) * MINUTE
+
+
+@given(calendars, changes_of_clocks, st.integers(1, 600), pauses)
+def test_a_target_is_due_in_the_minute_that_completes_it(
+    calendar: Calendar, around: int, minutes: int, paused: list[Pair]
+) -> None:
+    start, length = around - around % MINUTE, 3000
+    whole_minutes = [(begin - begin % MINUTE, end - end % MINUTE) for begin, end in paused]
+    counted = [
+        is_work and not any(begin <= start + place * MINUTE < end for begin, end in whole_minutes)
+        for place, is_work in enumerate(worked_minutes(calendar, start, length))
+    ]
+    places = [place for place, counts in enumerate(counted) if counts]
+
+    if len(places) >= minutes:
+        assert due(calendar, start, minutes, whole_minutes) == start + (places[minutes - 1] + 1) * MINUTE
 
 
 def test_a_calendar_is_read_as_it_is_written() -> None:
     written = {
         "tz": "Asia/Shanghai",
-        "hours": {"1": [["09:00", "12:00"], ["14:00", "24:00"]], "6": []},
+        "hours": {
+            "1": [["09:00", "12:00"], ["14:00", "24:00"]],
+            "2": [["18:00", "00:00"], ["22:00", "06:00"]],
+            "6": [],
+        },
         "holidays": ["2026-02-17"],
         "shifts": {"2026-02-14": [["09:00", "18:00"]], "2026-02-16": []},
     }
 
     assert calendar_from(written) == Calendar(
         tz="Asia/Shanghai",
-        hours={1: ((540, 720), (840, 1440)), 6: ()},
+        hours={1: ((540, 720), (840, 1440)), 2: ((1080, 1440), (1320, 1800)), 6: ()},
         holidays=frozenset([date(2026, 2, 17)]),
         shifts={date(2026, 2, 14): ((540, 1080),), date(2026, 2, 16): ()},
     )
@@ -367,7 +455,7 @@ def test_dates_that_yaml_has_read_already_are_taken_as_they_are() -> None:
         ({"tz": "../etc/passwd"}, "tz: there is no time zone"),
         ({"tz": 8}, "tz: expected an IANA name such as Asia/Shanghai, not 8"),
         ({"hours": {"0": []}}, "hours: weekday '0' is unknown; expected 1 .Monday. to 7 .Sunday."),
-        ({"hours": {"1": [["22:00", "06:00"]]}}, "hours of weekday 1: 22:00-06:00 is no range of one day"),
+        ({"hours": {"1": [["24:00", "06:00"]]}}, "hours of weekday 1: 24:00-06:00 is no range"),
         ({"hours": {"1": [["09:00", "09:00"]]}}, "hours of weekday 1: 09:00-09:00 is no range"),
         ({"hours": {"1": [["9 am", "18:00"]]}}, "hours.1: expected a time of day from .00:00. to .24:00., not '9 am'"),
         ({"hours": {"1": [["09:00", "24:01"]]}}, "hours.1: expected a time of day"),
@@ -377,7 +465,7 @@ def test_dates_that_yaml_has_read_already_are_taken_as_they_are() -> None:
         ({"holidays": ["17 February"]}, "holidays: expected a date such as 2026-02-14, not '17 February'"),
         ({"holidays": "2026-02-17"}, "holidays: expected a list"),
         ({"shifts": {"2026-02-30": []}}, "shifts: expected a date such as 2026-02-14, not '2026-02-30'"),
-        ({"shifts": {"2026-02-14": [["18:00", "09:00"]]}}, "shift of 2026-02-14: 18:00-09:00 is no range"),
+        ({"shifts": {"2026-02-14": [["18:00", "18:00"]]}}, "shift of 2026-02-14: 18:00-18:00 is no range"),
         ({"shifts": ["2026-02-14"], "hours": {}}, "shifts: dates without hours take them from the week"),
         ({"holydays": []}, "holydays: unknown key; expected tz, hours, holidays, shifts"),
     ],

@@ -88,6 +88,7 @@ def test_a_week_is_written_in_numbers_english_or_chinese(text: str) -> None:
         "24x7",
         "1-5 09:00-18:00",
         "1 09:00-18:00; 3 09:00-18:00; 6-7 10:00-16:00",
+        "1-4 18:00-00:00; 5-6 18:00-02:00",
         '{"holidays":["2026-02-17"],"hours":{"1":[["09:00","18:00"]]},"shifts":{"2026-02-14":[["09:00","18:00"]]}}',
         '{"hours":{}}',
     ],
@@ -104,7 +105,7 @@ def test_the_short_way_is_read_as_what_it_was_made_of(text: str) -> None:
         "1-5",
         "1-5 09:00",
         "6-1 09:00-10:00",
-        "1 18:00-09:00",
+        "1 18:00-18:00",
         "1 25:00-26:00",
         "{",
         "{}x",
@@ -118,6 +119,16 @@ def test_the_short_way_is_read_as_what_it_was_made_of(text: str) -> None:
 def test_what_cannot_be_read_is_refused(text: str) -> None:
     with pytest.raises(CalendarError):
         kept(text)
+
+
+def test_hours_over_midnight_are_written_as_people_say_them() -> None:
+    night_market = kept("每天 18:00-02:00")
+    tuesday = instant(date(2026, 11, 17), 0, zone("Asia/Shanghai"))
+
+    assert short(night_market) == "1-7 18:00-02:00"
+    assert working_intervals(calendar_of(night_market, "Asia/Shanghai"), tuesday, tuesday + 43_200_000) == (
+        (tuesday, tuesday + 7_200_000),
+    )
 
 
 def test_service_hours_are_hours_of_the_sites_own_clock() -> None:
