@@ -1,4 +1,4 @@
-"""The composition root: `run(config, policy)` starts the parts, drives the one loop, and ends them again.
+"""The composition root: `run(config, rules)` starts the parts, drives the one loop, and ends them again.
 
     this process                    children (end with us, also after kill -9)
     +---------------------------+   +----------------------------------+
@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -30,12 +31,13 @@ from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
 from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config
-from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import Rulebook, RuleSet
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
 from roundsman_collector.mqtt import Line, Subscription, wait
 from roundsman_collector.ready import Supervisor
 from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.rules.catalogue import rule_set_from, text_of
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
@@ -62,16 +64,16 @@ GARBAGE_THRESHOLDS = (100_000, 50, 1000)
 class Collector:
     """All parts of a running collector; made by `run`."""
 
-    def __init__(self, config: Config, policy: Policy, policy_text: str) -> None:
+    def __init__(self, config: Config, rules: RuleSet) -> None:
         self.config = config
         self.folder: Path = config.data.folder
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store = Store.open(self.folder / DATABASE)
         try:
             now_ms = clock.now_ms()
-            self.store.put_rules(policy.hash, policy_text, now_ms)
+            self.store.put_rules(rules.hash, text_of(rules), now_ms)
             self.first_login = self._first_keys(now_ms)
-            self.engine = Engine(self.store, policy)
+            self.engine = Engine(self.store, self._rulebook())
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             read_again = self.engine.load(now_ms)
             gc.collect()
@@ -103,6 +105,17 @@ class Collector:
         self._greeted: set[str] = set()
         self._was_connected = False
         self._next_look = 0.0
+
+    def _rulebook(self) -> Rulebook:
+        """All rules that were ever in force."""
+        return Rulebook(
+            [
+                replace(
+                    rule_set_from(row.body, source=f"rule_set {row.id}"), hash=row.hash, valid_from_ms=row.valid_from_ms
+                )
+                for row in self.store.rule_sets()
+            ]
+        )
 
     def _first_keys(self, now_ms: int) -> str | None:
         """See to it that a program and a person can come in; the link of the first administrator, if it is needed."""
@@ -334,7 +347,7 @@ def _tell(supervisor: Supervisor, collector: Collector) -> None:
     supervisor.alive(mono_ms)
 
 
-def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Collector], None] | None = None) -> None:
+def run(config: Config, rules: RuleSet, *, each: Callable[[Collector], None] | None = None) -> None:
     """Run until SIGTERM or SIGINT; `each` is called once a turn, and may raise StopIteration to end."""
     stopping = []
 
@@ -343,7 +356,7 @@ def run(config: Config, policy: Policy, policy_text: str, *, each: Callable[[Col
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     supervisor = Supervisor.of(os.environ)
-    collector = Collector(config, policy, policy_text)
+    collector = Collector(config, rules)
     log.info("the collector runs", data=str(collector.folder), api=f"http://127.0.0.1:{config.api.port}/")
     if collector.first_login:
         log.info("nobody has signed in yet: the first administrator's link", file=str(collector.folder / FIRST_LOGIN))

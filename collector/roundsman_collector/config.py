@@ -1,7 +1,7 @@
 """The collector's configuration: a TOML file, every key of it optional.
 
     config = load(Path("roundsman.toml"))          or load(None): all defaults
-    rules = policy(config)                         the fault catalogue it names, with its overrides
+    rules = rule_set(config)                       the fault catalogue it names, with its overrides
 
 A setting is one line of data here: name, type, default, sentence. Validation and docs/configuration.md come from it.
 Paths are relative to the file. An error names the file, the section and the key, what was expected, and the nearest
@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from roundsman_collector.core.policy import Policy
-from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, policy_from
+from roundsman_collector.core.rulebook import RuleSet
+from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, rule_set_from
 from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.wording import got, key, nearest, short, wanted
 
@@ -423,11 +423,11 @@ def _toml(value: object) -> str:
 # --- rules -----------------------------------------------------------------------------------------------------------
 
 
-def policy(config: Config) -> Policy:
+def rule_set(config: Config) -> RuleSet:
     """The rules that the configuration names; ConfigError says what is wrong with their files."""
     text, source = _faults(config)
     try:
-        found = policy_from(text, source=source)
+        found = rule_set_from(text, source=source)
         for path in config.policy.overrides:
             found = overridden(found, _text(path), source=str(path))
     except RulesError as error:
@@ -439,9 +439,12 @@ def advice(config: Config) -> Mapping[str, Advice]:
     """Probable causes and remedies of the faults in the catalogue, by code."""
     text, source = _faults(config)
     try:
-        return advice_from(text, source=source)
+        found = dict(advice_from(text, source=source))
+        for path in config.policy.overrides:
+            found |= advice_from(_text(path), source=str(path))
     except RulesError as error:
         raise ConfigError(str(error)) from error
+    return found
 
 
 def built_in(name: str) -> str:

@@ -121,7 +121,7 @@ def _files() -> Finding:
 
 def _policy(settings: Config) -> Finding:
     try:
-        rules = config.policy(settings)
+        rules = config.rule_set(settings)
     except ConfigError as error:
         return Finding("FAIL", "policy", str(error), "roundsman policy check FILE; docs/policy.md explains every key")
     return Finding("OK", "policy", f"{len(rules.rules)} faults, {rules.hash}")

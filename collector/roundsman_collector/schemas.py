@@ -18,9 +18,10 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, settings
-from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, When
-from roundsman_collector.rules.catalogue import full_name, policy_from
-from roundsman_collector.rules.shape import SCHEMAS
+from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, Restarts, When
+from roundsman_collector.rules.catalogue import rule_set_from
+from roundsman_collector.rules.shape import NOTHING, SCHEMAS
+from roundsman_collector.rules.written import full_name
 from roundsman_collector.wire_types import STRICT, typed
 from roundsman_wire import VERSION
 from roundsman_wire.report import MESSAGES, Record
@@ -106,17 +107,17 @@ _FAULTS = """\
 Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost. What the columns mean, and
 how to change a row or the whole: [policy.md](policy.md).
 
-| code | 中文 | English | seen when | for | over after | severity | 处理类别 | down | ticket |
+| code | 中文 | English | seen when | for | over after | severity | 处理类别 | takes down | ticket |
 |---|---|---|---|---|---|---|---|---|---|
 """
 
 
 def _faults() -> str:
-    rules = policy_from(built_in("faults.yaml"), source=f"{BUILT_IN} faults.yaml").rules
+    rules = rule_set_from(built_in("faults.yaml"), source=f"{BUILT_IN} faults.yaml").rules
     rows = [
         f"| `{rule.code}` | {_cell(rule.zh)} | {_cell(rule.en)} | {_cell(_seen(rule.when))} | {rule.for_ms // 1000} s "
         f"| {rule.clear_for_ms // 1000} s | {rule.severity} | {SERVICE_CLASSES[rule.service_class]} "
-        f"| {_yes(rule.down)} | {_yes(rule.ticket)} |"
+        f"| {rule.function or NOTHING} | {_yes(rule.ticket)} |"
         for rule in rules
     ]
     return _FAULTS + "\n".join(rows) + "\n"
@@ -132,6 +133,8 @@ def _seen(when: When) -> str:
             return f"`{full_name(reading)}` below {limit:g}, until {clear:g}"
         case Fails(probe=probe, component=component):
             return f"probe `{probe}` gets no answer from the {component}"
+        case Restarts(count=count, within_ms=within_ms):
+            return f"started {count} times or more within {within_ms // 1000} s"
         case Builtin(what="silent"):
             return "nothing came within the time that was promised"
         case Builtin():

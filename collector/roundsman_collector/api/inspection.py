@@ -32,7 +32,8 @@ from roundsman_collector.core.inspection import (
     build,
 )
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
-from roundsman_collector.rules.catalogue import policy_from
+from roundsman_collector.core.rulebook import resolved
+from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.rules.ticks import Tick, for_kind, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
@@ -74,7 +75,8 @@ def _ticks() -> tuple[Tick, ...]:
 
 def document(facts: RoundFacts) -> Document:
     """What the round saw, as a document."""
-    return build(_about(facts), _Gathered(facts).inspected(), policy=policy_from(facts.rules_text, source="rule_set"))
+    policy = resolved(rule_set_from(facts.rules_text, source="rule_set"))
+    return build(_about(facts), _Gathered(facts).inspected(), policy=policy)
 
 
 def _about(facts: RoundFacts) -> Round:

@@ -52,17 +52,16 @@ def up(config: ConfigFile = None, data: DataFolder = None) -> None:
     from roundsman_collector import app as collector
     from roundsman_collector.broker import BrokerError
     from roundsman_collector.config import ConfigError, load
-    from roundsman_collector.config import policy as rules_of
+    from roundsman_collector.config import rule_set as rules_of
     from roundsman_collector.logins import LoginsError
     from roundsman_collector.rights import RightsError
-    from roundsman_collector.rules.catalogue import text_of
     from roundsman_collector.store import StoreError
 
     log_to_stderr()
     try:
         settings = load(config, data)
         rules = rules_of(settings)
-        collector.run(settings, rules, text_of(rules))
+        collector.run(settings, rules)
     except (ConfigError, LoginsError, RightsError) as error:
         end(str(error), CANNOT_BE_USED)
     except StoreError as error:

@@ -20,7 +20,7 @@ def policy_check(
     config: ConfigFile = None,
 ) -> None:
     """Say everything that is wrong with a rules file; without FILE, with those of the configuration."""
-    from roundsman_collector.config import ConfigError, Rules, load, policy
+    from roundsman_collector.config import ConfigError, Rules, load, rule_set
 
     try:
         settings = load(config)
@@ -28,7 +28,7 @@ def policy_check(
             path = file.resolve()
             mine = Rules(overrides=[path]) if _is_overrides(file) else Rules(faults=path)
             settings = settings.model_copy(update={"policy": mine})
-        rules = policy(settings)
+        rules = rule_set(settings)
     except ConfigError as error:
         end(str(error), CANNOT_BE_USED)
     typer.echo(f"ok: {len(rules.rules)} faults, {rules.hash}")

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from roundsman_collector import clock
-from roundsman_collector.config import DATABASE, Config, ConfigError, load, policy
+from roundsman_collector.config import DATABASE, Config, ConfigError, load, rule_set
 from roundsman_collector.notify import mail, webhook
 from roundsman_collector.notify.delivery import Delivery, Sender
 from roundsman_collector.notify.facts import Facts
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         config = load(options.config, options.data)
-        faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in policy(config).rules}
+        faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rule_set(config).rules}
         with alone(config.data.folder) as is_alone:
             if not is_alone:
                 print(f"another delivery runs on {config.data.folder}", file=sys.stderr)

@@ -1,7 +1,8 @@
-"""The shape of the rules' files, and their texts read into it: `read(text, Faults, source=\"faults.yaml\")`.
+"""The shape of the rules' files, and their texts read into it: `read(text, Catalogue, source=\"faults.yaml\")`.
 
-Two kinds of files: a fault catalogue (`faults:`) and changes to one (`overrides:`). Strict: no key that is not known,
-no text where a number belongs. All that is wrong is told at once.
+A file says `kinds`, `functions`, `faults` and `overrides`; a fault catalogue at least some faults, a file that is laid
+over one whatever it wants to be different. Strict: no key that is not known, no text where a number belongs. All that
+is wrong is told at once.
 """
 
 import json
@@ -9,10 +10,35 @@ from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from roundsman_collector.wording import got, key, nearest, wanted
+from roundsman_wire.catalogue import Label
+
+NOTHING = "nothing"
+"""The word for `takes_down` that says: the device can do all that it is there for."""
+CATEGORIES: Mapping[str, Label] = {
+    "reach": Label(zh="通信", en="communication"),
+    "power": Label(zh="供电", en="power"),
+    "network": Label(zh="网络", en="network"),
+    "host": Label(zh="主机", en="computer"),
+    "storage": Label(zh="存储", en="storage"),
+    "clock": Label(zh="时钟", en="clock"),
+    "application": Label(zh="业务程序", en="application"),
+    "screen": Label(zh="显示与触摸", en="screen and touch"),
+    "printer": Label(zh="打印", en="printing"),
+    "cash": Label(zh="现金", en="cash"),
+    "reader": Label(zh="读卡与识读", en="cards and readers"),
+    "video": Label(zh="视频", en="video"),
+    "recording": Label(zh="录像", en="recording"),
+    "positioning": Label(zh="定位", en="positioning"),
+    "vehicle": Label(zh="车辆", en="vehicle"),
+    "environment": Label(zh="环境", en="environment"),
+    "security": Label(zh="安防", en="security"),
+    "other": Label(zh="其他", en="other"),
+}
+"""What a fault is about, in the order in which people are shown it."""
 
 
 class RulesError(ValueError):
@@ -33,6 +59,7 @@ Seconds = Annotated[float, Field(ge=0, le=30 * 86_400)]
 Sentence = Annotated[str, Field(min_length=1, max_length=400)]
 Bound = Annotated[float, Field(ge=-1e15, le=1e15)]
 Name = Annotated[str, Field(min_length=1, max_length=160)]
+Word = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class Unanswered(Strict):
@@ -58,6 +85,19 @@ class ProbeFails(Strict):
     )
 
 
+class OftenStarted(Strict):
+    """Starts within a window of time."""
+
+    count: Annotated[int, Field(ge=1, le=1000)]
+    within_s: Annotated[float, Field(gt=0, le=30 * 86_400)]
+
+
+class RestartsOften(Strict):
+    """The device started so often within a time that rolls. The core counts the starts itself."""
+
+    restarts: OftenStarted
+
+
 class ReadingIs(Strict):
     """A reading is one of these words."""
 
@@ -71,6 +111,9 @@ class ReadingAbove(Strict):
     reading: Name
     above: Bound
     clear_below: Bound | None = None
+    per: Name | None = Field(
+        None, description="another reading of the same sample and component: judged is their ratio"
+    )
 
 
 class ReadingBelow(Strict):
@@ -79,17 +122,23 @@ class ReadingBelow(Strict):
     reading: Name
     below: Bound
     clear_above: Bound | None = None
+    per: Name | None = Field(
+        None, description="another reading of the same sample and component: judged is their ratio"
+    )
 
 
 _FORMS: Mapping[str, type[Strict]] = {
     "unanswered": Unanswered,
     "silent": Silent,
     "probe": ProbeFails,
+    "restarts": RestartsOften,
     "is": ReadingIs,
     "above": ReadingAbove,
     "below": ReadingBelow,
 }
 """The key that tells which `when` it is."""
+_READS = ("is", "above", "below")
+"""Those that look at a reading."""
 
 
 def _form(when: Any) -> str | None:
@@ -100,10 +149,24 @@ AnyWhen = Annotated[
     Annotated[Unanswered, Tag("unanswered")]
     | Annotated[Silent, Tag("silent")]
     | Annotated[ProbeFails, Tag("probe")]
+    | Annotated[RestartsOften, Tag("restarts")]
     | Annotated[ReadingIs, Tag("is")]
     | Annotated[ReadingAbove, Tag("above")]
     | Annotated[ReadingBelow, Tag("below")],
     Discriminator(_form, custom_error_type="when", custom_error_message=f"one of the keys {', '.join(_FORMS)}"),
+]
+
+
+def _read_form(when: Any) -> str | None:
+    found = _form(when)
+    return found if found in _READS else None
+
+
+ReadsWhen = Annotated[
+    Annotated[ReadingIs, Tag("is")] | Annotated[ReadingAbove, Tag("above")] | Annotated[ReadingBelow, Tag("below")],
+    Discriminator(
+        _read_form, custom_error_type="when", custom_error_message=f"a reading and one of the keys {', '.join(_READS)}"
+    ),
 ]
 
 
@@ -116,6 +179,19 @@ class Both(Strict):
 
 Code = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$", max_length=80)]
 Severity = Literal[1, 2, 3]
+ServiceClass = Literal["clerk", "maintenance", "replacement"]
+Root = Literal["power", "uplink"]
+Category = Annotated[str, Field(json_schema_extra={"enum": list(CATEGORIES)})]
+
+
+class FunctionRow(Strict):
+    """Something that devices of some kinds are there for."""
+
+    name: Word = Field(description="its name, as takes_down says it")
+    zh: Sentence
+    en: Sentence
+    kinds: list[Name] = Field([], description="the kinds of devices that have it; every kind if not given")
+    critical: bool = Field(True, description="whether a device without it is down; if not, it is degraded")
 
 
 class Row(Strict):
@@ -125,24 +201,28 @@ class Row(Strict):
     zh: Sentence
     en: Sentence
     when: AnyWhen
+    only_while: ReadsWhen | None = Field(
+        None, description="another reading of the same sample that must hold too, or the fault does not"
+    )
     for_s: Seconds = Field(
         description="seconds of event time that it must be so before it counts, from its first sample"
     )
     clear_for_s: Seconds = Field(0, description="seconds that it must be over before it counts as over")
-    severity: Severity = Field(description="1 紧急 (out of use), 2 严重, 3 一般")
-    service_class: Literal["clerk", "maintenance", "replacement"] = Field(
-        description="who mends it: 营业员处理类, 维护类, 更换类"
+    flap_s: Seconds = Field(
+        0, description="one that comes and goes more often than once in this time is held as one fault; 0: never"
     )
-    down: bool = Field(description="whether the device counts as down meanwhile")
+    severity: Severity = Field(description="1 紧急 (out of use), 2 严重, 3 一般")
+    service_class: ServiceClass = Field(description="who mends it: 营业员处理类, 维护类, 更换类")
+    category: Category = Field("other", description="what it is about")
+    takes_down: Word = Field(
+        NOTHING, description="`device`, or the function that the device cannot do meanwhile, or `nothing`"
+    )
+    explains: Root | None = Field(None, description="what is explained by it for devices that stand behind this one")
+    explained_by: list[Root] = Field([], description="what may explain it: it then opens no ticket of its own")
     ticket: bool = Field(True, description="whether it opens a ticket; without one it is recorded all the same")
     causes: list[Both] = Field([], description="what it may come from, the likeliest first")
     remedy: Both | None = Field(None, description="what to do, in a sentence")
-
-
-class Faults(Strict):
-    """A fault catalogue."""
-
-    faults: Annotated[list[Row], Field(min_length=1)]
+    parts: list[Both] = Field([], description="what to take along to the site")
 
 
 class NewLimits(Strict):
@@ -154,25 +234,67 @@ class NewLimits(Strict):
     clear_above: Bound | None = None
 
 
-class Change(Strict):
-    """What is different about a fault of the catalogue."""
+class For(Strict):
+    """The devices that an override is for: exactly one of these."""
 
-    code: Code
+    kind: Name | None = None
+    model: Name | None = None
+    site: Name | None = None
+    device: Name | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "For":
+        if len(self.model_fields_set) != 1 or None in self.model_dump(include=self.model_fields_set).values():
+            raise ValueError(f"exactly one of {', '.join(type(self).model_fields)}")
+        return self
+
+    @property
+    def where(self) -> str:
+        """Which of the four it is."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def which(self) -> str:
+        """The kind, the model, or the id."""
+        return str(getattr(self, self.where))
+
+
+class Change(Strict):
+    """What is different about a fault of the catalogue, or whether a function is critical: everywhere, or for some."""
+
+    code: Code | None = Field(None, description="the fault that is different")
+    function: Word | None = Field(None, description="or the function of which `critical` is said")
+    for_: For | None = Field(None, alias="for", description="for which devices; for all of them if not given")
     for_s: Seconds | None = None
     clear_for_s: Seconds | None = None
+    flap_s: Seconds | None = None
     severity: Severity | None = None
-    down: bool | None = None
+    service_class: ServiceClass | None = None
+    takes_down: Word | None = None
     ticket: bool | None = None
     when: NewLimits | None = None
+    critical: bool | None = None
+    origin: Literal["file", "console"] = Field("file", description="written by the console alone")
+    by: Name | None = Field(None, description="who said so; written by the console")
+    at_ms: int | None = Field(None, description="when; written by the console")
 
 
-class Overrides(Strict):
-    """Changes to a fault catalogue, by code."""
+class Overlay(Strict):
+    """What is laid over a fault catalogue: other kinds, functions and faults, and changes to those that are there."""
 
-    overrides: list[Change]
+    kinds: list[Name] = Field([], description="kinds of devices beyond those that Roundsman knows")
+    functions: list[FunctionRow] = Field([], description="what devices are there for; one of the same name is replaced")
+    faults: list[Row] = Field([], description="faults; one of the same code is replaced")
+    overrides: list[Change] = Field([], description="what is different about faults and functions, and for whom")
 
 
-SCHEMAS: Mapping[str, TypeAdapter[Any]] = {"faults": TypeAdapter(Faults), "overrides": TypeAdapter(Overrides)}
+class Catalogue(Overlay):
+    """A fault catalogue."""
+
+    faults: Annotated[list[Row], Field(min_length=1)]
+
+
+SCHEMAS: Mapping[str, TypeAdapter[Any]] = {"faults": TypeAdapter(Catalogue), "overrides": TypeAdapter(Overlay)}
 """The two kinds of files, for docs/schemas."""
 
 
@@ -222,19 +344,30 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+_ROWS: Mapping[str, type[BaseModel]] = {"functions": FunctionRow, "faults": Row, "overrides": Change}
+_NAMES = {"functions": ("function", "name"), "faults": ("fault", "code"), "overrides": ("override", "code")}
+"""What a row of a section is called, and by which key of it."""
+
+
 def _problem(error: ErrorDetails, document: Any, model: type[BaseModel], source: str) -> str:
     section, *steps = error["loc"] or ("",)
-    if not steps or not isinstance(steps[0], int):
+    if section not in _ROWS or not steps or not isinstance(steps[0], int):
         known = list(model.model_fields)
-        return f"{source}: {_told(error, key(section) if section else '', known)}"
-    row = document[section][steps[0]]
-    code = row.get("code") if isinstance(row, dict) else None
+        return f"{source}: {_told(error, _path([section, *steps]) if section else '', known)}"
+    where = _where(str(section), steps[0], document[section][steps[0]])
     path = steps[1:]
-    known = _known(model, path)
-    if model is Faults and path[:1] == ["when"]:
+    known = _known(_ROWS[str(section)], path)
+    if section == "faults" and path[:1] in (["when"], ["only_while"]):
         del path[1:2]  # pydantic names the form that it chose
-    where = f"fault {key(code)}" if isinstance(code, str) else f"{section}[{steps[0]}]"
     return f"{source}, {where}{', ' if path else ': '}{_told(error, _path(path), known)}"
+
+
+def _where(section: str, place: int, row: Any) -> str:
+    noun, by = _NAMES[section]
+    said = row.get(by) if isinstance(row, dict) else None
+    if section == "overrides" and not isinstance(said, str) and isinstance(row, dict):
+        noun, said = "override of function", row.get("function")
+    return f"{noun} {key(said)}" if isinstance(said, str) else f"{section}[{place}]"
 
 
 def _told(error: ErrorDetails, path: str, known: list[str]) -> str:
@@ -245,17 +378,24 @@ def _told(error: ErrorDetails, path: str, known: list[str]) -> str:
     return f"{path + ': ' if path else ''}expected {wanted(error)}, got {got(error)}{hint}"
 
 
-def _known(model: type[BaseModel], path: list[Any]) -> list[str]:
+def _known(row: type[BaseModel], path: list[Any]) -> list[str]:
     """The keys that may stand where the last step of a path stands."""
-    row: type[BaseModel] = Row if model is Faults else Change
     match path:
-        case ["when", form, _] if model is Faults:
+        case ["when" | "only_while", form, "restarts", _]:
+            row = OftenStarted
+        case ["when" | "only_while", form, _]:
             row = _FORMS[form]
         case ["when", _]:
             row = NewLimits
-        case ["remedy", _] | ["causes", _, _]:
+        case ["for", _]:
+            row = For
+        case ["remedy", _] | ["causes" | "parts", _, _]:
             row = Both
-    return [field.alias or name for name, field in row.model_fields.items()]
+    return [field.alias or name for name, field in row.model_fields.items() if name not in _OURS]
+
+
+_OURS = ("origin", "by", "at_ms")
+"""Keys that only the console writes: not for people to be told of."""
 
 
 def _path(steps: list[Any]) -> str:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.summary import Summary
-from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, policy
+from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, rule_set
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, StoreError, View
@@ -87,7 +87,7 @@ def _port(text: str) -> int:
 
 
 def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice]]:
-    rules = policy(config).rules
+    rules = rule_set(config).rules
     return {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules}, dict(advice(config))
 
 
