@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from roundsman_collector import app, config
-from roundsman_collector.rules.catalogue import text_of
 from tests.bench._tally import Tally
 
 
@@ -65,7 +64,7 @@ class Stopwatch:
 def main(config_path: Path, tally_path: Path, blocks_path: Path) -> None:
     """Run the collector until it is told to stop."""
     settings = config.load(config_path)
-    policy = config.policy(settings)
+    rules = config.rule_set(settings)
     tally, watch = Tally(tally_path), Stopwatch()
     next_note = 0.0
 
@@ -80,7 +79,7 @@ def main(config_path: Path, tally_path: Path, blocks_path: Path) -> None:
             notes.write_text(json.dumps({**watch.seconds, "batches": collector.ingest.batches}))
             notes.replace(blocks_path)
 
-    app.run(settings, policy, text_of(policy), each=each)
+    app.run(settings, rules, each=each)
 
 
 def _place(watch: Stopwatch, collector: app.Collector) -> None:

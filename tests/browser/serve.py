@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from roundsman_collector.config import Config, advice, policy
+from roundsman_collector.config import Config, advice, rule_set
 from roundsman_collector.store import View
 from roundsman_collector.web.__main__ import serve
 from roundsman_collector.web.site import site
@@ -26,7 +26,7 @@ def main() -> None:
     """Serve until told to stop."""
     database, port = Path(sys.argv[1]), int(sys.argv[2])
     config = Config()
-    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in policy(config).rules}
+    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rule_set(config).rules}
     with View.open(database) as view:
         desk = world.desk(
             view, now_ms=clock(), port=port, faults=faults, advice=dict(advice(config)), answer_within_s=1.0

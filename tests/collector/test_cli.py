@@ -16,10 +16,9 @@ from roundsman_collector import app as composition
 from roundsman_collector import clock, demo, doctor, enrol, logins
 from roundsman_collector.broker import EmbeddedBroker
 from roundsman_collector.cli import app
-from roundsman_collector.config import Config, policy
-from roundsman_collector.core.policy import Policy
+from roundsman_collector.config import Config, rule_set
+from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.roles import Scope
-from roundsman_collector.rules.catalogue import policy_from
 from roundsman_collector.store import Batch, CommandDone, Count, Deed, DeviceEntry, EvidenceRow, Knock, Store, View
 from roundsman_collector.store import backup as copies
 
@@ -79,15 +78,15 @@ def registers(store: Store, command: Any) -> CommandDone:
 def test_up_runs_the_collector_with_the_configuration_and_its_rules(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ran: list[tuple[Config, Policy, str]] = []
+    ran: list[tuple[Config, RuleSet]] = []
     monkeypatch.setattr(composition, "run", lambda *given: ran.append(given))
 
     result = roundsman("up", "--data", folder)
 
     assert result.exit_code == 0
-    [(config, rules, text)] = ran
+    [(config, rules)] = ran
     assert config.data.folder == folder
-    assert rules == policy(config) == policy_from(text, source="text")
+    assert rules == rule_set(config)
 
 
 def test_up_with_a_configuration_that_cannot_be_used_tells_the_key_and_will_not_be_started_again(
@@ -408,7 +407,7 @@ def test_policy_test_of_a_file_that_is_none_is_told(tmp_path: Path, content: byt
 def test_policy_check_takes_a_catalogue_or_overrides_and_names_the_content(tmp_path: Path) -> None:
     (tmp_path / "own.yaml").write_text(
         "faults:\n  - {code: agent.silent, zh: 失联, en: silent, when: {silent: true}, for_s: 0, severity: 2, "
-        "service_class: maintenance, down: false}\n",
+        "service_class: maintenance}\n",
         "utf-8",
     )
     (tmp_path / "short.yaml").write_text("# ours\n\noverrides:\n  - {code: printer.jam, for_s: 1}\n", "utf-8")
@@ -431,8 +430,8 @@ def test_policy_check_tells_everything_that_is_wrong(tmp_path: Path) -> None:
 
     assert result.exit_code == 78
     assert result.stderr.splitlines() == [
-        f"error: {file}, fault printer.jamm: the catalogue has no such fault; did you mean printer.jam?",
-        f"{file}, fault host.cpu_hgh: the catalogue has no such fault; did you mean host.cpu_high?",
+        f"error: {file}, override printer.jamm, code: the catalogue has no such fault; did you mean printer.jam?",
+        f"{file}, override host.cpu_hgh, code: the catalogue has no such fault; did you mean host.cpu_high?",
     ]
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from roundsman_collector import config
 from roundsman_collector.config import Broker, ConfigError, load
+from roundsman_collector.core.rulebook import resolved
 
 KNOWN = "data, broker, collector, keeping, api, mail, webhook, policy"
 
@@ -253,7 +254,7 @@ def test_every_setting_has_a_kind_and_a_sentence() -> None:
 
 
 def test_without_rules_of_its_own_the_built_in_ones_hold(file: Path) -> None:
-    assert config.policy(load(None)).rule("printer.paper_end") is not None
+    assert "printer.paper_end" in {rule.code for rule in config.rule_set(load(None)).rules}
     assert "printer.paper_end" in config.advice(load(None))
 
 
@@ -263,7 +264,7 @@ def test_overrides_are_applied_one_after_the_other(file: Path) -> None:
         (file.parent / f"{name}.yaml").write_text(rows, "utf-8")
     file.write_text('[policy]\noverrides = ["a.yaml", "b.yaml"]', "utf-8")
 
-    rule = config.policy(load(file)).rule("printer.paper_end")
+    rule = resolved(config.rule_set(load(file))).rule("printer.paper_end")
 
     assert rule is not None
     assert rule.for_ms == 22_000
@@ -276,7 +277,7 @@ def test_a_catalogue_of_ones_own_takes_the_place_of_the_built_in_one(file: Path)
 
     found = load(file)
 
-    assert [rule.code for rule in config.policy(found).rules] == ["host.unreachable"]
+    assert [rule.code for rule in config.rule_set(found).rules] == ["host.unreachable"]
     assert list(config.advice(found)) == ["host.unreachable"]
 
 
@@ -297,6 +298,6 @@ def test_a_rules_file_that_cannot_be_used_is_a_config_error_that_names_it(
     file.write_text(f"[policy]\n{key}", "utf-8")
 
     with pytest.raises(ConfigError) as caught:
-        config.policy(load(file))
+        config.rule_set(load(file))
 
     assert str(caught.value) == f"{file.parent / 'own.yaml'}: {expected}"

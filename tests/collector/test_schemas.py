@@ -7,7 +7,7 @@ import pytest
 
 from roundsman_collector import schemas
 from roundsman_collector.config import SECTIONS, built_in
-from roundsman_collector.rules.catalogue import policy_from
+from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_wire.report import MESSAGES
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -59,7 +59,7 @@ def test_every_setting_is_on_the_page_with_a_sentence() -> None:
 
 
 def test_every_fault_is_on_the_page_in_both_languages() -> None:
-    for rule in policy_from(built_in("faults.yaml"), source="faults.yaml").rules:
+    for rule in rule_set_from(built_in("faults.yaml"), source="faults.yaml").rules:
         assert f"| `{rule.code}` | {rule.zh} | {rule.en} |" in WANTED["faults.md"]
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from roundsman_collector.config import built_in
-from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import errands
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.timely import obey
 from roundsman_collector.roles import Role, Scope
-from roundsman_collector.rules.catalogue import policy_from
+from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store import Deed, Office, Store, View
 from tests.collector.api import world
 from tests.collector.api.world import HOUR, NOW
@@ -17,12 +17,12 @@ LATER = NOW + HOUR
 NUMBER = "R2024-000001"
 
 
-def rules(store: Store) -> Policy:
+def rules(store: Store) -> Rulebook:
     """Let the built-in rules be in force."""
     text = built_in("faults.yaml")
-    policy = policy_from(text, source="faults.yaml")
-    store.put_rules(policy.hash, text, 1)
-    return policy
+    rules = rule_set_from(text, source="faults.yaml")
+    store.put_rules(rules.hash, text, 1)
+    return Rulebook([rules])
 
 
 def placed(view: View, *people: tuple[str, Role, Scope]) -> None:

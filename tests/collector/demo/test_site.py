@@ -4,10 +4,10 @@ import tomllib
 from pathlib import Path
 
 from roundsman_agent.check import check
-from roundsman_collector.config import built_in, load, policy
+from roundsman_collector.config import built_in, load, rule_set
 from roundsman_collector.demo import site
 from roundsman_collector.demo.story import DEVICES, PLAYED
-from roundsman_collector.rules.catalogue import overridden, policy_from
+from roundsman_collector.rules.catalogue import overridden, rule_set_from
 
 PORTS = site.Ports(
     printer=Path("/tmp/printer"), receiver=Path("/tmp/receiver"), snmp={"nvr-2": 20_001, "ups-2": 20_002}
@@ -33,8 +33,8 @@ def test_the_collector_takes_its_configuration(tmp_path: Path) -> None:
     config = load(file)
 
     assert (config.data.folder, config.api.port) == (tmp_path / "collector", 20_004)
-    assert policy(config) == overridden(
-        policy_from(built_in("faults.yaml"), source="faults.yaml"), built_in("demo.yaml"), source="demo.yaml"
+    assert rule_set(config) == overridden(
+        rule_set_from(built_in("faults.yaml"), source="faults.yaml"), built_in("demo.yaml"), source="demo.yaml"
     )
 
 

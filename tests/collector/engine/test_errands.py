@@ -10,8 +10,9 @@ import pytest
 
 from roundsman_collector.api.inspection import finished
 from roundsman_collector.clockwork import Clockwork
+from roundsman_collector.core.rulebook import resolved
 from roundsman_collector.engine import errands, timely
-from roundsman_collector.rules.catalogue import policy_from
+from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store import ErrandRow, Office, RoundRow
 from roundsman_collector.store.audit import Deed
 from roundsman_wire.topics import parse_up
@@ -20,13 +21,13 @@ from tests.collector.engine.desk import GROUP, Agent, Collector, gateway, kiosk
 
 RULES = """faults:
   - {code: printer.paper_end, zh: 缺纸, en: out of paper, when: {reading: printer.paper, is: [end]}, for_s: 60,
-     severity: 2, service_class: clerk, down: true}
+     severity: 2, service_class: clerk, takes_down: device}
   - {code: host.cpu_high, zh: CPU 高, en: cpu high, when: {reading: host.cpu_percent, above: 90}, for_s: 120,
-     severity: 3, service_class: maintenance, down: false}
+     severity: 3, service_class: maintenance}
   - {code: host.unreachable, zh: 离线, en: offline, when: {unanswered: true}, for_s: 120,
-     severity: 1, service_class: maintenance, down: true}
+     severity: 1, service_class: maintenance, takes_down: device}
   - {code: agent.silent, zh: 失联, en: silent, when: {silent: true}, for_s: 0,
-     severity: 2, service_class: maintenance, down: false}
+     severity: 2, service_class: maintenance}
 """
 
 
@@ -34,7 +35,7 @@ class Desk(Collector):
     """A collector whose messages to the agents are caught."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, policy_from(RULES, source="rules"))
+        super().__init__(folder, resolved(rule_set_from(RULES, source="rules")))
         self.store.put_rules(self.policy.hash, RULES, START - 1)
         self.line: list[tuple[str, dict[str, Any]]] = []
         self.is_up = True

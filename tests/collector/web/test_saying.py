@@ -10,7 +10,7 @@ from roundsman_collector.config import built_in
 from roundsman_collector.core import model
 from roundsman_collector.core.ticket import COMMUNICATION, OUTCOME_OF_SILENCE
 from roundsman_collector.engine.tickets import SEVERITIES
-from roundsman_collector.rules.catalogue import policy_from
+from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store.tickets import ALLOWED
 from roundsman_collector.web import words
 from roundsman_collector.web.saying import DAY, HOUR, MINUTE, SECOND, Saying
@@ -90,7 +90,7 @@ def test_a_reading_reads_as_people_say_it(name: str, value: object, zh: str, en:
 
 
 def test_there_is_a_word_for_everything_that_the_collector_says() -> None:
-    rules = policy_from(built_in("faults.yaml"), source="faults.yaml").rules
+    rules = rule_set_from(built_in("faults.yaml"), source="faults.yaml").rules
 
     assert set(ALLOWED) | {"open"} <= set(words.VERBS)
     assert set(SEVERITIES.values()) == set(words.SEVERITIES)
