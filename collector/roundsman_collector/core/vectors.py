@@ -8,9 +8,11 @@ numbers of `availability` are plain seconds, the times of `sla_clock` are ISO (U
 How the events of a case become spans: the state holds from its event to the next; at one event time the last to arrive
 wins, but UNK, the collector's own inference, never wins against a known state, whichever came first.
 
-What is compared: every key of `expect` (or `expect_utc`, `expect_minutes`), exactly; percents rounded half up to four
-decimals. `up` and `down` are those after the case's `unknown` policy; `unknown`, `coverage` and `outages` do not change
-with it. An `expect_utc` of null says that the calendar holds no due time.
+What is compared: every key of `expect` (or `expect_utc`, `expect_minutes`). Seconds and times are equal or not; a
+percent, or minutes with a fraction, is right when it is what the exact number rounds to at four decimals (coverage and
+minutes: at two or three where it is written so). `up` and `down` are those after the case's `unknown` policy;
+`unknown`, `coverage` and `outages` do not change with it. An `expect_utc` of null says that the calendar holds no due
+time. An optional key that is null is not there.
 
 A case that cannot be read does not pass and does not stop the others: its outcome names the case and the key. A key
 that nobody knows is an error too, for a misspelt input would quietly test something else.
@@ -32,13 +34,14 @@ from roundsman_collector.core.availability import (
     UnknownAs,
     figure,
     half_up,
-    percent,
 )
-from roundsman_collector.core.calendar import NoWorkingTime, calendar_from, due, elapsed
+from roundsman_collector.core.calendar import MILLISECOND, NoWorkingTime, calendar_from, due, elapsed
 from roundsman_collector.core.intervals import Intervals, Pair, normal
 
 STATES: dict[str, State] = {"UP": "up", "DOWN": "down", "UNK": "unknown"}
-ABOUT = ("id", "source", "note")
+ABOUT = ("id", "source", "note", "title", "comment")
+REMARKS = (*ABOUT, "about", "version", "$schema")
+"""Keys beside the sections that only speak of the file."""
 INPUTS = {
     "availability": (
         "window", "initial", "events", "excluded", "in_service", "service_hours", "corrections", "now", "unknown",
@@ -46,19 +49,27 @@ INPUTS = {
     ),
     "sla_clock": ("calendar", "start", "minutes", "end", "pauses", "expect_utc", "expect_minutes"),
 }  # fmt: skip
-FIGURES: dict[str, Callable[[Figure, UnderPolicy], Decimal | int | None]] = {
-    "up": lambda plain, ruled: _seconds_of(ruled.up_ms),
-    "down": lambda plain, ruled: _seconds_of(ruled.down_ms),
-    "unknown": lambda plain, ruled: _seconds_of(plain.unknown_ms),
-    "excluded": lambda plain, ruled: _seconds_of(plain.excluded_ms),
-    "availability": lambda plain, ruled: _percent_of(ruled.availability),
-    "coverage": lambda plain, ruled: _percent_of(plain.coverage),
-    "outages": lambda plain, ruled: plain.outages,
+FIGURES: dict[str, Callable[[Figure, UnderPolicy], Fraction | None]] = {
+    "up": lambda plain, ruled: Fraction(ruled.up_ms, 1000),
+    "down": lambda plain, ruled: Fraction(ruled.down_ms, 1000),
+    "unknown": lambda plain, ruled: Fraction(plain.unknown_ms, 1000),
+    "excluded": lambda plain, ruled: Fraction(plain.excluded_ms, 1000),
+    "availability": lambda plain, ruled: _percent(ruled.availability),
+    "coverage": lambda plain, ruled: _percent(plain.coverage),
+    "outages": lambda plain, ruled: Fraction(plain.outages),
 }
+ROUNDED = ("availability", "coverage", "minutes")
+"""What is compared as rounded; the others are equal or not."""
+DECIMALS = 4
+FEWEST_DECIMALS = {"coverage": 2, "minutes": 2}
+"""Whose number of decimals is not settled: they are compared as they are written, from so many decimals on."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = "9999-12-31"  # where a pause that still lasts ends
+LONGEST = timedelta(days=36525)  # a hundred years: what is longer is a slip of the pen, and takes long to count
+SHOWN = 100  # how much of a value that cannot be read is shown
 
-Answers = dict[str, Decimal | str | None]
+Expected = dict[str, Decimal | str | None]
+Found = dict[str, Fraction | str | None]
 
 
 class VectorError(ValueError):
@@ -67,11 +78,12 @@ class VectorError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """One published case: its section, its id, and the mapping as it was written."""
+    """One published case: its section, its id, the mapping as it was written; or what is `wrong` with it as a whole."""
 
     kind: str
     id: str
     written: Mapping[str, object]
+    wrong: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,27 +97,36 @@ class Outcome:
 
 
 def cases(document: object) -> list[Case]:
-    """All cases of a document, in its order. Raises :class:`VectorError` when it is no document of cases."""
+    """All cases of a document, in its order. Raises :class:`VectorError` when it is no document of cases at all.
+
+    A section or a case that is wrong in itself is a case that does not pass.
+    """
     if not isinstance(document, Mapping):
         raise VectorError(f"expected an object with the lists {' and '.join(SECTIONS)}, not {type(document).__name__}")
     found: list[Case] = []
     for section, listed in document.items():
+        if section in REMARKS:
+            continue
         if section not in SECTIONS:
-            raise VectorError(f"{section}: unknown section; expected {' or '.join(SECTIONS)}")
-        if not isinstance(listed, list):
-            raise VectorError(f"{section}: expected a list of cases, not {type(listed).__name__}")
-        found.extend(_case(section, position, written) for position, written in enumerate(listed))
+            wrong = f"unknown section{_nearest(section, SECTIONS)}; expected {' or '.join(SECTIONS)}"
+            found.append(Case(kind=str(section), id=str(section), written={}, wrong=wrong))
+        elif not isinstance(listed, list):
+            wrong = f"expected a list of cases, not {_said(listed)}"
+            found.append(Case(kind=section, id=section, written={}, wrong=wrong))
+        else:
+            found.extend(_case(section, position, written) for position, written in enumerate(listed))
     return found
 
 
 def run(case: Case) -> Outcome:
     """Compute a case and compare; whatever the case holds, this does not raise: an unreadable one is not ok."""
     try:
-        _known_keys(case)
-        expected, got = SECTIONS[case.kind](case.written)
-    except (ValueError, OverflowError) as error:
+        _readable(case)
+        expected, found = SECTIONS[case.kind](case.written)
+    except (ValueError, ArithmeticError, RecursionError) as error:
         return Outcome(id=case.id, ok=False, expected="a readable case", got=f"case {case.id!r}: {error}")
-    return Outcome(id=case.id, ok=expected == got, expected=_text(expected), got=_text(got))
+    ok = all(_agree(key, expected[key], found[key]) for key in expected)
+    return Outcome(id=case.id, ok=ok, expected=_text(expected), got=_text(found))
 
 
 def spans_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pair) -> list[Span]:
@@ -123,14 +144,14 @@ def spans_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pai
     ]
 
 
-def _availability(written: Mapping[str, object]) -> tuple[Answers, Answers]:
+def _availability(written: Mapping[str, object]) -> tuple[Expected, Found]:
     window = _pair(_needed(written, "window"), "window")
     now = written.get("now")
-    unknown = _unknown_as(written.get("unknown", "exclude"))
+    unknown = _unknown_as(_optional(written, "unknown", "exclude"))
     plain = figure(
         spans_of(
-            [_event(event) for event in _list(written.get("events", []), "events")],
-            initial=_state(written.get("initial", "UNK"), "initial"),
+            [_event(event) for event in _list(_optional(written, "events", []), "events")],
+            initial=_state(_optional(written, "initial", "UNK"), "initial"),
             window=window,
         ),
         window=window,
@@ -138,22 +159,22 @@ def _availability(written: Mapping[str, object]) -> tuple[Answers, Answers]:
         in_service=_limit(written.get("in_service"), "in_service", window),
         service_hours=_limit(written.get("service_hours"), "service_hours", window),
         excluded=_limit(written.get("excluded"), "excluded", window) or (),
-        corrections=[_correction(each, window) for each in _list(written.get("corrections", []), "corrections")],
+        corrections=[_correction(each, window) for each in _list(_optional(written, "corrections", []), "corrections")],
     )
     ruled = plain.with_policy(unknown)
     expected = _expected(_needed(written, "expect"))
-    return expected, {key: _decimal(FIGURES[key](plain, ruled)) for key in expected}
+    return expected, {key: FIGURES[key](plain, ruled) for key in expected}
 
 
-def _sla_clock(written: Mapping[str, object]) -> tuple[Answers, Answers]:
+def _sla_clock(written: Mapping[str, object]) -> tuple[Expected, Found]:
     calendar = _needed(written, "calendar")
     if not isinstance(calendar, Mapping):
-        raise VectorError(f"calendar: expected an object with tz, hours, holidays, shifts, not {calendar!r}")
+        raise VectorError(f"calendar: expected an object with tz, hours, holidays, shifts, not {_said(calendar)}")
     days = calendar_from(calendar)
     start = _instant(_needed(written, "start"), "start")
-    pauses = [_pause(pause) for pause in _list(written.get("pauses", []), "pauses")]
-    expected: Answers = {}
-    got: Answers = {}
+    pauses = [_pause(pause) for pause in _list(_optional(written, "pauses", []), "pauses")]
+    expected: Expected = {}
+    got: Found = {}
     if "expect_utc" in written:
         minutes = Fraction(_number(_needed(written, "minutes"), "minutes"))
         wanted = written["expect_utc"]
@@ -164,14 +185,16 @@ def _sla_clock(written: Mapping[str, object]) -> tuple[Answers, Answers]:
             got["utc"] = None
     if "expect_minutes" in written:
         end = _instant(_needed(written, "end"), "end")
-        expected["minutes"] = _rounded(_number(written["expect_minutes"], "expect_minutes"))
-        got["minutes"] = half_up(Fraction(elapsed(days, start, end, pauses), 60_000), 4)
+        if end - start > LONGEST / MILLISECOND:
+            raise VectorError(f"end: {_said(written['end'])} is more than a hundred years after the start")
+        expected["minutes"] = _number(written["expect_minutes"], "expect_minutes")
+        got["minutes"] = Fraction(elapsed(days, start, end, pauses), 60_000)
     if not expected:
         raise VectorError("expect_utc: expected with minutes, or expect_minutes with end; the case has neither")
     return expected, got
 
 
-SECTIONS: dict[str, Callable[[Mapping[str, object]], tuple[Answers, Answers]]] = {
+SECTIONS: dict[str, Callable[[Mapping[str, object]], tuple[Expected, Found]]] = {
     "availability": _availability,
     "sla_clock": _sla_clock,
 }
@@ -180,11 +203,16 @@ SECTIONS: dict[str, Callable[[Mapping[str, object]], tuple[Answers, Answers]]] =
 def _case(section: str, position: int, written: object) -> Case:
     where = f"{section}[{position}]"
     if not isinstance(written, Mapping):
-        raise VectorError(f"{where}: expected a case, an object with an id, not {written!r}")
-    return Case(kind=section, id=str(written.get("id", where)), written=written)
+        wrong = f"expected an object with an id, inputs and what is expected, not {_said(written)}"
+        return Case(kind=section, id=where, written={}, wrong=wrong)
+    named = written.get("id")
+    return Case(kind=section, id=where if named is None else str(named), written=written)
 
 
-def _known_keys(case: Case) -> None:
+def _readable(case: Case) -> None:
+    """Nothing; or a VectorError: the case is wrong as a whole, or has a key that nobody knows."""
+    if case.wrong:
+        raise VectorError(case.wrong)
     known = ABOUT + INPUTS[case.kind]
     for key in case.written:
         if key not in known:
@@ -202,35 +230,40 @@ def _needed(written: Mapping[str, object], key: str) -> object:
     return written[key]
 
 
+def _optional(written: Mapping[str, object], key: str, default: object) -> object:
+    value = written.get(key)
+    return default if value is None else value
+
+
 def _list(value: object, key: str) -> list[object]:
     if not isinstance(value, list | tuple):
-        raise VectorError(f"{key}: expected a list, not {value!r}")
+        raise VectorError(f"{key}: expected a list, not {_said(value)}")
     return list(value)
 
 
 def _few(value: object, key: str, *shape: str) -> list[object]:
     items = _list(value, key)
     if len(items) != len(shape):
-        raise VectorError(f"{key}: expected [{', '.join(shape)}], not {value!r}")
+        raise VectorError(f"{key}: expected [{', '.join(shape)}], not {_said(value)}")
     return items
 
 
 def _number(value: object, key: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | float) or not Decimal(str(value)).is_finite():
-        raise VectorError(f"{key}: expected a number, not {value!r}")
+        raise VectorError(f"{key}: expected a number, not {_said(value)}")
     return Decimal(str(value))
 
 
 def _milliseconds(value: object, key: str) -> int:
     milliseconds = _number(value, key) * 1000
     if milliseconds != int(milliseconds):
-        raise VectorError(f"{key}: expected seconds, to the millisecond at most, not {value!r}")
+        raise VectorError(f"{key}: expected seconds, to the millisecond at most, not {_said(value)}")
     return int(milliseconds)
 
 
 def _state(value: object, key: str) -> State:
     if not isinstance(value, str) or value not in STATES:
-        raise VectorError(f"{key}: expected {', '.join(STATES)}, not {value!r}")
+        raise VectorError(f"{key}: expected {', '.join(STATES)}, not {_said(value)}")
     return STATES[value]
 
 
@@ -238,7 +271,7 @@ def _unknown_as(value: object) -> UnknownAs:
     for policy in UNKNOWN_AS:
         if value == policy:
             return policy
-    raise VectorError(f"unknown: expected one of {', '.join(UNKNOWN_AS)}, not {value!r}")
+    raise VectorError(f"unknown: expected one of {', '.join(UNKNOWN_AS)}, not {_said(value)}")
 
 
 def _event(value: object) -> tuple[int, State]:
@@ -253,7 +286,7 @@ def _pair(value: object, key: str, window: Pair | None = None) -> Pair:
         window[at] if window is not None and each is None else _milliseconds(each, key) for at, each in enumerate(ends)
     )
     if end < begin and None not in ends:
-        raise VectorError(f"{key}: {value!r} ends before it begins")
+        raise VectorError(f"{key}: {_said(value)} ends before it begins")
     return begin, max(begin, end)
 
 
@@ -273,27 +306,35 @@ def _correction(value: object, window: Pair) -> Span:
     return Span(from_ms=begin_ms, to_ms=end_ms, state=_state(state, "corrections"))
 
 
-def _expected(value: object) -> Answers:
+def _expected(value: object) -> Expected:
     if not isinstance(value, Mapping) or not value:
-        raise VectorError(f"expect: expected an object with some of {', '.join(FIGURES)}, not {value!r}")
-    expected: Answers = {}
+        raise VectorError(f"expect: expected an object with some of {', '.join(FIGURES)}, not {_said(value)}")
+    expected: Expected = {}
     for key, number in value.items():
         if key not in FIGURES:
             raise VectorError(f"expect.{key}: unknown key{_nearest(key, FIGURES)}")
-        share = key in ("availability", "coverage")
-        if number is None and share:
-            expected[key] = None
-        else:
-            stated = _number(number, f"expect.{key}")
-            expected[key] = _rounded(stated) if share else stated
+        expected[key] = None if number is None and key in ROUNDED else _number(number, f"expect.{key}")
     return expected
+
+
+def _agree(key: str, expected: Decimal | str | None, found: Fraction | str | None) -> bool:
+    if not isinstance(expected, Decimal) or not isinstance(found, Fraction):
+        return expected == found
+    if key not in ROUNDED:
+        return Fraction(expected) == found
+    exponent = expected.as_tuple().exponent
+    written = -exponent if isinstance(exponent, int) else 0
+    decimals = written if FEWEST_DECIMALS.get(key, DECIMALS) <= written < DECIMALS else DECIMALS
+    return abs(Fraction(expected) - found) <= Fraction(1, 2 * 10**decimals)
 
 
 def _instant(value: object, key: str) -> int:
     try:
         moment = datetime.fromisoformat(value if isinstance(value, str) else "")
     except ValueError:
-        raise VectorError(f"{key}: expected an ISO time such as 2026-03-02T12:30:00+08:00, not {value!r}") from None
+        raise VectorError(
+            f"{key}: expected an ISO time such as 2026-03-02T12:30:00+08:00, not {_said(value)}"
+        ) from None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return (moment - EPOCH) // timedelta(milliseconds=1)
@@ -304,7 +345,7 @@ def _pause(value: object) -> Pair:
     written_begin, written_end = _few(value, "pauses", "from", "to")
     begin, end = _instant(written_begin, "pauses"), _instant(OPEN if written_end is None else written_end, "pauses")
     if end < begin:
-        raise VectorError(f"pauses: {value!r} ends before it begins")
+        raise VectorError(f"pauses: {_said(value)} ends before it begins")
     return begin, end
 
 
@@ -312,29 +353,24 @@ def _utc(at_ms: int) -> str:
     return (EPOCH + timedelta(milliseconds=at_ms)).replace(tzinfo=None).isoformat(sep=" ")
 
 
-def _rounded(value: Decimal) -> Decimal:
-    return half_up(Fraction(value), 4)
+def _percent(share: Fraction | None) -> Fraction | None:
+    return None if share is None else 100 * share
 
 
-def _seconds_of(milliseconds: int) -> Decimal:
-    return Decimal(milliseconds) / 1000
-
-
-def _percent_of(share: Fraction | None) -> Decimal | None:
-    return None if share is None else percent(share)
-
-
-def _decimal(value: Decimal | int | None) -> Decimal | None:
-    return None if value is None else Decimal(value)
-
-
-def _text(answers: Answers) -> str:
+def _text(answers: Mapping[str, Decimal | Fraction | str | None]) -> str:
     return " ".join(f"{key}={_shown(value)}" for key, value in answers.items())
 
 
-def _shown(value: Decimal | str | None) -> str:
+def _shown(value: Decimal | Fraction | str | None) -> str:
     if value is None:
         return "null"
     if isinstance(value, str):
         return value
-    return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
+    number = f"{half_up(value, DECIMALS) if isinstance(value, Fraction) else value:f}"
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def _said(value: object) -> str:
+    """A value as it was written, short enough for one line."""
+    written = repr(value)
+    return written if len(written) <= SHOWN else f"{written[:SHOWN]}…"

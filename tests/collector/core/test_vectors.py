@@ -159,6 +159,95 @@ def test_an_availability_case_passes(written: dict[str, Any]) -> None:
             {"calendar": {"tz": "UTC", "hours": {}}, "start": "2026-03-02", "minutes": 1, "expect_utc": None},
             id="a calendar that is never open has no due time",
         ),
+        pytest.param(
+            {"start": "2026-03-01T12:00:00+08:00", "minutes": 0, "expect_utc": "2026-03-01T04:00:00Z"},
+            id="a target of nothing is due at once, also on a Sunday",
+        ),
+        pytest.param(
+            {"start": "2026-03-02T19:00:00+08:00", "minutes": 540, "expect_utc": "2026-03-03T18:00:00+08:00"},
+            id="starts after closing, ends at closing",
+        ),
+        pytest.param(
+            {"start": "2026-03-02T12:00:00+08:00", "end": "2026-03-02T11:00:00+08:00", "expect_minutes": 0},
+            id="the end before the start",
+        ),
+        pytest.param(
+            {
+                "start": "2026-03-02T09:00:00.250+08:00",
+                "end": "2026-03-02T09:01:00+08:00",
+                "minutes": 0.0125,
+                "expect_minutes": 0.9958,
+                "expect_utc": "2026-03-02 01:00:01",
+            },
+            id="both questions in one case, with fractions",
+        ),
+        pytest.param(
+            {
+                "start": "2026-03-02T09:00:00+08:00",
+                "minutes": 60,
+                "pauses": [
+                    ["2026-03-02T09:30:00+08:00", "2026-03-02T10:30:00+08:00"],
+                    ["2026-03-02T10:00:00+08:00", "2026-03-02T11:00:00+08:00"],
+                    ["2026-03-01T00:00:00+08:00", "2026-03-01T20:00:00+08:00"],
+                    ["2026-03-02T11:00:00+08:00", "2026-03-02T11:00:00+08:00"],
+                ],
+                "expect_utc": "2026-03-02T11:30:00+08:00",
+            },
+            id="pauses that overlap, lie before the start, are empty",
+        ),
+        pytest.param(
+            {
+                "calendar": {
+                    **OFFICE,
+                    "holidays": ["2026-03-03", "2026-03-04"],
+                    "shifts": {"2026-03-02": [], "2026-03-04": [["10:00", "11:00"], ["13:00", "14:00"]]},
+                },
+                "start": "2026-03-02T08:00:00+08:00",
+                "minutes": 120,
+                "expect_utc": "2026-03-04T14:00:00+08:00",
+            },
+            id="an empty shift closes a day, a shift on a holiday opens it",
+        ),
+        pytest.param(
+            {
+                "calendar": {"tz": "Asia/Shanghai", "hours": {"5": [["22:00", "06:00"]]}},
+                "start": "2026-03-06T23:00:00+08:00",
+                "end": "2026-03-09T00:00:00+08:00",
+                "minutes": 420,
+                "expect_minutes": 420,
+                "expect_utc": "2026-03-07T06:00:00+08:00",
+            },
+            id="hours over midnight",
+        ),
+        pytest.param(
+            {
+                "calendar": {"tz": "America/New_York", "hours": {"7": [["00:00", "24:00"]], "1": [["09:00", "17:00"]]}},
+                "start": "2026-03-08T00:00:00-05:00",
+                "minutes": 24 * 60,
+                "expect_utc": "2026-03-09T14:00:00Z",
+            },
+            id="New York's spring Sunday has 23 hours",
+        ),
+        pytest.param(
+            {
+                "calendar": {"tz": "Australia/Lord_Howe", "hours": {"7": [["00:00", "24:00"]]}},
+                "start": "2026-04-05T00:00:00+11:00",
+                "end": "2026-04-06T00:00:00+10:30",
+                "expect_minutes": 24 * 60 + 30,
+            },
+            id="Lord Howe's autumn Sunday has half an hour more",
+        ),
+        pytest.param(
+            {
+                "calendar": {"tz": "Europe/Riga", "hours": {str(day): [["00:00", "24:00"]] for day in range(1, 8)}},
+                "start": "2026-10-25T00:00:00+03:00",
+                "end": "2026-10-26T00:00:00+02:00",
+                "minutes": 25 * 60,
+                "expect_minutes": 25 * 60,
+                "expect_utc": "2026-10-25 22:00:00",
+            },
+            id="Riga's autumn Sunday has 25 hours",
+        ),
     ],
 )
 def test_a_clock_case_passes(written: dict[str, Any]) -> None:
@@ -210,6 +299,7 @@ def test_null_is_not_zero() -> None:
         ({"expect": {}}, f"expect: expected an object with some of {FIGURE_KEYS}, not {{}}"),
         ({"expect": {"outage": 1}}, "expect.outage: unknown key; did you mean outages?"),
         ({"expect": {"up": None}}, "expect.up: expected a number, not None"),
+        ({"events": "x" * 999}, f"events: expected a list, not '{'x' * 99}…"),
     ],
 )  # fmt: skip
 def test_an_availability_case_that_cannot_be_read_names_itself_and_the_key(
@@ -230,6 +320,10 @@ def test_an_availability_case_that_cannot_be_read_names_itself_and_the_key(
         ({"pauses": [["2026-03-02", "2026-03-01"]]}, "pauses: ['2026-03-02', '2026-03-01'] ends before it begins"),
         ({"calendar": {"hours": {}}}, "tz: expected an IANA name such as Asia/Shanghai, not None"),
         ({"calendar": "office"}, "calendar: expected an object with tz, hours, holidays, shifts, not 'office'"),
+        (
+            {"start": "0001-01-02", "end": "9999-12-30", "expect_minutes": 0},
+            "end: '9999-12-30' is more than a hundred years after the start",
+        ),
     ],
 )  # fmt: skip
 def test_a_clock_case_that_cannot_be_read_names_itself_and_the_key(written: dict[str, Any], message: str) -> None:
@@ -274,17 +368,136 @@ def test_cases_come_in_the_order_of_the_document_and_one_without_an_id_has_its_p
 
 
 @pytest.mark.parametrize(
-    ("document", "message"),
+    ("document", "id", "message"),
     [
-        ([], "expected an object with the lists availability and sla_clock, not list"),
-        ({"uptime": []}, "uptime: unknown section; expected availability or sla_clock"),
-        ({"availability": {}}, "availability: expected a list of cases, not dict"),
-        ({"availability": ["A01"]}, r"availability\[0\]: expected a case, an object with an id, not 'A01'"),
+        ({"uptime": []}, "uptime", "unknown section; expected availability or sla_clock"),
+        ({"availabilty": []}, "availabilty", "unknown section; did you mean availability?; expected availability or"),
+        ({"sla_clock": {}}, "sla_clock", "expected a list of cases, not {}"),
+        ({"availability": ["A01"]}, "availability[0]", "expected an object with an id, inputs and what is expected"),
+        ({"sla_clock": [None]}, "sla_clock[0]", "expected an object with an id, inputs and what is expected, not None"),
     ],
 )
-def test_a_document_that_holds_no_cases_is_refused(document: Any, message: str) -> None:
-    with pytest.raises(VectorError, match=message):
-        cases(document)
+def test_what_is_no_case_does_not_pass_and_does_not_stop_the_others(document: Any, id: str, message: str) -> None:
+    good = {"id": "A01", "window": [0, 1], "expect": {"unknown": 1}}
+    whole = {**document, "availability": [*document.get("availability", []), good]}
+
+    outcomes = {outcome.id: outcome for outcome in map(run, cases(whole))}
+
+    assert outcomes["A01"].ok
+    assert not outcomes[id].ok
+    assert message in outcomes[id].got
+
+
+def test_a_document_that_is_no_object_is_refused() -> None:
+    with pytest.raises(VectorError, match="expected an object with the lists availability and sla_clock, not list"):
+        cases([])
+
+
+def test_what_a_file_says_of_itself_is_no_section() -> None:
+    assert cases({"version": 2, "note": "re-expressed", "source": "own", "availability": []}) == []
+
+
+def test_an_optional_key_that_is_null_is_not_there() -> None:
+    nothing: dict[str, Any] = dict.fromkeys(
+        ("initial", "events", "excluded", "in_service", "service_hours", "corrections", "now", "unknown", "note")
+    )
+
+    assert availability(**nothing, expect={"unknown": 1000, "availability": None, "coverage": 0}).ok
+    assert sla_clock(start="2026-03-02T09:00+08:00", minutes=1, pauses=None, expect_utc="2026-03-02 01:01:00").ok
+
+
+@pytest.mark.parametrize(
+    ("expect", "ok"),
+    [
+        ({"availability": 66.6667}, True),
+        ({"availability": 66.66666666}, True),
+        ({"availability": 66.67}, False),
+        ({"availability": 66.6666}, False),
+        ({"coverage": 33.3333}, True),
+        ({"coverage": 33.33}, True),
+        ({"coverage": 33.34}, False),
+        ({"coverage": 33.3}, False),
+        ({"coverage": 33}, False),
+    ],
+)
+def test_a_percent_is_right_when_it_is_what_the_exact_one_rounds_to(expect: dict[str, Any], ok: bool) -> None:
+    third = availability(window=[0, 9], events=[[0, "UP"], [2, "DOWN"], [3, "UNK"]], expect=expect)
+
+    assert third.ok is ok
+
+
+@pytest.mark.parametrize("rounded", [0.0312, 0.0313])
+def test_a_percent_halfway_between_two_may_be_rounded_either_way(rounded: float) -> None:
+    assert availability(window=[0, 3200], initial="DOWN", events=[[3199, "UP"]], expect={"availability": rounded}).ok
+
+
+def by_the_second(written: dict[str, Any]) -> dict[str, int]:
+    """The published definition, a second at a time, without a thought for speed: what the runner must agree with."""
+
+    def inside(second: int, pairs: list[list[int]]) -> bool:
+        return any(begin <= second < end for begin, end in pairs)
+
+    found = {"UP": 0, "DOWN": 0, "UNK": 0, "excluded": 0, "outages": 0}
+    was_down = False
+    for second in range(*written["window"]):
+        state = "none"
+        if second < written["now"] and all(
+            inside(second, written[limit]) for limit in ("in_service", "service_hours") if limit in written
+        ):
+            state = written["initial"]
+            latest = max((at for at, _ in written["events"] if at <= second), default=None)
+            said = [state for at, state in written["events"] if at == latest]
+            if said:
+                state = next((one for one in reversed(said) if one != "UNK"), "UNK")
+            for begin, end, corrected in written["corrections"]:
+                state = corrected if begin <= second < end else state
+            state = "excluded" if inside(second, written["excluded"]) else state
+            found[state] += 1
+        found["outages"] += state == "DOWN" and not was_down
+        was_down = state == "DOWN"
+    return found
+
+
+seconds = st.integers(-5, 45)
+words = st.sampled_from(["UP", "DOWN", "UNK"])
+stretches = st.lists(st.tuples(seconds, st.integers(0, 20)).map(lambda one: [one[0], one[0] + one[1]]), max_size=5)
+written_cases = st.fixed_dictionaries(
+    {
+        "window": st.tuples(st.integers(0, 10), st.integers(0, 30)).map(lambda one: [one[0], one[0] + one[1]]),
+        "initial": words,
+        "events": st.lists(st.tuples(seconds, words).map(list), max_size=12),
+        "excluded": stretches,
+        "corrections": st.lists(
+            st.tuples(seconds, st.integers(0, 20), words).map(lambda one: [one[0], one[0] + one[1], one[2]]), max_size=6
+        ),
+        "now": seconds,
+    },
+    optional={"in_service": stretches, "service_hours": stretches},
+)
+
+
+@given(written_cases, st.sampled_from(["exclude", "down", "up"]))
+def test_a_case_comes_out_as_a_second_by_second_count_of_the_definition(written: dict[str, Any], policy: str) -> None:
+    found = by_the_second(written)
+    up = found["UP"] + (found["UNK"] if policy == "up" else 0)
+    down = found["DOWN"] + (found["UNK"] if policy == "down" else 0)
+    known, measured = found["UP"] + found["DOWN"], found["UP"] + found["DOWN"] + found["UNK"]
+
+    outcome = availability(
+        **written,
+        unknown=policy,
+        expect={
+            "up": up,
+            "down": down,
+            "unknown": found["UNK"],
+            "excluded": found["excluded"],
+            "outages": found["outages"],
+            "availability": round(100 * up / (up + down), 4) if up + down else None,
+            "coverage": round(100 * known / measured, 4) if measured else None,
+        },
+    )
+
+    assert (outcome.ok, outcome.got) == (True, outcome.expected)
 
 
 events = st.lists(
