@@ -116,6 +116,7 @@ unit = Table(
     Column("dirty_from_ms", Big),
     Column("dirty_since_ms", Big),
     Column("body", Text, nullable=False),
+    Column("machine", Text),
     Index(
         "unit_dirty",
         "dirty_since_ms",
@@ -123,6 +124,7 @@ unit = Table(
         postgresql_where=text("dirty_since_ms IS NOT NULL"),
     ),
 )
+"""`machine`: the device that the agent runs on, if it is one of those it speaks for."""
 
 checkpoint = Table(
     "checkpoint",
@@ -422,12 +424,14 @@ behind = Table(
     Column("kind", Text, primary_key=True),
     Column("from_ms", Big, primary_key=True, autoincrement=False),
     Column("to_ms", Big),
-    Column("root", Text, ForeignKey("device.id"), nullable=False),
-    Column("made_ms", Big, nullable=False),
+    Column("root", Text, ForeignKey("device.id")),
+    Column("made_ms", Big, primary_key=True, autoincrement=False),
     Column("made_by", Text, nullable=False),
     Index("behind_by_root", "root", "to_ms"),
 )
-"""What a device gets its power or its uplink from (`kind`): one of each, effective-dated. `subject` is a device."""
+"""What a device gets its power or its uplink from (`kind`): one of each, effective-dated, append-only but for `to_ms`.
+A row without a root says that it is behind nothing from then on. `to_ms` is what is known now; what was known before is
+told by `made_ms`. `subject` is a device."""
 
 calendar = _versioned("calendar", Column("name_zh", Text, nullable=False), Column("name_en", Text, nullable=False))
 

@@ -18,7 +18,8 @@ READ_FROM = "read_from_seq"
 
 class UnitRow(NamedTuple):
     """What is remembered of an agent. `head_seq`: its newest evidence; `dirty_from_ms`: it is to be rebuilt from there,
-    and has been so since `dirty_since_ms` (known time). `body` is JSON that only the engine understands."""
+    and has been so since `dirty_since_ms` (known time). `body` is JSON that only the engine understands. `machine`: the
+    device that the agent runs on, if it is one of those it speaks for."""
 
     agent_no: int
     head_seq: int
@@ -26,6 +27,7 @@ class UnitRow(NamedTuple):
     dirty_from_ms: int | None
     dirty_since_ms: int | None
     body: str
+    machine: str | None = None
 
 
 class Checkpoint(NamedTuple):
@@ -63,7 +65,7 @@ def some(connection: Connection, after_no: int, limit: int) -> list[UnitRow]:
     """The next units behind an agent's number."""
     found = run(
         connection,
-        "SELECT agent_no, head_seq, as_of_seq, dirty_from_ms, dirty_since_ms, body FROM unit "
+        "SELECT agent_no, head_seq, as_of_seq, dirty_from_ms, dirty_since_ms, body, machine FROM unit "
         "WHERE agent_no > ? ORDER BY agent_no LIMIT ?",
         after_no,
         limit,
@@ -78,7 +80,7 @@ def of(connection: Connection, numbers: Iterable[int]) -> list[UnitRow]:
         for part in chunks(numbers)
         for row in run(
             connection,
-            "SELECT agent_no, head_seq, as_of_seq, dirty_from_ms, dirty_since_ms, body FROM unit "
+            "SELECT agent_no, head_seq, as_of_seq, dirty_from_ms, dirty_since_ms, body, machine FROM unit "
             f"WHERE agent_no IN ({marks(len(part))})",
             *part,
         )

@@ -1,5 +1,7 @@
 """Meaning: what a fault takes away and explains, what stands behind what, overlays, calendars, dated traits."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,7 +12,7 @@ depends_on = None
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 EXPLAINS_NOW = sa.text("known_to_ms IS NULL AND explains <> ''")
-NEW_OF_CONDITION = (
+NEW_OF_CONDITION: tuple[sa.Column[Any], ...] = (
     sa.Column("effect", sa.Text(), nullable=False, server_default=""),
     sa.Column("function", sa.Text(), nullable=False, server_default=""),
     sa.Column("explains", sa.Text(), nullable=False, server_default=""),
@@ -34,6 +36,7 @@ def upgrade() -> None:
         ticket.add_column(sa.Column("merged_into", BIG, nullable=True))
         ticket.create_foreign_key("ticket_merged_into", "ticket", ["merged_into"], ["id"])
     op.add_column("rule_set", sa.Column("made_by", sa.Text(), nullable=False, server_default=""))
+    op.add_column("unit", sa.Column("machine", sa.Text(), nullable=True))
     op.add_column("contract", sa.Column("unknown_as", sa.Text(), nullable=False, server_default="exclude"))
     op.add_column("contract", sa.Column("target_percent", sa.Text(), nullable=True))
     op.add_column("site", sa.Column("calendar", sa.Text(), nullable=True))
@@ -84,11 +87,11 @@ def _make_register() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("from_ms", BIG, nullable=False, autoincrement=False),
         sa.Column("to_ms", BIG, nullable=True),
-        sa.Column("root", sa.Text(), nullable=False),
-        sa.Column("made_ms", BIG, nullable=False),
+        sa.Column("root", sa.Text(), nullable=True),
+        sa.Column("made_ms", BIG, nullable=False, autoincrement=False),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["root"], ["device.id"]),
-        sa.PrimaryKeyConstraint("subject", "kind", "from_ms"),
+        sa.PrimaryKeyConstraint("subject", "kind", "from_ms", "made_ms"),
     )
     op.create_index("behind_by_root", "behind", ["root", "to_ms"])
     op.create_table(
