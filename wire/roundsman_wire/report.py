@@ -99,7 +99,8 @@ class Clock(TypedDict):
 class Gap(TypedDict):
     """Records that were or may have been made and are gone, or a time without any. The ledger is unknown there.
 
-    `lost` are their numbers, if they had any; `from_t`/`to_t` the time they speak of, null where nobody knows.
+    `lost` are their numbers, if they had any; `from_t`/`to_t` the time they speak of, null where nobody knows. With the
+    reason `thinned` nothing is unknown: of these numbers one sample every `every_s` is kept and speaks that long.
     """
 
     n: Number
@@ -113,6 +114,7 @@ class Gap(TypedDict):
     to_t: Milliseconds | None
     count: Annotated[int, Limit(ge=0, le=2**53)]
     reason: Name
+    every_s: NotRequired[Validity]
 
 
 class Result(TypedDict):
@@ -130,7 +132,7 @@ class Result(TypedDict):
 
 
 Record = Sample | Boot | Clock | Gap | Result
-GAP_REASONS = ("spool_full", "spool_damaged", "probe_hung", "agent_stopped", "unclean_stop", "lost_before")
+GAP_REASONS = ("spool_full", "spool_damaged", "probe_hung", "agent_stopped", "unclean_stop", "lost_before", "thinned")
 
 
 class Columns(TypedDict):

@@ -354,7 +354,7 @@ def _lines(one: Inspected, about: Round, policy: Policy) -> tuple[Line, ...]:
                 code=held.code,
                 name=_name(policy, held.code),
                 from_ms=held.from_ms,
-                is_down=rule is not None and rule.down,
+                is_down=rule is not None and rule.effect == "down",
             )
         )
     components = dict.fromkeys([*judged, *(component for component in faults if component != ANSWERS)])
@@ -424,7 +424,7 @@ def _judged(value: Any, judges: Iterable[tuple[Rule, str]], holding: Sequence[He
         if is_so is None:
             found.append("unseen")
         elif is_so:
-            found.append("fail" if rule.down else "attention")
+            found.append("fail" if rule.effect == "down" else "attention")
         else:
             found.append("pass")
     return worst(found)

@@ -1,4 +1,4 @@
-"""The rules that one device is judged by. Pure data; rules/ reads them from YAML, rulebook.py says which, and since when.
+"""The rules that one device is judged by. Pure data; rules/ reads them from YAML, rulebook.py says which apply when.
 
     Rule(code="printer.paper_end", when=Is(reading="printer.paper", words=("end",)), for_ms=60_000, …)
 
@@ -7,8 +7,9 @@ restarts, or at one of the two built-in observations: a device that does not ans
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
 UNREACHABLE = "host.unreachable"
@@ -162,12 +163,7 @@ class Policy:
         The same as asking `holds` of everything `judges` names, in a fifth of the time: devices report the same
         readings again and again, so which of them matter is looked up once for all of their names.
         """
-        names = tuple(readings)
-        limits = self._by_names.get(names)
-        if limits is None:
-            limits = self._limits(names)
-            if len(self._by_names) < _SETS_LIMIT:
-                self._by_names[names] = limits
+        limits = self._limits_of(readings)
         values = tuple(readings.values())
         for place, words in limits.words:
             if values[place] in words:
@@ -176,35 +172,74 @@ class Policy:
             value = values[place]
             if type(value) in _NUMBERS and not low <= value <= high:
                 return False
+        for place, per, low, high in limits.ratios:
+            ratio = _ratio(values[place], values[per])
+            if ratio is not None and not low <= ratio <= high:
+                return False
         return True
+
+    def uptime_ms(self, readings: Mapping[str, Any]) -> int | None:
+        """For how long the device says it has been up; None when it does not say, or nothing possible."""
+        place = self._limits_of(readings).uptime
+        if place < 0:
+            return None
+        value = tuple(readings.values())[place]
+        return round(value * 1000) if _is_number(value) and 0 <= value <= _LONGEST_UPTIME_S else None
+
+    def _limits_of(self, readings: Mapping[str, Any]) -> "_Limits":
+        names = tuple(readings)
+        limits = self._by_names.get(names)
+        if limits is None:
+            limits = self._limits(names)
+            if len(self._by_names) < _SETS_LIMIT:
+                self._by_names[names] = limits
+        return limits
 
     def _limits(self, names: tuple[str, ...]) -> "_Limits":
         words: list[tuple[int, frozenset[str]]] = []
         numbers: list[tuple[int, float, float]] = []
+        ratios: list[tuple[int, int, float, float]] = []
         for place, name in enumerate(names):
-            for rule, _ in self.judges(name):
+            for rule, component in self.judges(name):
                 match rule.when:
                     case Is(words=bad):
                         words.append((place, frozenset(bad) - {"unknown"}))
-                    case Above(limit=limit):
-                        numbers.append((place, -math.inf, limit))
-                    case Below(limit=limit):
-                        numbers.append((place, limit, math.inf))
+                    case Above(limit=limit, per=per) | Below(limit=limit, per=per):
+                        low, high = (-math.inf, limit) if isinstance(rule.when, Above) else (limit, math.inf)
+                        beside = beside_name(per, component, names) if per else None
+                        if not per:
+                            numbers.append((place, low, high))
+                        elif beside is not None:
+                            ratios.append((place, names.index(beside), low, high))
                     case _:
                         pass
-        return _Limits(tuple(words), tuple(numbers))
+        uptime = next((place for place, name in enumerate(names) if name.endswith(".uptime_s")), -1)
+        return _Limits(tuple(words), tuple(numbers), tuple(ratios), uptime)
 
-    @property
+    @cached_property
     def failure_rules(self) -> tuple[Rule, ...]:
         """The rules that look at failing probes."""
         return tuple(rule for rule in self.rules if isinstance(rule.when, Fails))
 
+    @cached_property
+    def restart_rules(self) -> tuple[tuple[Rule, Restarts], ...]:
+        """The rules that count restarts, each with what it counts."""
+        return tuple((rule, rule.when) for rule in self.rules if isinstance(rule.when, Restarts))
+
+    @cached_property
+    def restarts_within_ms(self) -> int:
+        """How long a restart may matter to any rule; 0: to none."""
+        return max((when.within_ms for _, when in self.restart_rules), default=0)
+
 
 class _Limits(NamedTuple):
-    """What would be wrong with some readings: (place, bad words) and (place, lowest, highest that is well)."""
+    """What would be wrong with some readings: (place, bad words), (place, lowest, highest that is well), the same for
+    one reading per another; and the place of the device's uptime, -1 without one."""
 
     words: tuple[tuple[int, frozenset[str]], ...]
     numbers: tuple[tuple[int, float, float], ...]
+    ratios: tuple[tuple[int, int, float, float], ...]
+    uptime: int
 
 
 def shape_and_component(name: str) -> tuple[str, str]:
@@ -214,6 +249,35 @@ def shape_and_component(name: str) -> tuple[str, str]:
         return name, name.partition(".")[0]
     closing = name.rfind("]")
     return name[:opening] + name[closing + 1 :], name[: closing + 1]
+
+
+def beside_name(shape: str, component: str, names: Container[str]) -> str | None:
+    """What the reading of this shape is called for a component: its own (`disk[/].size`) or the device's (`disk.size`).
+
+    None when `names` has neither.
+    """
+    instance = component[component.find("[") :] if "[" in component else ""
+    head, _, tail = shape.partition(".")
+    own = f"{head}{instance}.{tail}"
+    return own if own in names else shape if shape in names else None
+
+
+def judged(rule: Rule, name: str, component: str, readings: Mapping[str, Any], active: bool) -> bool | None:
+    """Whether a rule that looks at the reading `name` holds for a sample; None when the sample says nothing of it."""
+    when = rule.when
+    assert isinstance(when, Is | Above | Below)
+    verdict = _read(when, readings[name], component, readings, active)
+    if not verdict or rule.only_while is None:
+        return verdict
+    beside = beside_name(rule.only_while.reading, component, readings)
+    return None if beside is None else _read(rule.only_while, readings[beside], component, readings, active)
+
+
+def _read(when: Reads, value: Any, component: str, readings: Mapping[str, Any], active: bool) -> bool | None:
+    if not isinstance(when, Is) and when.per:
+        beside = beside_name(when.per, component, readings)
+        value = None if beside is None else _ratio(value, readings[beside])
+    return holds(when, value, active)
 
 
 def holds(when: When, value: Any, active: bool) -> bool | None:
@@ -234,6 +298,14 @@ def holds(when: When, value: Any, active: bool) -> bool | None:
             return None
 
 
+def _ratio(value: Any, per: Any) -> float | None:
+    """value ÷ per; None where that says nothing."""
+    if not (_is_number(value) and _is_number(per)) or per == 0:
+        return None
+    return float(value / per)
+
+
+_LONGEST_UPTIME_S = 100 * 366 * 86_400
 _NUMBERS = frozenset({int, float})
 
 
@@ -247,5 +319,7 @@ def _shape_of(when: When) -> str:
             return f"!{probe}"
         case Builtin(what=what):
             return f"@{what}"
+        case Restarts():
+            return "@restarts"
         case _:
             return when.reading

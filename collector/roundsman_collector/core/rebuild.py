@@ -1,4 +1,4 @@
-"""The same meaning from the whole set of evidence: `rebuild(start, items, policy) -> Change`.
+"""The same meaning from the whole set of evidence: `rebuild(start, items, book) -> Change`.
 
 A rebuild sorts the evidence by event time and folds the very function that `turn` uses over it, from a checkpoint (a
 `resting` state taken before the first late item) or from nothing. What comes out depends on the set alone:
@@ -10,8 +10,7 @@ A rebuild sorts the evidence by event time and folds the very function that `tur
 `Telling` joins the changes of many items into one.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from roundsman_collector.core.model import (
     Change,
@@ -22,7 +21,8 @@ from roundsman_collector.core.model import (
     Segment,
     UnitState,
 )
-from roundsman_collector.core.policy import Policy, holds
+from roundsman_collector.core.policy import judged
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.timeline import horizon, tell
 from roundsman_collector.core.turn import fold, has_answer
 
@@ -79,7 +79,7 @@ def resting(state: UnitState) -> UnitState:
     return state._replace(silent=False, devices=tuple(d._replace(quiet=False) for d in state.devices))
 
 
-def rebuild(start: UnitState, items: Iterable[Item], policy: Policy) -> Change:
+def rebuild(start: UnitState, items: Iterable[Item], book: Rulebook) -> Change:
     """The meaning of all `items` that come after the resting state `start`; items before it are left out.
 
     The change is whole: per device of `start` from its horizon on, for others from 0.
@@ -88,19 +88,19 @@ def rebuild(start: UnitState, items: Iterable[Item], policy: Policy) -> Change:
     seen = {d.device: d for d in start.devices}
     for device in start.devices:
         if device.pieces:
-            segments = tell(device, policy.counts_down)
+            segments = tell(device)
             telling.add(Change(state=start, retold=(Retold(device.device, segments[0].from_ms, tuple(segments)),)))
         telling.add(Change(state=start, conditions=device.faults))
-    for item in arranged(items, policy):
+    for item in arranged(items, book):
         if item.t > start.last_t or (item.t == start.last_t and item.stream == start.stream and item.n > start.n):
-            telling.add(fold(telling.state, item, policy))
+            telling.add(fold(telling.state, item, book))
     for device in telling.state.devices:
         telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
     telling.whole(f"@{start.agent}", start.last_t)
     return telling.change()
 
 
-def arranged(items: Iterable[Item], policy: Policy) -> list[Item]:
+def arranged(items: Iterable[Item], book: Rulebook) -> list[Item]:
     """The items in the order they are judged, each (stream, n) once, the losers of ties left out."""
     unique = {(item.stream, item.n): item for item in items}
     winners: dict[tuple[str, Milliseconds], Item] = {}
@@ -111,26 +111,28 @@ def arranged(items: Iterable[Item], policy: Policy) -> list[Item]:
             continue
         key = (item.record["device"], item.t)
         rival = winners.get(key)
-        winners[key] = item if rival is None else _winner(rival, item, policy)
+        winners[key] = item if rival is None else _winner(rival, item, book)
     return sorted([*winners.values(), *others], key=lambda item: (item.t, item.stream, item.n))
 
 
-def _winner(one: Item, other: Item, policy: Policy) -> Item:
+def _winner(one: Item, other: Item, book: Rulebook) -> Item:
     if one.stream == other.stream:
         return max(one, other, key=lambda item: item.n)
-    return max(one, other, key=lambda item: (_badness(item.record, policy), item.stream, item.n))
+    return max(one, other, key=lambda item: (_badness(item, book), item.stream, item.n))
 
 
-def _badness(record: Mapping[str, Any], policy: Policy) -> int:
+def _badness(item: Item, book: Rulebook) -> int:
     """How bad a sample looks by itself: 3 a rule that counts as down holds, 2 another rule holds, 1 well, 0 no answer.
 
     What is known beats unknown, and down beats up.
     """
+    record = item.record
     if not has_answer(record):
         return 0
+    policy = book.at(record["device"], item.t)
     bad = 1
-    for name, value in record["readings"].items():
-        for rule, _ in policy.judges(name):
-            if holds(rule.when, value, False):
-                bad = max(bad, 3 if rule.down else 2)
+    for name in record["readings"]:
+        for rule, component in policy.judges(name):
+            if judged(rule, name, component, record["readings"], False):
+                bad = max(bad, 3 if rule.effect == "down" else 2)
     return bad

@@ -1,4 +1,6 @@
-"""Which rules judge a device at a time: `Rulebook(sets).at(device, t) -> Policy`. Late evidence meets the rules of then.
+"""Which rules judge a device at a time: `Rulebook(sets).at(device, t) -> Policy`.
+
+Late evidence meets the rules of its event time.
 
     set of 1 May    |-------------------|                        each with its overrides, effective from its time on
     set of 9 June                       |---------------- ...
@@ -42,8 +44,8 @@ class Function:
 class Override:
     """Other fields of the fault `code` for some devices; or, with `function`, whether that one is critical there.
 
-    `fields` are those of Rule (for_ms, clear_for_ms, flap_ms, severity, service_class, function, ticket) and `limit` and
-    `clear` of its condition.
+    `fields` are those of Rule (for_ms, clear_for_ms, flap_ms, severity, service_class, function, ticket), and `limit`
+    and `clear` of its condition.
     """
 
     where: Where

@@ -8,15 +8,17 @@ from roundsman_collector.core.model import (
     Accounted,
     Condition,
     DeviceState,
+    Flap,
     Piece,
     Poll,
     Ref,
     Span,
+    Thinned,
     Track,
     UnitState,
 )
 
-FORMAT = 1
+FORMAT = 2
 
 
 def dump(state: UnitState) -> str:
@@ -43,23 +45,31 @@ def state_of(said: Sequence[Any]) -> UnitState:
         raise ValueError(
             f"unit state in format {form!r}; this version reads {FORMAT}: rebuild the unit from its evidence"
         )
-    *head, devices, spans, accounted = body
-    kept = (tuple(_device(d) for d in devices), tuple(Span(*s) for s in spans), tuple(Accounted(*a) for a in accounted))
+    *head, devices, spans, accounted, thinned = body
+    kept = (
+        tuple(_device(d) for d in devices),
+        tuple(Span(*s) for s in spans),
+        tuple(Accounted(*a) for a in accounted),
+        tuple(Thinned(*t) for t in thinned),
+    )
     return UnitState._make((*head, *kept))
 
 
 def _device(body: list) -> DeviceState:  # type: ignore[type-arg]
-    *head, pieces, faults, tracks, pending, quiet = body
+    *head, pieces, faults, tracks, pending, quiet, flaps, booted_ms, boots = body
     kept = (
         tuple(Piece(*p) for p in pieces),
         tuple(_condition(c) for c in faults),
         tuple(Track(code, component, recovering, Ref(*first)) for code, component, recovering, first in tracks),
         Poll(Ref(*pending[0]), pending[1]) if pending is not None else None,
         quiet,
+        tuple(Flap(*one) for one in flaps),
+        booted_ms,
+        tuple(boots),
     )
     return DeviceState._make((*head, *kept))
 
 
 def _condition(body: list) -> Condition:  # type: ignore[type-arg]
-    *head, first, confirmed, cause = body
-    return Condition._make((*head, Ref(*first), Ref(*confirmed), cause))
+    *head, first, confirmed, cause, effect, function, explains, flapping = body
+    return Condition._make((*head, Ref(*first), Ref(*confirmed), cause, effect, function, explains, flapping))

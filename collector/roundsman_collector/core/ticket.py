@@ -1,4 +1,4 @@
-"""What becomes of automatic tickets: `reconcile(change, tickets, policy, settling, is_dirty) -> actions`. Pure.
+"""What becomes of automatic tickets: `reconcile(change, tickets, book, settling, is_dirty) -> actions`. Pure.
 
     a condition holds, no ticket                     open    (evidence: its first and confirming record)
     it holds since another time than the ticket says amend   (late evidence)
@@ -14,7 +14,8 @@ A condition that came and went before anybody knew opens nothing: replayed histo
 from collections.abc import Iterable
 
 from roundsman_collector.core.model import Action, Change, Condition, Ticket
-from roundsman_collector.core.policy import SILENT, Policy
+from roundsman_collector.core.policy import SILENT
+from roundsman_collector.core.rulebook import Rulebook
 
 OUTCOME_OF_SILENCE = {"off": "off", "starting": "off", "agent_stopped": "agent_stopped"}
 COMMUNICATION = "communication"
@@ -22,7 +23,7 @@ WAITING = "back; waiting for the backlog to tell what happened meanwhile"
 
 
 def reconcile(
-    change: Change, tickets: Iterable[Ticket], policy: Policy, settling: bool, is_dirty: bool
+    change: Change, tickets: Iterable[Ticket], book: Rulebook, settling: bool, is_dirty: bool
 ) -> list[Action]:
     """The actions `change` calls for, given the open tickets of its unit.
 
@@ -45,11 +46,16 @@ def reconcile(
             if action is not None:
                 actions.append(action)
     for key, conditions in told.items():
-        rule = policy.rule(key[2])
         standing = [c for c in conditions if c.to_ms is None]
-        if standing and key not in ticketed and rule is not None and rule.ticket:
+        if standing and key not in ticketed and opens_ticket(standing[-1], book):
             actions.append(Action(verb="open", ticket=None, condition=standing[-1]))
     return actions
+
+
+def opens_ticket(condition: Condition, book: Rulebook) -> bool:
+    """Whether a fault is one that opens a ticket, by the rules under which it was confirmed (or goes on)."""
+    rule = book.at(condition.subject, max(condition.from_ms, condition.confirmed.t)).rule(condition.code)
+    return rule is not None and rule.ticket
 
 
 def _about(ticket: Ticket, conditions: list[Condition]) -> Condition | None:
@@ -67,7 +73,7 @@ def _judge(ticket: Ticket, about: Condition | None, settling: bool, is_dirty: bo
         )
     if about.to_ms is not None:
         return None if is_dirty else Action(verb="resolve", ticket=ticket.id, condition=about, outcome="recovered")
-    if about.from_ms != ticket.fault_from_ms:
+    if about.since_ms != ticket.fault_from_ms:
         return Action(
             verb="amend", ticket=ticket.id, condition=about, text="late evidence moved the start of the fault"
         )

@@ -1,15 +1,16 @@
 """The timeline of one device: what its evidence covers, with faults laid over it, told as ledger segments.
 
     pieces   answered |--gap--| answered  |no_answer|  answered …      what was heard, in order and without holes
-    faults            [=====A=====)                                    conditions that count as down
+    faults            [=====A=====)                                    conditions with the effect down or degraded
     told     up       |down A ||unknown|  | …                          `tell`
 
-Answered is up, unless a fault says down. No answer though the road is well is unknown until `host.unreachable` is
-confirmed, then down from the first such poll (down beats the rest of what the last answer spoke for). Off is down. A
-gap is unknown, with its cause. A quiet device is unknown from the end of what was heard.
+Answered is up, unless a fault says down; a fault that takes less than the whole leaves it up, marked degraded. No
+answer though the road is well is unknown until `host.unreachable` is confirmed, then down from the first such poll
+(down beats the rest of what the last answer spoke for). Off is down. A gap is unknown, with its cause. A quiet device
+is unknown from the end of what was heard. Answers of which only some were kept are told as coarse.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 from roundsman_collector.core.model import (
@@ -29,26 +30,26 @@ ANSWERED = "answered"
 NO_ANSWER = "no_answer"
 OFF = "off"
 GAP = "gap"
-CountsDown = Callable[[str], bool]
+COARSE = "coarse"
 
 
 def cover(
-    device: DeviceState, from_ms: Milliseconds, to_ms: Milliseconds, kind: str, spans: Sequence[Span]
+    device: DeviceState, from_ms: Milliseconds, to_ms: Milliseconds, kind: str, spans: Sequence[Span], mark: str = ""
 ) -> DeviceState:
     """Let [from_ms, to_ms) be covered by `kind`; what was not heard of before it is explained by `spans`.
 
-    An answer cuts what was covered before; anything else begins where it ends.
+    An answer cuts what was covered before; anything else begins where it ends. `mark` is `coarse` or empty.
     """
     if not device.pieces:
-        return device._replace(pieces=(Piece(from_ms, None, kind, ""),), covered_to=to_ms, quiet=False)
+        return device._replace(pieces=(Piece(from_ms, None, kind, mark),), covered_to=to_ms, quiet=False)
     start = from_ms if kind == ANSWERED else max(from_ms, device.covered_to)
     if start > device.covered_to:
         device = explained_to(device, start, spans)
     last = device.pieces[-1]
-    if last.kind == kind and not last.cause:
+    if last.kind == kind and last.cause == mark:
         return device._replace(covered_to=to_ms, quiet=False)
     pieces = _cut(device, start)
-    _append(pieces, Piece(start, None, kind, ""))
+    _append(pieces, Piece(start, None, kind, mark))
     return device._replace(pieces=tuple(pieces), covered_to=to_ms, quiet=False)
 
 
@@ -109,25 +110,25 @@ def explain(device: DeviceState, from_ms: Milliseconds, to_ms: Milliseconds, spa
     return told
 
 
-def tell(device: DeviceState, counts_down: CountsDown) -> list[Segment]:
+def tell(device: DeviceState) -> list[Segment]:
     """The ledger segments of the pieces kept; the last one is open. Neighbours differ."""
-    downs = [fault for fault in device.faults if counts_down(fault.code)]
+    felt = [fault for fault in device.faults if fault.effect]
     segments: list[Segment] = []
     for piece in device.pieces:
         to_ms = device.covered_to if piece.to_ms is None and device.quiet else piece.to_ms
-        for segment in _overlay(piece, to_ms, downs):
+        for segment in _overlay(piece, to_ms, felt):
             _tell_on(segments, segment)
     if device.quiet and device.pieces:
         _tell_on(segments, Segment(device.covered_to, None, UNKNOWN, "silent", ""))
     return segments
 
 
-def _overlay(piece: Piece, to_ms: Milliseconds | None, downs: Sequence[Condition]) -> list[Segment]:
+def _overlay(piece: Piece, to_ms: Milliseconds | None, felt: Sequence[Condition]) -> list[Segment]:
     if piece.kind == OFF:
         return [Segment(piece.from_ms, to_ms, DOWN, OFF, "")]
     if piece.kind == GAP:
         return [Segment(piece.from_ms, to_ms, UNKNOWN, piece.cause, "")]
-    laid = [f for f in downs if piece.kind == ANSWERED or f.code == UNREACHABLE]
+    laid = [f for f in felt if piece.kind == ANSWERED or f.code == UNREACHABLE]
     edges = {piece.from_ms}
     for fault in laid:
         edges.update(
@@ -141,12 +142,19 @@ def _overlay(piece: Piece, to_ms: Milliseconds | None, downs: Sequence[Condition
 
 def _judged(piece: Piece, a: Milliseconds, b: Milliseconds | None, laid: Sequence[Condition]) -> Segment:
     active = [f for f in laid if f.from_ms <= a and (f.to_ms is None or f.to_ms > a)]
+    downs = [f for f in active if f.effect == "down"]
+    coarse = piece.cause == COARSE
+    if downs:
+        return Segment(a, b, DOWN, "fault", _first(downs).code, coarse)
+    if piece.kind != ANSWERED:
+        return Segment(a, b, UNKNOWN, NO_ANSWER, "")
     if active:
-        first = min(active, key=lambda f: (f.from_ms, f.code, f.component))
-        return Segment(a, b, DOWN, "fault", first.code)
-    if piece.kind == ANSWERED:
-        return Segment(a, b, UP, "", "")
-    return Segment(a, b, UNKNOWN, NO_ANSWER, "")
+        return Segment(a, b, UP, "degraded", _first(active).code, coarse)
+    return Segment(a, b, UP, "", "", coarse)
+
+
+def _first(active: Sequence[Condition]) -> Condition:
+    return min(active, key=lambda f: (f.from_ms, f.code, f.component))
 
 
 def _tell_on(segments: list[Segment], segment: Segment) -> None:
@@ -164,7 +172,7 @@ def horizon(device: DeviceState) -> Milliseconds:
     return min(times)
 
 
-def forget(device: DeviceState, segments: Sequence[Segment], counts_down: CountsDown) -> DeviceState:
+def forget(device: DeviceState, segments: Sequence[Segment]) -> DeviceState:
     """Drop what nothing can change any more, on a border of a told segment so that the rest is told the same."""
     limit = horizon(device)
     start = max((s.from_ms for s in segments if s.from_ms <= limit), default=None)
@@ -178,7 +186,7 @@ def forget(device: DeviceState, segments: Sequence[Segment], counts_down: Counts
     faults = tuple(
         fault
         for fault in device.faults
-        if fault.to_ms is None or fault.to_ms > limit or (fault.to_ms > start and counts_down(fault.code))
+        if fault.to_ms is None or fault.to_ms > limit or (fault.to_ms > start and fault.effect)
     )
     return device._replace(pieces=pieces, faults=faults)
 

@@ -1,8 +1,11 @@
-"""What the next piece of evidence means: `turn(state, item, policy) -> Change | None`; what time alone means: `tick`.
+"""What the next piece of evidence means: `turn(state, item, book) -> Change | None`; what time alone means: `tick`.
 
     item in order (later than all before)   ->  Change: the new state, segments told anew, conditions
     item late, or tied with another          ->  None: the device is dirty from its time and is rebuilt (rebuild.py)
-    tick(state, now, policy)                 ->  silence: nothing came within `arrive_by`
+    tick(state, now, book)                   ->  silence: nothing came within `arrive_by`
+
+Every sample is judged by the rules in force for its device at its time (`book`). Where they change while a fault holds,
+it ends and goes on under the new ones; a fault that the new rules do not know ends.
 
 What silence means (ARCHITECTURE law 4), as the cause of the time between two records of an agent:
 
@@ -16,6 +19,15 @@ What silence means (ARCHITECTURE law 4), as the cause of the time between two re
 A device that does not answer is *down* only if its road was well: a neighbour, polled by the same agent and not the
 agent's own machine, answered at that very moment or both before and after it without a break. Otherwise everything
 behind the agent is silent: unknown, cause `uplink`.
+
+A fault that comes and goes is held as one. Each time a rule's verdict on a component turns, `flap_ms` of restlessness
+are poured in, and what was poured in leaks away as time passes, so only time counts and not how often is reported:
+
+    level   0 |...............| 2 x flap_ms |...............| 4 x flap_ms (full)
+            calm again: at or below half            flapping: when full
+
+While it flaps the fault needs no `for` and does not clear; when it is calm again it is over since the first sample of
+the run without it, as always.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,6 +38,7 @@ from roundsman_collector.core.model import (
     Change,
     Condition,
     DeviceState,
+    Flap,
     Item,
     Milliseconds,
     Piece,
@@ -34,12 +47,15 @@ from roundsman_collector.core.model import (
     Retold,
     Span,
     Spec,
+    Thinned,
     Track,
     UnitState,
 )
-from roundsman_collector.core.policy import SILENT, UNREACHABLE, Policy, Rule, holds
+from roundsman_collector.core.policy import SILENT, UNREACHABLE, Policy, Rule, judged
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.timeline import (
     ANSWERED,
+    COARSE,
     GAP,
     NO_ANSWER,
     cover,
@@ -54,6 +70,14 @@ RUNS_KEPT = 100
 """How many faults and suspicions a device may have at once: inventing components fills neither memory nor desk."""
 ACCOUNTED_KEPT = 256
 """How many ranges of numbers that bring no sample are kept ahead."""
+BOOTS_KEPT = 32
+"""How many restarts of a device are remembered at most."""
+RESTART_MS = 60_000
+"""A device started anew if it says it was up since this much later than before; less is its clock running slow."""
+THINNED = "thinned"
+"""The reason of a gap record that tells of samples left out, not lost."""
+FLAP_FULL, FLAP_CALM = 4, 2
+"""In `flap_ms`: how much restlessness makes a fault flap, and how little lets it be calm again."""
 SPANS_KEPT = 64
 """How many explanations are kept for a device that is not heard of while its agent lives; older ones give way."""
 
@@ -68,20 +92,20 @@ def in_order(state: UnitState, item: Item) -> bool:
     return all(d.last_t < item.t for d in state.devices if d.device == device)
 
 
-def turn(state: UnitState, item: Item, policy: Policy) -> Change | None:
+def turn(state: UnitState, item: Item, book: Rulebook) -> Change | None:
     """Judge one item; None when it is not in order."""
-    after = _goes_on(state, item, policy)
+    after = _goes_on(state, item, book)
     if after is not None:
         return Change(state=after)
-    return fold(state, item, policy) if in_order(state, item) else None
+    return fold(state, item, book) if in_order(state, item) else None
 
 
-def _goes_on(state: UnitState, item: Item, policy: Policy) -> UnitState | None:
+def _goes_on(state: UnitState, item: Item, book: Rulebook) -> UnitState | None:
     """The state after the next sample of a device that answers on and is well, as `fold` would have it; else None.
 
     Nearly every report is one: here it costs a tenth. A rebuild folds everything the long way; law 1 compares the two.
     """
-    _, last_t, stream, n, boot, birth, arrive_by_ms, silent, devices, spans, accounted = state
+    _, last_t, stream, n, boot, birth, arrive_by_ms, silent, devices, spans, accounted, thinned = state
     t, item_stream, item_n, record, spec = item
     if (
         not last_t < t <= last_t + arrive_by_ms
@@ -93,6 +117,7 @@ def _goes_on(state: UnitState, item: Item, policy: Policy) -> UnitState | None:
         or silent
         or spans
         or accounted
+        or thinned
         or record.get("failed")
     ):
         return None
@@ -105,27 +130,40 @@ def _goes_on(state: UnitState, item: Item, policy: Policy) -> UnitState | None:
     if place < 0:
         return None
     device = devices[place]
-    _, local, device_arrive_by_ms, _, _, _, covered_to, pieces, faults, tracks, _, quiet = device
-    if quiet or faults or tracks or not pieces or pieces[-1].kind != ANSWERED or t > covered_to:
+    _, local, by_ms, _, _, _, covered_to, pieces, faults, tracks, _, quiet, flaps, booted_ms, boots = device
+    if quiet or faults or tracks or flaps or boots or not pieces or t > covered_to or pieces[-1][2:] != _PLAIN:
         return None
-    if not has_answer(record) or not policy.finds_well(record["readings"]):
+    readings = record["readings"]
+    policy = book.at(name, t)
+    if not has_answer(record) or not policy.finds_well(readings):
         return None
+    if not local:
+        uptime_ms = policy.uptime_ms(readings)
+        if uptime_ms is not None:
+            if t - uptime_ms > booted_ms + RESTART_MS:
+                return None
+            booted_ms = t - uptime_ms
     to_ms = _speaks_to(item)
-    heard = DeviceState(name, local, device_arrive_by_ms, t, to_ms, True, to_ms, pieces, (), (), None, False)
+    heard = DeviceState(name, local, by_ms, t, to_ms, True, to_ms, pieces, (), (), None, False, (), booted_ms, ())
     others = (*devices[:place], heard, *devices[place + 1 :]) if len(devices) > 1 else (heard,)
-    return UnitState(state.agent, t, stream, item_n, boot, birth, arrive_by_ms, False, others, (), ())
+    return UnitState(state.agent, t, stream, item_n, boot, birth, arrive_by_ms, False, others, (), (), ())
 
 
-def fold(state: UnitState, item: Item, policy: Policy) -> Change:
+_PLAIN = (ANSWERED, "")
+
+
+def fold(state: UnitState, item: Item, book: Rulebook) -> Change:
     """Judge one item that comes after everything in `state`."""
     if item.spec is not None and item.spec.hash != state.birth:
         state = _born(state, item.spec)
+    if state.boot and item.record["boot"] != state.boot and item.record["kind"] != "gap":
+        state = _machine_restarted(state, item, book)
     kind = item.record["kind"]
     spans = _explained(state, item)
     devices = {d.device: d for d in state.devices} if kind == "sample" else {}
     touched: dict[str, DeviceState] = {}
     if kind == "sample":
-        touched = _sampled(devices, item, spans, policy)
+        touched = _sampled(devices, item, state.thinned, spans, book)
     retold: list[Retold] = []
     conditions: list[Condition] = []
     for name, device in touched.items():
@@ -134,20 +172,20 @@ def fold(state: UnitState, item: Item, policy: Policy) -> Change:
         moved = before is None or before.pieces is not device.pieces or before.faults is not device.faults
         if not moved and before is not None and not before.quiet:
             continue
-        new = tell(device, policy.counts_down)
-        from_ms = first_difference(tell(before, policy.counts_down) if before is not None else [], new)
+        new = tell(device)
+        from_ms = first_difference(tell(before) if before is not None else [], new)
         if from_ms is not None:
             retold.append(Retold(name, from_ms, tuple(s for s in new if s.from_ms >= from_ms)))
         if moved:
             known = before.faults if before is not None else ()
             conditions += [fault for fault in device.faults if fault not in known]
-            devices[name] = forget(device, new, policy.counts_down)
+            devices[name] = forget(device, new)
     after = _advanced(state, item, spans, tuple(devices.values()) if touched else state.devices)
-    ended, whole = _silence_ended(state, item, spans, policy)
+    ended, whole = _silence_ended(state, item, spans, book)
     return Change(state=after, retold=tuple(retold), conditions=(*conditions, *ended), whole=whole)
 
 
-def tick(state: UnitState, now: Milliseconds, policy: Policy) -> Change | None:
+def tick(state: UnitState, now: Milliseconds, book: Rulebook) -> Change | None:
     """What the time `now` means if nothing came; None when it means nothing new."""
     if not state.last_t or not state.arrive_by_ms:
         return None
@@ -155,9 +193,9 @@ def tick(state: UnitState, now: Milliseconds, policy: Policy) -> Change | None:
     conditions: tuple[Condition, ...] = ()
     if not silent and now >= state.last_t + state.arrive_by_ms:
         silent = True
-        if policy.rule(SILENT) is not None:
-            ref = Ref(state.stream, state.n, state.last_t)
-            conditions = (Condition(f"@{state.agent}", "agent", SILENT, state.last_t, None, ref, ref),)
+        rule = _rule_of_silence(state, book)
+        if rule is not None:
+            conditions = (_silence(state, rule, None, ""),)
     devices = []
     retold = []
     for device in state.devices:
@@ -165,8 +203,8 @@ def tick(state: UnitState, now: Milliseconds, policy: Policy) -> Change | None:
             devices.append(device)
             continue
         quiet = device._replace(quiet=True)
-        new = tell(quiet, policy.counts_down)
-        from_ms = first_difference(tell(device, policy.counts_down), new)
+        new = tell(quiet)
+        from_ms = first_difference(tell(device), new)
         if from_ms is not None:
             retold.append(Retold(device.device, from_ms, tuple(s for s in new if s.from_ms >= from_ms)))
         devices.append(quiet)
@@ -208,12 +246,27 @@ def _unseen(name: str) -> DeviceState:
     return DeviceState(name, False, 0, 0, 0, False, 0, (), (), (), None, False)
 
 
+def _machine_restarted(state: UnitState, item: Item, book: Rulebook) -> UnitState:
+    """The agent's machine started anew: so did the devices that are this machine."""
+    booted = max(state.last_t, item.t - item.record["mono"])
+    devices = tuple(_started(d, booted, book.at(d.device, item.t)) if d.local else d for d in state.devices)
+    return state._replace(devices=devices)
+
+
+def _started(device: DeviceState, booted_ms: Milliseconds, policy: Policy) -> DeviceState:
+    """The device started at `booted_ms`; remembered while a rule may count it."""
+    boots = (*device.boots, booted_ms)[-BOOTS_KEPT:] if policy.restarts_within_ms else device.boots
+    return device._replace(booted_ms=booted_ms, boots=boots)
+
+
 def _explained(state: UnitState, item: Item) -> tuple[Span, ...]:
     """The spans known after `item`: why there may be no samples between the record before and this one."""
     record = item.record
     spans = state.spans
     if record["kind"] == "gap":
         length = _gap_length(record)
+        if record["reason"] == THINNED:
+            return spans
         told = Span(item.t, item.t + length, str(record["reason"]))
         return spans if not length or told in spans else (told, *spans)  # a checkpoint may know of it already
     if not state.last_t or item.t <= state.last_t:
@@ -265,15 +318,27 @@ def _advanced(state: UnitState, item: Item, spans: tuple[Span, ...], devices: tu
     kept = tuple(span for span in spans if span.to_ms > oldest) if spans else spans
     if len(kept) > SPANS_KEPT:
         kept = kept[:1] + kept[2:]
+    thinned = tuple(one for one in state.thinned if one.to_ms > item.t) if state.thinned else ()
     if item.record["kind"] == "gap":
-        return state._replace(spans=kept, devices=devices, accounted=_accounted(state, item))
+        told = _thinned(item)
+        if told is not None and told not in thinned:
+            thinned = (*thinned, told)[-SPANS_KEPT:]
+        return state._replace(spans=kept, devices=devices, accounted=_accounted(state, item), thinned=thinned)
     same = item.stream == state.stream
     n = max(item.n, state.n) if same else item.n
     accounted = tuple(one for one in state.accounted if one.last > n) if same and state.accounted else ()
     boot = item.record["boot"]
-    return UnitState(
-        state.agent, item.t, item.stream, n, boot, state.birth, state.arrive_by_ms, False, devices, kept, accounted
-    )
+    head = state.agent, item.t, item.stream, n, boot, state.birth, state.arrive_by_ms, False
+    return UnitState(*head, devices, kept, accounted, thinned)
+
+
+def _thinned(item: Item) -> Thinned | None:
+    """What a gap record tells of samples that were left out, if it does."""
+    every_s = item.record.get("every_s")
+    if item.record["reason"] != THINNED or not every_s:
+        return None
+    length = _gap_length(item.record)
+    return Thinned(item.t, item.t + length, round(every_s * 1000)) if length else None
 
 
 def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
@@ -282,47 +347,87 @@ def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
     lost = item.record["lost"]
     ranges = {*state.accounted, Accounted(item.n, item.n, False)}
     if lost is not None:  # numbers that speak of no time at all were reserved and never used
-        is_loss = item.record["from_t"] is None or _gap_length(item.record) > 0
+        is_loss = item.record["reason"] != THINNED and (item.record["from_t"] is None or _gap_length(item.record) > 0)
         ranges.add(Accounted(lost[0], lost[1], is_loss))
     return tuple(sorted(one for one in ranges if one.last > state.n)[:ACCOUNTED_KEPT])
 
 
+def _rule_of_silence(state: UnitState, book: Rulebook) -> Rule | None:
+    return book.at(f"@{state.agent}", state.last_t).rule(SILENT)
+
+
+def _silence(state: UnitState, rule: Rule, to_ms: Milliseconds | None, cause: str) -> Condition:
+    """The silence of the agent since its last record."""
+    ref = Ref(state.stream, state.n, state.last_t)
+    marks = rule.effect, rule.function, rule.explains
+    return Condition(f"@{state.agent}", "agent", SILENT, state.last_t, to_ms, ref, ref, cause, *marks)
+
+
 def _silence_ended(
-    state: UnitState, item: Item, spans: Sequence[Span], policy: Policy
+    state: UnitState, item: Item, spans: Sequence[Span], book: Rulebook
 ) -> tuple[tuple[Condition, ...], tuple[tuple[str, Milliseconds], ...]]:
     """The silence before `item`, if it was one: told as ended, or taken back if it proves shorter than `arrive_by`."""
-    if item.record["kind"] == "gap" or not state.last_t or not state.arrive_by_ms or policy.rule(SILENT) is None:
+    if item.record["kind"] == "gap" or not state.last_t or not state.arrive_by_ms:
+        return (), ()
+    rule = _rule_of_silence(state, book)
+    if rule is None:
         return (), ()
     subject = f"@{state.agent}"
     whole = ((subject, state.last_t),) if state.silent else ()
     if item.t - state.last_t <= state.arrive_by_ms:
         return (), whole
-    ref = Ref(state.stream, state.n, state.last_t)
     causes = {span.cause for span in spans if span.to_ms > state.last_t}
     cause = next((cause for cause in ("missing", "off", "starting") if cause in causes), "agent_stopped")
-    return (Condition(subject, "agent", SILENT, state.last_t, item.t, ref, ref, cause),), whole
+    return (_silence(state, rule, item.t, cause),), whole
 
 
 # --- the devices -------------------------------------------------------------------------------------------------
 
 
 def _sampled(
-    devices: Mapping[str, DeviceState], item: Item, spans: Sequence[Span], policy: Policy
+    devices: Mapping[str, DeviceState],
+    item: Item,
+    thinned: Sequence[Thinned],
+    spans: Sequence[Span],
+    book: Rulebook,
 ) -> dict[str, DeviceState]:
     """The devices a sample changes: its own, and neighbours whose polls wait for a sign that their road was well."""
     record = item.record
     name: str = record["device"]
     device = devices.get(name) or _unseen(name)
+    if device.faults or device.tracks:
+        for edge in book.edges(name, device.last_t, item.t):
+            device = _under_other_rules(device, edge, book.at(name, edge))
     ref = Ref(item.stream, item.n, item.t)
-    to_ms = _speaks_to(item)
+    to_ms, mark = _speaks_to(item), ""
+    thin = next((one for one in thinned if one.from_ms <= item.t < one.to_ms), None)
+    if thin is not None:
+        to_ms, mark = max(to_ms, min(item.t + thin.every_ms, thin.to_ms)), COARSE
     touched: dict[str, DeviceState] = {}
     if has_answer(record):
         if not device.local and len(devices) > 1:
-            touched = _neighbours_confirmed(devices, device, item.t, spans, policy)
-        touched[name] = _answered(device, ref, to_ms, record, spans, policy)
+            touched = _neighbours_confirmed(devices, device, item.t, spans, book)
+        touched[name] = _answered(device, ref, to_ms, mark, record, spans, book.at(name, item.t))
     else:
-        touched[name] = _unanswered(device, ref, to_ms, devices, spans, policy)
+        touched[name] = _unanswered(device, ref, to_ms, devices, spans, book)
     return touched
+
+
+def _under_other_rules(device: DeviceState, at_ms: Milliseconds, policy: Policy) -> DeviceState:
+    """From `at_ms` on other rules hold: open faults end there, and go on as what the new rules make of them."""
+    faults: list[Condition] = []
+    for fault in device.faults:
+        rule = policy.rule(fault.code)
+        marks = (rule.effect, rule.function, rule.explains) if rule is not None else None
+        if fault.to_ms is not None or marks == (fault.effect, fault.function, fault.explains):
+            faults.append(fault)
+            continue
+        faults.append(fault._replace(to_ms=at_ms))
+        if rule is not None:
+            goes_on = fault._replace(from_ms=at_ms, effect=rule.effect, function=rule.function, explains=rule.explains)
+            faults.append(goes_on)
+    tracks = tuple(track for track in device.tracks if policy.rule(track.code) is not None)
+    return device._replace(faults=tuple(faults) if tuple(faults) != device.faults else device.faults, tracks=tracks)
 
 
 def _speaks_to(item: Item) -> Milliseconds:
@@ -340,17 +445,17 @@ def _answered(
     device: DeviceState,
     ref: Ref,
     to_ms: Milliseconds,
+    mark: str,
     record: Mapping[str, Any],
     spans: Sequence[Span],
     policy: Policy,
 ) -> DeviceState:
-    if device.pending is None and device.pieces and device.pieces[-1][2] == ANSWERED and ref.t <= device.covered_to:
-        # It answers on: the one path of nearly every sample, so one new state and no more.
-        name, local, arrive_by_ms, *_, pieces, faults, tracks, _, _ = device
-        device = DeviceState(name, local, arrive_by_ms, ref.t, to_ms, True, to_ms, pieces, faults, tracks, None, False)
-        return _judged(device, ref, record, policy)
+    goes_on = device.pieces and device.pieces[-1][2:] == (ANSWERED, mark) and ref.t <= device.covered_to
+    if goes_on and device.pending is None:
+        answered = device._replace(last_t=ref.t, valid_to=to_ms, answered=True, covered_to=to_ms, quiet=False)
+        return _judged(answered, ref, record, policy)
     device = _poll_given_up(device, ref.t, spans)
-    device = cover(device, ref.t, to_ms, ANSWERED, spans)
+    device = cover(device, ref.t, to_ms, ANSWERED, spans, mark)
     device = device._replace(last_t=ref.t, valid_to=to_ms, answered=True)
     return _judged(device, ref, record, policy)
 
@@ -361,35 +466,35 @@ def _unanswered(
     to_ms: Milliseconds,
     devices: Mapping[str, DeviceState],
     spans: Sequence[Span],
-    policy: Policy,
+    book: Rulebook,
 ) -> DeviceState:
     device = _poll_given_up(device, ref.t, spans)
     device = device._replace(last_t=ref.t, valid_to=to_ms, answered=False, pending=Poll(ref, to_ms))
     if any(d.answered and d.last_t == ref.t for d in devices.values() if not d.local and d.device != device.device):
-        device = _confirmed(device, spans, policy)
+        device = _confirmed(device, spans, book)
     return device
 
 
 def _neighbours_confirmed(
-    devices: Mapping[str, DeviceState], witness: DeviceState, t: Milliseconds, spans: Sequence[Span], policy: Policy
+    devices: Mapping[str, DeviceState], witness: DeviceState, t: Milliseconds, spans: Sequence[Span], book: Rulebook
 ) -> dict[str, DeviceState]:
     """`witness` answers at `t`: polls of its neighbours since its answer before (or at `t`) went over a good road."""
     since = witness.last_t if witness.answered and t <= witness.valid_to else t
     return {
-        other.device: _confirmed(other, spans, policy)
+        other.device: _confirmed(other, spans, book)
         for other in devices.values()
         if other.pending is not None and other.device != witness.device and since <= other.pending.ref.t
     }
 
 
-def _confirmed(device: DeviceState, spans: Sequence[Span], policy: Policy) -> DeviceState:
+def _confirmed(device: DeviceState, spans: Sequence[Span], book: Rulebook) -> DeviceState:
     """The pending poll went over a good road: the device did not answer."""
     poll = device.pending
     assert poll is not None
     device = device._replace(pending=None, tracks=tuple(t for t in device.tracks if t.code == UNREACHABLE))
     if not device.pieces or poll.to_ms > device.covered_to:
         device = cover(device, poll.ref.t, poll.to_ms, NO_ANSWER, spans)
-    rule = policy.rule(UNREACHABLE)
+    rule = book.at(device.device, poll.ref.t).rule(UNREACHABLE)
     return _observed(device, rule, "host", True, poll.ref) if rule is not None else device
 
 
@@ -409,23 +514,53 @@ def _poll_given_up(device: DeviceState, t: Milliseconds, spans: Sequence[Span]) 
 
 def _judged(device: DeviceState, ref: Ref, record: Mapping[str, Any], policy: Policy) -> DeviceState:
     """Every rule that has something to say of this sample."""
-    busy = bool(device.faults or device.tracks)
+    readings = record["readings"]
+    if not device.local:
+        device = _uptime_read(device, ref, readings, policy)
+    if device.flaps:
+        device = device._replace(flaps=tuple(one for one in device.flaps if _level(one, ref.t)))
     failed = record.get("failed") or {}
-    if not busy and not failed and policy.finds_well(record["readings"]):
+    busy = bool(device.faults or device.tracks)
+    if not busy and not failed and not device.boots and policy.finds_well(readings):
         return device
-    for name, value in record["readings"].items():
+    for name in readings:
         for rule, component in policy.judges(name):
             active = busy and _is_active(device, rule.code, component)
-            verdict = holds(rule.when, value, active)
+            verdict = judged(rule, name, component, readings, active)
             if verdict or (verdict is False and active):
                 device = _observed(device, rule, component, verdict, ref)
                 busy = True
     if failed or busy:
-        device = _failures_judged(device, ref, record["readings"], failed, policy)
+        device = _failures_judged(device, ref, readings, failed, policy)
+    if device.boots or busy:
+        device = _restarts_judged(device, ref, policy)
     if busy and _is_active(device, UNREACHABLE, "host"):
         rule_unreachable = policy.rule(UNREACHABLE)
         if rule_unreachable is not None:
             device = _observed(device, rule_unreachable, "host", False, ref)
+    return device
+
+
+def _uptime_read(device: DeviceState, ref: Ref, readings: Mapping[str, Any], policy: Policy) -> DeviceState:
+    """A device that the agent only looks at tells by its uptime when it started."""
+    uptime_ms = policy.uptime_ms(readings)
+    if uptime_ms is None:
+        return device
+    booted = ref.t - uptime_ms
+    if device.booted_ms and booted > device.booted_ms + RESTART_MS:
+        return _started(device, booted, policy)
+    return device if booted == device.booted_ms else device._replace(booted_ms=booted)
+
+
+def _restarts_judged(device: DeviceState, ref: Ref, policy: Policy) -> DeviceState:
+    """The rules that count restarts; those too long ago for any rule are forgotten."""
+    boots = tuple(at for at in device.boots if at > ref.t - policy.restarts_within_ms)
+    if len(boots) != len(device.boots):
+        device = device._replace(boots=boots)
+    for rule, when in policy.restart_rules:
+        holding = sum(1 for at in boots if at > ref.t - when.within_ms) >= when.count
+        if holding or _is_active(device, rule.code, "host"):
+            device = _observed(device, rule, "host", holding, ref)
     return device
 
 
@@ -454,11 +589,11 @@ def _is_active(device: DeviceState, code: str, component: str) -> bool:
 def _observed(device: DeviceState, rule: Rule, component: str, holding: bool, ref: Ref) -> DeviceState:
     """One observation of one rule, the table of a fault's life:
 
-    well        holds      -> suspected since now     (a fault at once when `for` is over)
+    well        holds      -> suspected since now     (a fault at once when `for` is over, or while it flaps)
     suspected   holds      -> a fault since the first of the run when `for` is over
     suspected   does not   -> well
     faulty      does not   -> recovering since now    (over at once when `clear_for` is over)
-    recovering  does not   -> over since the first of that run when `clear_for` is over
+    recovering  does not   -> over since the first of that run when `clear_for` is over and it does not flap
     recovering  holds      -> faulty
     """
     track = next((t for t in device.tracks if t.code == rule.code and t.component == component), None)
@@ -466,15 +601,45 @@ def _observed(device: DeviceState, rule: Rule, component: str, holding: bool, re
     open_fault = next(
         (f for f in device.faults if f.code == rule.code and f.component == component and f.to_ms is None), None
     )
+    flapping = False
+    if rule.flap_ms:
+        turned = holding == ((open_fault is not None) == (track is not None))
+        device, flapping = _restless(device, rule, component, turned, ref.t)
+        if flapping and open_fault is not None and not open_fault.flapping:
+            marked = open_fault._replace(flapping=True)
+            device = device._replace(faults=tuple(marked if f is open_fault else f for f in device.faults))
+            open_fault = marked
     if holding == (open_fault is not None):
         return device._replace(tracks=others) if track is not None else device
     if track is None and open_fault is None and len(device.faults) + len(device.tracks) >= RUNS_KEPT:
         return device
     run = track or Track(rule.code, component, open_fault is not None, ref)
-    if ref.t - run.first.t < (rule.clear_for_ms if open_fault is not None else rule.for_ms):
+    held_for = ref.t - run.first.t
+    if (held_for < rule.for_ms and not flapping) if open_fault is None else (held_for < rule.clear_for_ms or flapping):
         return device if track is not None else device._replace(tracks=(*device.tracks, run))
     if open_fault is None:
-        fault = Condition(device.device, component, rule.code, run.first.t, None, run.first, ref)
+        where = device.device, component, rule.code, run.first.t, None, run.first, ref, ""
+        fault = Condition(*where, rule.effect, rule.function, rule.explains, flapping)
         return device._replace(tracks=others, faults=(*device.faults, fault))
     faults = tuple(f._replace(to_ms=run.first.t) if f is open_fault else f for f in device.faults)
     return device._replace(tracks=others, faults=faults)
+
+
+def _restless(
+    device: DeviceState, rule: Rule, component: str, turned: bool, t: Milliseconds
+) -> tuple[DeviceState, bool]:
+    """The device with what is known of how restless this fault is, and whether it flaps."""
+    known = next((one for one in device.flaps if one.code == rule.code and one.component == component), None)
+    if known is None and (not turned or len(device.flaps) >= RUNS_KEPT):
+        return device, False
+    level = _level(known, t) if known is not None else 0
+    if turned:
+        level = min(FLAP_FULL * rule.flap_ms, level + rule.flap_ms)
+    was = known is not None and known.flapping
+    flapping = level > FLAP_CALM * rule.flap_ms if was else level >= FLAP_FULL * rule.flap_ms
+    flap = Flap(rule.code, component, level, t, flapping)
+    return device._replace(flaps=(*(one for one in device.flaps if one is not known), flap)), flapping
+
+
+def _level(flap: Flap, t: Milliseconds) -> Milliseconds:
+    return max(0, flap.level_ms - max(0, t - flap.at_ms))

@@ -1,6 +1,6 @@
 """A batch of arrivals -> one commit -> the acknowledgements it owes.
 
-    engine = Engine(store, policy);  engine.load(now_ms)
+    engine = Engine(store, book);  engine.load(now_ms)
     engine.take(arrivals, refusals, now_ms) -> [Owed, ...]     committed when it returns; then acknowledge
 
 A batch that fails is cut in halves until the one bad arrival is found: it is kept raw, its numbers are settled as
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from roundsman_collector.core.model import Action, Change, Retold, Spec, Ticket
-from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import wake_at
@@ -73,9 +73,9 @@ class Rejected:
 class Engine:
     """All units in memory, and the one way to change them."""
 
-    def __init__(self, store: Store, policy: Policy) -> None:
+    def __init__(self, store: Store, book: Rulebook) -> None:
         self.store = store
-        self.policy = policy
+        self.book = book
         self.units: dict[int, Unit] = {}
         self.by_agent: dict[str, Unit] = {}
         self.groups: frozenset[str] = frozenset()
@@ -131,6 +131,26 @@ class Engine:
         rows = self.store.units_of(new)
         if rows:
             self._recall({row.agent_no: new[row.agent_no] for row in rows}, rows)
+
+    def judge_by(self, book: Rulebook, now_ms: int) -> int:
+        """Judge by another rulebook; return how many agents are to be told anew, since they are ahead of its newest set.
+
+        Their clocks may be minutes before ours: what they said of the time from which the new rules hold was judged by
+        the old ones.
+        """
+        from_ms = book.newest.valid_from_ms
+        self.book = book
+        ahead = [unit for unit in self.units.values() if unit.state.last_t >= from_ms]
+        for unit in ahead:
+            unit.dirty_from_ms = from_ms if unit.dirty_from_ms is None else min(from_ms, unit.dirty_from_ms)
+            unit.dirty_since_ms = now_ms if unit.dirty_since_ms is None else unit.dirty_since_ms
+            unit.late_ms = now_ms
+            self.dirty.setdefault(unit.no)
+        if ahead:
+            void = {unit.no: from_ms for unit in ahead}
+            rows = [unit_row(unit) for unit in ahead]
+            self.store.commit(stored.Batch(now_ms=now_ms, units=rows, checkpoints_void_from=void))
+        return len(ahead)
 
     def _put_away(self, units: Sequence[Unit]) -> None:
         """Write the rows of units that are remembered no longer and ahead of them: nobody will sweep them."""
@@ -205,7 +225,7 @@ class Engine:
         spec = draft.specs.get(body["birth"])  # type: ignore[assignment]
         for record in records_in(row):
             admit(record, draft.ranges(row.stream), draft)
-            judge(record, row.stream, spec, draft, self.policy)
+            judge(record, row.stream, spec, draft, self.book)
 
     # --- the hot path ------------------------------------------------------------------------------------------------
 
@@ -247,7 +267,7 @@ class Engine:
             draft = batch.drafts.get(unit.no)
             if draft is None:
                 draft = batch.drafts[unit.no] = Draft(unit)
-            take(arrival, draft, batch, self.policy, recent.record)
+            take(arrival, draft, batch, self.book, recent.record)
         return batch
 
     def _commit(self, batch: Batch, seq: int) -> None:
@@ -256,7 +276,7 @@ class Engine:
         self._adopt(batch, news, self.store.commit(news.with_evidence(batch)))
 
     def _news(self, batch: Batch, seq: int) -> "_News":
-        news = _News(self.policy, seq, batch.now_ms)
+        news = _News(self.book, seq, batch.now_ms)
         for draft in batch.drafts.values():
             news.add(draft)
         return news
@@ -343,8 +363,8 @@ class Engine:
 class _News:
     """What the drafts of a batch bring beside their evidence, as rows."""
 
-    def __init__(self, policy: Policy, seq: int, now_ms: int) -> None:
-        self.policy = policy
+    def __init__(self, book: Rulebook, seq: int, now_ms: int) -> None:
+        self.book = book
         self.seq = seq
         self.now_ms = now_ms
         self.acted: list[tuple[Unit, list[Action]]] = []
@@ -370,8 +390,8 @@ class _News:
         change = draft.telling.change()
         if change.conditions or change.whole:
             settling = draft.dirty_from_ms is not None or _has_holes(draft)
-            actions = reconcile(change, unit.tickets, self.policy, settling, draft.dirty_from_ms is not None)
-            self._tickets += tickets.changes(unit, actions, self.policy, self.now_ms)
+            actions = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
+            self._tickets += tickets.changes(unit, actions, self.book, self.now_ms)
             self.acted.append((unit, actions))
         self._tells += change.retold
         self._conditions += told(change)

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from roundsman_collector.core.dating import better, event_time, gap_time, has_impossible_clock
 from roundsman_collector.core.model import Item, Spec
-from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.rebuild import resting
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.turn import turn
 from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft
 from roundsman_collector.store.evidence import EvidenceRow
@@ -98,7 +98,7 @@ Stored = Callable[[int, int, str, int], Mapping[str, Any] | None]
 """The stored record (agent_no, head_seq, stream, n), if it is near enough to be found."""
 
 
-def take(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
+def take(arrival: Arrival, draft: Draft, batch: Batch, book: Rulebook, stored: Stored) -> None:
     """Let the draft of the unit know what the arrival says."""
     match arrival.address.leaf:
         case "birth":
@@ -106,7 +106,7 @@ def take(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: S
         case "state":
             take_state(arrival.message, draft)
         case _:
-            take_report(arrival, draft, batch, policy, stored)
+            take_report(arrival, draft, batch, book, stored)
 
 
 def take_state(message: Mapping[str, Any], draft: Draft) -> None:
@@ -162,7 +162,7 @@ def _given_up(stream: StreamRange, settled: RangeSet) -> list[Range]:
     return [hole for first, last in gone for hole in settled.missing(first, last)]
 
 
-def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, stored: Stored) -> None:
+def take_report(arrival: Arrival, draft: Draft, batch: Batch, book: Rulebook, stored: Stored) -> None:
     """A report: its new records are stored and judged, in the order of their numbers."""
     report = arrival.message
     stream: str = report["stream"]
@@ -201,7 +201,7 @@ def take_report(arrival: Arrival, draft: Draft, batch: Batch, policy: Policy, st
         kind = "history" if arrival.address.leaf == HISTORY else "report"
         batch.write(draft, kind, stream, (records[0]["n"], records[-1]["n"]), taken, body)
         for record in fresh:
-            judge(record, stream, spec, draft, policy)
+            judge(record, stream, spec, draft, book)
 
 
 def admit(record: Mapping[str, Any], settled: RangeSet, draft: Draft) -> None:
@@ -211,7 +211,7 @@ def admit(record: Mapping[str, Any], settled: RangeSet, draft: Draft) -> None:
         draft.unsynced = (*draft.unsynced, record["boot"])[-BOOTS_KEPT:]
 
 
-def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draft, policy: Policy) -> None:
+def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draft, book: Rulebook) -> None:
     """Date one new record and let the core judge it; late and undatable ones make the unit dirty or wait."""
     boot = record["boot"]
     if record["kind"] == "clock":
@@ -228,7 +228,7 @@ def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draf
         draft.unborn_from_ms = t
     item = Item(t, stream, record["n"], record, spec)
     state = draft.telling.state
-    change = turn(state, item, policy)
+    change = turn(state, item, book)
     if change is None:
         draft.soil(t)
         return

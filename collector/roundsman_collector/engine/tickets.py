@@ -5,7 +5,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from roundsman_collector.core.model import Action, Condition, Ref, Ticket
-from roundsman_collector.core.policy import SILENT, Policy
+from roundsman_collector.core.policy import SILENT
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store.tickets import (
     TicketAmend,
@@ -21,20 +22,20 @@ SITE_ZONE = ZoneInfo("Asia/Shanghai")
 """Where years begin for ticket numbers, until sites have zones of their own."""
 
 
-def changes(unit: Unit, actions: Sequence[Action], policy: Policy, now_ms: int) -> list[TicketChange]:
+def changes(unit: Unit, actions: Sequence[Action], book: Rulebook, now_ms: int) -> list[TicketChange]:
     """What the store has to do for these actions."""
-    return [_change(unit, action, policy, now_ms) for action in actions]
+    return [_change(unit, action, book, now_ms) for action in actions]
 
 
-def _change(unit: Unit, action: Action, policy: Policy, now_ms: int) -> TicketChange:
+def _change(unit: Unit, action: Action, book: Rulebook, now_ms: int) -> TicketChange:
     condition = action.condition
     if action.verb == "open":
         assert condition is not None
-        return _opened(unit, condition, policy, now_ms)
+        return _opened(unit, condition, book, now_ms)
     assert action.ticket is not None
     data = _evidence(condition) if condition is not None else {}
     if action.verb == "amend":
-        from_ms = condition.from_ms if condition is not None and condition.code != SILENT else None
+        from_ms = condition.since_ms if condition is not None and condition.code != SILENT else None
         return TicketAmend(ticket=action.ticket, at_ms=now_ms, fault_from_ms=from_ms, text=action.text, data=data)
     if action.verb == "resolve":
         to_ms = condition.to_ms if condition is not None else None
@@ -44,7 +45,8 @@ def _change(unit: Unit, action: Action, policy: Policy, now_ms: int) -> TicketCh
     return TicketVoid(ticket=action.ticket, at_ms=now_ms, text=action.text, data=data)
 
 
-def _opened(unit: Unit, condition: Condition, policy: Policy, now_ms: int) -> TicketOpen:
+def _opened(unit: Unit, condition: Condition, book: Rulebook, now_ms: int) -> TicketOpen:
+    policy = book.at(condition.subject, max(condition.from_ms, condition.confirmed.t))
     rule = policy.rule(condition.code)
     assert rule is not None
     return TicketOpen(
@@ -54,7 +56,7 @@ def _opened(unit: Unit, condition: Condition, policy: Policy, now_ms: int) -> Ti
         code=condition.code,
         severity=SEVERITIES[rule.severity],
         service_class=rule.service_class,
-        fault_from_ms=condition.from_ms,
+        fault_from_ms=condition.since_ms,
         opened_ms=now_ms,
         year=datetime.fromtimestamp(now_ms / 1000, SITE_ZONE).year,
         text=f"{rule.zh} {rule.en}",
@@ -87,7 +89,7 @@ def after(unit: Unit, actions: Sequence[Action], opened: Sequence[TicketOpened])
                 subject=condition.subject,
                 component=condition.component,
                 code=condition.code,
-                fault_from_ms=condition.from_ms,
+                fault_from_ms=condition.since_ms,
             )
         elif action.verb in ("resolve", "void") and action.ticket is not None:
             kept.pop(action.ticket, None)
@@ -98,6 +100,6 @@ def after(unit: Unit, actions: Sequence[Action], opened: Sequence[TicketOpened])
                 subject=old.subject,
                 component=old.component,
                 code=old.code,
-                fault_from_ms=condition.from_ms,
+                fault_from_ms=condition.since_ms,
             )
     return tuple(kept.values())

@@ -51,7 +51,7 @@ def wake(engine: Engine, now_ms: int) -> int:
         if unit is None:
             wakes[row.agent_no] = None
             continue
-        change = tick(unit.state, now_ms, engine.policy)
+        change = tick(unit.state, now_ms, engine.book)
         if change is not None:
             telling.append((unit, change))
         wakes[unit.no] = wake_at(unit.state if change is None else change.state)
@@ -87,9 +87,9 @@ def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
         rows = [] if unit.head_seq is None else engine.store.evidence_of(unit.no, unit.head_seq, after_seq + 1)
         items, bases = items_of(rows, unit)
         too_late = _too_late(rows, unit, start, now_ms) if start.last_t >= unit.dirty_from_ms else []
-        change = rebuild(start, items, engine.policy)
+        change = rebuild(start, items, engine.book)
         was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
-        silence = tick(change.state, now_ms, engine.policy) if was_told else None
+        silence = tick(change.state, now_ms, engine.book) if was_told else None
         if silence is not None:
             change = _joined(change, silence)
         unit.bases = bases
@@ -185,9 +185,9 @@ def _commit(
     all_actions: list[tuple[Unit, list[Action]]] = []
     rows, before = [], []
     for unit, change in changes:
-        actions = reconcile(change, unit.tickets, engine.policy, unit.settling, unit.dirty_from_ms is not None)
+        actions = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
         all_actions.append((unit, actions))
-        ticket_changes += tickets.changes(unit, actions, engine.policy, now_ms)
+        ticket_changes += tickets.changes(unit, actions, engine.book, now_ms)
         before.append((unit, unit.state))
         unit.state = change.state
         rows.append(unit_row(unit))

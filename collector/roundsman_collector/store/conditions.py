@@ -43,6 +43,15 @@ class ConditionRow(NamedTuple):
     first: Ref
     confirmed: Ref
     cause: str
+    effect: str
+    function: str
+    explains: str
+    flapping: bool
+
+    @property
+    def since_ms(self) -> int:
+        """When the fault began, whatever rules changed while it held."""
+        return min(self.event_from_ms, self.first.t)
 
 
 class _Told(NamedTuple):
@@ -54,7 +63,7 @@ class _Told(NamedTuple):
 
 COLUMNS = (
     "id, subject, component, code, event_from_ms, event_to_ms, known_from_ms, known_to_ms, first_ref, confirmed_ref, "
-    "cause"
+    "cause, effect, function, explains, flapping"
 )
 
 
@@ -77,7 +86,8 @@ def tell(connection: Connection, tells: Sequence[ConditionsTold], known_ms: int)
     many(
         connection,
         "INSERT INTO condition (subject, component, code, event_from_ms, event_to_ms, known_from_ms, first_ref, "
-        "confirmed_ref, cause) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "confirmed_ref, cause, effect, function, explains, flapping) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         added,
     )
 
@@ -121,18 +131,25 @@ def _reaching(connection: Connection, subject: str, from_ms: int) -> dict[Key, t
     )
     held = {}
     for row in map(_read, found):
-        facts = row.component, row.code, row.event_from_ms, row.event_to_ms, row.first, row.confirmed, row.cause
-        held[row.component, row.code, row.event_from_ms] = Condition(subject, *facts), row.id
+        held[row.component, row.code, row.event_from_ms] = condition_of(row), row.id
     return held
 
 
 def _values(one: Condition, known_ms: int) -> tuple[object, ...]:
     where = one.subject, one.component, one.code, one.from_ms, one.to_ms
-    return (*where, known_ms, json_text(one.first), json_text(one.confirmed), one.cause)
+    marks = one.effect, one.function, one.explains, one.flapping
+    return (*where, known_ms, json_text(one.first), json_text(one.confirmed), one.cause, *marks)
+
+
+def condition_of(row: ConditionRow) -> Condition:
+    """The condition that a row tells of."""
+    where = row.subject, row.component, row.code, row.event_from_ms, row.event_to_ms
+    return Condition(*where, row.first, row.confirmed, row.cause, row.effect, row.function, row.explains, row.flapping)
 
 
 def _read(row: Sequence[Any]) -> ConditionRow:
-    return ConditionRow(*row)._replace(first=Ref(*json.loads(row[8])), confirmed=Ref(*json.loads(row[9])))
+    first, confirmed = Ref(*json.loads(row[8])), Ref(*json.loads(row[9]))
+    return ConditionRow(*row)._replace(first=first, confirmed=confirmed, flapping=bool(row[14]))
 
 
 def conditions(

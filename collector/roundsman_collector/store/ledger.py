@@ -28,6 +28,7 @@ class Interval(NamedTuple):
     event_to_ms: int | None
     known_from_ms: int
     known_to_ms: int | None
+    coarse: bool = False
 
 
 COLUMNS = ", ".join(Interval._fields)
@@ -51,8 +52,8 @@ def tell(connection: Connection, tells: Sequence[Retold], known_ms: int) -> None
     many(connection, "UPDATE interval SET known_to_ms = ? WHERE id = ?", closed)
     many(
         connection,
-        "INSERT INTO interval (device, state, cause, fault, event_from_ms, event_to_ms, known_from_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO interval (device, state, cause, fault, event_from_ms, event_to_ms, coarse, known_from_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         added,
     )
 
@@ -89,14 +90,14 @@ def _checked(told: Retold) -> list[Segment]:
 
 
 def _values(segment: Segment) -> tuple[object, ...]:
-    return segment.state, segment.cause, segment.fault, segment.from_ms, segment.to_ms
+    return segment.state, segment.cause, segment.fault, segment.from_ms, segment.to_ms, segment.coarse
 
 
 def _reaching(connection: Connection, device: str, from_ms: int) -> dict[Segment, int]:
     """Current segments from the last one that begins before `from_ms` on, in order, with their row ids."""
     found = look(
         connection,
-        "SELECT event_from_ms, event_to_ms, state, cause, fault, id FROM interval "
+        "SELECT event_from_ms, event_to_ms, state, cause, fault, coarse, id FROM interval "
         "WHERE device = ? AND known_to_ms IS NULL AND event_from_ms >= COALESCE("
         "(SELECT max(event_from_ms) FROM interval WHERE device = ? AND known_to_ms IS NULL AND event_from_ms < ?), ?) "
         "ORDER BY event_from_ms",
@@ -105,7 +106,7 @@ def _reaching(connection: Connection, device: str, from_ms: int) -> dict[Segment
         from_ms,
         from_ms,
     )
-    return {Segment._make(row[:5]): row[5] for row in found}
+    return {Segment._make((*row[:5], bool(row[5]))): row[6] for row in found}
 
 
 def current(connection: Connection, device: str, from_ms: int, to_ms: int) -> list[Interval]:
@@ -122,7 +123,7 @@ def current(connection: Connection, device: str, from_ms: int, to_ms: int) -> li
         to_ms,
         from_ms,
     )
-    return [Interval._make(row) for row in found]
+    return [Interval._make((*row[:-1], bool(row[-1]))) for row in found]
 
 
 def intervals(
@@ -142,4 +143,4 @@ def intervals(
         to_ms,
         from_ms,
     )
-    return [Interval(*row) for row in found]
+    return [Interval._make((*row[:-1], bool(row[-1]))) for row in found]

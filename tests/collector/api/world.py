@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.core.model import Condition, Ref, Retold, Segment
 from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.timely import obey
 from roundsman_collector.roles import EVERYTHING, NOTHING, Role, Scope
@@ -282,7 +283,7 @@ def browser(at_desk: Desk, **headers: str) -> TestClient:
 @contextmanager
 def answering(store: Store) -> Iterator[Callable[[], int]]:
     """The real engine's answer to commands, on a thread of its own; the function tells how many were answered."""
-    engine = Engine(store, Policy(rules=()))
+    engine = Engine(store, book_of(Policy(rules=())))
     engine.load_register()  # not load(): it would judge the few records of this world anew
     over = threading.Event()
     answered = 0

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from roundsman_collector.core.model import Change, Condition, Item, Segment, Spec, UnitState, newborn
-from roundsman_collector.core.policy import Above, Builtin, Fails, Is, Policy, Rule
+from roundsman_collector.core.policy import Above, Builtin, Effect, Fails, Is, Policy, Rule
 from roundsman_collector.core.rebuild import rebuild, resting
+from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.core.state import dump, load
 from roundsman_collector.core.turn import tick, turn
 
@@ -19,7 +20,7 @@ GATEWAY = Spec("9a41c2", (("gw-2", True, 3 * MINUTE), ("nvr-2", False, 3 * MINUT
 KIOSK = Spec("77aa01", (("kiosk-7", True, 3 * MINUTE),))
 
 
-def rule(code: str, when: Any, for_s: int = 0, clear_for_s: int = 0, down: bool = True) -> Rule:
+def rule(code: str, when: Any, for_s: int = 0, clear_for_s: int = 0, effect: Effect = "down", flap_s: int = 0) -> Rule:
     return Rule(
         code=code,
         zh=code,
@@ -29,7 +30,9 @@ def rule(code: str, when: Any, for_s: int = 0, clear_for_s: int = 0, down: bool 
         clear_for_ms=clear_for_s * SECOND,
         severity=2,
         service_class="clerk",
-        down=down,
+        function="device" if effect == "down" else "cash" if effect else "",
+        effect=effect,
+        flap_ms=flap_s * SECOND,
     )
 
 
@@ -38,9 +41,9 @@ POLICY = Policy(
         rule("printer.paper_end", Is(reading="printer.paper", words=("end",)), for_s=60, clear_for_s=60),
         rule("printer.cover_open", Is(reading="printer.cover", words=("open",))),
         rule("printer.offline", Fails(probe="escpos", component="printer"), for_s=60),
-        rule("host.cpu_high", Above(reading="host.cpu_percent", limit=90, clear=80), for_s=120, down=False),
+        rule("host.cpu_high", Above(reading="host.cpu_percent", limit=90, clear=80), for_s=120, effect=""),
         rule("host.unreachable", Builtin(what="unanswered"), for_s=120),
-        rule("agent.silent", Builtin(what="silent"), down=False),
+        rule("agent.silent", Builtin(what="silent"), effect=""),
     )
 )
 
@@ -78,6 +81,11 @@ class Recorder:
         self.boot, self.booted = f"b{int(self.boot[1:]) + 1}", at(minutes)
         return self._item(at(minutes) + 10 * SECOND, "boot", orderly=orderly)
 
+    def thinned(self, from_minutes: float, to_minutes: float, left_out: tuple[int, int], every_s: float) -> Item:
+        """Of these numbers a sample every `every_s` was kept; the record is written at the end of that time."""
+        span = {"lost": left_out, "from_t": at(from_minutes), "to_t": at(to_minutes), "count": 1}
+        return self._item(at(to_minutes), "gap", _at=at(from_minutes), **span, reason="thinned", every_s=every_s)
+
     def gap(self, from_minutes: float, to_minutes: float, lost: tuple[int, int] | None, reason: str) -> Item:
         fields = {"lost": lost, "from_t": at(from_minutes), "to_t": at(to_minutes), "count": 1, "reason": reason}
         return self._item(at(to_minutes), "gap", _at=at(from_minutes), **fields)
@@ -86,8 +94,8 @@ class Recorder:
 class Desk:
     """Takes evidence as it comes; `truth` is what it then believes."""
 
-    def __init__(self, agent: str, policy: Policy = POLICY) -> None:
-        self.policy = policy
+    def __init__(self, agent: str, rules: Policy | Rulebook = POLICY) -> None:
+        self.book = book_of(rules) if isinstance(rules, Policy) else rules
         self.state: UnitState = newborn(agent)
         self.evidence: dict[tuple[str, int], Item] = {}
         self.checkpoints: list[UnitState] = [newborn(agent)]
@@ -99,7 +107,7 @@ class Desk:
         if (item.stream, item.n) in self.evidence:
             return
         self.evidence[item.stream, item.n] = item
-        change = turn(self.state, item, self.policy)
+        change = turn(self.state, item, self.book)
         if change is None:
             self.dirty_from = item.t if self.dirty_from is None else min(item.t, self.dirty_from)
         else:
@@ -119,12 +127,12 @@ class Desk:
         if self.dirty_from is None:
             return
         self.checkpoints = [c for c in self.checkpoints if c.last_t < self.dirty_from]
-        self.apply(rebuild(self.checkpoints[-1], self.evidence.values(), self.policy))
+        self.apply(rebuild(self.checkpoints[-1], self.evidence.values(), self.book))
         self.dirty_from = None
 
     def tick(self, now: int) -> "Desk":
         self.settle()
-        change = tick(self.state, now, self.policy)
+        change = tick(self.state, now, self.book)
         if change is not None:
             self.apply(change)
         return self
@@ -150,14 +158,13 @@ class Desk:
         return told, sorted(self.conditions.values()), dump(resting(self.state))
 
 
-def from_nothing(agent: str, items: Iterable[Item], now: int, policy: Policy = POLICY) -> Desk:
+def from_nothing(agent: str, items: Iterable[Item], now: int, rules: Policy | Rulebook = POLICY) -> Desk:
     """A desk that knows the whole set at once and rebuilds it."""
-    desk = Desk(agent, policy)
+    desk = Desk(agent, rules)
     desk.evidence = {(item.stream, item.n): item for item in items}
     desk.dirty_from = 0
     desk.checkpoints = [newborn(agent)]
-    desk.checkpoints[0] = newborn(agent)
-    desk.apply(rebuild(newborn(agent), desk.evidence.values(), policy))
+    desk.apply(rebuild(newborn(agent), desk.evidence.values(), desk.book))
     desk.dirty_from = None
     return desk.tick(now)
 

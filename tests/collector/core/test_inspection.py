@@ -24,10 +24,10 @@ from tests.collector.core.desk import at, rule
 POLICY = Policy(
     rules=(
         rule("printer.paper_end", Is(reading="printer.paper", words=("end",), others=("ok", "near_end"))),
-        rule("printer.paper_near_end", Is(reading="printer.paper", words=("near_end",)), down=False),
+        rule("printer.paper_near_end", Is(reading="printer.paper", words=("near_end",)), effect=""),
         rule("printer.offline", Fails(probe="escpos", component="printer")),
-        rule("host.disk_full", Above(reading="disk.used_percent", limit=95, clear=92), down=False),
-        rule("host.disk_nearly", Above(reading="disk.used_percent", limit=90, clear=85), down=False),
+        rule("host.disk_full", Above(reading="disk.used_percent", limit=95, clear=92), effect=""),
+        rule("host.disk_nearly", Above(reading="disk.used_percent", limit=90, clear=85), effect=""),
         rule("ups.low", Below(reading="ups.charge_percent", limit=20, clear=30)),
         rule("host.unreachable", Builtin(what="unanswered")),
     )

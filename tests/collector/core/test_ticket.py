@@ -3,6 +3,7 @@
 import pytest
 
 from roundsman_collector.core.model import Action, Change, Condition, Ref, Ticket, newborn
+from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.core.ticket import reconcile
 from tests.collector.core.desk import POLICY, at
 
@@ -14,10 +15,10 @@ CHANGE = Change(state=newborn("kiosk-7"), conditions=(OVER,))
 
 @pytest.mark.parametrize("settling", [False, True])
 def test_a_fault_that_is_over_resolves_its_ticket(settling: bool) -> None:
-    actions = reconcile(CHANGE, [TICKET], POLICY, settling, is_dirty=False)
+    actions = reconcile(CHANGE, [TICKET], book_of(POLICY), settling, is_dirty=False)
 
     assert actions == [Action(verb="resolve", ticket=7, condition=OVER, outcome="recovered")]
 
 
 def test_while_late_evidence_waits_for_a_rebuild_the_ticket_waits_too() -> None:
-    assert reconcile(CHANGE, [TICKET], POLICY, True, is_dirty=True) == []
+    assert reconcile(CHANGE, [TICKET], book_of(POLICY), True, is_dirty=True) == []

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from roundsman_collector.core.model import Item, newborn
 from roundsman_collector.core.policy import Above, Below, Is, Policy, holds
+from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.core.turn import fold, in_order, turn
 from tests.collector.core.desk import KIOSK, POLICY, Recorder, rule
+from tests.collector.core.test_law_one import BOOK as RESTLESS
 from tests.collector.core.test_law_one import gateway_life, kiosk_life
 
 WORD_OR_NUMBER = st.one_of(
@@ -23,6 +25,7 @@ LIMITS = Policy(
         rule("disk.empty", Below(reading="disk[].used_percent", limit=10, clear=20)),
     )
 )
+BOOK = book_of(POLICY)
 NAMES = ("printer.paper", "printer.cover", "host.cpu_percent", "disk[/].used_percent", "disk[].used_percent", "x.y")
 
 
@@ -32,8 +35,8 @@ def test_each_item_in_order_means_the_same_on_the_short_way(items: list[Item]) -
 
     for item in items:
         if in_order(state, item):
-            change = turn(state, item, POLICY)
-            assert change == fold(state, item, POLICY)
+            change = turn(state, item, RESTLESS)
+            assert change == fold(state, item, RESTLESS)
             state = change.state
 
 
@@ -41,14 +44,14 @@ def test_a_device_that_answers_on_and_is_well_takes_the_short_way(monkeypatch: A
     agent, state = Recorder("k7-1", KIOSK), newborn("kiosk-7")
     items = [agent.sample(minute, "kiosk-7", printer__paper="ok") for minute in range(4)]
     for item in items[:2]:
-        state = fold(state, item, POLICY).state
-    expected = [fold(state, items[2], POLICY), fold(fold(state, items[2], POLICY).state, items[3], POLICY)]
+        state = fold(state, item, BOOK).state
+    expected = [fold(state, items[2], BOOK), fold(fold(state, items[2], BOOK).state, items[3], BOOK)]
     monkeypatch.setattr("roundsman_collector.core.turn.fold", None)
 
-    found = turn(state, items[2], POLICY)
+    found = turn(state, items[2], BOOK)
 
     assert found == expected[0]
-    assert turn(found.state, items[3], POLICY) == expected[1]
+    assert turn(found.state, items[3], BOOK) == expected[1]
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), WORD_OR_NUMBER))

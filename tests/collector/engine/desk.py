@@ -6,6 +6,7 @@ from typing import Any
 
 from roundsman_collector import door
 from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine, Owed, Rejected
 from roundsman_collector.engine.intake import Arrival
@@ -102,7 +103,7 @@ class Collector:
         for agent, devices in CAST.items():
             entries = [DeviceEntry(id=d, kind=kind, name_zh=d, name_en=d) for d, kind in devices]
             self.store.add_agent(agent, GROUP, entries, START - 1)
-        self.engine = Engine(self.store, policy)
+        self.engine = Engine(self.store, book_of(policy))
         self.engine.load(START)
 
     def take(self, minutes: float, *arrivals: Arrival, rejected: tuple[Rejected, ...] = ()) -> list[Owed]:
@@ -117,7 +118,7 @@ class Collector:
     def restart(self, minutes: float) -> int:
         self.store.close()
         self.store = Store.open(self.path)
-        self.engine = Engine(self.store, self.policy)
+        self.engine = Engine(self.store, book_of(self.policy))
         return self.engine.load(at(minutes))
 
     def view(self) -> View:

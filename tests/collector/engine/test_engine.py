@@ -364,7 +364,7 @@ def test_an_agent_that_invents_streams_holes_or_boots_fills_no_memory(collector:
 
 
 def test_a_device_that_invents_components_opens_a_bounded_number_of_tickets(tmp_path: Path) -> None:
-    policy = Policy(rules=(rule("host.disk_full", Above(reading="disk.used_percent", limit=90, clear=80), down=False),))
+    policy = Policy(rules=(rule("host.disk_full", Above(reading="disk.used_percent", limit=90, clear=80), effect=""),))
     collector = Collector(tmp_path, policy)
     agent = kiosk()
     said = {f"disk[{i}]__used_percent": 99 for i in range(500)}

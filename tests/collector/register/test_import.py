@@ -11,6 +11,7 @@ import pytest
 import xlsxwriter
 
 from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.timely import obey
 from roundsman_collector.register import entering, files, sheets, xlsx
@@ -34,7 +35,7 @@ class Desk:
         self.store = staffed(folder / "roundsman.sqlite3")
         self.view = View.open(folder / "roundsman.sqlite3")
         self.office = Office.open(folder / "roundsman.sqlite3")
-        self.engine = Engine(self.store, Policy(rules=()))
+        self.engine = Engine(self.store, book_of(Policy(rules=())))
         self.engine.load_register()
         self.hours = 0
 
