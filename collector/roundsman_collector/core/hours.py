@@ -12,11 +12,16 @@ Weekdays are ISO: 1 is Monday. Ranges of a day are parted by commas, days by sem
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import date
 from itertools import groupby
+from types import MappingProxyType
 from typing import Any
 
-from roundsman_collector.core.calendar import Calendar, CalendarError, calendar_from
+from roundsman_collector.core.calendar import Calendar, CalendarError, Hours, calendar_from, working_intervals
+from roundsman_collector.core.days import Day, hours_on
+from roundsman_collector.core.intervals import Intervals, normal
 
 DAYS: dict[str, int] = {
     **{str(day): day for day in range(1, 8)},
@@ -35,6 +40,9 @@ SPANS: dict[str, tuple[int, int]] = {
     "周末": (6, 7),
     "weekends": (6, 7),
 }
+HOLIDAYS = frozenset({"holidays", "holiday", "节假日", "法定节假日", "节日"})
+CLOSED = frozenset({"none", "closed", "休", "休息", "不营业"})
+NO_DAYS: Mapping[date, Day] = MappingProxyType({})
 ALWAYS = frozenset({"24x7", "7x24", "24/7", "全天", "全年无休", "always"})
 EXPECTED = "24x7, or days and times such as 1-5 09:00-18:00; 6 09:00-12:00 (周一至周五 09:00-18:00 works too)"
 LIMIT = 8000
@@ -73,22 +81,36 @@ def kept(text: str) -> str:
     said = text.strip()
     if not said:
         return AROUND_THE_CLOCK
-    document = _document(said) if said.startswith("{") else {"hours": _week(said)}
-    calendar_from({"tz": "UTC", **document})
+    document = _document(said) if said.startswith("{") else _week(said)
+    calendar, _ = _read(document, "UTC")
+    if not any(calendar.hours.values()) and not any(calendar.shifts.values()):
+        raise CalendarError(f"service hours without a single hour: nothing could ever be due; expected {EXPECTED}")
     return _written(document)
 
 
-def calendar_of(text: str, time_zone: str) -> Calendar:
-    """The calendar of kept service hours in a time zone."""
-    return calendar_from({"tz": time_zone, **json.loads(text)})
+def calendar_of(text: str, time_zone: str, days: Mapping[date, Day] = NO_DAYS) -> Calendar:
+    """The calendar of kept service hours in a time zone, with the days of a calendar laid over it; CalendarError."""
+    week, rest = _read(_document(text if text.startswith("{") else kept(text)), time_zone)
+    laid = {day: hours_on(said, week.hours, rest) for day, said in days.items() if day not in week.holidays}
+    shifts = {day: hours for day, hours in laid.items() if hours is not None}
+    return replace(week, shifts={**shifts, **week.shifts})
+
+
+def hours_over(parts: Iterable[tuple[int, int | None, Calendar]], from_ms: int, to_ms: int) -> Intervals:
+    """The service hours in ``[from_ms, to_ms)`` of a site that had these calendars from when to when (None: still)."""
+    return normal(
+        pair
+        for begin, end, calendar in parts
+        for pair in working_intervals(calendar, max(from_ms, begin), to_ms if end is None else min(to_ms, end))
+    )
 
 
 def short(text: str) -> str:
-    """Kept service hours in the shortest way that kept() reads; with holidays or shifts only JSON says it."""
+    """Kept service hours in the shortest way that kept() reads; with dates of their own only JSON says it."""
     if text == AROUND_THE_CLOCK:
         return "24x7"
     document: dict[str, Any] = json.loads(text)
-    if set(document) != {"hours"} or not document["hours"]:
+    if not {"hours"} <= set(document) <= {"hours", "holiday"} or not document["hours"]:
         return text
     rows = [(int(day), ", ".join(f"{a}-{b}" for a, b in ranges)) for day, ranges in sorted(document["hours"].items())]
     told = [
@@ -96,6 +118,8 @@ def short(text: str) -> str:
         for (times, _), group in groupby(enumerate(rows), key=lambda one: (one[1][1], one[1][0] - one[0]))
         for same in [[row for _, row in group]]
     ]
+    if "holiday" in document:
+        told.append("holidays " + (", ".join(f"{a}-{b}" for a, b in document["holiday"]) or "none"))
     return "; ".join(told) if kept_or_none("; ".join(told)) == text else text
 
 
@@ -111,38 +135,58 @@ def _days(days: list[int]) -> str:
     return str(days[0]) if len(days) == 1 else f"{days[0]}-{days[-1]}"
 
 
+def _read(document: Mapping[str, Any], time_zone: str) -> tuple[Calendar, Hours | None]:
+    """The calendar of a document, and the hours that it says holidays have; None: it does not say."""
+    week = calendar_from({"tz": time_zone, **{key: value for key, value in document.items() if key != "holiday"}})
+    if "holiday" not in document:
+        return week, None
+    return week, calendar_from({"tz": time_zone, "hours": {"7": document["holiday"]}}).hours[7]
+
+
 def _document(text: str) -> dict[str, Any]:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CalendarError(f"service hours begin like JSON and are not: {error}") from error
     if not isinstance(document, dict) or "tz" in document:
-        raise CalendarError("service hours: expected hours, holidays and shifts; the time zone is a field of its own")
+        raise CalendarError(
+            "service hours: expected hours, holiday, holidays and shifts; the time zone is a field of its own"
+        )
     return document
 
 
-def _week(text: str) -> dict[str, list[list[str]]]:
+def _week(text: str) -> dict[str, Any]:
     said = text.lower().translate(_PLAIN).replace("×", "x").replace("*", "x")
-    if said.replace(" ", "") in ALWAYS:
-        return {str(day): [["00:00", "24:00"]] for day in range(1, 8)}
     week: dict[str, list[list[str]]] = {}
-    for part in said.split(";"):
-        if part.strip():
-            _add(week, part.strip())
-    return dict(sorted(week.items()))
+    document: dict[str, Any] = {}
+    for part in filter(None, (one.strip() for one in said.split(";"))):
+        word, _, rest = part.partition(" ")
+        if part.replace(" ", "") in ALWAYS:
+            week.update({str(day): [["00:00", "24:00"]] for day in range(1, 8)})
+        elif word in HOLIDAYS:
+            document["holiday"] = [] if rest.strip() in CLOSED else _times(rest)
+        else:
+            _add(week, part)
+    return {"hours": dict(sorted(week.items())), **document}
 
 
 def _add(week: dict[str, list[list[str]]], part: str) -> None:
     match = _PART.fullmatch(part)
     if match is None:
         raise CalendarError(f"service hours: {part!r} has no times; expected {EXPECTED}")
-    days = _span(match["days"].strip())
-    for piece in match["times"].split(","):
+    times = _times(match["times"])
+    for day in _span(match["days"].strip()):
+        week.setdefault(str(day), []).extend(times)
+
+
+def _times(text: str) -> list[list[str]]:
+    found = []
+    for piece in text.split(","):
         times = _TIMES.fullmatch(piece.strip())
         if times is None:
             raise CalendarError(f"service hours: {piece.strip()!r} is no range of times; expected {EXPECTED}")
-        for day in days:
-            week.setdefault(str(day), []).append([_padded(times[1]), _padded(times[2])])
+        found.append([_padded(times[1]), _padded(times[2])])
+    return found
 
 
 def _span(text: str) -> list[int]:

@@ -90,7 +90,6 @@ def test_a_week_is_written_in_numbers_english_or_chinese(text: str) -> None:
         "1 09:00-18:00; 3 09:00-18:00; 6-7 10:00-16:00",
         "1-4 18:00-00:00; 5-6 18:00-02:00",
         '{"holidays":["2026-02-17"],"hours":{"1":[["09:00","18:00"]]},"shifts":{"2026-02-14":[["09:00","18:00"]]}}',
-        '{"hours":{}}',
     ],
 )
 def test_the_short_way_is_read_as_what_it_was_made_of(text: str) -> None:
