@@ -69,6 +69,7 @@ class Condition(NamedTuple):
     `subject` is a device id, or `@` and the agent's id for what befalls the agent itself (`agent.silent`). `cause`
     tells how a silence ended (see turn.py); it is empty otherwise. `effect`, `function` and `explains` are those of the
     rule in force then: where the rules change while it holds, it ends and a condition with the same `first` takes over.
+    One that ends where it begins is taken back.
     """
 
     subject: str

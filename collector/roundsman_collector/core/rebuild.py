@@ -5,7 +5,7 @@ A rebuild sorts the evidence by event time and folds the very function that `tur
 
     ties        of one device at one time: within a stream the larger n wins; across streams down beats up
     twice       the same (stream, n) counts once
-    gap         records stand at the time they speak of, not when they were written
+    gap         records stand at the beginning of the time they speak of, not when they were written
 
 `Telling` joins the changes of many items into one.
 """
@@ -112,7 +112,11 @@ def arranged(items: Iterable[Item], book: Rulebook) -> list[Item]:
         key = (item.record["device"], item.t)
         rival = winners.get(key)
         winners[key] = item if rival is None else _winner(rival, item, book)
-    return sorted([*winners.values(), *others], key=lambda item: (item.t, item.stream, item.n))
+    return sorted([*winners.values(), *others], key=_place)
+
+
+def _place(item: Item) -> tuple[Milliseconds, bool, str, int]:
+    return item.t, item.record["kind"] != "gap", item.stream, item.n
 
 
 def _winner(one: Item, other: Item, book: Rulebook) -> Item:

@@ -86,8 +86,8 @@ def in_order(state: UnitState, item: Item) -> bool:
     """Whether `item` comes after everything judged so far; ties are left to a rebuild."""
     if item.t > state.last_t:
         return True
-    if item.t < state.last_t or item.stream != state.stream or item.n <= state.n:
-        return False
+    if item.t < state.last_t or item.stream != state.stream or item.n <= state.n or item.record["kind"] == "gap":
+        return False  # what a gap tells of a time is known before the samples of that time are judged
     device = item.record.get("device")
     return all(d.last_t < item.t for d in state.devices if d.device == device)
 

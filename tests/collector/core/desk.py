@@ -149,6 +149,8 @@ class Desk:
                     del self.conditions[key]
         for c in change.conditions:
             self.conditions[c.subject, c.component, c.code, c.from_ms] = c
+            if c.from_ms == c.to_ms:  # taken back
+                del self.conditions[c.subject, c.component, c.code, c.from_ms]
         self.state = change.state
 
     @property
