@@ -7,6 +7,7 @@ keep; View (reads.py) is for everybody who looks.
 from roundsman_collector.store.audit import AuditRow, Deed
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.board import Board, BoardPage, BoardRow, FleetFilter
+from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey, service_key
 from roundsman_collector.store.cards import Card
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
@@ -19,6 +20,7 @@ from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.office import Office
 from roundsman_collector.store.outbox import Names, Outbox, Waiting
+from roundsman_collector.store.overlays import By, OverlayFilter, OverlayRow, Wish
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
@@ -55,6 +57,7 @@ __all__ = [
     "Board",
     "BoardPage",
     "BoardRow",
+    "By",
     "Card",
     "Checkpoint",
     "CommandDone",
@@ -65,6 +68,7 @@ __all__ = [
     "Count",
     "CounterRow",
     "Deed",
+    "DayVersion",
     "DeviceEntry",
     "DeviceNow",
     "DeviceView",
@@ -84,6 +88,8 @@ __all__ = [
     "NoticeRow",
     "Office",
     "Outbox",
+    "OverlayFilter",
+    "OverlayRow",
     "Partition",
     "PersonRow",
     "QuarantineRow",
@@ -93,6 +99,8 @@ __all__ = [
     "RuleSet",
     "SamplePage",
     "SampleRow",
+    "ServiceHours",
+    "ServiceKey",
     "SessionRow",
     "Status",
     "Store",
@@ -115,7 +123,9 @@ __all__ = [
     "Waiting",
     "Wake",
     "WayRow",
+    "Wish",
     "filter_of",
     "records_in",
+    "service_key",
     "wrong_target",
 ]

@@ -11,17 +11,19 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import Connection
 
 from roundsman_collector import fault
+from roundsman_collector.core.causes import Link
 from roundsman_collector.store import (
     aged,
+    behind,
     commands,
     conditions,
     evidence,
     horizon,
+    laid,
     ledger,
     migrate,
     notices,
@@ -29,7 +31,6 @@ from roundsman_collector.store import (
     quarantine,
     register,
     rounds,
-    sqlite,
     tickets,
     units,
 )
@@ -37,8 +38,8 @@ from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.backup import SESSION_LETTERS
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.commands import CommandRow
-from roundsman_collector.store.connect import Place, connector, place, transaction
-from roundsman_collector.store.errors import StoreError, conflict
+from roundsman_collector.store.connect import Hold, Place, claim, connector, place, transaction
+from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
@@ -53,10 +54,10 @@ CHUNK = 2000
 class Store:
     """The writer's door. Make it with Store.open()."""
 
-    def __init__(self, where: Place, lock: IO[str] | None) -> None:
+    def __init__(self, where: Place, hold: Hold) -> None:
         self._place = where
-        self._lock = lock
-        self._write = connector(where, writes=True)
+        self._hold = hold
+        self._write = connector(where, writes=True, hold=hold)
         self._read = connector(where, writes=False)
         self.epoch = ""
         """Names this database; a new one asks agents for everything unsettled again."""
@@ -73,11 +74,12 @@ class Store:
     def open(cls, where: str | Path) -> "Store":
         """Open the database at a path or URL as its only writer; make it, or bring its schema up to date."""
         at = place(where)
-        store = cls(at, _claimed(at))
+        store = cls(at, claim(at))
         try:
             with transaction(store._write, "opening the database", at) as connection:
                 migrate.upgrade(connection, str(at))
                 store._remember(connection)
+                store._hold.begin(connection)
         except BaseException:
             store.close()
             raise
@@ -98,8 +100,7 @@ class Store:
         """Let go of the database. A closed store is of no further use; closing twice does no harm."""
         self._write.dispose()
         self._read.dispose()
-        if self._lock:
-            self._lock.close()
+        self._hold.close()
 
     def __enter__(self) -> "Store":
         return self
@@ -264,6 +265,11 @@ class Store:
         with transaction(self._write, "putting rules in force", self._place) as connection:
             return register.put_rules(connection, hash_, body, valid_from_ms)
 
+    def put_behind(self, wanted: Sequence[behind.Wanted], deed: Deed) -> int:
+        """Let devices stand behind these from a time on; return how many did not so already."""
+        with transaction(self._write, "entering what stands behind what", self._place) as connection:
+            return behind.put(connection, wanted, deed)
+
     # --- rounds ------------------------------------------------------------------------------------------------------
 
     def round_of(self, name: str) -> tuple[rounds.Target, list[rounds.RoundDevice], str | None] | None:
@@ -293,6 +299,11 @@ class Store:
             return rounds.over(connection, now_ms)
 
     # --- reading, for the engine -------------------------------------------------------------------------------------
+
+    def maintenance_now(self, now_ms: int) -> dict[str, int | None]:
+        """Subjects under maintenance, or laid up, now, and until when (None: open): none of their tickets opens."""
+        with transaction(self._read, "reading what is under maintenance", self._place) as connection:
+            return laid.maintenance_now(connection, now_ms)
 
     def last_seq(self) -> int:
         """The largest evidence number given so far; 0 in a new database."""
@@ -368,6 +379,11 @@ class Store:
         with transaction(self._read, "reading assignments", self._place) as connection:
             return register.assignments(connection)
 
+    def links(self) -> list[Link]:
+        """Everything that gets power or uplink from something now."""
+        with transaction(self._read, "reading what stands behind what", self._place) as connection:
+            return behind.links_now(connection)
+
     def rule_sets(self) -> list[RuleSet]:
         """All rules that were ever in force, in order."""
         with transaction(self._read, "reading rules", self._place) as connection:
@@ -387,27 +403,3 @@ class Store:
         """Agents to be looked at by now, the longest overdue first."""
         with transaction(self._read, "reading wakes", self._place) as connection:
             return units.due_wakes(connection, now_ms, limit)
-
-
-def _claimed(at: Place) -> IO[str] | None:
-    """Make the folder, and become the only writer of a database file."""
-    if at.path is None:
-        return None
-    try:
-        at.path.parent.mkdir(parents=True, exist_ok=True)
-        lock = sqlite.claim(at.path)
-    except OSError as error:
-        raise StoreError(
-            what=f"the database cannot be opened for writing: {error.strerror}",
-            where=str(at),
-            do="check the folder's owner and mode, and its disk",
-            cause="cannot_open",
-        ) from error
-    if isinstance(lock, str):
-        raise StoreError(
-            what=f"process {lock} has the database open for writing",
-            where=str(at),
-            do="stop that collector, or give this one a folder of its own",
-            cause="locked",
-        )
-    return lock

@@ -10,18 +10,24 @@ together or not at all.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.days import Day
+from roundsman_collector.core.overlay import Verb
 from roundsman_collector.roles import EVERYTHING, Role, Scope
+from roundsman_collector.rules.calendars import CalendarFile
 from roundsman_collector.store import (
     audit,
+    calendars,
     commands,
     entries,
     notices,
     outbox,
+    overlays,
     people,
     quarantine,
     rounds,
@@ -33,6 +39,7 @@ from roundsman_collector.store.connect import Place, connector, place, transacti
 from roundsman_collector.store.entries import Became
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.notices import NoticeRow
+from roundsman_collector.store.overlays import By, OverlayRow, Wish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.ways import Filter, NewWay, WayRow
 
@@ -238,6 +245,20 @@ class Office:
             search.forget_all(connection)
         self.fill_search()
 
+    # --- calendars: calendars.py -------------------------------------------------------------------------------------
+
+    def put_calendar_days(
+        self, calendar: str, days: Mapping[date, Day], *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> int:
+        """Let a calendar say this of these days from now on; how many that changes. Raises EntryError."""
+        with self._change(f"writing calendar {calendar[:80]}") as connection:
+            return calendars.put_days(connection, calendar, days, deed=deed, scope=scope)
+
+    def seed_calendar(self, file: CalendarFile, *, deed: Deed) -> int:
+        """Bring the program's own calendar in, where people have not said otherwise; how many days that changes."""
+        with self._change(f"bringing calendar {file.calendar} in") as connection:
+            return calendars.seed(connection, file, deed)
+
     # --- ways of being told, and the outbox: ways.py, notices.py -----------------------------------------------------
 
     def ways(self) -> list[WayRow]:
@@ -334,6 +355,20 @@ class Office:
         """Try a dead notice again, now."""
         with self._change(f"trying notice {notice} again") as connection:
             notices.retry(connection, notice, deed)
+
+    # --- maintenance, exclusions, corrections: overlays.py ------------------------------------------------------------
+
+    def propose_overlay(self, wish: Wish, *, deed: Deed, by: By) -> int:
+        """Propose to lay something over the evidence; planned maintenance counts at once. Raises EntryError."""
+        with self._change(f"entering a {wish.kind[:20]}") as connection:
+            return overlays.propose(connection, wish, deed=deed, by=by)
+
+    def act_on_overlay(
+        self, overlay: int, verb: Verb, *, deed: Deed, by: By, to_ms: int | None = None, text: str = ""
+    ) -> OverlayRow:
+        """Approve, refuse, revoke or end (at `to_ms`) what somebody proposed. Raises EntryError."""
+        with self._change(f"deciding on overlay {overlay}") as connection:
+            return overlays.act(connection, overlay, verb, deed=deed, by=by, to_ms=to_ms, text=text)
 
     # --- rounds and errands: rounds.py -------------------------------------------------------------------------------
 

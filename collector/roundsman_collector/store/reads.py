@@ -12,16 +12,22 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.causes import Kind, Link, Shadow
+from roundsman_collector.core.days import Day
 from roundsman_collector.core.model import Ref
+from roundsman_collector.core.overlay import Laid
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     audit,
+    behind,
+    calendars,
     cards,
     commands,
     conditions,
@@ -29,8 +35,10 @@ from roundsman_collector.store import (
     evidence,
     fleet,
     heard,
+    laid,
     ledger,
     migrate,
+    overlays,
     people,
     quarantine,
     reach,
@@ -43,6 +51,8 @@ from roundsman_collector.store import (
 from roundsman_collector.store import rounds as round_rows
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.audit import AuditRow
+from roundsman_collector.store.behind import BehindRow
+from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey
 from roundsman_collector.store.cards import Card
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
@@ -53,6 +63,7 @@ from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.fleet import DeviceFacts, FleetNews, Past
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
 from roundsman_collector.store.round_facts import RoundFacts, facts
@@ -299,6 +310,35 @@ class View:
         with self._reading("the past of all") as connection:
             return fleet.pasts(connection, now_ms, lengths_ms)
 
+    # --- causes: behind.py -------------------------------------------------------------------------------------------
+
+    def behind_of(self, devices: Collection[str]) -> dict[str, dict[Kind, str]]:
+        """What devices get power and uplink from now; those that get any."""
+        with self._reading("what devices stand behind") as connection:
+            return behind.roots_now(connection, devices)
+
+    def behind_history(self, device: str) -> list[BehindRow]:
+        """All that was ever said of what a device stands behind."""
+        with self._reading("what a device stood behind") as connection:
+            return behind.history(connection, device)
+
+    def children_of(self, root: str) -> list[Link]:
+        """What gets power or uplink from a device now."""
+        with self._reading("what stands behind a device") as connection:
+            return behind.children(connection, root)
+
+    def shadows_for(
+        self, devices: Collection[str], from_ms: int, to_ms: int, known_ms: int | None = None
+    ) -> dict[str, tuple[Shadow, ...]]:
+        """When devices lacked power or uplink in [from, to), and because of whom: as known now, or at `known_ms`."""
+        with self._reading("what roots explain") as connection:
+            return behind.shadows_for(connection, devices, from_ms, to_ms, known_ms)
+
+    def explained_now(self, now_ms: int, devices: Collection[str] | None = None) -> dict[str, Shadow]:
+        """Why devices (None: all) lack power or uplink now; those that do."""
+        with self._reading("what roots explain now") as connection:
+            return behind.explained_now(connection, now_ms, devices)
+
     # --- the register ------------------------------------------------------------------------------------------------
 
     def entry(
@@ -331,6 +371,28 @@ class View:
         """These entries, as they are in force now."""
         with self._reading(f"{kind} entries") as connection:
             return entries.named(connection, kind, ids)
+
+    def calendar_days(
+        self,
+        calendar: str,
+        known_ms: int | None = None,
+        *,
+        from_day: date | None = None,
+        to_day: date | None = None,
+    ) -> dict[date, Day]:
+        """What a calendar says of days, `to_day` itself included: as known now, or as known at `known_ms`."""
+        with self._reading("a calendar") as connection:
+            return calendars.days(connection, calendar, known_ms, from_day=from_day, to_day=to_day)
+
+    def calendar_day_history(self, calendar: str, day: date) -> list[DayVersion]:
+        """Everything that a calendar ever said of a day, the oldest first."""
+        with self._reading("the history of a day") as connection:
+            return calendars.history(connection, calendar, day)
+
+    def service_calendars(self, sites: Iterable[Version], known_ms: int | None = None) -> dict[ServiceKey, ServiceHours]:
+        """When these versions of sites have to run, by calendars.service_key(): as known now, or at `known_ms`."""
+        with self._reading("service hours") as connection:
+            return calendars.service_calendars(connection, sites, known_ms)
 
     def cards(
         self,
@@ -413,6 +475,47 @@ class View:
         with self._reading("a ticket") as connection:
             found = ticket_rows.read(connection, f"{column} = ?", (ticket,), 1)
             return (found[0], ticket_rows.log_of(connection, found[0].id)) if found else None
+
+    # --- maintenance, exclusions, corrections ------------------------------------------------------------------------
+
+    def overlay(self, overlay: int, *, scope: Scope = EVERYTHING) -> OverlayRow | None:
+        """An overlay with its log, if the scope reaches what it is laid over."""
+        with self._reading("an overlay") as connection:
+            return overlays.one(connection, overlay, scope)
+
+    def overlays(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        wanted: OverlayFilter = ANY_OVERLAY,
+        before_id: int | None = None,
+        limit: int = 50,
+    ) -> list[OverlayRow]:
+        """Overlays within the scope, the newest first, older than `before_id`."""
+        with self._reading("overlays") as connection:
+            return overlays.page(connection, scope, wanted, before_id=before_id, limit=limit)
+
+    def overlays_of(self, device: str, from_ms: int, to_ms: int, known_ms: int) -> list[OverlayRow]:
+        """Every overlay that concerns a device in [from, to), whatever has become of it, the newest first."""
+        with self._reading("overlays of a device") as connection:
+            return laid.overlays_of(connection, device, from_ms, to_ms, known_ms)
+
+    def overlays_for(
+        self, devices: Collection[str], from_ms: int, to_ms: int, known_ms: int
+    ) -> dict[str, tuple[Laid, ...]]:
+        """What counts over each of these devices in [from, to), as known at `known_ms`: of those that have any."""
+        with self._reading("what is laid over devices") as connection:
+            return laid.overlays_for(connection, devices, from_ms, to_ms, known_ms)
+
+    def maintenance_now(self, now_ms: int) -> dict[str, int | None]:
+        """Subjects under maintenance, or laid up, now, and until when (None: open)."""
+        with self._reading("what is under maintenance") as connection:
+            return laid.maintenance_now(connection, now_ms)
+
+    def is_author(self, author: str, who: str) -> bool:
+        """Whether somebody is the author of something, or acts for the same person."""
+        with self._reading("who made a token") as connection:
+            return overlays.is_author(connection, author, who)
 
     # --- people ------------------------------------------------------------------------------------------------------
 

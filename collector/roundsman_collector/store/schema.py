@@ -450,8 +450,8 @@ calendar_day = Table(
     Column("name_en", Text, nullable=False),
     Column("status", Text, nullable=False),
 )
-"""What a calendar says of a local date, known from `from_ms` to `to_ms`: kind `holiday` (free) or `shift` (a day with
-`hours` of its own, or with those of `weekday:N`: 调休); status `confirmed` or `provisional`."""
+"""What a calendar says of a local date, known from `from_ms` to `to_ms`: kind `holiday` (a day of rest), `shift` (with
+`hours` of its own, those of `weekday:N`, or `none`: 调休) or `usual` (not special); `confirmed` or `provisional`."""
 
 overlay = Table(
     "overlay",
@@ -469,6 +469,7 @@ overlay = Table(
     Column("made_ms", Big, nullable=False),
     Column("made_by", Text, nullable=False),
     Index("overlay_by_target", "scope", "target", "from_ms"),
+    Index("overlay_by_end", "to_ms"),
 )
 """What a person lays over the evidence: `maintenance`, `exclusion` or `correction` (to `state`) of a `device`, `place`,
 `site`, `customer` or `group`. Never changed: what becomes of it are its events."""

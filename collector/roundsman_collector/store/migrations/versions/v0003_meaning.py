@@ -120,6 +120,13 @@ def _make_register() -> None:
         sa.Column("status", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("calendar", "day", "from_ms"),
     )
+    # Their days are data of the program (rules/calendars). A site of before had no holidays, and keeps having none.
+    op.execute(
+        "INSERT INTO calendar (id, from_ms, to_ms, made_ms, made_by, name_zh, name_en) VALUES "
+        "('cn', 0, NULL, 0, '', '中国法定节假日（含调休）', 'China: public holidays, adjusted working days'), "
+        "('none', 0, NULL, 0, '', '不分节假日', 'No holidays')"
+    )
+    op.execute("UPDATE site SET calendar = 'none' WHERE calendar IS NULL")
 
 
 def _make_overlays() -> None:
@@ -140,6 +147,7 @@ def _make_overlays() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("overlay_by_target", "overlay", ["scope", "target", "from_ms"])
+    op.create_index("overlay_by_end", "overlay", ["to_ms"])
     op.create_table(
         "overlay_event",
         sa.Column("id", BIG, nullable=False),
