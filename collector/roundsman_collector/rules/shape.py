@@ -305,7 +305,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read(text: str, model: type[Model], *, source: str) -> Model:
     """The file's content; RulesError says what is wrong, where and what was expected. `source` names the file."""
-    document = _document(text, source)
+    document = document_of(text, source)
     try:
         return model.model_validate_json(json.dumps(document))
     except ValidationError as error:
@@ -314,7 +314,8 @@ def read(text: str, model: type[Model], *, source: str) -> Model:
         raise RulesError([*problems]) from None
 
 
-def _document(text: str, source: str) -> Any:
+def document_of(text: str, source: str) -> Any:
+    """What a YAML file says, as plain as JSON; RulesError says where it cannot be read."""
     try:
         if text.startswith("{"):  # as text_of writes it: YAML would read 1e-05 as a word
             return json.loads(text)
