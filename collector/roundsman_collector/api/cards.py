@@ -76,6 +76,7 @@ class CardShape(BaseModel):
     time_zone: str | None
     service_hours: str | None
     engineer: str | None
+    calendar: str | None
     customer: str | None
     customer_zh: str | None
     customer_en: str | None

@@ -350,6 +350,18 @@ COLUMNS: tuple[Column, ...] = (
         also=("工程师", "站点工程师", "site engineer"),
     ),
     Column(
+        name="calendar",
+        zh="节假日日历",
+        en="calendar",
+        of="site",
+        field="calendar",
+        holds="id",
+        about_zh="节假日与调休按哪个日历计，须已存在；新站点不填为 cn（中国法定节假日），none 表示不分节假日。",
+        about_en="Which holidays the site keeps; must be a calendar. A new site: if empty, cn (China); none: no holidays.",
+        sample="cn",
+        also=("日历", "日历编号", "假日日历", "holidays", "calendar id"),
+    ),
+    Column(
         name="place",
         zh="点位编号",
         en="place",

@@ -19,7 +19,7 @@ from roundsman_collector.register.errors import RowError, error
 from roundsman_collector.register.sheets import Note, Sheet
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import KINDS, Card, DeviceEntry, EntryError, KindName, View
-from roundsman_collector.store.entry_kinds import checked
+from roundsman_collector.store.entry_kinds import ALWAYS_THERE, checked
 
 Became = Literal["added", "changed", "same"]
 # In the order in which one names the other; what a row says is entered in this order.
@@ -129,6 +129,7 @@ class _Comparison:
         self.said = {kind: self._of_kind(kind) for kind in ORDER}
         self.kept = {kind: self._kept(view, kind) for kind in ORDER}
         self.people = {one.id for one in view.persons() if one.disabled_ms is None}
+        self.calendars = {*ALWAYS_THERE, *_seen(view, "calendar", scope)}
         self.wanted: dict[KindName, dict[str, dict[str, Any]]] = {}
 
     def plan(self) -> Plan:
@@ -340,6 +341,8 @@ class _Comparison:
                 continue
             if one.refers_to == "person":
                 is_there = name in self.people
+            elif one.refers_to == "calendar":
+                is_there = name in self.calendars
             else:
                 kept = self.kept[one.refers_to] if self.scope.everything else self.seen[one.refers_to]
                 is_there = name in self.said[one.refers_to] or name in kept

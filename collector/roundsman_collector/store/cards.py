@@ -38,6 +38,7 @@ class Card(NamedTuple):
     time_zone: str | None
     service_hours: str | None
     engineer: str | None
+    calendar: str | None
     customer: str | None
     customer_zh: str | None
     customer_en: str | None
@@ -51,7 +52,7 @@ class Card(NamedTuple):
 SELECT = (
     "SELECT device.id, device.kind, device.model, device.serial, device.name_zh, device.name_en, "
     "agent.id, agent.group_id, i.from_ms, p.id, p.name_zh, p.name_en, p.engineer, s.id, s.name_zh, s.name_en, "
-    "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, c.id, c.name_zh, c.name_en, "
+    "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, c.id, c.name_zh, c.name_en, "
     "k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import audit, reach, search
 from roundsman_collector.store.audit import Deed
-from roundsman_collector.store.entry_kinds import KINDS, EntryError, Kind, KindName, checked
+from roundsman_collector.store.entry_kinds import ALWAYS_THERE, KINDS, EntryError, Kind, KindName, checked
 from roundsman_collector.store.sql import chunks, many, marks, run, upsert
 
 Fields = Mapping[str, Any]
@@ -191,6 +191,7 @@ def sight(kind: KindName, scope: Scope, at_ms: int | None = None) -> reach.Condi
     """The condition under which an entry `t` is seen: its own, and what it belongs to.
 
     A group sees its sites, what stands there, and whose they are; a customer sees itself, its sites, and their groups.
+    Calendars are seen by whom they came for with the program, and by whose sites name them.
     """
     if scope.everything:
         return reach.ALL, []
@@ -215,6 +216,12 @@ def _sights(kind: KindName, scope: Scope, at_ms: int | None) -> Sequence[tuple[s
             return (
                 ("t.customer IN ({})", customers),
                 (f"t.id IN (SELECT s.contract {site}group_id IN ({{}}))", groups),
+            )
+        case "calendar":
+            return (
+                ("t.id IN ({})", list(ALWAYS_THERE)),
+                (f"t.id IN (SELECT s.calendar {site}customer IN ({{}}))", customers),
+                (f"t.id IN (SELECT s.calendar {site}group_id IN ({{}}))", groups),
             )
         case "site":
             return (("t.customer IN ({})", customers), ("t.group_id IN ({})", groups))
@@ -314,7 +321,7 @@ def end(
     at = _instant(deed, at_ms, kind)
     chain = _chains(connection, kind, [entry]).get(entry, [])
     if not chain:
-        raise _no_entry(kind, entry)
+        raise no_entry(kind, entry)
     held = chain[-1]
     _check_right(connection, kind, [Laid(before=held, new=held)], scope)
     if held.to_ms is not None:
@@ -369,7 +376,7 @@ def _told(version: Version) -> dict[str, Any]:
 # --- what refuses a change -------------------------------------------------------------------------------------------
 
 
-def _no_entry(kind: Kind, entry: str) -> EntryError:
+def no_entry(kind: Kind, entry: str) -> EntryError:
     return EntryError(
         what=f"there is no {kind.name} {entry}",
         where=f"{kind.name} {entry}",
@@ -418,6 +425,8 @@ def _check_right(connection: Connection, kind: Kind, changes: Sequence[Laid], sc
                 is_mine = fields["site"] in sites
             case "installation":
                 is_mine = fields["place"] in places and entry not in devices
+            case "calendar":  # sites of others may have it
+                is_mine = False
         if not is_mine:
             raise _closed(kind, entry)
 
@@ -453,6 +462,8 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
                     raise _no_reference(kind, version, field.name, "person")
             continue
         target = KINDS[field.refers_to]
+        if target.name == "calendar":
+            naming = [version for version in naming if version.fields[field.name] not in ALWAYS_THERE]
         chains = _chains(connection, target, targets)
         seen = set(targets) if scope.everything else _reached(connection, field.refers_to, targets, scope)
         for version in naming:
@@ -542,7 +553,16 @@ def _check_kept_promises(connection: Connection, kind: Kind, changes: Sequence[L
 
 
 def _check_unused(connection: Connection, kind: Kind, entry: str, at_ms: int) -> None:
-    """Refuse the end of what something else names at that time or later."""
+    """Refuse the end of what something else names at that time or later, and of what is always there."""
+    if kind.name == "calendar" and entry in ALWAYS_THERE:
+        raise EntryError(
+            what=f"calendar {entry} came with the program, and new sites name it",
+            where=f"calendar {entry}",
+            expected="the end of a calendar that people made",
+            do="let it be; change its days, or give sites another calendar",
+            cause="conflict",
+            field="id",
+        )
     for holder_name, field in kind.held_by:
         holder = KINDS[holder_name]
         found = run(

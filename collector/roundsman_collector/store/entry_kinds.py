@@ -6,13 +6,16 @@
 A reference names an entry that must be in force as long as the one that names it (entries.py looks it up).
 """
 
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any, Literal
 
 from sqlalchemy import Table
 
+from roundsman_collector.core.availability import UNKNOWN_AS
 from roundsman_collector.core.calendar import CalendarError, zone
 from roundsman_collector.core.contract import ContractError, Dates
 from roundsman_collector.core.hours import AROUND_THE_CLOCK, EXPECTED, kept
@@ -21,7 +24,14 @@ from roundsman_collector.store import schema
 from roundsman_collector.store.sql import clean
 from roundsman_wire.topics import is_id
 
-KindName = Literal["group", "customer", "contract", "site", "place", "installation"]
+KindName = Literal["group", "customer", "contract", "site", "place", "installation", "calendar"]
+
+USUAL_CALENDAR = "cn"
+"""What a site has that names none: China's holidays, and days that are worked instead."""
+NO_CALENDAR = "none"
+"""A calendar without days, for sites whose week knows no holidays."""
+ALWAYS_THERE = (USUAL_CALENDAR, NO_CALENDAR)
+"""Calendars that cannot end: they came with the database."""
 
 ZONES: dict[str, tuple[str, str]] = {
     "urban": ("市区", "urban"),
@@ -30,6 +40,7 @@ ZONES: dict[str, tuple[str, str]] = {
     "remote": ("边远", "remote"),
 }
 NAME_LIMIT = 200
+PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 ADDRESS_LIMIT = 400
 ID_EXPECTED = "an id: 1-63 of a-z 0-9 _ -, not starting with _ or -"
 
@@ -108,6 +119,20 @@ def _zone(text: str) -> str:
     return text
 
 
+def _unknown_as(text: str) -> str:
+    if text not in UNKNOWN_AS:
+        raise ValueError
+    return text
+
+
+def _percent(text: str) -> str:
+    """A percentage as it is written: 99.5, never 1e2 and never NaN."""
+    plain = text.removesuffix("%").strip()
+    if not PERCENT.fullmatch(plain) or Decimal(plain) > 100:
+        raise ValueError
+    return plain
+
+
 def _time_zone(text: str) -> str:
     zone(text)
     return text
@@ -145,6 +170,8 @@ KINDS: dict[KindName, Kind] = {
             _date("accepted_on"),
             _date("warranty_until"),
             _date("maintenance_until"),
+            Field(name="unknown_as", read=_unknown_as, expected=" or ".join(UNKNOWN_AS), usual="exclude"),
+            Field(name="target_percent", read=_percent, expected="a percentage such as 99.5, at most 4 decimals"),
         ),
         zh="合同",
         held_by=(("site", "contract"),),
@@ -164,6 +191,7 @@ KINDS: dict[KindName, Kind] = {
             ),
             Field(name="service_hours", read=kept, expected=EXPECTED, usual=AROUND_THE_CLOCK),
             _refers("engineer", "person", is_needed=False),
+            replace(_refers("calendar", "calendar", is_needed=False), usual=USUAL_CALENDAR),
         ),
         zh="站点",
         held_by=(("place", "site"),),
@@ -175,6 +203,7 @@ KINDS: dict[KindName, Kind] = {
         zh="点位",
         held_by=(("installation", "place"),),
     ),
+    "calendar": Kind(name="calendar", table=schema.calendar, fields=NAMES, zh="日历", held_by=(("site", "calendar"),)),
     "installation": Kind(
         name="installation",
         table=schema.installation,

@@ -10,7 +10,7 @@ Every call has a connection and a snapshot of its own: a View may be used by man
 import heapq
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from itertools import takewhile
@@ -42,6 +42,7 @@ from roundsman_collector.store import (
     people,
     quarantine,
     reach,
+    reckon,
     register,
     schema,
     sqlite,
@@ -61,11 +62,12 @@ from roundsman_collector.store.entries import Version
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
-from roundsman_collector.store.fleet import DeviceFacts, FleetNews, Past
+from roundsman_collector.store.fleet import DeviceFacts, DevicePast, FleetNews
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
+from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
 from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.samples import SampleRow, samples_in
 from roundsman_collector.store.sql import marks, run
@@ -225,11 +227,6 @@ class View:
         with self._reading("intervals") as connection:
             return ledger.intervals(connection, device, from_ms, to_ms, known_ms)
 
-    def pasts(self, devices: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[Interval]]:
-        """The intervals of many devices that reach into [from, to), as known now: one look each, however old it is."""
-        with self._reading("the ledgers") as connection:
-            return {device: ledger.current(connection, device, from_ms, to_ms) for device in devices}
-
     def conditions_of(self, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
         """What befell many subjects in [from, to), as known now: of those that have anything."""
         with self._reading("conditions of many") as connection:
@@ -305,10 +302,30 @@ class View:
         with self._reading("devices for lists") as connection:
             return fleet.facts_of(connection, devices)
 
-    def fleet_pasts(self, now_ms: int, lengths_ms: Sequence[int]) -> dict[str, tuple[Past, ...]]:
-        """Up, down and outages of every device in each of the windows [now - length, now)."""
-        with self._reading("the past of all") as connection:
-            return fleet.pasts(connection, now_ms, lengths_ms)
+    # --- figures: reckon.py ------------------------------------------------------------------------------------------
+
+    def fleet_pasts(self, now_ms: int, lengths_ms: Sequence[int]) -> Iterator[list[DevicePast]]:
+        """Every device in each of the windows [now - length, now), a chunk of devices at a time."""
+        return reckon.pasts(self._reckoning, now_ms, lengths_ms)
+
+    def reckon(self, asked: Asked) -> Answer:
+        """Figures of whatever the scope reaches, by a dimension and by buckets."""
+        return reckon.reckon(self._reckoning, asked)
+
+    def served(self, devices: Sequence[str], frame: Frame) -> dict[str, list[Served]]:
+        """Where each of these devices served in a window, as far as the scope reaches, and the time that counts."""
+        with self._reckoning() as connection:
+            return reckon.served(connection, devices, frame)
+
+    def evidence_of(
+        self, devices: Collection[str], from_ms: int, to_ms: int, *, now_ms: int, known_ms: int | None = None
+    ) -> dict[str, Evidence]:
+        """The ledgers of devices, explained by roots, before overlays: as known now, or at `known_ms`."""
+        with self._reckoning() as connection:
+            return reckon.evidence_of(connection, devices, from_ms, to_ms, now_ms=now_ms, known_ms=known_ms)
+
+    def _reckoning(self) -> AbstractContextManager[Connection]:
+        return self._reading("what figures are made of")
 
     # --- causes: behind.py -------------------------------------------------------------------------------------------
 
@@ -495,10 +512,12 @@ class View:
         with self._reading("overlays") as connection:
             return overlays.page(connection, scope, wanted, before_id=before_id, limit=limit)
 
-    def overlays_of(self, device: str, from_ms: int, to_ms: int, known_ms: int) -> list[OverlayRow]:
+    def overlays_of(
+        self, device: str, from_ms: int, to_ms: int, known_ms: int, scope: Scope = EVERYTHING
+    ) -> list[OverlayRow]:
         """Every overlay that concerns a device in [from, to), whatever has become of it, the newest first."""
         with self._reading("overlays of a device") as connection:
-            return laid.overlays_of(connection, device, from_ms, to_ms, known_ms)
+            return laid.overlays_of(connection, device, from_ms, to_ms, known_ms, scope)
 
     def overlays_for(
         self, devices: Collection[str], from_ms: int, to_ms: int, known_ms: int

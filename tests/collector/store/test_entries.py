@@ -119,6 +119,7 @@ def test_what_is_not_named_gets_its_usual_value(office: Office, view: View) -> N
         "time_zone": "Asia/Shanghai",
         "service_hours": AROUND_THE_CLOCK,
         "engineer": None,
+        "calendar": "cn",
     }
 
 
@@ -204,6 +205,10 @@ def test_two_devices_may_stand_at_one_place(office: Office, view: View) -> None:
         ("site", "s", {**SITE, "zone": "市区"}, "zone"),
         ("site", "s", {**SITE, "time_zone": "Mars/Olympus"}, "time_zone"),
         ("site", "s", {**SITE, "service_hours": "9 to 5"}, "service_hours"),
+        ("site", "s", {**SITE, "service_hours": '{"hours":{}}'}, "service_hours"),
+        ("site", "s", {**SITE, "calendar": "mars"}, "calendar"),
+        ("contract", "k", {"customer": "metro", "name": "k", "unknown_as": "perhaps"}, "unknown_as"),
+        ("contract", "k", {"customer": "metro", "name": "k", "target_percent": "101"}, "target_percent"),
         ("site", "s", {**SITE, "engineer": "nobody"}, "engineer"),
         ("site", "s", {**SITE, "contract": "none"}, "contract"),
         ("place", "p", named("a", "a", site="nowhere"), "site"),

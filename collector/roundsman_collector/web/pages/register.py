@@ -21,7 +21,7 @@ from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.contract import PHASES, phase_at
 from roundsman_collector.roles import Who
 from roundsman_collector.store import KINDS, ZONES, EntryError, KindName, Version
-from roundsman_collector.store.entry_kinds import Field, dates_of
+from roundsman_collector.store.entry_kinds import NO_CALENDAR, Field, dates_of
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
@@ -102,6 +102,9 @@ LABELS: Mapping[str, str] = {
     "time_zone": N_("Time zone"),
     "service_hours": N_("Service hours"),
     "engineer": N_("Engineer"),
+    "calendar": N_("Holiday calendar"),
+    "unknown_as": N_("Unknown time counts as"),
+    "target_percent": N_("Promised availability, percent"),
     "site": N_("Site"),
     "place": N_("Place"),
     "accepted_on": N_("Accepted on"),
@@ -112,7 +115,9 @@ LABELS: Mapping[str, str] = {
 }
 HINTS: Mapping[str, str] = {
     "id": N_("1 to 63 of a-z 0-9 _ -; it stays for ever"),
-    "service_hours": N_("24x7, or Mon-Fri 09:00-18:00; Sat 09:00-12:00"),
+    "service_hours": N_("24x7, or Mon-Fri 09:00-18:00; Sat 09:00-12:00; holidays none"),
+    "calendar": N_("which days are holidays, and which are worked instead"),
+    "target_percent": N_("for instance 99.5; empty: none is promised"),
     "time_zone": N_("for instance Asia/Shanghai"),
     "warranty_until": N_("the last day of it"),
     "maintenance_until": N_("the last day of it"),
@@ -120,6 +125,13 @@ HINTS: Mapping[str, str] = {
     "engineer": N_("a login name"),
     "from": N_("empty: from now on"),
 }
+UNKNOWN: Mapping[str, str] = {
+    "exclude": N_("neither up nor down"),
+    "down": N_("down"),
+    "up": N_("up"),
+}
+CHOSEN = ("unknown_as", "calendar", "zone")
+"""What a new entry has chosen already."""
 DATES = ("accepted_on", "warranty_until", "maintenance_until")
 # What the store refuses, for people; the field stands beside it.
 REFUSALS: Mapping[str, str] = {
@@ -275,6 +287,10 @@ def _form(
     kept = {} if one is None else {name: value or "" for name, value in one.fields.items()}
     if "service_hours" in kept:
         kept["service_hours"] = hours.short(kept["service_hours"])
+    if "calendar" in kept:
+        kept["calendar"] = kept["calendar"] or NO_CALENDAR
+    if one is None:
+        kept = {field.name: field.usual or "" for field in KINDS[collection.kind].fields if field.name in CHOSEN}
     values = {**kept, **(written or {})}
     phase = None if one is None else phase_of(desk, collection.kind, one)
     shown = {
@@ -313,6 +329,11 @@ def _options(
     nothing = [] if field.is_needed else [("", "—")]
     if field.name == "zone":
         return [(key, words[saying.language != "zh"]) for key, words in ZONES.items()]
+    if field.name == "unknown_as":
+        return [(key, saying(words)) for key, words in UNKNOWN.items()]
+    if field.refers_to == "calendar":
+        rows = desk.view.entries("calendar", scope=who.scope, limit=CHOICES)
+        return [(one.id, f"{name_of(saying, one)}{saying.aside(one.id)}") for one in rows]
     if field.refers_to in ("customer", "contract", "site"):
         where = {"customer": values["customer"]} if field.name == "contract" and values.get("customer") else None
         rows = desk.view.entries(field.refers_to, scope=who.scope, limit=CHOICES + 1, where=where)
