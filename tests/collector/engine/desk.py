@@ -6,7 +6,7 @@ from typing import Any
 
 from roundsman_collector import door
 from roundsman_collector.core.policy import Policy
-from roundsman_collector.core.rulebook import book_of
+from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine, Owed, Rejected
 from roundsman_collector.engine.intake import Arrival
@@ -96,14 +96,14 @@ def gateway() -> Agent:
 class Collector:
     """Engine and store of a data folder; `restart` is a kill -9 and a new start."""
 
-    def __init__(self, folder: Path, policy: Policy = POLICY) -> None:
+    def __init__(self, folder: Path, rules: Policy | Rulebook = POLICY) -> None:
         self.path = folder / "roundsman.sqlite3"
-        self.policy = policy
+        self.book = book_of(rules) if isinstance(rules, Policy) else rules
         self.store = Store.open(self.path)
         for agent, devices in CAST.items():
             entries = [DeviceEntry(id=d, kind=kind, name_zh=d, name_en=d) for d, kind in devices]
             self.store.add_agent(agent, GROUP, entries, START - 1)
-        self.engine = Engine(self.store, book_of(policy))
+        self.engine = Engine(self.store, self.book)
         self.engine.load(START)
 
     def take(self, minutes: float, *arrivals: Arrival, rejected: tuple[Rejected, ...] = ()) -> list[Owed]:
@@ -118,7 +118,7 @@ class Collector:
     def restart(self, minutes: float) -> int:
         self.store.close()
         self.store = Store.open(self.path)
-        self.engine = Engine(self.store, book_of(self.policy))
+        self.engine = Engine(self.store, self.book)
         return self.engine.load(at(minutes))
 
     def view(self) -> View:

@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundsman_collector.clockwork import Clockwork
+from roundsman_collector.core.policy import Builtin, Is
 from roundsman_collector.core.rebuild import rebuild, resting
+from roundsman_collector.core.rulebook import Rulebook, RuleSet
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.turn import tick
 from roundsman_collector.engine import timely
 from roundsman_collector.store.errors import StoreError
-from tests.collector.core.desk import START, at
+from tests.collector.core.desk import START, at, rule
 from tests.collector.engine.desk import Collector, kiosk
 
 
@@ -158,7 +160,9 @@ def test_a_full_disk_stops_the_clockwork_only_until_there_is_room(
 
 
 WORDS = st.sampled_from(["ok", "ok", "ok", "end"])
-STEPS = st.sampled_from(["", "", "", "look", "restart"])
+STEPS = st.sampled_from(["", "", "", "look", "restart", "rules"])
+PAPER = rule("printer.paper_end", Is(reading="printer.paper", words=("end",)), flap_s=60)
+SILENT = rule("agent.silent", Builtin(what="silent"), effect="")
 
 
 @settings(max_examples=25)
@@ -169,7 +173,8 @@ def test_law_one_holds_through_store_batches_and_crashes(data: st.DataObject, li
         records.append(agent.sample(minute, printer__paper=paper))
         minute += step
     with tempfile.TemporaryDirectory() as folder:
-        collector = Collector(Path(folder))
+        sets = [RuleSet(rules=(PAPER, SILENT), hash="0", valid_from_ms=0)]
+        collector = Collector(Path(folder), Rulebook(sets))
         try:
             collector.take(0, agent.birth(0))
             waiting = data.draw(st.permutations(records))
@@ -184,14 +189,20 @@ def test_law_one_holds_through_store_batches_and_crashes(data: st.DataObject, li
                         collector.look(now)
                     case "restart":
                         collector.restart(now)
+                    case "rules":  # in force from a time on that some agents' clocks are beyond already
+                        from_ms = max(sets[-1].valid_from_ms, at(data.draw(st.integers(1, minute))))
+                        rules = (SILENT,) if len(sets) % 2 else (PAPER, SILENT)
+                        sets.append(RuleSet(rules=rules, hash=str(len(sets)), valid_from_ms=from_ms))
+                        collector.book = Rulebook(sets)
+                        collector.engine.judge_by(collector.book, at(now))
             collector.restart(now)
             collector.look(1000)
 
             unit = collector.engine.by_agent["kiosk-7"]
             rows = collector.store.evidence_of(unit.no, unit.head_seq or 0, 0)
             items, _ = timely.items_of(rows, unit)
-            change = rebuild(timely.newborn("kiosk-7"), items, collector.policy)
-            last = tick(change.state, at(1000), collector.policy)
+            change = rebuild(timely.newborn("kiosk-7"), items, collector.book)
+            last = tick(change.state, at(1000), collector.book)
             assert last is not None
             whole = {s.from_ms: s for told in (*change.retold, *last.retold) for s in told.segments}
             expected = [
