@@ -203,3 +203,9 @@ def open_of(connection: Connection, subjects: Sequence[str]) -> dict[str, list[C
         for row in map(_read, rows):
             found.setdefault(row.subject, []).append(row)
     return found
+
+
+def read(connection: Connection, where: str, values: Sequence[object]) -> list[ConditionRow]:
+    """Conditions that match, by subject and beginning; `where` is a condition of this package's own making."""
+    sql = f"SELECT {COLUMNS} FROM condition WHERE {where} ORDER BY subject, event_from_ms, component, code"
+    return [_read(row) for row in look(connection, sql, *values)]

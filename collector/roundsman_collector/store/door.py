@@ -19,6 +19,7 @@ from roundsman_collector.core.causes import Link
 from roundsman_collector.store import (
     aged,
     behind,
+    children,
     commands,
     conditions,
     evidence,
@@ -37,13 +38,15 @@ from roundsman_collector.store import (
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.backup import SESSION_LETTERS
 from roundsman_collector.store.batch import Batch, Committed
+from roundsman_collector.store.children import ChildRow
 from roundsman_collector.store.commands import CommandRow
+from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Hold, Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
-from roundsman_collector.store.sql import keep_fact, run
+from roundsman_collector.store.sql import chunks, keep_fact, marks, run
 from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
 from roundsman_collector.store.ways import Listeners
@@ -368,6 +371,35 @@ class Store:
         with transaction(self._read, "reading open tickets", self._place) as connection:
             where = "state IN ('open', 'acknowledged') AND id > ? ORDER BY id"
             return tickets.read(connection, where, (ticket_id,), CHUNK)
+
+    def open_children(self) -> Iterator[ChildRow]:
+        """Faults that the ticket of their cause explains now, by id."""
+        after = 0
+        while part := self._open_children_after(after):
+            yield from part
+            after = part[-1].id
+
+    def _open_children_after(self, child_id: int) -> list[ChildRow]:
+        with transaction(self._read, "reading what tickets explain", self._place) as connection:
+            return children.open_rows(connection, child_id)
+
+    def unticketed(self) -> list[ConditionRow]:
+        """Faults that hold now and that no ticket is of."""
+        with transaction(self._read, "reading faults without a ticket", self._place) as connection:
+            return children.unticketed(connection)
+
+    def open_conditions(self, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:
+        """The faults that hold now, of those subjects that have any."""
+        with transaction(self._read, "reading open conditions", self._place) as connection:
+            return conditions.open_of(connection, subjects)
+
+    def tickets_named(self, ids: Sequence[int]) -> list[TicketRow]:
+        """These tickets, whatever became of them."""
+        with transaction(self._read, "reading tickets", self._place) as connection:
+            found: list[TicketRow] = []
+            for part in chunks(ids):
+                found += tickets.read(connection, f"id IN ({marks(len(part))})", part, len(part))
+            return found
 
     def agents(self) -> list[AgentRow]:
         """All agents ever entered, by number."""

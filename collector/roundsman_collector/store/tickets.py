@@ -7,6 +7,9 @@
     note           any                             as it was
     resolve        open acknowledged               resolved
     void           open acknowledged resolved      void
+    join           any                             as it was: it explains faults of others (children.py)
+    release        any                             as it was: it explains them no more
+    merge          open acknowledged               merged: another ticket, of its cause, explains it
 
 Numbers come from one series in the transaction that writes the ticket: a failed commit takes its numbers back. A wrong
 ticket is voided with a reason, never deleted. What the table does not allow raises StoreError (cause `conflict`).
@@ -14,12 +17,14 @@ ticket is voided with a reason, never deleted. What the table does not allow rai
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store import audit, series
+from roundsman_collector.core.waiting import Key
+from roundsman_collector.store import audit, children, series
+from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import clean, json_text, run
 
@@ -27,11 +32,15 @@ SERIES = "ticket"
 ALLOWED = {
     "acknowledge": ("open", "acknowledged"),
     "amend": ("open", "acknowledged", "resolved"),
-    "note": ("open", "acknowledged", "resolved", "void"),
+    "note": ("open", "acknowledged", "resolved", "void", "merged"),
     "resolve": ("open", "acknowledged"),
     "void": ("open", "acknowledged", "resolved"),
+    "join": ("open", "acknowledged", "resolved", "void", "merged"),
+    "release": ("open", "acknowledged", "resolved", "void", "merged"),
 }
 TEXT_LIMIT = 4000
+NAMED_LIMIT = 20
+"""So many of the faults that join or leave a ticket are named in its log; all of them are its children."""
 ROBOT = "roundsman"
 """Who did what nobody did."""
 
@@ -120,7 +129,32 @@ class TicketNote:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-TicketLater = TicketAmend | TicketResolve | TicketVoid | TicketAcknowledge | TicketNote
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketJoin:
+    """The ticket's cause explains these faults from now on; their own tickets, where they have any, are merged."""
+
+    ticket: int
+    at_ms: int
+    children: Sequence[Child]
+    who: str = ROBOT
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketLeave:
+    """The ticket's cause explains these faults no more: they are over, or on their own again (`is_release`)."""
+
+    ticket: int
+    at_ms: int
+    children: Sequence[Key]
+    is_release: bool = False
+    who: str = ROBOT
+    text: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+TicketLater = TicketAmend | TicketResolve | TicketVoid | TicketAcknowledge | TicketNote | TicketJoin | TicketLeave
 TicketChange = TicketOpen | TicketLater
 
 
@@ -132,7 +166,7 @@ class TicketOpened(NamedTuple):
 
 
 class TicketRow(NamedTuple):
-    """A ticket as it stands. state: open, acknowledged, resolved, void."""
+    """A ticket as it stands. state: open, acknowledged, resolved, void, merged (into the ticket `merged_into`)."""
 
     id: int
     number: str
@@ -151,6 +185,7 @@ class TicketRow(NamedTuple):
     acknowledged_by: str | None
     resolved_ms: int | None
     outcome: str
+    merged_into: int | None = None
 
 
 class TicketEvent(NamedTuple):
@@ -223,6 +258,12 @@ def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
 
 def _later(connection: Connection, one: TicketLater, ticket_id: int) -> None:
     match one:
+        case TicketJoin():
+            _join(connection, one, ticket_id)
+            return
+        case TicketLeave():
+            _leave(connection, one, ticket_id)
+            return
         case TicketAmend():
             verb = "amend"
             sets: dict[str, object] = {
@@ -255,6 +296,25 @@ def _later(connection: Connection, one: TicketLater, ticket_id: int) -> None:
         deed = audit.Deed(who=one.who, at_ms=one.at_ms)
         after = {"state": sets.get("state", state), **({"text": one.text} if one.text else {})}
         audit.add(connection, deed, f"ticket.{verb}", f"ticket:{number}", before={"state": state}, after=after)
+
+
+def _join(connection: Connection, one: TicketJoin, ticket_id: int) -> None:
+    _must_be(connection, ticket_id, "join")
+    children.join(connection, ticket_id, one.children, one.at_ms)
+    said = {
+        "count": len(one.children),
+        "merged": sum(1 for child in one.children if child.ticket is not None),
+        "subjects": [child.subject for child in one.children[:NAMED_LIMIT]],
+    }
+    _log(connection, ticket_id, one.at_ms, "join", replace(one, data={**said, **one.data}))
+
+
+def _leave(connection: Connection, one: TicketLeave, ticket_id: int) -> None:
+    children.leave(connection, one.children, one.at_ms)
+    if one.is_release:
+        _must_be(connection, ticket_id, "release")
+        said = {"count": len(one.children), "subjects": [key[0] for key in one.children[:NAMED_LIMIT]]}
+        _log(connection, ticket_id, one.at_ms, "release", replace(one, data={**said, **one.data}))
 
 
 def _first_acknowledgement(connection: Connection, one: TicketAcknowledge, ticket_id: int) -> dict[str, object]:
