@@ -57,7 +57,7 @@ START_OF_HISTORY_MS = 1_700_000_000_000
 # The faults that the brisk probe shows are told within a second; rebuilds and acknowledgements do not wait.
 OVERRIDES = """overrides:
   - {code: printer.paper_end, for_s: 0.2, clear_for_s: 0.1}
-  - {code: host.unreachable, for_s: 0.1, clear_for_s: 0.1}
+  - {code: host.unreachable, for_s: 0.1, clear_for_s: 0.1, flap_s: 0}
 """
 COLLECTOR_TOML = """
 [data]

@@ -240,7 +240,7 @@ def _others(reading: str, words: Iterable[str]) -> tuple[str, ...]:
 # --- overrides -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(kw_only=False, slots=True)
+@dataclass(slots=True)
 class _Overriding:
     """Rules while overrides are laid over them: one for all devices changes the row, others are kept beside."""
 
@@ -248,6 +248,7 @@ class _Overriding:
     functions: dict[str, Function]
     overrides: list[Override]
     kinds: set[str]
+    from_console: bool = False
 
     def take(self, change: Change) -> list[str]:
         """Lay one change over the rules, or say what is wrong with it."""
@@ -269,6 +270,8 @@ class _Overriding:
     def _flaws(self, change: Change) -> list[str]:
         if (change.code is None) == (change.function is None):
             return ["expected either code (of a fault) or function"]
+        if change.origin == "console" and not self.from_console:
+            return ["origin: the console alone writes this"]
         said = [name for name in _CHANGES if getattr(change, name) is not None]
         flaws = []
         if change.function is not None:

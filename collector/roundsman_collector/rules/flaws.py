@@ -50,7 +50,7 @@ def row_flaws(row: Row, functions: Mapping[str, Function]) -> list[str]:
     """What is wrong with a fault's row."""
     flaws = _when_flaws(row.code, row.when)
     if row.only_while is not None:
-        flaws += _read_flaws("only_while", row.only_while)
+        flaws += _beside_flaws(row.when, row.only_while)
     if row.takes_down not in (NOTHING, WHOLE, *functions):
         flaws.append(unknown_function("takes_down", row.takes_down, functions))
     if row.category not in CATEGORIES:
@@ -132,6 +132,16 @@ def _when_flaws(code: str, when: Any) -> list[str]:
     return [] if isinstance(when, RestartsOften) else _read_flaws("when", when)
 
 
+def _beside_flaws(when: Any, beside: ReadingIs | ReadingAbove | ReadingBelow) -> list[str]:
+    if not isinstance(when, ReadingIs | ReadingAbove | ReadingBelow):
+        return ["only_while: only a fault that is seen by a reading has another one beside it"]
+    flaws = _read_flaws("only_while", beside)
+    if not flaws and beside.reading == when.reading:
+        return [f"only_while.reading: expected another reading than {when.reading}"]
+    strange = _other_instance("only_while.reading", when.reading, beside.reading)
+    return flaws or ([strange] if strange else [])
+
+
 def _unknown(key: str, said: str, known: Iterable[str]) -> str:
     what = "a failure of the catalogue" if key == "codes" else "a component"
     return f"when.{key}: expected {what}, got {said!r}{nearest(said, known)}"
@@ -171,8 +181,13 @@ def _per_flaw(key: str, reading: str, per: str) -> str | None:
         return f"{key}.per: {per} is a word, by which nothing can be divided"
     if per == reading:
         return f"{key}.per: {per} divided by itself is always 1, or nothing at all where it is 0"
-    if per.rpartition(".")[0] != reading.rpartition(".")[0]:
-        return f"{key}.per: expected another reading of {reading.rpartition('.')[0]}, got {per!r}"
+    return _other_instance(f"{key}.per", reading, per)
+
+
+def _other_instance(key: str, reading: str, beside: str) -> str | None:
+    """Of which disk should it be, where the rule does not look at disks?"""
+    if "[]" in beside and "[]" not in reading:
+        return f"{key}: {beside} has instances and {reading} has none; nobody could tell which one is meant"
     return None
 
 
