@@ -19,6 +19,8 @@ from roundsman_collector.core.model import (
 )
 
 FORMAT = 2
+OLD = 1
+"""The format before conditions had effects: read with nothing in the newer fields; who has such a state rebuilds it."""
 
 
 def dump(state: UnitState) -> str:
@@ -41,7 +43,9 @@ def plain(state: UnitState) -> tuple[int, UnitState]:
 def state_of(said: Sequence[Any]) -> UnitState:
     """The state that `plain` gave, back from JSON. Raises ValueError for another format."""
     form, body = said
-    if form != FORMAT:
+    if form == OLD:
+        body = _newer(body)
+    elif form != FORMAT:
         raise ValueError(
             f"unit state in format {form!r}; this version reads {FORMAT}: rebuild the unit from its evidence"
         )
@@ -53,6 +57,17 @@ def state_of(said: Sequence[Any]) -> UnitState:
         tuple(Thinned(*t) for t in thinned),
     )
     return UnitState._make((*head, *kept))
+
+
+def _newer(body: Sequence[Any]) -> list[Any]:
+    """A body of the old format as one of this."""
+    *head, devices, spans, accounted = body
+    return [*head, [_newer_device(one) for one in devices], spans, accounted, ()]
+
+
+def _newer_device(body: Sequence[Any]) -> list[Any]:
+    *head, faults, tracks, pending, quiet = body
+    return [*head, [(*fault, "", "", "", False) for fault in faults], tracks, pending, quiet, (), 0, ()]
 
 
 def _device(body: list) -> DeviceState:  # type: ignore[type-arg]
