@@ -30,7 +30,7 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config
+from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config, calendar
 from roundsman_collector.core.rulebook import Rulebook, RuleSet
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
@@ -121,6 +121,7 @@ class Collector:
         """See to it that a program and a person can come in; the link of the first administrator, if it is needed."""
         database = self.folder / DATABASE
         with Office.open(database) as office, View.open(database) as view:
+            office.seed_calendar(calendar(), deed=Deed(who=ROBOT, at_ms=now_ms))
             first_token(office, self.folder, now_ms)
             return first_login(office, view, self.folder, self._welcome, now_ms)
 

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from roundsman_collector.core.rulebook import RuleSet
+from roundsman_collector.rules.calendars import CalendarFile, calendar_from
 from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, rule_set_from
 from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.wording import got, key, nearest, short, wanted
@@ -447,8 +448,13 @@ def advice(config: Config) -> Mapping[str, Advice]:
     return found
 
 
+def calendar() -> CalendarFile:
+    """The calendar that travels with the program: China's holidays and adjusted working days."""
+    return calendar_from(built_in("calendars/cn.yaml"), source="cn.yaml")
+
+
 def built_in(name: str) -> str:
-    """A rules file that travels with the program: `faults.yaml`, `demo.yaml`."""
+    """A rules file that travels with the program: `faults.yaml`, `demo.yaml`, `calendars/cn.yaml`."""
     return resources.files("roundsman_collector.rules").joinpath(name).read_text("utf-8")
 
 

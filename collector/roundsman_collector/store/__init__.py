@@ -9,6 +9,7 @@ from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.board import Board, BoardPage, BoardRow, FleetFilter
 from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey, service_key
 from roundsman_collector.store.cards import Card
+from roundsman_collector.store.changes import ChangesPage, DeviceChanges, Since, TicketChanged
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
 from roundsman_collector.store.door import Store
@@ -59,6 +60,7 @@ __all__ = [
     "BoardRow",
     "By",
     "Card",
+    "ChangesPage",
     "Checkpoint",
     "CommandDone",
     "CommandRow",
@@ -67,8 +69,9 @@ __all__ = [
     "ConditionsTold",
     "Count",
     "CounterRow",
-    "Deed",
     "DayVersion",
+    "Deed",
+    "DeviceChanges",
     "DeviceEntry",
     "DeviceNow",
     "DeviceView",
@@ -102,12 +105,14 @@ __all__ = [
     "ServiceHours",
     "ServiceKey",
     "SessionRow",
+    "Since",
     "Status",
     "Store",
     "StoreError",
     "TicketAcknowledge",
     "TicketAmend",
     "TicketChange",
+    "TicketChanged",
     "TicketEvent",
     "TicketFilter",
     "TicketNote",

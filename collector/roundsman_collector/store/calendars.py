@@ -38,6 +38,8 @@ SEEDER = "roundsman"
 SEEDED = "calendar_seed:"
 """Under this key and a calendar's id stands which file of the program is in the database."""
 DAYS_AT_ONCE = 20_000
+TOLD_EACH = 40
+"""Changes of more days at once are one row of the audit log."""
 NOT_BEFORE, NOT_AFTER = "0000-00-00", "9999-99-99"
 
 ServiceKey = tuple[str, str, str]
@@ -248,20 +250,7 @@ def _put(connection: Connection, calendar: str, wanted: Mapping[date, Day], deed
             for day, said in changed.items()
         ],
     )
-    told = ((day, held.get(day), changed[day]) for day in sorted(changed))
-    audit.add_all(
-        connection,
-        deed,
-        [
-            (
-                "put calendar day",
-                f"calendar:{calendar}",
-                _told(day, None if was is None else was.said),
-                _told(day, said),
-            )
-            for day, was, said in told
-        ],
-    )
+    audit.add_all(connection, deed, _deeds(calendar, held, changed))
     return len(changed)
 
 
@@ -275,8 +264,22 @@ def _after(held: DayVersion | None, at_ms: int) -> int:
     return at_ms if held is None else max(at_ms, held.from_ms + 1)
 
 
-def _told(day: date, said: Day | None) -> dict[str, Any] | None:
-    return None if said is None else {"day": day.isoformat(), **asdict(said)}
+def _deeds(
+    calendar: str, held: Mapping[date, DayVersion], changed: Mapping[date, Day]
+) -> list[tuple[str, str, dict[str, Any] | None, dict[str, Any]]]:
+    """What the audit log says: each day, or of many only how many; every word about a day is kept with it anyway."""
+    subject = f"calendar:{calendar}"
+    if len(changed) > TOLD_EACH:
+        told = {"days": len(changed), "first": min(changed).isoformat(), "last": max(changed).isoformat()}
+        return [("put calendar days", subject, None, told)]
+    return [
+        ("put calendar day", subject, _told(day, held[day].said) if day in held else None, _told(day, changed[day]))
+        for day in sorted(changed)
+    ]
+
+
+def _told(day: date, said: Day) -> dict[str, Any]:
+    return {"day": day.isoformat(), **asdict(said)}
 
 
 # --- what comes with the program -------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from roundsman_collector.store import (
     behind,
     calendars,
     cards,
+    changes,
     commands,
     conditions,
     entries,
@@ -55,6 +56,7 @@ from roundsman_collector.store.audit import AuditRow
 from roundsman_collector.store.behind import BehindRow
 from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey
 from roundsman_collector.store.cards import Card
+from roundsman_collector.store.changes import ChangesPage, Since, TicketChanged
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
@@ -66,6 +68,7 @@ from roundsman_collector.store.fleet import DeviceFacts, DevicePast, FleetNews
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
+from roundsman_collector.store.present import Run
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
 from roundsman_collector.store.round_facts import RoundFacts, facts
@@ -105,6 +108,8 @@ class DeviceView:
     settling: bool
     readings: dict[str, Any] | None
     readings_t_ms: int | None
+    runs: tuple[Run, ...] = ()
+    """What is suspected, or seems over, and is not decided yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -517,7 +522,7 @@ class View:
     ) -> list[OverlayRow]:
         """Every overlay that concerns a device in [from, to), whatever has become of it, the newest first."""
         with self._reading("overlays of a device") as connection:
-            return laid.overlays_of(connection, device, from_ms, to_ms, known_ms, scope)
+            return laid.overlays_of(connection, [device], from_ms, to_ms, known_ms, scope)
 
     def overlays_for(
         self, devices: Collection[str], from_ms: int, to_ms: int, known_ms: int
@@ -530,6 +535,21 @@ class View:
         """Subjects under maintenance, or laid up, now, and until when (None: open)."""
         with self._reading("what is under maintenance") as connection:
             return laid.maintenance_now(connection, now_ms)
+
+    def changed_devices(self, asked: Since, scope: Scope, *, after: str = "", limit: int = 50) -> ChangesPage:
+        """Devices whose past is told otherwise now than at a known time, by id, behind `after` (changes.py)."""
+        with self._reading("what changed") as connection:
+            return changes.devices(connection, asked, scope, after=after, limit=limit)
+
+    def changed_tickets(self, asked: Since, scope: Scope, *, limit: int = 100) -> list[TicketChanged]:
+        """Tickets that were dated anew, re-labelled, merged or voided since, the newest first."""
+        with self._reading("what became of tickets") as connection:
+            return changes.tickets(connection, asked, scope, limit=limit)
+
+    def changed_overlays(self, asked: Since, scope: Scope, *, limit: int = 100) -> list[OverlayRow]:
+        """Overlays of which something became since, and that reach into the past before, the newest first."""
+        with self._reading("what became of overlays") as connection:
+            return changes.changed_overlays(connection, asked, scope, limit=limit)
 
     def is_author(self, author: str, who: str) -> bool:
         """Whether somebody is the author of something, or acts for the same person."""
@@ -742,7 +762,7 @@ def _count(connection: Connection, what: str) -> int:
 DEVICES = (
     "SELECT device.id, device.kind, device.model, device.name_zh, device.name_en, agent.id, agent.group_id, "
     "interval.state, interval.cause, interval.fault, interval.event_from_ms, now.last_t_ms, now.covered_to_ms, "
-    "now.received_ms, now.settling, now.readings, now.readings_t_ms FROM device "
+    "now.received_ms, now.settling, now.readings, now.readings_t_ms, now.runs FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN device_now now ON now.device = device.id "
@@ -776,6 +796,7 @@ def _devices(connection: Connection, where: str, values: Sequence[object]) -> li
             settling=bool(row[14]),
             readings=None if row[15] is None else json.loads(row[15]),
             readings_t_ms=row[16],
+            runs=tuple(Run(*one) for one in json.loads(row[17] or "[]")),
         )
         for row in rows
     ]
