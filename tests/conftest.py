@@ -7,13 +7,17 @@ What a machine lacks is skipped with a line that says what to install. Where CI 
 import os
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import skips
+
+if TYPE_CHECKING:
+    from tests.postgres import Server
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where Debian puts daemons; an ordinary user's PATH does not name it.
@@ -86,3 +90,12 @@ def _debian(program: str, *, package: str) -> Path:
     if found is None:
         pytest.skip(f"{program} is not installed: apt install {package}")
     return Path(found)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Server"]:
+    """Debian's PostgreSQL 15, started for this run on a cluster of its own."""
+    from tests.postgres import Server  # the agent's tests run where no collector is installed
+
+    with Server.started() as server:
+        yield server

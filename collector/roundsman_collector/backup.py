@@ -27,7 +27,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -350,7 +350,7 @@ def restore(file: Path, folder: Path, now_ms: int, *, force: bool, progress: Pro
     BackupError, StoreError, OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with database.claim(folder / DATABASE), _workshop(folder, now_ms) as work:
+    with closing(database.claim(database.place(folder / DATABASE))), _workshop(folder, now_ms) as work:
         if (folder / DATABASE).exists() and not force:
             raise BackupError(
                 f"{folder / DATABASE}: is there already; --force sets it aside and puts the backup in its place"

@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy import Connection
 
@@ -42,16 +41,6 @@ class Copied:
 
     epoch: str
     schema: str
-
-
-def claim(path: Path) -> IO[str]:
-    """Become the only writer of the database that is or will be at `path`; close what is returned to let go."""
-    held = sqlite.claim(path)
-    if isinstance(held, str):
-        raise StoreError(
-            what=f"process {held} has the database open for writing", where=str(path), do="stop it", cause="locked"
-        )
-    return held
 
 
 def copy(source: Path, target: Path, progress: Progress) -> Copied:

@@ -25,7 +25,7 @@ CHUNK = 500
 
 def run(connection: Connection, sql: str, *values: object) -> CursorResult[*tuple[Any, ...]]:
     """Run one statement."""
-    return connection.exec_driver_sql(_marked(connection, sql), values)
+    return connection.exec_driver_sql(sql, values)
 
 
 def look(connection: Connection, sql: str, *values: object) -> list[tuple[Any, ...]]:
@@ -33,7 +33,7 @@ def look(connection: Connection, sql: str, *values: object) -> list[tuple[Any, .
     driver = connection.dialect.loaded_dbapi
     try:
         with closing(connection.connection.cursor()) as cursor:
-            cursor.execute(_marked(connection, sql), values)
+            cursor.execute(sql, values)
             return list(cursor.fetchall())
     except driver.Error as error:
         raise DBAPIError.instance(sql, values, error, driver.Error) from error
@@ -42,11 +42,7 @@ def look(connection: Connection, sql: str, *values: object) -> list[tuple[Any, .
 def many(connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> None:
     """Run a statement once per row; no rows, nothing happens."""
     if rows:
-        connection.exec_driver_sql(_marked(connection, sql), rows)
-
-
-def _marked(connection: Connection, sql: str) -> str:
-    return sql if connection.dialect.paramstyle == "qmark" else sql.replace("?", "%s")
+        connection.exec_driver_sql(sql, rows)
 
 
 def keep_fact(connection: Connection, key: str, value: str) -> None:

@@ -9,9 +9,12 @@ import fcntl
 import os
 import sqlite3
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import create_engine as _create_engine
+
+from roundsman_collector.store.errors import StoreError, Told
 
 BUSY_TIMEOUT_MS = 10_000
 PRAGMAS = (
@@ -30,15 +33,6 @@ WRITER_PRAGMAS = (
     "PRAGMA secure_delete = OFF",
 )
 READER_PRAGMAS = ("PRAGMA query_only = ON",)
-
-
-class Told(NamedTuple):
-    """A driver's error in plain words."""
-
-    cause: str
-    what: str
-    do: str
-    again: bool
 
 
 UNKNOWN = Told("other", "the database refused", "see the message; if it stays, report it with the log", False)
@@ -67,8 +61,9 @@ def explain(error: BaseException | None) -> Told:
     return UNKNOWN if code is None else ERRORS.get(code & 0xFF, UNKNOWN)
 
 
-def prepare(engine: Engine, *, writes: bool) -> None:
-    """Give each connection of `engine` its pragmas and proper transactions."""
+def create_engine(url: URL, *, writes: bool) -> Engine:
+    """What makes connections that write, or that cannot: with their pragmas and proper transactions."""
+    engine = _create_engine(url, paramstyle="qmark", pool_size=5, max_overflow=35)
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
     pragmas = PRAGMAS + (WRITER_PRAGMAS if writes else READER_PRAGMAS)
 
@@ -82,6 +77,7 @@ def prepare(engine: Engine, *, writes: bool) -> None:
 
     event.listen(engine, "connect", _connect)
     event.listen(engine, "begin", _begin)
+    return engine
 
 
 def size(path: Path) -> int:
@@ -95,11 +91,42 @@ def spare(connection: Connection) -> int:
     return int(pages or 0) * int(size or 0)
 
 
-def claim(path: Path) -> IO[str] | str:
-    """Become the one writer of the database at `path`: the lock's open file, or the process id of who has it.
+class Held:
+    """The lock of the one writer of the database at `path`: a file beside it. Raises StoreError: somebody has it.
 
     The lock goes with the process, however it ends; the file stays.
     """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = _locked(path)
+        except OSError as error:
+            raise StoreError(
+                what=f"the database cannot be opened for writing: {error.strerror}",
+                where=str(path),
+                do="check the folder's owner and mode, and its disk",
+                cause="cannot_open",
+            ) from error
+        if isinstance(lock, str):
+            raise StoreError(
+                what=f"process {lock} has the database open for writing",
+                where=str(path),
+                do="stop that collector, or give this one a folder of its own",
+                cause="locked",
+            )
+        self._lock = lock
+
+    def begin(self, connection: Connection) -> None:
+        """A file's lock cannot get lost: nothing has to be told to who comes back."""
+
+    def close(self) -> None:
+        """Let go."""
+        self._lock.close()
+
+
+def _locked(path: Path) -> IO[str] | str:
+    """The lock's open file, or the process id of who has it."""
     file = open(f"{path}.lock", "a+", encoding="ascii")  # noqa: SIM115  it stays open as long as the store
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

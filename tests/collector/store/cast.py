@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sqlalchemy import Connection, inspect
+
 from roundsman_collector.core.model import Condition, Ref, Retold, Segment
 from roundsman_collector.store import DeviceEntry, EvidenceRow, Store, TicketOpen
 from roundsman_wire.codec import encode
@@ -22,6 +24,11 @@ def staffed(where: str | Path) -> Store:
     store.add_agent("gateway-2", "south", [NVR, UPS], TODAY)
     store.add_agent("bus-31", "south", [BUS], TODAY)
     return store
+
+
+def tables(connection: Connection) -> list[str]:
+    """The names of all tables."""
+    return sorted(inspect(connection).get_table_names())
 
 
 def evidence(seq: int, agent_no: int, prev_seq: int | None, at_ms: int = TODAY, body: bytes = b"{}") -> EvidenceRow:

@@ -1,6 +1,7 @@
 """Conditions: bitemporal like the ledger, several at a time."""
 
 import itertools
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
@@ -89,8 +90,8 @@ def test_an_open_condition_stands_beside_its_device(store: Store, view: View) ->
 
 
 @pytest.fixture(scope="module")
-def doors(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]
-    where = tmp_path_factory.mktemp("conditions") / "roundsman.sqlite3"
+def doors(elsewhere: Callable[[], str]) -> Iterator[tuple[Store, View]]:
+    where = elsewhere()
     with Store.open(where) as store, View.open(where) as view:
         yield store, view
 

@@ -1,5 +1,6 @@
 """Lists of whole fleets: the pasts of all are those of each, and the board narrows, counts and keeps its secrets."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -7,18 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from roundsman_collector.api.figures import spans
-from roundsman_collector.core.availability import Figure, figure
+from roundsman_collector.core.availability import Span, figure
 from roundsman_collector.core.model import Retold, Segment
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
 from roundsman_collector.store import Batch, Board, BoardRow, DeviceNow, FleetFilter, Store, View
-from roundsman_collector.store.fleet import Past
+from roundsman_collector.store.fleet import DevicePast, Past
 from tests.collector.store.cast import TODAY, evidence, staffed, ticket
 
 MINUTE = 60_000
 DEVICES = ("kiosk-7", "nvr-2", "ups-2", "bus-31")
 NOW = TODAY + 100 * MINUTE
-NOTHING_KNOWN = Past(0, 0, 0, 0)
 LENGTHS = (10 * MINUTE, 60 * MINUTE, 300 * MINUTE)
 
 minutes = st.integers(0, 110)
@@ -42,29 +41,37 @@ def retold(draw: st.DrawFn) -> Retold:
 @settings(max_examples=60, deadline=None)
 @given(tells=st.lists(retold(), max_size=8), covered=st.dictionaries(st.sampled_from(DEVICES), minutes))
 def test_the_past_of_all_is_the_past_of_each(
-    tmp_path_factory: pytest.TempPathFactory, tells: list[Retold], covered: dict[str, int]
+    elsewhere: Callable[[], str], tells: list[Retold], covered: dict[str, int]
 ) -> None:
-    where = tmp_path_factory.mktemp("fleet") / "roundsman.sqlite3"
+    where = elsewhere()
     with staffed(where) as store, View.open(where) as view:
         for step, told in enumerate(tells):
             store.commit(Batch(now_ms=NOW + step, tells=[told]))
         present = [DeviceNow(one, 1, 0, TODAY + until * MINUTE, 0, False, None, None) for one, until in covered.items()]
         store.commit(Batch(now_ms=NOW, device_now=present))
 
-        found = view.fleet_pasts(NOW, LENGTHS)
+        found = {one.device: one.pasts for part in view.fleet_pasts(NOW, LENGTHS) for one in part}
 
         for device in DEVICES:
-            wanted = tuple(alone(view, device, length) for length in LENGTHS)
-            assert found.get(device, (NOTHING_KNOWN,) * 3) == wanted
+            assert found[device] == tuple(alone(view, device, length) for length in LENGTHS)
 
 
 def alone(view: View, device: str, length: int) -> Past:
-    """The same from the device's own ledger, as its page has it."""
+    """The same from the device's own ledger: it serves since the beginning of the day."""
     one = view.device(device)
     assert one is not None
-    rows = view.intervals(device, NOW - length, NOW)
-    of_it: Figure = figure(spans(rows, one.covered_to_ms, NOW), window=(NOW - length, NOW), now_ms=NOW)
-    return Past(of_it.up_ms, of_it.down_ms, of_it.outages, of_it.longest_ms)
+    until = min(NOW, one.covered_to_ms or 0)
+    spans = [
+        Span(
+            from_ms=row.event_from_ms,
+            to_ms=max(row.event_from_ms, until if row.event_to_ms is None else row.event_to_ms),
+            state=row.state,  # type: ignore[arg-type]
+        )
+        for row in view.intervals(device, NOW - length, NOW)
+    ]
+    served = ((TODAY, NOW),)
+    it = figure(spans, window=(NOW - length, NOW), now_ms=NOW, in_service=served)
+    return Past(it.up_ms, it.down_ms, it.unknown_ms, it.excluded_ms, it.outages, it.longest_ms)
 
 
 def test_facts_tell_voice_place_and_ledger(store: Store, view: View) -> None:
@@ -197,7 +204,9 @@ def test_pages_follow_each_other_in_either_order(board: Board) -> None:
     ],
 )
 def test_nothing_beyond_a_scope_is_listed_counted_or_named(board: Board, scope: Scope, expected: list[str]) -> None:
-    board.put_pasts({device: (Past(5, 1, 1, 1),) for device in DEVICES}, NOW)
+    mall = ("mall", "west")
+    homes = {"kiosk-7": ("bank", "north"), "nvr-2": mall, "ups-2": mall, "bus-31": ("", "south")}
+    board.put_pasts([[DevicePast(one, *homes[one], (Past(5, 1, 0, 0, 1, 1),)) for one in DEVICES]], NOW)
 
     assert ids(board, FleetFilter(), scope) == expected
     assert sum(board.counts(scope).values()) == len(expected)
@@ -205,7 +214,33 @@ def test_nothing_beyond_a_scope_is_listed_counted_or_named(board: Board, scope: 
     assert set(board.facets(scope, "customer")) == {"mall" if one in ("nvr-2", "ups-2") else "bank" for one in expected}
     assert set(board.rows(scope, DEVICES)) == set(expected)
     pooled = board.pooled(scope, FleetFilter(), 0)
-    assert pooled is not None and (pooled.devices, pooled.up_ms) == (len(expected), 5 * len(expected))
+    assert pooled is not None and (pooled.devices, pooled.past.up_ms) == (len(expected), 5 * len(expected))
+
+
+def test_what_a_device_did_for_somebody_before_is_not_in_a_strangers_pool(board: Board) -> None:
+    before, since = Past(100, 50, 0, 0, 2, 30), Past(7, 1, 0, 0, 1, 1)
+    moved = [DevicePast("nvr-2", "bank", "north", (before,)), DevicePast("nvr-2", "mall", "west", (since,))]
+    board.put_pasts([moved], NOW)
+
+    mall = board.pooled(Scope(customers=frozenset({"mall"})), FleetFilter(), 0)
+    whole = board.pooled(EVERYTHING, FleetFilter(), 0)
+
+    assert mall is not None and mall.past == since
+    assert whole is not None and whole.past == Past(107, 51, 0, 0, 3, 30)
+    assert board.pasts(["nvr-2"])[0] == {"nvr-2": {0: Past(107, 51, 0, 0, 3, 30)}}
+
+
+def test_the_old_past_holds_until_the_new_one_is_whole(board: Board) -> None:
+    board.put_pasts([[DevicePast("nvr-2", "", "", (Past(1, 0, 0, 0, 0, 0),))]], NOW)
+
+    def breaks() -> Iterator[list[DevicePast]]:
+        yield [DevicePast("nvr-2", "", "", (Past(9, 0, 0, 0, 0, 0),))]
+        raise RuntimeError("the disk is gone")
+
+    with pytest.raises(RuntimeError, match="the disk is gone"):
+        board.put_pasts(breaks(), NOW + 1)
+
+    assert board.pasts(["nvr-2"]) == ({"nvr-2": {0: Past(1, 0, 0, 0, 0, 0)}}, NOW)
 
 
 def test_what_a_round_does_not_name_is_gone(board: Board) -> None:
@@ -224,6 +259,7 @@ def test_who_is_due_comes_the_longest_overdue_first(board: Board) -> None:
     assert board.devices_of(["nvr-2", "bus-31", "nobody"]) == ["bus-31", "nvr-2"]
 
 
+@pytest.mark.sqlite
 def test_the_index_finds_what_is_open_without_the_history(store: Store, tmp_path: Path) -> None:
     with store._write.begin() as connection:
         plan = connection.execute(

@@ -547,8 +547,8 @@ def test_old_notices_go_and_what_waits_stays(store: Store, office: Office, outbo
     assert told(office) == ["opened:2"]
 
 
-def test_an_outbox_opens_only_what_a_collector_has_made(where: str) -> None:
+def test_an_outbox_opens_only_what_a_collector_has_made(bare: str) -> None:
     with pytest.raises(StoreError) as refused:
-        Outbox.open(where)
+        Outbox.open(bare)
 
     assert refused.value.cause == "missing"

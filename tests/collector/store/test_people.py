@@ -10,7 +10,7 @@ from roundsman_collector.store import Deed, Office, Store, StoreError, View
 from roundsman_collector.store.connect import transaction
 from roundsman_collector.store.people import FAILURES_BEFORE_LOCK, LOCK_MS, scope_of, scope_text
 from roundsman_collector.store.sql import run
-from tests.collector.store.cast import TODAY
+from tests.collector.store.cast import TODAY, tables
 
 HOUR = 3_600_000
 SOUTH = Scope(groups=frozenset({"south"}), customers=frozenset({"metro"}))
@@ -73,8 +73,7 @@ def test_keys_are_kept_as_hashes_only(office: Office, store: Store) -> None:
     office.add_token("a-secret-token", name="grafana", role="viewer", scope=SOUTH, deed=by("admin"))
 
     with transaction(store._read, "looking", store._place) as connection:
-        names = run(connection, "SELECT name FROM sqlite_master WHERE type = 'table'").scalars().all()
-        everything = str([run(connection, f"SELECT * FROM {name}").all() for name in names])
+        everything = str([run(connection, f"SELECT * FROM {name}").all() for name in tables(connection)])
     assert not [key for key in (link, session, "a-secret-token") if key in everything]
 
 
