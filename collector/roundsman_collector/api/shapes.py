@@ -42,6 +42,11 @@ class ConditionShape(Shape):
     known_to_ms: int | None
     known_to: str | None
     cause: str = Field(description="how a silence ended; empty otherwise")
+    effect: str = Field(description="what it made of the device: down, degraded, or empty")
+    function: str = Field(description="what it took away: device (all of it), a function, or empty")
+    flapping: bool = Field(description="it came and went, and is held as one")
+    since_ms: int = Field(description="when the fault began; earlier than `from` where rules changed while it held")
+    since: str | None
     first: RefShape
     confirmed: RefShape
 
@@ -52,6 +57,18 @@ class LedgerShape(Shape):
     state: Literal["up", "down", "unknown"]
     cause: str
     fault: str
+    since_ms: int
+    since: str | None
+
+
+class RunShape(Shape):
+    """A fault that is suspected, or one that holds and seems over (`recovering`), and is not decided yet."""
+
+    component: str
+    code: str
+    name_zh: str
+    name_en: str
+    phase: Literal["suspect", "recovering"]
     since_ms: int
     since: str | None
 
@@ -71,6 +88,7 @@ class DeviceShape(Shape):
     why: str
     ledger: LedgerShape | None
     conditions: list[ConditionShape] = Field(description="those that hold now")
+    runs: list[RunShape] = Field(description="what is not decided yet, as of some seconds ago")
     last_t_ms: int | None
     last_t: str | None
     covered_to_ms: int | None = Field(description="how far evidence reaches; beyond, nobody knows")

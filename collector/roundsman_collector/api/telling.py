@@ -8,6 +8,7 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.standing import CHINESE, Standing
 from roundsman_collector.core.model import Ref
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, SampleRow, TicketEvent, TicketRow
+from roundsman_collector.store.present import Run
 from roundsman_wire.catalogue import find, label, word_label
 
 ROOT = "/api/v1"
@@ -30,6 +31,7 @@ def device(desk: Desk, one: DeviceView, stands: Standing) -> dict[str, Any]:
         if one.state is None
         else {"state": one.state, "cause": one.cause, "fault": one.fault, **stamped("since", one.since_ms)},
         "conditions": [condition(desk, held) for held in one.conditions],
+        "runs": [run(desk, row) for row in one.runs],
         **stamped("last_t", one.last_t_ms),
         **stamped("covered_to", one.covered_to_ms),
         **stamped("received", one.received_ms),
@@ -79,6 +81,18 @@ def ref(one: Ref) -> dict[str, Any]:
     return {"stream": one.stream, "n": one.n, **stamped("t", one.t)}
 
 
+def run(desk: Desk, row: Run) -> dict[str, Any]:
+    """What is not decided yet of a component."""
+    return {
+        "component": row.component,
+        "code": row.code,
+        "name_zh": desk.fault_name(row.code, "zh"),
+        "name_en": desk.fault_name(row.code, "en"),
+        "phase": "recovering" if row.recovering else "suspect",
+        **stamped("since", row.since_ms),
+    }
+
+
 def condition(desk: Desk, row: ConditionRow) -> dict[str, Any]:
     """A condition."""
     return {
@@ -92,6 +106,10 @@ def condition(desk: Desk, row: ConditionRow) -> dict[str, Any]:
         **stamped("known_from", row.known_from_ms),
         **stamped("known_to", row.known_to_ms),
         "cause": row.cause,
+        "effect": row.effect,
+        "function": row.function,
+        "flapping": row.flapping,
+        **stamped("since", row.since_ms),
         "first": ref(row.first),
         "confirmed": ref(row.confirmed),
     }

@@ -28,7 +28,7 @@ from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
-from roundsman_collector.store.present import DeviceNow
+from roundsman_collector.store.present import DeviceNow, Run
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import DeviceEntry
 from roundsman_collector.store.samples import records_in
@@ -235,6 +235,7 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
             unit.settling,
             unit.latest[device.device][1] if device.device in unit.latest else None,
             unit.latest[device.device][0] if device.device in unit.latest else None,
+            tuple(Run(one.code, one.component, one.recovering, one.first.t) for one in device.tracks),
         )
         for unit in units
         for device in unit.state.devices
