@@ -339,6 +339,7 @@ device_now = Table(
     Column("settling", Boolean(create_constraint=False), nullable=False),
     Column("readings", Text),
     Column("readings_t_ms", Big),
+    Column("runs", Text, nullable=False, server_default="[]"),
 )
 
 # --- what people keep ------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The page of one device: its strip, today beneath it, its parts, what is wrong, its tickets, the ledger."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +17,8 @@ from roundsman_collector.api.standing import standings
 from roundsman_collector.api.summary import WINDOWS
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, ConditionRow, DeviceView, Interval
+from roundsman_collector.store.present import Run
+from roundsman_collector.store.reckon import Frame
 from roundsman_collector.web.evidence import Known, recent
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.fleet import USUAL, Span
@@ -57,7 +60,9 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
     stands = standings(desk.view, [one], saying.now_ms)[one.id]
     longest = saying.now_ms - max(WINDOWS.values())
     ledger = desk.view.intervals(one.id, longest, saying.now_ms)
-    known = past(ledger, desk.view.conditions(one.id, longest, saying.now_ms), one.covered_to_ms, saying.now_ms)
+    frame = Frame(from_ms=longest, to_ms=saying.now_ms, now_ms=saying.now_ms, scope=who.scope)
+    served = desk.view.served([one.id], frame).get(one.id, [])
+    known = past(served, desk.view.conditions(one.id, longest, saying.now_ms), one.covered_to_ms, saying.now_ms)
     begin = saying.now_ms - WINDOWS[window]
     rows = [row for row in ledger if row.event_to_ms is None or row.event_to_ms > begin]
     tickets = desk.view.tickets(subject=one.id, limit=TICKETS)
@@ -78,7 +83,8 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "axis": _axis(begin, saying.now_ms, window),
         "today": _today(desk, saying, one, known, ledger),
         "parts": _parts(one, saying),
-        "conditions": [_condition(desk, saying, held) for held in one.conditions],
+        "conditions": [_condition(desk, saying, held, one.runs) for held in one.conditions],
+        "suspected": [_suspected(desk, saying, row) for row in one.runs if not row.recovering],
         "recent": recent(desk, saying, one.id, Known(ledger, known.conditions, tickets), longest),
         "tickets": [ticket_row(desk, saying, row) for row in tickets],
         "intervals": [_interval(desk, saying, one, row, known) for row in reversed(rows[-ROWS:])],
@@ -185,13 +191,25 @@ def _parts(one: DeviceView, saying: Saying) -> list[dict[str, Any]]:
     ]
 
 
-def _condition(desk: Desk, saying: Saying, held: ConditionRow) -> dict[str, Any]:
+def _suspected(desk: Desk, saying: Saying, row: Run) -> dict[str, Any]:
     return {
+        "fault": desk.fault_name(row.code, saying.language),
+        "component": component_name(saying, row.component),
+        "lasting": saying.span(max(0, saying.now_ms - row.since_ms)),
+    }
+
+
+def _condition(desk: Desk, saying: Saying, held: ConditionRow, runs: Sequence[Run]) -> dict[str, Any]:
+    recovering = [row for row in runs if (row.code, row.component, row.recovering) == (held.code, held.component, True)]
+    return {
+        "is_flapping": held.flapping,
+        "recovering": saying.span(max(0, saying.now_ms - recovering[0].since_ms)) if recovering else "",
+        "effect": held.effect,
         "fault": desk.fault_name(held.code, saying.language),
         "code": held.code,
         "component": component_name(saying, held.component),
-        "from_ms": held.event_from_ms,
-        "lasting": saying.span(max(0, saying.now_ms - held.event_from_ms)),
+        "from_ms": held.since_ms,
+        "lasting": saying.span(max(0, saying.now_ms - held.since_ms)),
         "refs": _refs(held),
         "device": held.subject,
     }

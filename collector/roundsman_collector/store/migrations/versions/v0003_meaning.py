@@ -39,6 +39,7 @@ def upgrade() -> None:
     with op.batch_alter_table("ticket") as ticket:
         ticket.add_column(sa.Column("merged_into", BIG, nullable=True))
         ticket.create_foreign_key("ticket_merged_into", "ticket", ["merged_into"], ["id"])
+    op.add_column("device_now", sa.Column("runs", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("rule_set", sa.Column("made_by", sa.Text(), nullable=False, server_default=""))
     op.add_column("unit", sa.Column("machine", sa.Text(), nullable=True))
     op.add_column("contract", sa.Column("unknown_as", sa.Text(), nullable=False, server_default="exclude"))
