@@ -16,11 +16,14 @@ Role = Literal["viewer", "engineer", "dispatcher", "administrator"]
 
 RIGHTS: Mapping[Right, tuple[str, str]] = {
     "see": ("查看设备、工单与巡检记录", "see devices, tickets and rounds"),
-    "act": ("接单、备注、修复", "acknowledge, note and resolve tickets"),
+    "act": (
+        "接单、备注、修复，提出检修、剔除与更正",
+        "acknowledge, note and resolve tickets; propose maintenance, exclusions and corrections",
+    ),
     "round": ("发起巡检", "start rounds"),
     "place": (
-        "维护客户、站点与设备台账，处理待认领设备",
-        "keep the register of customers, sites and devices; settle the inbox",
+        "维护客户、站点与设备台账，处理待认领设备，审批检修、剔除与更正",
+        "keep the register of customers, sites and devices; settle the inbox; approve maintenance and corrections",
     ),
     "tell": ("设置通知方式", "say who is told, and how"),
     "system": ("查看系统健康、隔离区与操作日志", "see the system's health, the quarantine and the audit log"),

@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from roundsman_collector.api import cards, devices, entries, problem, register, rounds, status, tickets, ways
+from roundsman_collector.api import cards, devices, entries, overlays, problem, register, rounds, status, tickets, ways
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem, ProblemShape
 from roundsman_collector.api.telling import ROOT
@@ -53,6 +53,7 @@ def application(desk: Desk) -> FastAPI:
         cards.router,
         entries.router,
         register.router,
+        overlays.router,
     ):
         app.include_router(one, responses=ANSWERS)
     return with_problems(app)

@@ -164,6 +164,8 @@ class Told(NamedTuple):
     cause: str
     fault: str
     overlay: int | None
+    root: str = ""
+    """The device that explains it (core/causes.py), where one does."""
 
 
 class Stretch(Protocol):
@@ -309,7 +311,7 @@ def lay(segments: Iterable[Stretch], laid: Iterable[Laid], window: Pair) -> list
     `segments` do not overlap. Of exclusions that overlap the one that counted first is named; of corrections the last.
     """
     pieces = [
-        Told(*span, one.state, one.cause, one.fault, None)
+        Told(*span, one.state, one.cause, one.fault, None, getattr(one, "root", ""))
         for one in segments
         if (span := _within(one.from_ms, one.to_ms, window)) is not None
     ]

@@ -26,9 +26,10 @@ from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
-from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
+from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
 from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
+from roundsman_collector.store.rules import RuleSetRow
 from roundsman_collector.store.samples import SampleRow, records_in
 from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import (
@@ -99,7 +100,7 @@ __all__ = [
     "Quarantined",
     "RoundFacts",
     "RoundRow",
-    "RuleSet",
+    "RuleSetRow",
     "SamplePage",
     "SampleRow",
     "ServiceHours",

@@ -1,7 +1,7 @@
 """What lies over which device: overlays that count as known at a time, for one device or 400,000, in a few queries.
 
     overlays_for(connection, devices, from_ms, to_ms, known_ms)  {"kiosk-7": (Laid, Laid)}, of those that have any
-    overlays_of(connection, "kiosk-7", from_ms, to_ms, known_ms) every overlay that concerns it, whatever its standing
+    overlays_of(connection, devices, from_ms, to_ms, known_ms)   every overlay that concerns one of them
     maintenance_now(connection, now_ms)                          {"kiosk-7": until_ms, "@gw-2": None}
 
 An overlay of a place follows the place, one of a site, a customer or a group what was there *then*, by the dates of
@@ -19,7 +19,8 @@ from sqlalchemy import Connection
 from roundsman_collector.core.intervals import Pair, normal
 from roundsman_collector.core.model import Milliseconds
 from roundsman_collector.core.overlay import Laid, Logged, Overlay, cut, in_force, quiet_until
-from roundsman_collector.store.overlays import OverlayRow, logged, read, row_of
+from roundsman_collector.roles import EVERYTHING, Scope
+from roundsman_collector.store.overlays import OverlayRow, logged, read, row_of, sight
 from roundsman_collector.store.sql import CHUNK, chunks, marks, run
 
 FOR_EVER = 2**62
@@ -81,15 +82,28 @@ def overlays_for(
     }
 
 
-def overlays_of(connection: Connection, device: str, from_ms: int, to_ms: int, known_ms: int) -> list[OverlayRow]:
-    """Every overlay that concerns a device in [from, to), whatever has become of it, the newest first."""
-    found, stood = _concerning(connection, [device], from_ms, to_ms, known_ms)
+def overlays_of(
+    connection: Connection,
+    devices: Collection[str],
+    from_ms: int,
+    to_ms: int,
+    known_ms: int,
+    scope: Scope = EVERYTHING,
+) -> list[OverlayRow]:
+    """Every overlay that concerns one of these devices in [from, to), whatever has become of it, the newest first.
+
+    What was laid over a place or site that was somebody else's is told within the scope only.
+    """
+    found, stood = _concerning(connection, devices, from_ms, to_ms, known_ms)
     where: dict[Target, list[Stood]] = {}
     for stretch in stood:
         where.setdefault(stretch.target, []).append(stretch)
     meant = [one for one in found if any(_meet(one, stretch) for stretch in where.get((one.scope, one.target), ()))]
-    newest = sorted(meant, key=lambda one: one.id, reverse=True)
-    return [row_of(*one) for one in logged(connection, newest)]
+    seen, values = sight(scope)
+    told: list[Overlay] = []
+    for part in chunks(sorted((one.id for one in meant), reverse=True)):
+        told += read(connection, f"o.id IN ({marks(len(part))}) AND {seen} ORDER BY o.id DESC", [*part, *values])
+    return [row_of(*one) for one in logged(connection, told)]
 
 
 def _meet(overlay: Overlay, stretch: Stood) -> bool:
