@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector import fault
 from roundsman_collector.core.causes import Link
+from roundsman_collector.core.rulebook import Dated
 from roundsman_collector.store import (
     aged,
     behind,
@@ -32,6 +33,7 @@ from roundsman_collector.store import (
     quarantine,
     register,
     rounds,
+    rules,
     tickets,
     units,
 )
@@ -45,7 +47,8 @@ from roundsman_collector.store.connect import Hold, Place, claim, connector, pla
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.quarantine import Count
-from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry, RuleSet
+from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
+from roundsman_collector.store.rules import RuleSetRow
 from roundsman_collector.store.sql import chunks, keep_fact, marks, run
 from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
@@ -263,10 +266,10 @@ class Store:
             changed = register.put_devices(connection, entries, deed)
             return changed, register.put_voices(connection, voices, groups, deed)
 
-    def put_rules(self, hash_: str, body: str, valid_from_ms: int) -> bool:
+    def put_rules(self, hash_: str, body: str, valid_from_ms: int, made_by: str = "") -> bool:
         """Put rules in force from a time on, unless they are already; returns whether they are new."""
         with transaction(self._write, "putting rules in force", self._place) as connection:
-            return register.put_rules(connection, hash_, body, valid_from_ms)
+            return rules.put(connection, hash_, body, valid_from_ms, made_by)
 
     def put_behind(self, wanted: Sequence[behind.Wanted], deed: Deed) -> int:
         """Let devices stand behind these from a time on; return how many did not so already."""
@@ -416,10 +419,21 @@ class Store:
         with transaction(self._read, "reading what stands behind what", self._place) as connection:
             return behind.links_now(connection)
 
-    def rule_sets(self) -> list[RuleSet]:
+    def rule_sets(self) -> list[RuleSetRow]:
         """All rules that were ever in force, in order."""
         with transaction(self._read, "reading rules", self._place) as connection:
-            return register.rule_sets(connection)
+            return rules.rule_sets(connection)
+
+    def traits(self, device: str) -> Dated:
+        """Since when a device is of which kind, model and site."""
+        with transaction(self._read, "reading what a device was", self._place) as connection:
+            return rules.traits(connection, device)
+
+    def all_traits(self) -> dict[str, Dated]:
+        """The same of every device; equal histories are one object."""
+        with transaction(self._read, "reading what devices were", self._place) as connection:
+            known: dict[Dated, Dated] = {}
+            return {device: known.setdefault(dated, dated) for device, dated in rules.all_traits(connection)}
 
     def new_commands(self, limit: int = 100) -> list[CommandRow]:
         """Commands that wait for an answer, the oldest first."""

@@ -1,15 +1,15 @@
-"""The register: which agents and devices there are, and who speaks for whom since when; access tokens; rules in force.
+"""The register: which agents and devices there are, and who speaks for whom since when.
 
 A device has one voice at a time. An agent is never deleted: its number stands in the evidence.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.store import audit, schema, search
+from roundsman_collector.store import audit, rules, schema, search
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, insert, many, marks, run, upsert
@@ -125,6 +125,7 @@ def add(connection: Connection, entries: Sequence[AgentEntry], now_ms: int) -> l
         ],
     )
     voices = {device.id: numbers[entry.id] for entry in entries for device in entry.devices}
+    rules.keep_traits(connection, voices, now_ms, "")
     search.forget(connection, voices)
     _give_voice(connection, voices, now_ms)
     return [numbers[entry.id] for entry in entries]
@@ -178,6 +179,7 @@ def put_devices(connection: Connection, entries: Sequence[DeviceEntry], deed: De
         upsert(schema.device),
         [(one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial) for one in new],
     )
+    rules.keep_traits(connection, [one.id for one in new], deed.at_ms, deed.who)
     held = {one.id: asdict(before[one.id]) for one in new if one.id in before}
     told = [("put device", f"device:{one.id}", held.get(one.id), asdict(one)) for one in new]
     audit.add_all(connection, deed, told)
@@ -268,36 +270,3 @@ def _number(connection: Connection, agent_id: str) -> int:
     if found is None:
         raise conflict(f"there is no agent {agent_id}", "agent", "enter it first")
     return int(found)
-
-
-# --- rules -----------------------------------------------------------------------------------------------------------
-
-
-class RuleSet(NamedTuple):
-    """Rules that are in force from a time on, until the next ones."""
-
-    id: int
-    hash: str
-    valid_from_ms: int
-    body: str
-
-
-def put_rules(connection: Connection, hash_: str, body: str, valid_from_ms: int) -> bool:
-    """Put rules in force, unless they are the newest already. Returns whether a row was added."""
-    newest = rule_sets(connection)[-1:]
-    if newest and newest[0].hash == hash_:
-        return False
-    if newest and newest[0].valid_from_ms >= valid_from_ms:
-        raise conflict(
-            f"rules {hash_} would begin at {valid_from_ms}, before those in force ({newest[0].valid_from_ms})",
-            "rule_set",
-            "rules follow each other in time; check the clock",
-        )
-    many(connection, insert(schema.rule_set, ("id",)), [(hash_, valid_from_ms, body)])
-    return True
-
-
-def rule_sets(connection: Connection) -> list[RuleSet]:
-    """All rules that were ever in force, in order."""
-    found: Any = run(connection, "SELECT id, hash, valid_from_ms, body FROM rule_set ORDER BY id")
-    return [RuleSet(*row) for row in found]
