@@ -1,7 +1,7 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
-    every 0.2 s   commands of people, errands to agents, silences that are due, some memory swept to disk, a slice of
-                  the evidence that is to go
+    every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause, some
+                  memory swept to disk, a slice of the evidence that is to go
     every 1 s     rebuilds whose backlog has paused, rounds that are over
     every 5 s     errands that nobody has answered go once more
     every 1 h     what evidence is to go, by age or budget?
@@ -75,6 +75,7 @@ class Clockwork:
             (OFTEN_S, self._obey),
             (OFTEN_S, self._send),
             (OFTEN_S, self._wake),
+            (OFTEN_S, self.engine.desk.step),
             (REBUILDS_EVERY_S, self._rebuild),
             (OFTEN_S, self._sweep),
             (ROUNDS_EVERY_S, self._end_rounds),

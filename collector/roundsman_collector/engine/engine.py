@@ -15,12 +15,13 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from roundsman_collector.core.model import Action, Change, Retold, Spec, Ticket
+from roundsman_collector.core.model import Action, Change, Condition, Retold, Spec, Ticket
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import wake_at
 from roundsman_collector.engine import tickets
+from roundsman_collector.engine.desk import Desk
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
 from roundsman_collector.engine.recent import Recent
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Refused, Unit, unknown_unit
@@ -86,6 +87,8 @@ class Engine:
         evidence by which they are."""
         self._next_seq = store.last_seq() + 1
         self._replaying_from: int | None = None
+        self.desk = Desk(self)
+        """Faults that have no ticket of their own, or not yet."""
         self._refused_ms: dict[str, int] = {}
         """When each cause of refusal was seen last."""
 
@@ -95,6 +98,7 @@ class Engine:
         """Take over register and memory from the store and catch up; return how many evidence rows were read again."""
         self._learn()
         self._recall(self.units, self.store.units())
+        self.desk.load(now_ms)
         return self._catch_up(now_ms)
 
     def _recall(self, units: Mapping[int, Unit], rows: Iterable[UnitRow]) -> None:
@@ -131,6 +135,7 @@ class Engine:
         rows = self.store.units_of(new)
         if rows:
             self._recall({row.agent_no: new[row.agent_no] for row in rows}, rows)
+        self.desk.reread()
 
     def judge_by(self, book: Rulebook, now_ms: int) -> int:
         """Judge by another rulebook; return how many agents are to be told anew, since they are ahead of its newest set.
@@ -276,7 +281,7 @@ class Engine:
         self._adopt(batch, news, self.store.commit(news.with_evidence(batch)))
 
     def _news(self, batch: Batch, seq: int) -> "_News":
-        news = _News(self.book, seq, batch.now_ms)
+        news = _News(self.book, self.desk, seq, batch.now_ms)
         for draft in batch.drafts.values():
             news.add(draft)
         return news
@@ -289,6 +294,8 @@ class Engine:
         for unit, actions in news.acted:
             new = [next(opened) for action in actions if action.verb == "open"]
             unit.tickets = tickets.after(unit, actions, new)
+        for unit, change, held in news.told:
+            self.desk.adopt(unit, change, held, batch.now_ms)
         for no, at in news.wakes.items():
             self.units[no].wake_ms = at
         for draft in batch.drafts.values():
@@ -363,11 +370,14 @@ class Engine:
 class _News:
     """What the drafts of a batch bring beside their evidence, as rows."""
 
-    def __init__(self, book: Rulebook, seq: int, now_ms: int) -> None:
+    def __init__(self, book: Rulebook, desk: Desk, seq: int, now_ms: int) -> None:
         self.book = book
+        self.desk = desk
         self.seq = seq
         self.now_ms = now_ms
         self.acted: list[tuple[Unit, list[Action]]] = []
+        self.told: list[tuple[Unit, Change, list[Condition]]] = []
+        """What the desk has to know once it is stored: changes, with the faults that open no ticket now."""
         self.wakes: dict[int, int | None] = {}
         self._units: list[UnitRow] = []
         self._tells: list[Retold] = []
@@ -390,9 +400,11 @@ class _News:
         change = draft.telling.change()
         if change.conditions or change.whole:
             settling = draft.dirty_from_ms is not None or _has_holes(draft)
-            actions = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
+            wanted = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
+            actions, held = self.desk.sift(unit, wanted, self.now_ms)
             self._tickets += tickets.changes(unit, actions, self.book, self.now_ms)
             self.acted.append((unit, actions))
+            self.told.append((unit, change, held))
         self._tells += change.retold
         self._conditions += told(change)
         if draft.late and draft.dirty_from_ms is not None:
@@ -448,7 +460,8 @@ def draft_row(draft: Draft, seq: int, now_ms: int) -> UnitRow:
 
 def unit_row(unit: Unit) -> UnitRow:
     """The row of a unit as it is."""
-    return UnitRow(unit.no, unit.head_seq or 0, unit.as_of_seq, unit.dirty_from_ms, unit.dirty_since_ms, unit.body())
+    progress = unit.head_seq or 0, unit.as_of_seq, unit.dirty_from_ms, unit.dirty_since_ms
+    return UnitRow(unit.no, *progress, unit.body(), unit.machine)
 
 
 def _has_holes(draft: Draft) -> bool:

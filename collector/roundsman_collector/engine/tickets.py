@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from roundsman_collector.core.model import Action, Condition, Ref, Ticket
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.core.rulebook import Rulebook
+from roundsman_collector.core.waiting import is_late
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store.tickets import (
     TicketAmend,
@@ -31,7 +32,7 @@ def _change(unit: Unit, action: Action, book: Rulebook, now_ms: int) -> TicketCh
     condition = action.condition
     if action.verb == "open":
         assert condition is not None
-        return _opened(unit, condition, book, now_ms)
+        return opened(unit, condition, book, now_ms)
     assert action.ticket is not None
     data = _evidence(condition) if condition is not None else {}
     if action.verb == "amend":
@@ -45,7 +46,8 @@ def _change(unit: Unit, action: Action, book: Rulebook, now_ms: int) -> TicketCh
     return TicketVoid(ticket=action.ticket, at_ms=now_ms, text=action.text, data=data)
 
 
-def _opened(unit: Unit, condition: Condition, book: Rulebook, now_ms: int) -> TicketOpen:
+def opened(unit: Unit, condition: Condition, book: Rulebook, now_ms: int, number: int = 0) -> TicketOpen:
+    """A new ticket of a fault; `number`: see TicketOpen."""
     policy = book.at(condition.subject, max(condition.from_ms, condition.confirmed.t))
     rule = policy.rule(condition.code)
     assert rule is not None
@@ -58,9 +60,11 @@ def _opened(unit: Unit, condition: Condition, book: Rulebook, now_ms: int) -> Ti
         service_class=rule.service_class,
         fault_from_ms=condition.since_ms,
         opened_ms=now_ms,
+        opened_late=is_late(condition, unit.arrive_by_ms(condition.subject), now_ms),
         year=datetime.fromtimestamp(now_ms / 1000, SITE_ZONE).year,
         text=f"{rule.zh} {rule.en}",
         data=_evidence(condition) | {"policy": policy.hash},
+        ticket=number,
     )
 
 
@@ -84,22 +88,20 @@ def after(unit: Unit, actions: Sequence[Action], opened: Sequence[TicketOpened])
         condition = action.condition
         if action.verb == "open" and condition is not None:
             new = next(ids)
-            kept[new.id] = Ticket(
-                id=new.id,
-                subject=condition.subject,
-                component=condition.component,
-                code=condition.code,
-                fault_from_ms=condition.since_ms,
-            )
+            kept[new.id] = as_ticket(new.id, condition)
         elif action.verb in ("resolve", "void") and action.ticket is not None:
             kept.pop(action.ticket, None)
         elif action.ticket in kept and condition is not None and condition.code != SILENT:
-            old = kept[action.ticket]
-            kept[action.ticket] = Ticket(
-                id=old.id,
-                subject=old.subject,
-                component=old.component,
-                code=old.code,
-                fault_from_ms=condition.since_ms,
-            )
+            kept[action.ticket] = as_ticket(action.ticket, condition)
     return tuple(kept.values())
+
+
+def as_ticket(ticket_id: int, condition: Condition) -> Ticket:
+    """The ticket of a fault as the core needs it."""
+    return Ticket(
+        id=ticket_id,
+        subject=condition.subject,
+        component=condition.component,
+        code=condition.code,
+        fault_from_ms=condition.since_ms,
+    )

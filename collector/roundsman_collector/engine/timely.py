@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from roundsman_collector.core.dating import Base, better, event_time, gap_time
-from roundsman_collector.core.model import Action, Change, Item, UnitState, newborn
+from roundsman_collector.core.model import Action, Change, Condition, Item, UnitState, newborn
 from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.state import load
 from roundsman_collector.core.ticket import reconcile
@@ -183,10 +183,13 @@ def _commit(
     """One transaction for changes that bring no evidence; then memory follows."""
     ticket_changes: list[TicketChange] = []
     all_actions: list[tuple[Unit, list[Action]]] = []
+    all_held: list[tuple[Unit, Change, list[Condition]]] = []
     rows, before = [], []
     for unit, change in changes:
-        actions = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
+        wanted = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
+        actions, held = engine.desk.sift(unit, wanted, now_ms)
         all_actions.append((unit, actions))
+        all_held.append((unit, change, held))
         ticket_changes += tickets.changes(unit, actions, engine.book, now_ms)
         before.append((unit, unit.state))
         unit.state = change.state
@@ -211,6 +214,8 @@ def _commit(
     for unit, actions in all_actions:
         unit.tickets = tickets.after(unit, actions, [next(opened) for action in actions if action.verb == "open"])
         engine.unswept.setdefault(unit.no, engine.next_seq)
+    for unit, change, held in all_held:
+        engine.desk.adopt(unit, change, held, now_ms)
     for no, at in wakes.items():
         unit_or_none = engine.units.get(no)
         if unit_or_none is not None:

@@ -72,6 +72,16 @@ class Unit:
         """Whether what is told may still be corrected by evidence that is known to be on its way or not yet rebuilt."""
         return self.dirty_from_ms is not None or self.has_holes
 
+    @property
+    def machine(self) -> str | None:
+        """The device that the agent runs on, if it is one of those it speaks for."""
+        return next((one.device for one in self.state.devices if one.local and one.device in self.devices), None)
+
+    def arrive_by_ms(self, subject: str) -> int:
+        """By when a device, or the agent itself, is to be heard of again."""
+        found = (one.arrive_by_ms for one in self.state.devices if one.device == subject)
+        return next(found, self.state.arrive_by_ms)
+
     def waiting_silence(self) -> Ticket | None:
         """The open ticket of a silence that is over."""
         if self.state.silent:
