@@ -384,24 +384,83 @@ def test_policy_test_tells_a_failing_case_with_what_it_expected_and_got(tmp_path
     ("content", "said"),
     [
         (None, "cannot be read: No such file or directory"),
-        (b"faults: []", "is not JSON: "),
-        (b"\xff", "is not JSON: "),
-        (b"[" * 100_000, "is not JSON: "),
-        (b"[]", "is no file of cases: expected an object with the lists availability and sla_clock, not list"),
-        (b'{"uptime": []}', "is no file of cases: uptime: unknown section; expected availability or sla_clock"),
+        (b"faults: [", "line 1, column 10: expected the node content, but found '<stream end>'"),
+        (b"{7}", "expected plain lists, keys, texts and numbers: Expecting property name"),
+        (b"\xff", "is not UTF-8 text (byte 0)"),
+        (b"[" * 100_000, "expected plain lists, keys, texts and numbers: "),
+        (b"[]", "expected an object with the lists availability and sla_clock, not list"),
         (b"{}", "holds no case; a test of nothing proves nothing"),
         (b'{"availability": []}', "holds no case; a test of nothing proves nothing"),
+        (b'{"tests": []}', "1: tests: expected a list with at least 1 item after validation, not 0, got []"),
     ],
 )
-def test_policy_test_of_a_file_that_is_none_is_told(tmp_path: Path, content: bytes | None, said: str) -> None:
-    file = tmp_path / "cases.json"
+def test_policy_test_fails_a_file_that_holds_no_cases_and_runs_the_others(
+    tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    file, other = tmp_path / "cases.json", tmp_path / "other.json"
     if content is not None:
         file.write_bytes(content)
+    other.write_text(cases(100), "utf-8")
 
-    result = roundsman("policy", "test", file)
+    result = roundsman("policy", "test", file, other)
 
-    assert result.exit_code == 2
-    assert result.stderr.startswith(f"error: {file}: {said}")
+    assert result.exit_code == 1
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["FAIL", "ok"]
+    assert result.stdout.startswith(f"FAIL {file} expected rule tests or published cases got {file}")
+    assert said in result.stdout
+
+
+def test_policy_test_fails_a_section_or_a_case_that_is_none_and_runs_the_others(tmp_path: Path) -> None:
+    document = {"uptime": [], **json.loads(cases(100))}
+    document["availability"] += [7, {"id": "two\nlines", "window": [0, 1], "expext": {}}]
+    (tmp_path / "cases.json").write_text(json.dumps(document), "utf-8")
+
+    result = roundsman("policy", "test", tmp_path / "cases.json")
+
+    assert result.exit_code == 1
+    assert [line.split(" expected ")[0] for line in result.stdout.splitlines()] == [
+        "FAIL uptime",
+        "ok case-100",
+        "FAIL availability[1]",
+        "FAIL two lines",
+    ]
+    assert "expext: unknown key; did you mean expect?" in result.stdout
+
+
+def test_policy_test_runs_the_example_of_rule_tests() -> None:
+    result = roundsman("policy", "test", Path(__file__).parents[2] / "docs" / "examples" / "rule-tests.yaml")
+
+    assert (result.exit_code, [line for line in result.stdout.splitlines() if not line.startswith("ok ")]) == (0, [])
+    assert len(result.stdout.splitlines()) >= 10
+
+
+def test_policy_test_judges_by_the_rules_a_file_names_and_else_by_those_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "slow.yaml").write_text("overrides:\n  - {code: printer.paper_end, for_s: 600}\n", "utf-8")
+    (tmp_path / "roundsman.toml").write_text('[policy]\noverrides = ["slow.yaml"]\n', "utf-8")
+    tale = (
+        "tests:\n  - name: out of paper for five minutes\n    signals: {kiosk-7: {printer.paper: okx2 endx5}}\n"
+        "    expect: [{at: 6m, conditions: []}]\n"
+    )
+    (tmp_path / "plain.yaml").write_text(tale, "utf-8")
+    (tmp_path / "named.yaml").write_text(f"overrides: [slow.yaml]\n{tale}", "utf-8")
+
+    plain = roundsman("policy", "test", tmp_path / "plain.yaml")
+    named = roundsman("policy", "test", tmp_path / "named.yaml")
+    configured = roundsman("policy", "test", tmp_path / "plain.yaml", "--config", tmp_path / "roundsman.toml")
+
+    assert [result.exit_code for result in (plain, named, configured)] == [1, 0, 0]
+    assert plain.stdout.startswith(f"FAIL {tmp_path / 'plain.yaml'}:4 out of paper for five minutes, at 6m, conditions")
+
+
+def test_policy_test_says_which_rules_a_file_names_cannot_be_used(tmp_path: Path) -> None:
+    (tmp_path / "tests.yaml").write_text(
+        "rules: gone.yaml\ntests:\n  - {name: x, signals: {}, expect: [{at: 1m, conditions: []}]}\n", "utf-8"
+    )
+
+    result = roundsman("policy", "test", tmp_path / "tests.yaml")
+
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'gone.yaml'}: cannot be read: No such file or directory" in result.stdout
 
 
 def test_policy_check_takes_a_catalogue_or_overrides_and_names_the_content(tmp_path: Path) -> None:

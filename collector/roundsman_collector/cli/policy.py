@@ -1,17 +1,16 @@
-"""`roundsman policy check | test`: the fault catalogue, and published cases of availability."""
+"""`roundsman policy check | test`: the fault catalogue, tests of its rules, and published cases of availability."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import CANNOT_BE_USED, FAILED, WRONG, ConfigFile, end
+from roundsman_collector.cli.parts import CANNOT_BE_USED, FAILED, ConfigFile, end
 
 if TYPE_CHECKING:
-    from roundsman_collector.core.vectors import Case
+    from roundsman_collector.core.vectors import Outcome
 
-app = typer.Typer(no_args_is_help=True, help="The fault catalogue, and published cases of availability.")
+app = typer.Typer(no_args_is_help=True, help="The fault catalogue, and tests of its rules.")
 
 
 @app.command("check")
@@ -45,34 +44,70 @@ def _is_overrides(file: Path) -> bool:
 
 
 @app.command("test")
-def policy_test(files: Annotated[list[Path], typer.Argument(help="Published cases, JSON.")]) -> None:
-    """Run published cases of availability and contract clocks: a line each, exit 1 if one fails."""
-    from roundsman_collector.core.vectors import run
-
+def policy_test(
+    files: Annotated[list[Path], typer.Argument(help="Rule tests, YAML, or published cases, JSON.")],
+    config: ConfigFile = None,
+) -> None:
+    """Run tests of rules and published cases of availability: a line each, exit 1 if one fails."""
     failed = ran = 0
     for file in files:
-        for case in _cases(file):
-            outcome = run(case)
+        for outcome in _outcomes(file, config):
             ran += 1
             if outcome.ok:
-                typer.echo(f"ok {outcome.id}")
+                typer.echo(_line(f"ok {outcome.id}"))
             else:
                 failed += 1
-                typer.echo(f"FAIL {outcome.id} expected {outcome.expected} got {outcome.got}")
+                typer.echo(_line(f"FAIL {outcome.id} expected {outcome.expected} got {outcome.got}"))
     typer.echo(f"{ran - failed} of {ran} cases pass", err=True)
     raise typer.Exit(FAILED if failed else 0)
 
 
-def _cases(file: Path) -> list["Case"]:
-    from roundsman_collector.core.vectors import VectorError, cases
+def _line(text: str) -> str:
+    """A text as one line that leaves the terminal alone, whatever a file has for names."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _outcomes(file: Path, config: Path | None) -> list["Outcome"]:
+    """What became of the tests in a file; one that cannot be read, or has none, fails as a whole."""
+    from roundsman_collector.config import ConfigError
+    from roundsman_collector.core.vectors import Outcome, VectorError
+    from roundsman_collector.rules.shape import RulesError
 
     try:
-        found = cases(json.loads(file.read_text("utf-8")))
+        found = _run(file, config)
     except OSError as error:
-        end(f"{file}: cannot be read: {error.strerror}", WRONG)
-    except (ValueError, RecursionError) as error:
-        what = "is no file of cases" if isinstance(error, VectorError) else "is not JSON"
-        end(f"{file}: {what}: {error}", WRONG)
-    if not found:
-        end(f"{file}: holds no case; a test of nothing proves nothing", WRONG)
-    return found
+        problems = [f"{file}: cannot be read: {error.strerror}"]
+    except UnicodeDecodeError as error:
+        problems = [f"{file}: is not UTF-8 text (byte {error.start})"]
+    except VectorError as error:
+        problems = [f"{file}: {error}"]
+    except (RulesError, ConfigError) as error:
+        problems = str(error).splitlines()
+    else:
+        problems = [] if found else [f"{file}: holds no case; a test of nothing proves nothing"]
+    return [
+        *(Outcome(id=str(file), ok=False, expected="rule tests or published cases", got=one) for one in problems),
+        *([] if problems else found),
+    ]
+
+
+def _run(file: Path, config: Path | None) -> list["Outcome"]:
+    from roundsman_collector.config import Rules, load, rule_set
+    from roundsman_collector.core.vectors import cases, run
+    from roundsman_collector.rules.rehearsal import outcomes, wanted_files
+    from roundsman_collector.rules.rule_tests import is_rule_tests, rule_tests_from
+    from roundsman_collector.rules.shape import document_of
+
+    text = file.read_text("utf-8").removeprefix("\ufeff")
+    document = document_of(text.lstrip() if file.suffix == ".json" else text, str(file))
+    if not is_rule_tests(document):
+        return [run(case) for case in cases(document)]
+    read = rule_tests_from(text, source=str(file))
+    settings = load(config)
+    catalogue, overrides = wanted_files(read)
+    mine = [file.parent / name for name in overrides]
+    if catalogue is None:
+        rules = settings.policy.model_copy(update={"overrides": [*settings.policy.overrides, *mine]})
+    else:
+        rules = Rules(faults=file.parent / catalogue, overrides=mine)
+    return outcomes(read, rule_set(settings.model_copy(update={"policy": rules})))
