@@ -2,14 +2,16 @@
 
     standing(device, is_agent_silent=False, now_ms=now) -> Standing(word="offline", why="host.unreachable")
 
-Unknown comes first, because nothing that was heard of a device says what it is once nobody hears of it any more.
-*Maintenance* is not in the table yet: it comes with exclusions, and outranks all of this.
+What people took out of the reckoning comes first. Then unknown, because nothing that was heard of a device says what it
+is once nobody hears of it any more. What a device stands behind explains it: without power it is offline, behind a
+broken uplink nobody knows.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from roundsman_collector.core.model import DOWN, UNKNOWN
+from roundsman_collector.core.causes import Shadow, explained
+from roundsman_collector.core.model import DOWN, UNKNOWN, Segment
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
 from roundsman_collector.store import DeviceView, View
 
@@ -46,13 +48,19 @@ class Told(Protocol):
     @property
     def fault(self) -> str: ...
     @property
+    def since_ms(self) -> int | None: ...
+    @property
     def covered_to_ms(self) -> int | None: ...
 
 
 class _Seen(NamedTuple):
     device: Told
+    state: str | None
+    cause: str
+    fault: str
     condition: str
     is_agent_silent: bool
+    is_maintained: bool
     now_ms: int
 
 
@@ -62,38 +70,74 @@ def _is_overdue(seen: _Seen) -> bool:
 
 
 def _is_unreachable(seen: _Seen) -> bool:
-    return seen.device.state == DOWN and (seen.device.fault == UNREACHABLE or seen.device.cause == "off")
+    return seen.state == DOWN and (seen.fault == UNREACHABLE or seen.cause in ("off", "power"))
 
 
 TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[_Seen], str]], ...] = (
     # what is seen                               the word    and why
-    (lambda seen: seen.device.state is None, "unknown", lambda seen: "never_seen"),
-    (lambda seen: seen.device.state == UNKNOWN, "unknown", lambda seen: seen.device.cause),
+    (lambda seen: seen.is_maintained, "maintenance", lambda seen: "maintenance"),
+    (lambda seen: seen.state is None, "unknown", lambda seen: "never_seen"),
+    (lambda seen: seen.state == DOWN and seen.cause == "power", "offline", lambda seen: "power"),
+    (lambda seen: seen.state == UNKNOWN, "unknown", lambda seen: seen.cause),
     (lambda seen: seen.is_agent_silent, "unknown", lambda seen: SILENT),
     (_is_overdue, "unknown", lambda seen: "overdue"),
-    (_is_unreachable, "offline", lambda seen: seen.device.fault or seen.device.cause),
-    (lambda seen: seen.device.state == DOWN, "fault", lambda seen: seen.device.fault or seen.device.cause),
+    (_is_unreachable, "offline", lambda seen: seen.fault or seen.cause),
+    (lambda seen: seen.state == DOWN, "fault", lambda seen: seen.fault or seen.cause),
     (lambda seen: bool(seen.condition), "warning", lambda seen: seen.condition),
     (lambda seen: True, "normal", lambda seen: ""),
 )
 
 
-def standing(device: DeviceView, *, is_agent_silent: bool, now_ms: int) -> Standing:
+def standing(
+    device: DeviceView, *, is_agent_silent: bool, now_ms: int, shadow: Shadow | None = None, is_maintained: bool = False
+) -> Standing:
     """The first row of TABLE that applies. `device.conditions` are those that hold now."""
-    condition = device.conditions[0].code if device.conditions else ""
-    return standing_of(device, condition=condition, is_agent_silent=is_agent_silent, now_ms=now_ms)
+    return standing_of(
+        device,
+        condition=device.conditions[0].code if device.conditions else "",
+        is_agent_silent=is_agent_silent,
+        now_ms=now_ms,
+        shadow=shadow,
+        is_maintained=is_maintained,
+    )
 
 
-def standing_of(device: Told, *, condition: str, is_agent_silent: bool, now_ms: int) -> Standing:
-    """The first row of TABLE that applies. `condition`: the code of what is wrong longest, if anything is."""
-    seen = _Seen(device, condition, is_agent_silent, now_ms)
+def standing_of(
+    device: Told,
+    *,
+    condition: str,
+    is_agent_silent: bool,
+    now_ms: int,
+    shadow: Shadow | None = None,
+    is_maintained: bool = False,
+) -> Standing:
+    """The first row of TABLE that applies. `condition`: the code of what is wrong longest, if anything is.
+
+    `shadow`: what explains it now, of what it stands behind. `is_maintained`: people are at it, or it is laid up.
+    """
+    state, cause, fault = device.state, device.cause, device.fault
+    if shadow is not None and state is not None:
+        last = explained([Segment(device.since_ms or 0, None, state, cause, fault)], [shadow])[-1]
+        state, cause, fault = last.state, last.cause, last.fault
+    seen = _Seen(device, state, cause, fault, condition, is_agent_silent, is_maintained, now_ms)
     return next(Standing(word, why(seen)) for applies, word, why in TABLE if applies(seen))
 
 
 def standings(view: View, devices: Sequence[DeviceView], now_ms: int) -> dict[str, Standing]:
     """The standing of each device, by id."""
     silent = silent_agents(view, devices)
-    return {one.id: standing(one, is_agent_silent=one.agent in silent, now_ms=now_ms) for one in devices}
+    shadows = view.explained_now(now_ms, [one.id for one in devices])
+    maintained = view.maintenance_now(now_ms)
+    return {
+        one.id: standing(
+            one,
+            is_agent_silent=one.agent in silent,
+            now_ms=now_ms,
+            shadow=shadows.get(one.id),
+            is_maintained=one.id in maintained,
+        )
+        for one in devices
+    }
 
 
 def silent_agents(view: View, devices: Iterable[DeviceView]) -> frozenset[str]:

@@ -27,7 +27,7 @@ from roundsman_collector.core.policy import SILENT
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import Board, BoardPage, BoardRow, FleetFilter, StoreError, View
 from roundsman_collector.store.board import ALL, Order
-from roundsman_collector.store.fleet import NOTHING, DeviceFacts, FleetNews, Past
+from roundsman_collector.store.fleet import DeviceFacts, FleetNews, Past
 
 T = TypeVar("T")
 HOUR_MS = 3_600_000
@@ -39,6 +39,8 @@ PATIENCE_S = 0.25
 STALE_S = 15.0
 REGISTER_EVERY_S = 60.0
 PASTS_EVERY_S = 30.0
+STALE_PASTS = 10
+"""Figures are shown for so many times as long as they take between two times, whatever goes wrong."""
 SHARE = 20
 """Reading everything again waits at least so many times as long as it took."""
 CHUNK = 1000
@@ -69,12 +71,15 @@ class Summary:
         self._every_s = every_s
         self._fill = fill
         self._refreshing = threading.Lock()
+        self._reckoning = threading.Lock()
         self._news: FleetNews | None = None
         self._fresh_s = self._whole_s = self._pasts_s = 0.0
         self._whole_cost_s = self._pasts_cost_s = 0.0
         self._has_pasts = False
         self._register: tuple[int, ...] = ()
         self._problem: StoreError | None = None
+        self._pasts_problem: StoreError | None = None
+        self._pasts_good_s = 0.0
         self._kept: dict[Hashable, Any] = {}
 
     # --- what it is asked ---------------------------------------------------------------------------------------------
@@ -122,20 +127,19 @@ class Summary:
         It is worked out anew every 30 s, in large fleets less often: its window ends at `at_ms`.
         """
         self._bring_up(now_ms)
+        self._must_have_pasts()
         found = self.board.pooled(scope, wanted, PLACES[window])
-        if found is None:
-            return None
-        base_ms = WINDOWS[window] * found.devices
-        return Pool(_figure(Past(*found[1:5]), base_ms), found.devices, found.at_ms)
+        return None if found is None else Pool(figure_of(found.past), found.devices, found.at_ms)
 
     def figures(self, devices: Sequence[str], now_ms: int) -> dict[str, dict[str, Figure]]:
         """The figures of devices over all windows, as they were when the pool was worked out last."""
         self._bring_up(now_ms)
+        self._must_have_pasts()
         pasts, at_ms = self.board.pasts(devices)
         if at_ms is None:
             return {}
         return {
-            device: {name: _figure(found.get(PLACES[name], NOTHING), length) for name, length in WINDOWS.items()}
+            device: {name: figure_of(found[PLACES[name]]) for name in WINDOWS if PLACES[name] in found}
             for device, found in pasts.items()
         }
 
@@ -170,10 +174,10 @@ class Summary:
         begun_s = time.monotonic()
         before = self._news
         if before is None:
-            after = self._view.fleet_news(self._view.newest_interval())
+            after = self._view.fleet_news(self._view.newest_interval(), now_ms)
             self._put_all(after, now_ms)
         else:
-            after = self._view.fleet_news(before.last_interval)
+            after = self._view.fleet_news(before.last_interval, now_ms)
             if self._is_time_for_all(after, begun_s):
                 self._put_all(after, now_ms)
             else:
@@ -183,7 +187,7 @@ class Summary:
         if before is None and self._every_s:
             self._fresh_s -= self._every_s  # who asks first does not wait for the past of all
         elif not self._has_pasts or begun_s - self._pasts_s > self._pasts_pace_s:
-            self._put_pasts(now_ms)
+            self._bring_up_pasts(now_ms)
 
     def _is_time_for_all(self, news: FleetNews, mono_s: float) -> bool:
         """Whether the whole fleet is to be read again: for a change in the register soon, else now and then."""
@@ -217,16 +221,38 @@ class Summary:
         subjects = _differing(before.conditions, after.conditions) | _differing(before.tickets, after.tickets)
         agents = {one[1:] for one in subjects if one.startswith("@")} | (before.silent ^ after.silent)
         touched.update(one for one in subjects if not one.startswith("@"))
+        touched.update(_differing(before.shadows, after.shadows) | (before.maintained ^ after.maintained))
         touched.update(self.board.devices_of(sorted(agents)))
         if touched:
             self.board.put(_rows(self._view.fleet_facts_of(sorted(touched)), after, now_ms))
 
+    def _bring_up_pasts(self, now_ms: int) -> None:
+        """Work out the past of all; in a process with many readers beside what stands now, which must not wait."""
+        if not self._every_s:
+            self._put_pasts(now_ms)
+        elif self._reckoning.acquire(blocking=False):
+            threading.Thread(target=self._put_pasts_and_let_go, args=(now_ms,), name="pasts", daemon=True).start()
+
+    def _put_pasts_and_let_go(self, now_ms: int) -> None:
+        try:
+            self._put_pasts(now_ms)
+            self._pasts_problem = None
+        except StoreError as error:  # told to who asks, once the figures are too old to be shown
+            self._pasts_problem = error
+        finally:
+            self._reckoning.release()
+
     def _put_pasts(self, now_ms: int) -> None:
-        begun_s = time.monotonic()
+        begun_s = self._pasts_s = time.monotonic()
         self.board.put_pasts(self._view.fleet_pasts(now_ms, tuple(WINDOWS.values())), now_ms)
-        self._pasts_s = time.monotonic()
+        self._pasts_s = self._pasts_good_s = time.monotonic()
         self._pasts_cost_s = self._pasts_s - begun_s
         self._has_pasts = True
+
+    def _must_have_pasts(self) -> None:
+        """Figures that cannot be worked out any more are shown for a while, then whoever asks is told why."""
+        if self._pasts_problem is not None and time.monotonic() - self._pasts_good_s > STALE_PASTS * self._pasts_pace_s:
+            raise self._pasts_problem
 
 
 def _differing(before: Mapping[str, T], after: Mapping[str, T]) -> set[str]:
@@ -234,13 +260,14 @@ def _differing(before: Mapping[str, T], after: Mapping[str, T]) -> set[str]:
     return {key for key, _ in before.items() ^ after.items()}
 
 
-def _figure(past: Past, base_ms: int) -> Figure:
+def figure_of(past: Past) -> Figure:
+    """What the board keeps of a past, as a figure."""
     return Figure(
         up_ms=past.up_ms,
         down_ms=past.down_ms,
-        unknown_ms=base_ms - past.up_ms - past.down_ms,
-        excluded_ms=0,
-        base_ms=base_ms,
+        unknown_ms=past.unknown_ms,
+        excluded_ms=past.excluded_ms,
+        base_ms=past.up_ms + past.down_ms + past.unknown_ms + past.excluded_ms,
         outages=past.outages,
         longest_ms=past.longest_ms,
     )
@@ -257,6 +284,8 @@ def _row(one: DeviceFacts, news: FleetNews, now_ms: int) -> BoardRow:
         condition=news.conditions.get(one.id, ""),
         is_agent_silent=one.agent in news.silent,
         now_ms=now_ms,
+        shadow=news.shadows.get(one.id),
+        is_maintained=one.id in news.maintained,
     )
     return BoardRow(
         device=one.id,

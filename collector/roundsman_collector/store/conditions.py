@@ -130,7 +130,7 @@ def _reaching(connection: Connection, subject: str, from_ms: int) -> dict[Key, t
         from_ms,
     )
     held = {}
-    for row in map(_read, found):
+    for row in map(read_row, found):
         held[row.component, row.code, row.event_from_ms] = condition_of(row), row.id
     return held
 
@@ -147,7 +147,8 @@ def condition_of(row: ConditionRow) -> Condition:
     return Condition(*where, row.first, row.confirmed, row.cause, row.effect, row.function, row.explains, row.flapping)
 
 
-def _read(row: Sequence[Any]) -> ConditionRow:
+def read_row(row: Sequence[Any]) -> ConditionRow:
+    """A row of COLUMNS."""
     first, confirmed = Ref(*json.loads(row[8])), Ref(*json.loads(row[9]))
     return ConditionRow(*row)._replace(first=first, confirmed=confirmed, flapping=bool(row[14]))
 
@@ -169,7 +170,7 @@ def conditions(
         to_ms,
         from_ms,
     )
-    return [_read(row) for row in found]
+    return [read_row(row) for row in found]
 
 
 def of_many(connection: Connection, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
@@ -185,7 +186,7 @@ def of_many(connection: Connection, subjects: Sequence[str], from_ms: int, to_ms
             to_ms,
             from_ms,
         )
-        for row in map(_read, rows):
+        for row in map(read_row, rows):
             found.setdefault(row.subject, []).append(row)
     return found
 
@@ -200,7 +201,7 @@ def open_of(connection: Connection, subjects: Sequence[str]) -> dict[str, list[C
             "AND known_to_ms IS NULL AND event_to_ms IS NULL ORDER BY event_from_ms, component, code",
             *part,
         )
-        for row in map(_read, rows):
+        for row in map(read_row, rows):
             found.setdefault(row.subject, []).append(row)
     return found
 
@@ -208,4 +209,4 @@ def open_of(connection: Connection, subjects: Sequence[str]) -> dict[str, list[C
 def read(connection: Connection, where: str, values: Sequence[object]) -> list[ConditionRow]:
     """Conditions that match, by subject and beginning; `where` is a condition of this package's own making."""
     sql = f"SELECT {COLUMNS} FROM condition WHERE {where} ORDER BY subject, event_from_ms, component, code"
-    return [_read(row) for row in look(connection, sql, *values)]
+    return [read_row(row) for row in look(connection, sql, *values)]

@@ -292,10 +292,10 @@ class View:
         with self._reading("the ledger") as connection:
             return fleet.newest_interval(connection)
 
-    def fleet_news(self, after_interval: int) -> FleetNews:
+    def fleet_news(self, after_interval: int, now_ms: int) -> FleetNews:
         """What is open now, and whose ledger has rows behind `after_interval`."""
         with self._reading("what is new") as connection:
-            return fleet.news(connection, after_interval)
+            return fleet.news(connection, after_interval, now_ms)
 
     def fleet_facts(self, after: str, limit: int) -> list[DeviceFacts]:
         """Devices as lists show them, by id, from the one behind `after` on."""

@@ -7,18 +7,19 @@ evidence from where it began to where it ended: asked on another day, the answer
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.core.model import Ref
-from roundsman_collector.store import conditions, evidence, rounds
+from roundsman_collector.roles import EVERYTHING, Scope
+from roundsman_collector.store import conditions, evidence, reckon, rounds
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.reckon import Frame, Served
 from roundsman_collector.store.rounds import ErrandRow, RoundRow
 from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.sql import run
@@ -91,6 +92,12 @@ class RoundFacts:
     samples: list[Reported]
     rules_hash: str
     rules_text: str
+    served: dict[str, list[Served]]
+    """What of each device's time counts in the period, for the round's customer or group."""
+
+
+VALID_MS = 1_000
+"""So long a sample of the round speaks at least: the sweep of the engine's memory may lag behind it."""
 
 
 def facts(connection: Connection, row: RoundRow, where: str) -> RoundFacts:
@@ -102,19 +109,35 @@ def facts(connection: Connection, row: RoundRow, where: str) -> RoundFacts:
     if rules is None:
         raise conflict("no rules were in force", "rule_set", "start the collector once")
     end_ms = max(row.to_ms, known_ms)
+    devices = devices_of(connection, row)
+    samples = list(samples_of(connection, row, where))
     return RoundFacts(
         row=row,
         site=site_of(connection, row),
         places=places_of(connection, row),
-        devices=devices_of(connection, row),
+        devices=devices,
         errands=rounds.errands(connection, row.id),
         intervals=intervals_of(connection, row, row.from_ms, end_ms + 1, known_ms),
         conditions=befell(connection, row, row.from_ms, end_ms + 1, known_ms),
         tickets=tickets_of(connection, row, row.from_ms, end_ms),
-        samples=list(samples_of(connection, row, where)),
+        samples=samples,
         rules_hash=rules[0],
         rules_text=rules[1],
+        served=reckon.served(connection, [one.device for one in devices], _frame(row, samples)),
     )
+
+
+def _frame(row: RoundRow, samples: Iterable[Reported]) -> Frame:
+    """The period as known when the round was over: of its customer, else of its group, and of nobody else's time."""
+    if row.customer is not None:
+        scope = Scope(customers=frozenset({row.customer}))
+    else:
+        scope = EVERYTHING if row.group_id is None else Scope(groups=frozenset({row.group_id}))
+    known_ms = row.answered_ms or 0
+    heard: dict[str, int] = {}
+    for one in samples:
+        heard[one.device] = max(heard.get(one.device, 0), one.seen_ms + VALID_MS)
+    return Frame(from_ms=row.from_ms, to_ms=row.to_ms, now_ms=known_ms, known_ms=known_ms, scope=scope, heard=heard)
 
 
 def samples_of(connection: Connection, row: RoundRow, where: str) -> Iterator[Reported]:
@@ -204,9 +227,7 @@ def befell(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, know
         to_ms,
         from_ms,
     )
-    return [
-        ConditionRow(*one)._replace(first=Ref(*json.loads(one[8])), confirmed=Ref(*json.loads(one[9]))) for one in found
-    ]
+    return [conditions.read_row(one) for one in found]
 
 
 def tickets_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int) -> list[TicketRow]:

@@ -6,12 +6,27 @@ from typing import Any
 import pytest
 
 from roundsman_collector.api.standing import CHINESE, OVERDUE_MS, WORDS, Standing, standing
+from roundsman_collector.core.causes import Shadow
 from roundsman_collector.core.model import Ref
 from roundsman_collector.store import ConditionRow, DeviceView
 
 NOW = 1_000_000_000
 COVER = ConditionRow(
-    1, "kiosk-7", "printer", "printer.cover_open", 5, None, 5, None, Ref("s", 1, 5), Ref("s", 1, 5), ""
+    1,
+    "kiosk-7",
+    "printer",
+    "printer.cover_open",
+    5,
+    None,
+    5,
+    None,
+    Ref("s", 1, 5),
+    Ref("s", 1, 5),
+    "",
+    "",
+    "",
+    "",
+    False,
 )
 UP = DeviceView(
     id="kiosk-7",
@@ -64,6 +79,31 @@ def test_the_first_row_of_the_table_that_applies_is_the_word(
     facts: dict[str, Any], is_agent_silent: bool, expected: Standing
 ) -> None:
     assert standing(replace(UP, **facts), is_agent_silent=is_agent_silent, now_ms=NOW) == expected
+
+
+DARK = Shadow(NOW - 900_000, None, "power", "ups-2", "ups.output_off")
+
+
+@pytest.mark.parametrize(
+    ("facts", "shadow", "expected"),
+    [
+        ({"state": "unknown", "cause": "silent"}, DARK, Standing("offline", "power")),
+        ({"state": "unknown", "cause": "silent"}, DARK._replace(kind="uplink"), Standing("unknown", "uplink")),
+        ({"state": "down", "cause": "fault", "fault": "host.unreachable"}, DARK, Standing("offline", "power")),
+        ({"state": "down", "cause": "fault", "fault": "printer.jam"}, DARK, Standing("fault", "printer.jam")),
+        ({}, DARK, Standing("normal", "")),
+    ],
+)
+def test_what_a_device_stands_behind_explains_it(facts: dict[str, Any], shadow: Shadow, expected: Standing) -> None:
+    device = replace(UP, since_ms=NOW - 600_000, **facts)
+
+    assert standing(device, is_agent_silent=False, now_ms=NOW, shadow=shadow) == expected
+
+
+def test_what_people_are_at_is_in_maintenance_whatever_is_wrong_with_it() -> None:
+    device = replace(UP, state="down", cause="fault", fault="printer.jam")
+
+    assert standing(device, is_agent_silent=True, now_ms=NOW, is_maintained=True).word == "maintenance"
 
 
 def test_each_word_has_its_chinese() -> None:

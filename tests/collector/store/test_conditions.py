@@ -24,10 +24,10 @@ def test_a_condition_that_ends_is_known_to_have_been_open_before(store: Store, v
     store.commit(Batch(now_ms=2000, conditions=[ConditionsTold(conditions=(over,))]))
 
     ref = Ref("s1", 10, 10)
-    facts = "kiosk-7", "printer", "printer.paper_out", 10
-    assert view.conditions("kiosk-7", 0, 100) == [ConditionRow(2, *facts, 90, 2000, None, ref, ref, "")]
+    facts, plain = ("kiosk-7", "printer", "printer.paper_out", 10), ("", "", "", False)
+    assert view.conditions("kiosk-7", 0, 100) == [ConditionRow(2, *facts, 90, 2000, None, ref, ref, "", *plain)]
     assert view.conditions("kiosk-7", 0, 100, known_ms=1999) == [
-        ConditionRow(1, *facts, None, 1000, 2000, ref, ref, "")
+        ConditionRow(1, *facts, None, 1000, 2000, ref, ref, "", *plain)
     ]
     assert view.conditions("kiosk-7", 90, 100) == []
 

@@ -111,11 +111,11 @@ def test_news_name_who_has_new_rows_and_what_is_open(store: Store, view: View) -
         )
     )
 
-    news = view.fleet_news(before)
+    news = view.fleet_news(before, TODAY)
 
     assert (news.told, news.last_interval) == ({"bus-31"}, before + 1)
     assert news.tickets == {"nvr-2": ("2026-000001", "2026-000002")}
-    assert view.fleet_news(news.last_interval).told == frozenset()
+    assert view.fleet_news(news.last_interval, TODAY).told == frozenset()
 
 
 # --- the board --------------------------------------------------------------------------------------------------------
