@@ -148,7 +148,8 @@ def availability(
 ) -> dict[str, Any]:
     """Up, down, unknown and excluded time of a window, as known now or at `known`; one day if no window is given.
 
-    The ledger's open interval counts up to `covered_to` only: beyond it is unknown.
+    Only time in service and within service hours counts. The ledger's open interval counts up to `covered_to` only:
+    beyond it is unknown. `GET /devices/{id}/reckoning` has the intervals that a figure is the sum of.
     """
     desk = desk_of(request)
     found = device_or_404(desk, who, device_id)
@@ -158,7 +159,7 @@ def availability(
         **_asked(window),
         **stamped("covered_to", found.covered_to_ms),
         "settling": found.settling,
-        **figures.told(figures.figure_of(desk.view, found, window)),
+        **figures.told(figures.figure_of(desk.view, found.id, window, who.scope)),
         "links": {name: f"{links[name]}?{window.query()}" for name in ("intervals", "conditions")},
     }
 

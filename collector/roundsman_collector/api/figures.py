@@ -1,43 +1,44 @@
-"""How available a device was in a window: the ledger through core.availability, and nothing else.
+"""How available a device was in a window, by the one way to every percentage: store/reckon.py and core/reckoning.py.
 
-    figure_of(view, device, window) -> Figure
+    figure_of(view, device, window, scope) -> Figure
 
 The ledger's open interval says how things go on, but evidence speaks only up to the device's `covered_to`: beyond it
-the open interval counts as unknown (law 4). Asked with a known-at time, the ledger of then is used and nothing after
-that time counts; the end of the evidence is the earlier of it and what is covered today.
+time is unknown (law 4). Asked with a known-at time, the ledger of then is used and nothing after that time counts; the
+end of the evidence is the earlier of it and what is covered today.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from roundsman_collector.api.moments import Window
-from roundsman_collector.core.availability import Figure, Span, State, figure, percent_text
-from roundsman_collector.store import DeviceView, Interval, View
+from roundsman_collector.core import reckoning
+from roundsman_collector.core.availability import Figure, percent_text
+from roundsman_collector.core.reckoning import Stretch
+from roundsman_collector.roles import EVERYTHING, Scope
+from roundsman_collector.store import View
+from roundsman_collector.store.reckon import Frame, Served
 
-STATES: dict[str, State] = {"up": "up", "down": "down", "unknown": "unknown"}
 
-
-def figure_of(view: View, device: DeviceView, window: Window) -> Figure:
-    """A device's figure over a window, as known now or at the window's known-at time."""
-    rows = view.intervals(device.id, window.from_ms, window.to_ms, window.known_ms)
-    return figure(
-        spans(rows, device.covered_to_ms, window.past_to_ms),
-        window=(window.from_ms, window.to_ms),
-        now_ms=window.past_to_ms,
+def frame_of(window: Window, scope: Scope = EVERYTHING, function: str = "") -> Frame:
+    """A window of a request as what figures are reckoned over."""
+    return Frame(
+        from_ms=window.from_ms,
+        to_ms=window.to_ms,
+        now_ms=window.now_ms,
+        known_ms=window.known_ms,
+        scope=scope,
+        function=function,
     )
 
 
-def spans(rows: Iterable[Interval], covered_to_ms: int | None, past_to_ms: int) -> list[Span]:
-    """The ledger's rows as spans of known ends: the open one ends where evidence does."""
-    end_ms = min(past_to_ms, covered_to_ms or 0)
-    return [
-        Span(
-            from_ms=row.event_from_ms,
-            to_ms=max(row.event_from_ms, end_ms if row.event_to_ms is None else row.event_to_ms),
-            state=STATES.get(row.state, "unknown"),
-        )
-        for row in rows
-    ]
+def figure_of(view: View, device: str, window: Window, scope: Scope = EVERYTHING) -> Figure:
+    """A device's figure over a window, as known now or at the window's known-at time."""
+    return reckoning.figure_of(stretches_of(view.served([device], frame_of(window, scope)).get(device, [])))
+
+
+def stretches_of(where: Sequence[Served]) -> list[Stretch]:
+    """All of a device's time that counts, wherever it served."""
+    return [one for served in where for one in served.stretches]
 
 
 def told(figure: Figure) -> dict[str, Any]:

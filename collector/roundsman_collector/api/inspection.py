@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from roundsman_collector.api.figures import STATES
+from roundsman_collector.api.figures import stretches_of
 from roundsman_collector.api.standing import standing
 from roundsman_collector.core.inspection import (
     Both,
@@ -26,7 +26,6 @@ from roundsman_collector.core.inspection import (
     Inspected,
     Round,
     Seen,
-    Stretch,
     TicketSeen,
     Unreached,
     build,
@@ -41,7 +40,6 @@ from roundsman_collector.store.rounds import ErrandRow
 
 SLACK_MS = 2_000
 """A sample may be dated so much before the question and still be its answer: clocks agree to a second or so."""
-VALID_MS = 1_000
 Json = dict[str, Any]
 _building = threading.Lock()
 
@@ -124,7 +122,6 @@ class _Gathered:
         newest.sort(key=lambda sample: (sample.seen_ms, sample.n), reverse=True)
         fresh = _readings(newest)
         conditions = self.conditions.get(one.device, [])
-        ledger = self._ledger(one, newest)
         place = None if one.place is None else self.facts.places.get(one.place)
         stands = standing(
             self._view(one, errand, conditions),
@@ -145,26 +142,11 @@ class _Gathered:
             fresh=fresh,
             older=self._older(one, mine, fresh),
             failures=_failures(newest),
-            ledger=ledger,
+            ledger=stretches_of(self.facts.served.get(one.device, [])),
             faults=[Held(c.code, c.component, c.event_from_ms, c.event_to_ms) for c in conditions],
             tickets=[_ticket(row) for row in self.tickets.get(one.device, ())],
             ticks=[Both(label.zh, label.en) for label in for_kind(_ticks(), one.kind)],
         )
-
-    def _ledger(self, one: DeviceFacts, newest: list[Reported]) -> list[Stretch]:
-        """The ledger up to where evidence reaches; beyond it nothing is said (law 4)."""
-        covered_ms = max([one.covered_to_ms or 0, *(sample.seen_ms + VALID_MS for sample in newest)])
-        end_ms = min(self.known_ms, covered_ms)
-        return [
-            Stretch(
-                row.event_from_ms,
-                max(row.event_from_ms, end_ms if row.event_to_ms is None else row.event_to_ms),
-                STATES.get(row.state, "unknown"),
-                row.cause,
-                row.fault,
-            )
-            for row in self.intervals.get(one.device, ())
-        ]
 
     def _older(self, one: DeviceFacts, mine: list[Reported], fresh: dict[str, Seen]) -> dict[str, Seen]:
         """What was known of readings that nobody took in this inspection."""

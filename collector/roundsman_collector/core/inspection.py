@@ -1,6 +1,6 @@
 """The document of an inspection round, worked out from what was seen. Pure.
 
-    build(round, devices, policy=policy, names=names) -> Document
+    build(round, devices, book=book) -> Document
 
 One line per component, with its numbers, their limits and a verdict:
 
@@ -19,10 +19,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from roundsman_collector.core.availability import Figure, Span, figure, pool
-from roundsman_collector.core.intervals import intersect, normal
+from roundsman_collector.core.availability import Figure, pool
+from roundsman_collector.core.intervals import intersect, normal, subtract
 from roundsman_collector.core.model import DOWN
+from roundsman_collector.core.overlay import EXCLUDED
 from roundsman_collector.core.policy import UNREACHABLE, Above, Below, Is, Policy, Rule, holds, shape_and_component
+from roundsman_collector.core.rulebook import Rulebook
+from roundsman_collector.core.reckoning import Stretch, cut, figure_of, joined
 
 Verdict = Literal["fail", "attention", "unseen", "pass"]
 Reason = Literal["", "no_agent", "refused", "silent", "no_result", "no_answer", "not_sampled"]
@@ -30,6 +33,8 @@ Reason = Literal["", "no_agent", "refused", "silent", "no_result", "no_answer", 
 time; its agent says that it does not answer; its agent sent no sample of it."""
 
 WORST: tuple[Verdict, ...] = ("fail", "attention", "unseen", "pass")
+SHOWN: Mapping[str, str] = {EXCLUDED: "maintenance"}
+"""What a strip calls a state."""
 ANSWERS = ""
 """The component of the line that says whether the device answers at all."""
 
@@ -65,16 +70,6 @@ class Held(NamedTuple):
     component: str
     from_ms: int
     to_ms: int | None
-
-
-class Stretch(NamedTuple):
-    """A stretch of the ledger with a known end."""
-
-    from_ms: int
-    to_ms: int
-    state: str
-    cause: str
-    fault: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +119,7 @@ class Inspected:
     older: Mapping[str, Seen]
     failures: Mapping[str, tuple[str, str]]
     ledger: Sequence[Stretch]
+    """Its time that counts, as it is reckoned."""
     faults: Sequence[Held]
     tickets: Sequence[TicketSeen]
     ticks: Sequence[Both]
@@ -272,13 +268,13 @@ class Document:
 # --- how -------------------------------------------------------------------------------------------------------------
 
 
-def build(about: Round, devices: Iterable[Inspected], *, policy: Policy) -> Document:
+def build(about: Round, devices: Iterable[Inspected], *, book: Rulebook) -> Document:
     """The document; see the module."""
     figures, parts = [], []
     for one in devices:
-        found = _figure(one, about)
+        found = figure_of(cut(one.ledger, _window(about)))
         figures.append(found)
-        parts.append(_part(one, about, policy, found))
+        parts.append(_part(one, about, book.at(one.id, about.to_ms), found))
     return Document(
         round=about,
         times=_times(pool(figures)),
@@ -466,16 +462,8 @@ def _others(one: Inspected, policy: Policy, with_line: set[str]) -> tuple[Measur
 
 
 def _window(about: Round) -> tuple[int, int]:
-    return about.from_ms, about.to_ms
-
-
-def _figure(one: Inspected, about: Round) -> Figure:
-    spans = [Span(from_ms=s.from_ms, to_ms=s.to_ms, state=_state(s.state)) for s in one.ledger]
-    return figure(spans, window=_window(about), now_ms=about.known_ms)
-
-
-def _state(text: str) -> Literal["up", "down", "unknown"]:
-    return "up" if text == "up" else "down" if text == "down" else "unknown"
+    """The period, as far as it is past."""
+    return about.from_ms, max(about.from_ms, min(about.to_ms, about.known_ms))
 
 
 def _times(found: Figure) -> Times:
@@ -492,29 +480,28 @@ def _times(found: Figure) -> Times:
     )
 
 
-def _clipped(one: Inspected, about: Round) -> list[Stretch]:
-    begin, end = about.from_ms, min(about.to_ms, about.known_ms)
-    cut = [s._replace(from_ms=max(begin, s.from_ms), to_ms=min(end, s.to_ms)) for s in one.ledger]
-    return [s for s in cut if s.from_ms < s.to_ms]
-
-
 def _outages(one: Inspected, about: Round, policy: Policy) -> tuple[Outage, ...]:
     """The stretches of the period that are down, by beginning."""
     return tuple(
         Outage(from_ms=s.from_ms, to_ms=s.to_ms, cause=s.cause, fault=s.fault, name=_name(policy, s.fault))
-        for s in _clipped(one, about)
+        for s in joined(cut(one.ledger, _window(about)))
         if s.state == DOWN
     )
 
 
 def _strip(one: Inspected, about: Round) -> tuple[tuple[int, int, str], ...]:
-    """The ledger of the period, and as `warning` where it says up and something is wrong all the same."""
-    ledger = _clipped(one, about)
+    """The time of the period that counts, `closed` where it does not; `warning` where something is wrong though up."""
+    window = _window(about)
+    ledger = joined(cut(one.ledger, window))
     up = normal((s.from_ms, s.to_ms) for s in ledger if s.state == "up")
-    end = min(about.to_ms, about.known_ms)
     wrong = normal(
-        (max(held.from_ms, about.from_ms), max(held.from_ms, about.from_ms, min(end, held.to_ms or end)))
+        (max(held.from_ms, about.from_ms), max(held.from_ms, about.from_ms, min(window[1], held.to_ms or window[1])))
         for held in one.faults
     )
-    told = [(s.from_ms, s.to_ms, s.state) for s in ledger]
-    return (*told, *((begin, to, "warning") for begin, to in intersect(up, wrong)))
+    told = [(s.from_ms, s.to_ms, SHOWN.get(s.state, s.state)) for s in ledger]
+    closed = subtract((window,), normal((begin, end) for begin, end, _ in told))
+    return (
+        *told,
+        *((begin, end, "closed") for begin, end in closed if begin < end),
+        *((begin, end, "warning") for begin, end in intersect(up, wrong)),
+    )

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from roundsman_collector.api.standing import WORDS
-from roundsman_collector.api.summary import WINDOWS, Summary
+from roundsman_collector.api.summary import WINDOWS, Summary, figure_of
 from roundsman_collector.core.availability import Figure, pool
 from roundsman_collector.metrics.names import ALONE, Labels, Samples
 from roundsman_collector.roles import EVERYTHING
-from roundsman_collector.store.board import ALL, GroupedPasts, GroupedStates
+from roundsman_collector.store.board import ALL, GroupedPast, GroupedPasts, GroupedStates
 
 DEVICE_LIMIT = 2_000
 """Beyond so many devices there are no series of single ones."""
@@ -35,7 +35,7 @@ def told(summary: Summary, now_ms: int) -> Samples:
     """The samples of the whole fleet; figures are missing until they are worked out for the first time."""
     total = sum(summary.counts(EVERYTHING, now_ms).values())
     states, past = summary.board.sums()
-    pairs = _pairs([*states, *(past.devices if past else ())])
+    pairs = _pairs([*states, *(past.pasts if past else ())])
     samples: defaultdict[str, list[tuple[Labels, float]]] = defaultdict(list)
     if past is not None:
         samples["roundsman_figures_timestamp_seconds"].append((ALONE, past.at_ms / 1000))
@@ -49,7 +49,7 @@ def told(summary: Summary, now_ms: int) -> Samples:
     return samples
 
 
-def _pairs(states: Sequence[GroupedStates]) -> dict[tuple[str | None, str], Pair]:
+def _pairs(states: Sequence[GroupedStates | GroupedPast]) -> dict[tuple[str | None, str], Pair]:
     """The labels of each group and kind: the first LABEL_LIMIT pairs by name have their own."""
     found = sorted({(row.group or NOBODY, row.kind, row.group) for row in states})
     return {
@@ -68,38 +68,12 @@ def _states(states: Sequence[GroupedStates], pairs: Mapping[tuple[str | None, st
 
 
 def _pooled(whole: GroupedPasts, pairs: Mapping[tuple[str | None, str], Pair]) -> dict[tuple[Pair, str], Figure]:
-    """Figures by labels and window. What the ledger says nothing of is unknown: the base is that of all devices."""
+    """Figures by labels and window."""
     names = tuple(WINDOWS)
-    base_ms: defaultdict[tuple[Pair, str], int] = defaultdict(int)
-    for row in whole.devices:
-        for window, length_ms in WINDOWS.items():
-            base_ms[pairs[row.group, row.kind], window] += row.devices * length_ms
-    known: defaultdict[tuple[Pair, str], list[Figure]] = defaultdict(list)
-    for past in whole.pasts:
-        known[pairs[past.group, past.kind], names[past.window]].append(
-            Figure(
-                up_ms=past.up_ms,
-                down_ms=past.down_ms,
-                unknown_ms=0,
-                excluded_ms=0,
-                base_ms=past.up_ms + past.down_ms,
-                outages=past.outages,
-                longest_ms=past.longest_ms,
-            )
-        )
-    return {key: _with_unknown(pool(known[key]), whole_ms) for key, whole_ms in base_ms.items()}
-
-
-def _with_unknown(one: Figure, base_ms: int) -> Figure:
-    return Figure(
-        up_ms=one.up_ms,
-        down_ms=one.down_ms,
-        unknown_ms=base_ms - one.base_ms,
-        excluded_ms=0,
-        base_ms=base_ms,
-        outages=one.outages,
-        longest_ms=one.longest_ms,
-    )
+    found: defaultdict[tuple[Pair, str], list[Figure]] = defaultdict(list)
+    for row in whole.pasts:
+        found[pairs[row.group, row.kind], names[row.window]].append(figure_of(row.past))
+    return {key: pool(figures) for key, figures in found.items()}
 
 
 def _figures(pooled: Mapping[tuple[Pair, str], Figure]) -> Told:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from roundsman_collector.roles import Scope
-from roundsman_collector.store.fleet import Past
+from roundsman_collector.store.fleet import DevicePast, Past
 from roundsman_collector.store.sql import chunks, marks
 
 Order = Literal["worst", "id"]
@@ -75,10 +75,7 @@ class Pooled(NamedTuple):
     """The past of many devices in one window that ended at `at_ms`."""
 
     devices: int
-    up_ms: int
-    down_ms: int
-    outages: int
-    longest_ms: int
+    past: Past
     at_ms: int
 
 
@@ -97,16 +94,12 @@ class GroupedPast(NamedTuple):
     group: str | None
     kind: str
     window: int
-    up_ms: int
-    down_ms: int
-    outages: int
-    longest_ms: int
+    past: Past
 
 
 class GroupedPasts(NamedTuple):
-    """The past by group and kind in windows that ended at `at_ms`, and who was counted: also devices without a past."""
+    """The past by group and kind in windows that ended at `at_ms`."""
 
-    devices: tuple[GroupedStates, ...]
     pasts: tuple[GroupedPast, ...]
     at_ms: int
 
@@ -115,6 +108,14 @@ COLUMNS = (
     "device, rank, word, why, kind, name_zh, name_en, agent, group_id, place, site, site_group, customer, since_ms, "
     "tickets, text, look_ms"
 )
+PAST = (
+    "CREATE TABLE {} (device TEXT, window INT, customer TEXT, group_id TEXT, up_ms INT, down_ms INT, unknown_ms INT, "
+    "excluded_ms INT, outages INT, longest_ms INT, PRIMARY KEY (device, window, customer, group_id)) WITHOUT ROWID"
+)
+SUMS = (
+    "COALESCE(SUM(up_ms), 0), COALESCE(SUM(down_ms), 0), COALESCE(SUM(unknown_ms), 0), COALESCE(SUM(excluded_ms), 0), "
+    "COALESCE(SUM(outages), 0), COALESCE(MAX(longest_ms), 0)"
+)
 TABLES = (
     "CREATE TABLE stands (device TEXT PRIMARY KEY, rank INT, word TEXT, why TEXT, kind TEXT, name_zh TEXT, "
     "name_en TEXT, agent TEXT, group_id TEXT, place TEXT, site TEXT, site_group TEXT, customer TEXT, since_ms INT, "
@@ -122,14 +123,13 @@ TABLES = (
     "CREATE INDEX stands_worst ON stands (rank, device)",
     "CREATE INDEX stands_agent ON stands (agent)",
     "CREATE INDEX stands_look ON stands (look_ms) WHERE look_ms IS NOT NULL",
-    "CREATE TABLE past (device TEXT, window INT, up_ms INT, down_ms INT, outages INT, longest_ms INT, "
-    "PRIMARY KEY (device, window)) WITHOUT ROWID",
+    PAST.format("past"),
 )
 PUT = f"INSERT OR REPLACE INTO stands ({COLUMNS}, round) VALUES ({marks(18)})"
 BY_GROUP = "SELECT group_id, kind, word, count(*) FROM stands GROUP BY group_id, kind, word"
 PASTS_BY_GROUP = (
-    "SELECT group_id, kind, window, SUM(up_ms), SUM(down_ms), SUM(outages), MAX(longest_ms) "
-    "FROM stands JOIN past ON past.device = stands.device GROUP BY group_id, kind, window"
+    f"SELECT stands.group_id, kind, window, {SUMS} "
+    "FROM stands JOIN past ON past.device = stands.device GROUP BY stands.group_id, kind, window"
 )
 FACETS = {"kind": "kind", "group": "group_id", "customer": "customer", "site": "site"}
 
@@ -168,15 +168,27 @@ class Board:
             self._table.executemany(PUT, marked)
             self._table.execute("COMMIT")
 
-    def put_pasts(self, pasts: dict[str, tuple[Past, ...]], at_ms: int) -> None:
-        """The past of devices, window by window; those that are not named have none."""
+    def put_pasts(self, pasts: Iterable[Sequence[DevicePast]], at_ms: int) -> None:
+        """The past of devices, a chunk at a time; those that are not named have none. The old holds until all is there.
+
+        Whoever works them out takes its time: the board is held only while a chunk is written. One at a time may put.
+        """
         with self._lock:
-            self._table.execute("BEGIN")
-            self._table.execute("DELETE FROM past")
-            for part in chunks(pasts.items(), 1000):
-                rows = ((device, place, *past) for device, found in part for place, past in enumerate(found))
-                self._table.executemany("INSERT INTO past VALUES (?, ?, ?, ?, ?, ?)", rows)
-            self._table.execute("COMMIT")
+            self._table.execute("DROP TABLE IF EXISTS coming")
+            self._table.execute(PAST.format("coming"))
+        for part in pasts:
+            rows = [
+                (one.device, place, one.customer, one.group, *past)
+                for one in part
+                for place, past in enumerate(one.pasts)
+            ]
+            with self._lock:
+                self._table.execute("BEGIN")
+                self._table.executemany(f"INSERT INTO coming VALUES ({marks(10)})", rows)
+                self._table.execute("COMMIT")
+        with self._lock:
+            self._table.execute("DROP TABLE past")
+            self._table.execute("ALTER TABLE coming RENAME TO past")
             self._pasts_ms = at_ms
             self._grouped = None
 
@@ -228,21 +240,25 @@ class Board:
         if self._pasts_ms is None:
             return None
         where, values = _where(scope, wanted)
+        mine, bound = _own_time(scope)
         with self._lock:
+            count = self._table.execute(f"SELECT count(*) FROM stands WHERE {where}", values).fetchone()[0]
             found = self._table.execute(
-                "SELECT count(*), COALESCE(SUM(up_ms), 0), COALESCE(SUM(down_ms), 0), COALESCE(SUM(outages), 0), "
-                "COALESCE(MAX(longest_ms), 0) FROM stands LEFT JOIN past ON past.device = stands.device "
-                f"AND past.window = ? WHERE {where}",
-                (window, *values),
+                f"SELECT {SUMS} FROM stands JOIN past ON past.device = stands.device "
+                f"AND past.window = ? WHERE {where} AND {mine}",
+                (window, *values, *bound),
             ).fetchone()
-            return Pooled._make((*found, self._pasts_ms))
+            return Pooled(count, Past(*found), self._pasts_ms)
 
     def pasts(self, devices: Sequence[str]) -> tuple[dict[str, dict[int, Past]], int | None]:
-        """The past of these devices by window number, and when that was worked out."""
+        """The past of these devices by window number, whoever they served for, and when that was worked out."""
         found: dict[str, dict[int, Past]] = {device: {} for device in devices}
         with self._lock:
             for part in chunks(devices):
-                asked = f"SELECT * FROM past WHERE device IN ({marks(len(part))})"
+                asked = (
+                    f"SELECT device, window, {SUMS} FROM past WHERE device IN ({marks(len(part))}) "
+                    "GROUP BY device, window"
+                )
                 for device, window, *past in self._table.execute(asked, part):
                     found[device][window] = Past(*past)
             return found, self._pasts_ms
@@ -252,9 +268,9 @@ class Board:
         with self._lock:
             states = self._table.execute(BY_GROUP).fetchall()
             if self._grouped is None and self._pasts_ms is not None:
-                pasts = self._table.execute(PASTS_BY_GROUP).fetchall()
-                of_all = tuple(map(GroupedStates._make, states))
-                self._grouped = GroupedPasts(of_all, tuple(map(GroupedPast._make, pasts)), self._pasts_ms)
+                rows = self._table.execute(PASTS_BY_GROUP).fetchall()
+                pasts = tuple(GroupedPast(group, kind, at, Past(*past)) for group, kind, at, *past in rows)
+                self._grouped = GroupedPasts(pasts, self._pasts_ms)
             return list(map(GroupedStates._make, states)), self._grouped
 
     # --- for who keeps it ---------------------------------------------------------------------------------------------
@@ -289,13 +305,14 @@ def _where(scope: Scope, wanted: FleetFilter) -> tuple[str, list[object]]:
     if not scope.everything:
         groups, customers = sorted(scope.groups), sorted(scope.customers)
         of_groups, of_customers = marks(len(groups)), marks(len(customers))
-        parts.append(f"(group_id IN ({of_groups}) OR site_group IN ({of_groups}) OR customer IN ({of_customers}))")
+        reached = "stands.group_id IN ({0}) OR site_group IN ({0}) OR stands.customer IN ({1})"
+        parts.append(f"({reached.format(of_groups, of_customers)})")
         values += [*groups, *groups, *customers]
     for column, allowed in (
         ("word", wanted.words),
         ("kind", wanted.kinds),
-        ("group_id", wanted.groups),
-        ("customer", wanted.customers),
+        ("stands.group_id", wanted.groups),
+        ("stands.customer", wanted.customers),
         ("site", wanted.sites),
     ):
         if allowed:
@@ -307,3 +324,12 @@ def _where(scope: Scope, wanted: FleetFilter) -> tuple[str, list[object]]:
     if wanted.has_ticket is not None:
         parts.append("tickets <> ''" if wanted.has_ticket else "tickets = ''")
     return " AND ".join(parts), values
+
+
+def _own_time(scope: Scope) -> tuple[str, list[object]]:
+    """Of the time of devices that a scope reaches now: what they served for it, and not for somebody before."""
+    if scope.everything:
+        return "1 = 1", []
+    groups, customers = sorted(scope.groups), sorted(scope.customers)
+    mine = "(stands.group_id IN ({0}) OR past.group_id IN ({0}) OR past.customer IN ({1}))"
+    return mine.format(marks(len(groups)), marks(len(customers))), [*groups, *groups, *customers]

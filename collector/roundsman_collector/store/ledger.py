@@ -109,23 +109,6 @@ def _reaching(connection: Connection, device: str, from_ms: int) -> dict[Segment
     return {Segment._make((*row[:5], bool(row[5]))): row[6] for row in found}
 
 
-def current(connection: Connection, device: str, from_ms: int, to_ms: int) -> list[Interval]:
-    """A device's intervals that reach into [from, to), as known now, in order; the past before is skipped."""
-    found = look(
-        connection,
-        f"SELECT {COLUMNS} FROM interval WHERE device = ? AND known_to_ms IS NULL AND event_from_ms >= COALESCE("
-        "(SELECT max(event_from_ms) FROM interval WHERE device = ? AND known_to_ms IS NULL AND event_from_ms <= ?), ?) "
-        "AND event_from_ms < ? AND (event_to_ms IS NULL OR event_to_ms > ?) ORDER BY event_from_ms",
-        device,
-        device,
-        from_ms,
-        from_ms,
-        to_ms,
-        from_ms,
-    )
-    return [Interval._make((*row[:-1], bool(row[-1]))) for row in found]
-
-
 def intervals(
     connection: Connection, device: str, from_ms: int, to_ms: int, known_ms: int | None = None
 ) -> list[Interval]:

@@ -3,6 +3,7 @@
     evidence_of(connection, devices, a, b, now_ms=now)       the ledgers, explained by roots, before overlays
     served(connection, devices, Frame(...))                  … and after: where each device served, and its stretches
     reckon(transaction, Asked(by="site", bucket="month"))    figures of all devices by a dimension
+    pasts(transaction, now, (1h, 24h, 30d))                  every device in windows that end now, for lists
 
 Nothing is added up by the database: there is one way from a row of the ledger to a percentage, and it is core's. Memory
 holds one chunk of devices and the sums; the work is linear in the rows that reach into the window.
@@ -36,11 +37,23 @@ from roundsman_collector.core.postings import (
     Trait,
     postings,
 )
-from roundsman_collector.core.reckoning import Broken, Bucket, Run, Stretch, Sum, edges_of, stretches, tally
+from roundsman_collector.core.reckoning import (
+    Broken,
+    Bucket,
+    Run,
+    Stretch,
+    Sum,
+    cut,
+    edges_of,
+    figure_of,
+    stretches,
+    tally,
+)
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import behind, calendars, laid, reach
 from roundsman_collector.store.calendars import ServiceKey
 from roundsman_collector.store.entries import Version
+from roundsman_collector.store.fleet import DevicePast, Past
 from roundsman_collector.store.sql import chunks, look, marks
 
 T = TypeVar("T")
@@ -86,6 +99,8 @@ class Frame:
     known_ms: int | None = None
     function: str = ""
     scope: Scope = EVERYTHING
+    heard: Mapping[str, int] = field(default_factory=dict)
+    """Up to when evidence is known to reach of devices whose row says less: it is swept in a little later."""
 
     @property
     def past_to_ms(self) -> int:
@@ -173,26 +188,36 @@ def evidence_of(
     known_ms: int | None = None,
 ) -> dict[str, Evidence]:
     """The ledgers of many devices that reach into [from, to), as known now or at `known_ms`; see Evidence."""
-    past_to_ms = now_ms if known_ms is None else min(now_ms, known_ms)
-    found: dict[str, Evidence] = {}
-    for part in chunks(devices):
-        ids = marks(len(part))
-        covered = dict(look(connection, f"SELECT device, covered_to_ms FROM device_now WHERE device IN ({ids})", *part))
-        if known_ms is None:
-            rows = look(connection, NEWEST.format(ids), from_ms, from_ms, to_ms, *part)
-        else:
-            rows = look(connection, THEN.format(ids), known_ms, known_ms, to_ms, from_ms, *part)
-        until = {device: min(past_to_ms, covered.get(device) or 0) for device in part}
-        ledgers: dict[str, list[tuple[Any, ...]]] = {device: [] for device in part}
-        for device, begin, ended, state, cause, fault, coarse in rows:
-            end = max(begin, until[device]) if ended is None else ended
-            ledgers[device].append((begin, end, state, cause, fault, coarse, ""))
-        shadows = behind.shadows_for(connection, part, from_ms, to_ms, known_ms)
-        for device, ledger in ledgers.items():
-            over = shadows.get(device)
-            told = explained([Segment(*row[:6]) for row in ledger], over) if over else ledger
-            found[device] = Evidence(device, until[device], tuple(told))  # type: ignore[arg-type]
-    return found
+    frame = Frame(from_ms=from_ms, to_ms=to_ms, now_ms=now_ms, known_ms=known_ms)
+    return {
+        device: Evidence(device, until_ms, tuple(map(Explained._make, rows)))
+        for part in chunks(devices)
+        for device, (until_ms, rows) in _evidence(connection, part, frame).items()
+    }
+
+
+def _evidence(
+    connection: Connection, devices: Sequence[str], frame: Frame
+) -> dict[str, tuple[int, Sequence[Explained]]]:
+    """The same for a chunk: up to when evidence reaches, and the segments (plain tuples where no root explains any)."""
+    begin_ms, end_ms, known_ms = frame.from_ms, frame.to_ms, frame.known_ms
+    ids = marks(len(devices))
+    covered = dict(look(connection, f"SELECT device, covered_to_ms FROM device_now WHERE device IN ({ids})", *devices))
+    if known_ms is None:
+        rows = look(connection, NEWEST.format(ids), begin_ms, begin_ms, end_ms, *devices)
+    else:
+        rows = look(connection, THEN.format(ids), known_ms, known_ms, end_ms, begin_ms, *devices)
+    until = {
+        device: min(frame.past_to_ms, max(covered.get(device) or 0, frame.heard.get(device, 0))) for device in devices
+    }
+    ledgers: dict[str, list[Any]] = {device: [] for device in devices}
+    for device, begin, ended, state, cause, fault, coarse in rows:
+        end = max(begin, until[device]) if ended is None else ended
+        ledgers[device].append((begin, end, state, cause, fault, coarse, ""))
+    shadows = behind.shadows_for(connection, devices, begin_ms, end_ms, known_ms)
+    for device, over in shadows.items():
+        ledgers[device] = explained([Segment(*row[:6]) for row in ledgers[device]], over)
+    return {device: (until[device], ledgers[device]) for device in devices}
 
 
 def _broken(connection: Connection, devices: Sequence[str], frame: Frame) -> dict[str, list[Broken]]:
@@ -338,18 +363,17 @@ def served(
 ) -> dict[str, list[Served]]:
     """Where each device served in the window, as far as the scope reaches, with the stretches that count there."""
     known = register or _Register(frame)
-    begin, end, now_ms, known_ms = frame.from_ms, frame.to_ms, frame.now_ms, frame.known_ms
-    over = laid.overlays_for(connection, devices, begin, end, frame.past_to_ms)
+    over = laid.overlays_for(connection, devices, frame.from_ms, frame.to_ms, frame.past_to_ms)
     found: dict[str, list[Served]] = {}
     for part in chunks(devices):
-        evidence = evidence_of(connection, part, begin, end, now_ms=now_ms, known_ms=known_ms)
+        evidence = _evidence(connection, part, frame)
         broken = _broken(connection, part, frame) if frame.function else {}
         for device, posted in _postings(connection, part, frame, known).items():
             found[device] = [
                 Served(
                     one,
                     stretches(
-                        evidence[device].segments,
+                        evidence[device][1],
                         counted=one.counted(frame.past),
                         overlays=over.get(device, ()),
                         broken=broken.get(device, ()),
@@ -497,6 +521,36 @@ def reckon(reading: Reading, asked: Asked) -> Answer:
         for device, where in part.items():
             adding.add(device, where)
     return adding.answer()
+
+
+def pasts(reading: Reading, now_ms: int, lengths_ms: Sequence[int]) -> Iterator[list[DevicePast]]:
+    """Every device that was in service, in each of the windows [now - length, now), a chunk of devices at a time.
+
+    A device that moved from one customer or group to another has a row for each: nobody learns of the other's time.
+    """
+    windows = [(now_ms - length, now_ms) for length in lengths_ms]
+    asked = Asked(from_ms=now_ms - max(lengths_ms), to_ms=now_ms, now_ms=now_ms)
+    for part in chunked(reading, asked):
+        yield [
+            DevicePast(device, *seen, tuple(_past(told, window) for window in windows))
+            for device, where in part.items()
+            for seen, told in _seen(where).items()
+        ]
+
+
+def _seen(where: Iterable[Served]) -> dict[tuple[str, str], list[Stretch]]:
+    """What somebody served, by the customer and the group that may see it."""
+    found: dict[tuple[str, str], list[Stretch]] = {}
+    for posting, told in where:
+        if told:
+            key = posting.seen_by_customer or "", posting.seen_by_group or ""
+            found[key] = [*found[key], *told] if key in found else told
+    return found
+
+
+def _past(told: list[Stretch], window: Pair) -> Past:
+    one = figure_of(cut(told, window))
+    return Past(one.up_ms, one.down_ms, one.unknown_ms, one.excluded_ms, one.outages, one.longest_ms)
 
 
 class _Adding:

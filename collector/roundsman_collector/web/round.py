@@ -29,7 +29,7 @@ from roundsman_wire.catalogue import FAILURES
 Json = Mapping[str, Any]
 STRIP_HEIGHT = 18
 AXIS = 5
-STRIP_STATES = ("up", "down", "unknown", "warning", "maintenance")
+STRIP_STATES = ("up", "down", "unknown", "warning", "maintenance", "closed")
 
 VERDICTS: Mapping[str, str] = {
     "pass": N_("pass"),

@@ -1,22 +1,27 @@
 """What pages show of devices, tickets and the ledger, in the reader's words; shared by pages/."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 from markupsafe import Markup
 
 from roundsman_collector.api.desk import Desk
-from roundsman_collector.api.figures import spans
+from roundsman_collector.api.figures import stretches_of
 from roundsman_collector.api.standing import OVERDUE_MS
-from roundsman_collector.core.availability import Figure, Span, figure
-from roundsman_collector.core.intervals import intersect, normal
-from roundsman_collector.store import ConditionRow, Interval, TicketRow
+from roundsman_collector.core import reckoning
+from roundsman_collector.core.availability import Figure
+from roundsman_collector.core.intervals import intersect, normal, subtract
+from roundsman_collector.core.overlay import EXCLUDED
+from roundsman_collector.core.reckoning import Stretch as Told
+from roundsman_collector.store import ConditionRow, TicketRow
+from roundsman_collector.store.reckon import Served
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.strip import Stretch, StripState, pieces
 
 OPEN = ("open", "acknowledged")
 STRIP_HEIGHT = 16
-STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown"}
+STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown", EXCLUDED: "maintenance"}
 
 
 class Named(Protocol):
@@ -29,50 +34,56 @@ class Named(Protocol):
 
 
 class Past(NamedTuple):
-    """What is known of a device's past: its ledger, what was wrong with it, and up to when that is told.
+    """What is known of a device's past: its time that counts, what was wrong with it, and up to when that is told.
 
     `told_to_ms` is now, or a little before: what the newest report does not cover yet is not called unknown at once.
     """
 
-    spans: list[Span]
+    stretches: list[Told]
     conditions: list[ConditionRow]
     told_to_ms: int
 
 
-def past(rows: list[Interval], conditions: list[ConditionRow], covered_to_ms: int | None, now_ms: int) -> Past:
-    """A past from the rows of the ledger, up to where evidence ends."""
+def past(where: Sequence[Served], conditions: list[ConditionRow], covered_to_ms: int | None, now_ms: int) -> Past:
+    """A past from where a device served, up to where evidence ends."""
     is_late = covered_to_ms is None or now_ms - covered_to_ms > OVERDUE_MS
     told_to_ms = now_ms if covered_to_ms is None or is_late else min(now_ms, covered_to_ms)
-    return Past(spans(rows, covered_to_ms, now_ms), conditions, told_to_ms)
+    return Past(stretches_of(where), conditions, told_to_ms)
 
 
 def figure_of(known: Past, length_ms: int, now_ms: int) -> Figure:
     """The figure of the last `length_ms`."""
-    return figure(known.spans, window=(now_ms - length_ms, now_ms), now_ms=now_ms)
+    return reckoning.figure_of(reckoning.cut(known.stretches, (now_ms - length_ms, now_ms)))
 
 
 def draw(saying: Saying, known: Past, window: tuple[int, int], *, height: int, title: str) -> Markup:
     """The strip of a window, with its figure for who cannot see it."""
-    found = figure(known.spans, window=window, now_ms=saying.now_ms)
+    found = reckoning.figure_of(reckoning.cut(known.stretches, window))
     text = saying(
         "%(title)s: availability %(share)s, coverage %(coverage)s",
         title=title,
         share=saying.percent(found.availability),
         coverage=saying.percent(found.coverage),
     )
-    return svg(pieces(stretches(known), window, known.told_to_ms), height=height, text=text)
+    return svg(pieces(strip_of(known, window), window, known.told_to_ms), height=height, text=text)
 
 
-def stretches(known: Past) -> list[Stretch]:
-    """What a strip shows: the ledger; where it says up and something is wrong all the same, a warning."""
-    shown = [Stretch(one.from_ms, one.to_ms, STRIP_STATES[one.state]) for one in known.spans]
-    up = normal((one.from_ms, one.to_ms) for one in known.spans if one.state == "up")
-    end_ms = max((one.to_ms for one in known.spans), default=0)
+def strip_of(known: Past, window: tuple[int, int]) -> list[Stretch]:
+    """What a strip shows: the time that counts; where it is up and something is wrong all the same, a warning."""
+    told = reckoning.cut(known.stretches, window)
+    shown = [Stretch(one.from_ms, one.to_ms, STRIP_STATES[one.state]) for one in told]
+    up = normal((one.from_ms, one.to_ms) for one in told if one.state == "up")
+    end_ms = max((one.to_ms for one in told), default=0)
     wrong = normal(
         (one.event_from_ms, max(one.event_from_ms, end_ms if one.event_to_ms is None else one.event_to_ms))
         for one in known.conditions
     )
-    return shown + [Stretch(begin, end, "warning") for begin, end in intersect(up, wrong)]
+    closed = subtract(((window[0], window[1]),), normal((one.from_ms, one.to_ms) for one in told))
+    return [
+        *shown,
+        *(Stretch(begin, end, "closed") for begin, end in closed),
+        *(Stretch(begin, end, "warning") for begin, end in intersect(up, wrong)),
+    ]
 
 
 def name_of(one: Named, saying: Saying) -> str:

@@ -6,10 +6,10 @@
     stretches   up [0, 40)   down [40, 41)   up [43, …)         now 90
     pieces      up------------------------|down|unknown|up-----------------|future
 
-What no stretch speaks of is unknown; what lies behind `now` is *future* and drawn as nothing. A stretch without an end
-goes on up to now: cut it where evidence ends before (`api.figures.spans`). Where stretches overlap, and where several
-share a cell, the worst is shown: down, unknown, warning, maintenance, up, future. A short outage is drawn wider than it
-was, because one that cannot be seen is a lie; what gives way is what is better.
+What no stretch speaks of is unknown; what lies behind `now` is *future* and drawn as nothing, and so is what is
+*closed*: outside service, or service hours. A stretch without an end goes on up to now. Where stretches overlap, and
+where several share a cell, the worst is shown: down, unknown, warning, maintenance, up, future. A short outage is drawn
+wider than it was, because one that cannot be seen is a lie; what gives way is what is better.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,8 +18,10 @@ from typing import Literal, NamedTuple, Protocol
 
 from roundsman_collector.core.intervals import Intervals, Pair, intersect, normal, subtract, union
 
-StripState = Literal["down", "unknown", "warning", "maintenance", "up", "future"]
+StripState = Literal["down", "unknown", "warning", "maintenance", "up", "future", "closed"]
 
+CLOSED: StripState = "closed"
+"""The state of a stretch that does not count: drawn like the future."""
 WORST_FIRST: tuple[StripState, ...] = ("down", "unknown", "warning", "maintenance", "up")
 """Which state wins where several meet; *future* loses to all."""
 RESTING: frozenset[StripState] = frozenset(("up",))
@@ -67,7 +69,7 @@ def pieces(stretches: Iterable[Lasting], window: Pair, now_ms: int, visible: flo
     drawn = _stacked(
         {state: spans if state in RESTING else _widened(spans, least_ms, past) for state, spans in layers.items()}
     )
-    drawn["future"] = normal([(past[1], end)])
+    drawn["future"] = subtract(((begin, end),), union(*drawn.values()))
     placed = sorted((span, state) for state, spans in drawn.items() for span in spans)
     return [Piece((a - begin) / (end - begin), (b - begin) / (end - begin), state) for (a, b), state in placed]
 
@@ -91,13 +93,14 @@ def _layers(stretches: Iterable[Lasting], window: Pair, now_ms: int) -> dict[Str
         raise ValueError(f"strip over [{begin}, {end}): expected a window that holds time")
     past = normal([(begin, max(begin, min(end, now_ms)))])
     said: dict[StripState, list[Pair]] = {state: [] for state in WORST_FIRST}
+    closed: list[Pair] = []
     for one in stretches:
         to_ms = now_ms if one.to_ms is None else one.to_ms
         state: StripState = next((known for known in WORST_FIRST if known == one.state), "unknown")
         if to_ms > one.from_ms:
-            said[state].append((one.from_ms, to_ms))
+            (closed if one.state == CLOSED else said[state]).append((one.from_ms, to_ms))
     layers = {state: intersect(normal(spans), past) for state, spans in said.items()}
-    spoken_of = union(*layers.values())
+    spoken_of = union(normal(closed), *layers.values())
     layers["unknown"] = union(layers["unknown"], subtract(past, spoken_of))
     return _stacked(layers)
 

@@ -191,7 +191,7 @@ def test_the_pool_is_the_sum_of_what_devices_pages_say(fleet: Fleet) -> None:
         pooled = summary.pooled(EVERYTHING, name, fleet.now_ms)
 
         window = Window(from_ms=fleet.now_ms - length, to_ms=fleet.now_ms, known_ms=None, now_ms=fleet.now_ms)
-        single = {one.id: figure_of(fleet.view, one, window) for one in fleet.view.devices()}
+        single = {one.id: figure_of(fleet.view, one.id, window) for one in fleet.view.devices()}
         assert pooled == (pool(single.values()), 4, fleet.now_ms)
         assert {one: found[name] for one, found in summary.figures(DEVICES, fleet.now_ms).items()} == single
 

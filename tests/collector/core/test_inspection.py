@@ -14,11 +14,12 @@ from roundsman_collector.core.inspection import (
     Line,
     Round,
     Seen,
-    Stretch,
     Unreached,
     build,
 )
 from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, Policy
+from roundsman_collector.core.rulebook import book_of
+from roundsman_collector.core.reckoning import Stretch
 from tests.collector.core.desk import at, rule
 
 POLICY = Policy(
@@ -49,7 +50,7 @@ ABOUT = Round(
     known_ms=at(61),
     rules="h",
 )
-UP = (Stretch(at(0), at(60), "up", "", ""),)
+UP = (Stretch(at(0), at(60), "up", "", "", False, ""),)
 
 
 def inspected(readings: dict[str, Any] | None = None, **changes: Any) -> Inspected:
@@ -76,7 +77,7 @@ def inspected(readings: dict[str, Any] | None = None, **changes: Any) -> Inspect
 
 
 def part(one: Inspected) -> DevicePart:
-    (found,) = build(ABOUT, [one], policy=POLICY).devices
+    (found,) = build(ABOUT, [one], book=book_of(POLICY)).devices
     return found
 
 
@@ -108,7 +109,7 @@ def test_the_worst_line_is_the_device_s_verdict_and_all_are_counted() -> None:
     good = inspected({"disk[/].used_percent": 5}, id="kiosk-8")
     bad = inspected({"disk[/].used_percent": 96, "printer.paper": "end"})
 
-    found = build(ABOUT, [good, bad], policy=POLICY)
+    found = build(ABOUT, [good, bad], book=book_of(POLICY))
 
     assert [one.verdict for one in found.devices] == ["pass", "fail"]
     assert found.verdicts == {"fail": 1, "attention": 0, "unseen": 0, "pass": 1}
@@ -194,9 +195,9 @@ def test_what_no_rule_limits_is_shown_and_judged_by_nobody() -> None:
 
 def test_the_period_adds_up_and_its_outages_are_cut_to_it() -> None:
     ledger = (
-        Stretch(at(-10), at(6), "down", "fault", "printer.paper_end"),
-        Stretch(at(6), at(50), "up", "", ""),
-        Stretch(at(50), at(60), "unknown", "silent", ""),
+        Stretch(at(-10), at(6), "down", "fault", "printer.paper_end", False, ""),
+        Stretch(at(6), at(50), "up", "", "", False, ""),
+        Stretch(at(50), at(60), "unknown", "silent", "", False, ""),
     )
 
     found = part(inspected({"printer.paper": "ok"}, ledger=ledger))
@@ -215,6 +216,6 @@ def test_where_something_was_wrong_while_it_was_up_the_strip_says_warning() -> N
 
 
 def test_a_period_without_a_device_has_no_percentage() -> None:
-    found = build(ABOUT, [], policy=POLICY)
+    found = build(ABOUT, [], book=book_of(POLICY))
 
     assert (found.times.availability, found.devices) == (None, ())

@@ -32,7 +32,7 @@ def test_each_device_has_a_row_with_state_problem_strip_and_figures_the_worst_fi
         assert told in text
     assert ids(html) == ["nvr-2", "bus-31", "new-1", "kiosk-7", "ups-2"]
     assert html.count('<svg class="strip"') == 5
-    assert "近 24 小时：可用率 88.89%，覆盖率 75.00%" in html
+    assert "近 24 小时：可用率 88.89%，覆盖率 100.00%" in html
 
 
 def test_a_percentage_leads_to_the_intervals_that_it_stands_on(person: TestClient) -> None:
@@ -41,12 +41,11 @@ def test_a_percentage_leads_to_the_intervals_that_it_stands_on(person: TestClien
 
 
 def test_a_strip_shows_down_unknown_and_where_something_was_wrong_while_up(person: TestClient) -> None:
-    """kiosk-7 in the 24 hours to 18:00: nothing before midnight, no paper from 12 to 14, the cover open from 17."""
+    """kiosk-7 in the 24 hours to 18:00: in service since midnight, no paper from 12 to 14, the cover open from 17."""
     html = page(person, "/devices?q=kiosk-7")
 
     bars = re.findall(r'<rect class="s-(\w+)" x="([\d.]+)%" y="(\d)"', html)
     assert [(state, round(float(x), 2)) for state, x, _ in bars] == [
-        ("unknown", 0.0),
         ("up", 25.0),
         ("down", 75.0),
         ("up", 83.33),
@@ -165,7 +164,7 @@ def test_the_file_has_the_same_devices_as_the_page(person: TestClient) -> None:
     head, *rows = csv.reader(answer.text.removeprefix("\ufeff").splitlines())
     assert head[:3] == ["编号", "名称", "类型"]
     assert [row[0] for row in rows] == ["bus-31", "new-1"]
-    assert rows[0][7:12] == ["未知", "采集端失联", "100.00%", "62.50%", "0"]
+    assert rows[0][7:12] == ["未知", "采集端失联", "100.00%", "83.33%", "0"]
 
 
 def test_no_cell_of_the_file_is_a_formula(person: TestClient, store: Store) -> None:

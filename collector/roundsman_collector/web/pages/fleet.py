@@ -21,6 +21,7 @@ from roundsman_collector.api.summary import WINDOWS, Summary
 from roundsman_collector.core.availability import Figure
 from roundsman_collector.roles import Scope, Who
 from roundsman_collector.store import BoardRow, Card, FleetFilter
+from roundsman_collector.store.reckon import Frame
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import STRIP_HEIGHT, draw, figure_of, name_of, past, reasons
@@ -172,7 +173,7 @@ def rows(
     """The rows of a list with their past of a window."""
     ids = [one.device for one in found]
     end, begin = saying.now_ms, saying.now_ms - WINDOWS[window]
-    pasts = desk.view.pasts(ids, begin, end)
+    pasts = desk.view.served(ids, Frame(from_ms=begin, to_ms=end, now_ms=end, scope=scope))
     held = desk.view.open_conditions(ids)
     cards = desk.view.cards_named(ids, scope=scope)
     covered = {one.id: one.covered_to_ms for one in desk.view.fleet_facts_of(ids)}
