@@ -31,7 +31,7 @@ from roundsman_collector.core.inspection import (
     build,
 )
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
-from roundsman_collector.core.rulebook import resolved
+from roundsman_collector.core.rulebook import Rulebook, Traits
 from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.rules.ticks import Tick, for_kind, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
@@ -73,8 +73,9 @@ def _ticks() -> tuple[Tick, ...]:
 
 def document(facts: RoundFacts) -> Document:
     """What the round saw, as a document."""
-    policy = resolved(rule_set_from(facts.rules_text, source="rule_set"))
-    return build(_about(facts), _Gathered(facts).inspected(), policy=policy)
+    traits = {one.device: ((0, Traits(one.kind, one.model or "", facts.site.id)),) for one in facts.devices}
+    book = Rulebook([rule_set_from(facts.rules_text, source="rule_set")], lambda device: traits.get(device, ()))
+    return build(_about(facts), _Gathered(facts).inspected(), book=book)
 
 
 def _about(facts: RoundFacts) -> Round:

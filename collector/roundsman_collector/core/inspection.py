@@ -24,8 +24,8 @@ from roundsman_collector.core.intervals import intersect, normal, subtract
 from roundsman_collector.core.model import DOWN
 from roundsman_collector.core.overlay import EXCLUDED
 from roundsman_collector.core.policy import UNREACHABLE, Above, Below, Is, Policy, Rule, holds, shape_and_component
-from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.reckoning import Stretch, cut, figure_of, joined
+from roundsman_collector.core.rulebook import Rulebook
 
 Verdict = Literal["fail", "attention", "unseen", "pass"]
 Reason = Literal["", "no_agent", "refused", "silent", "no_result", "no_answer", "not_sampled"]

@@ -18,8 +18,8 @@ from roundsman_collector.core.inspection import (
     build,
 )
 from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, Policy
-from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.core.reckoning import Stretch
+from roundsman_collector.core.rulebook import book_of
 from tests.collector.core.desk import at, rule
 
 POLICY = Policy(
