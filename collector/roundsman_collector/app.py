@@ -20,7 +20,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
@@ -31,13 +30,13 @@ from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
 from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config, calendar
-from roundsman_collector.core.rulebook import Rulebook, RuleSet
+from roundsman_collector.core.rulebook import RuleSet
+from roundsman_collector.engine import rules as ruling
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
 from roundsman_collector.mqtt import Line, Subscription, wait
 from roundsman_collector.ready import Supervisor
 from roundsman_collector.roles import EVERYTHING
-from roundsman_collector.rules.catalogue import rule_set_from, text_of
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
@@ -71,9 +70,9 @@ class Collector:
         self.store = Store.open(self.folder / DATABASE)
         try:
             now_ms = clock.now_ms()
-            self.store.put_rules(rules.hash, text_of(rules), now_ms)
+            ruling.begin(self.store, rules, now_ms)
             self.first_login = self._first_keys(now_ms)
-            self.engine = Engine(self.store, self._rulebook())
+            self.engine = Engine(self.store, ruling.book(self.store))
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             read_again = self.engine.load(now_ms)
             gc.collect()
@@ -105,17 +104,6 @@ class Collector:
         self._greeted: set[str] = set()
         self._was_connected = False
         self._next_look = 0.0
-
-    def _rulebook(self) -> Rulebook:
-        """All rules that were ever in force."""
-        return Rulebook(
-            [
-                replace(
-                    rule_set_from(row.body, source=f"rule_set {row.id}"), hash=row.hash, valid_from_ms=row.valid_from_ms
-                )
-                for row in self.store.rule_sets()
-            ]
-        )
 
     def _first_keys(self, now_ms: int) -> str | None:
         """See to it that a program and a person can come in; the link of the first administrator, if it is needed."""

@@ -12,7 +12,7 @@ An override changes fields of one fault, or whether a function is critical, for 
 the narrower one wins: kind, then model, then site, then device. Devices with the same overrides share one Policy.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -142,6 +142,16 @@ class Rulebook:
         self._is_plain = not self._kinds and not any(one.overrides for one in self.sets)
         self._newest: Policy | None = resolved(self.sets[-1]) if self._is_plain else None
         self._now: dict[str, tuple[int, Policy]] = {}
+
+    @property
+    def traits(self) -> Callable[[str], Dated]:
+        """What tells which devices were what when."""
+        return self._traits
+
+    def forget(self, devices: Iterable[str]) -> None:
+        """Ask again for what these devices are: somebody entered them otherwise."""
+        for device in devices:
+            self._now.pop(device, None)
 
     @property
     def newest(self) -> RuleSet:

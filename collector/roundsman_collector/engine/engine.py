@@ -145,7 +145,10 @@ class Engine:
         """
         from_ms = book.newest.valid_from_ms
         self.book = book
-        ahead = [unit for unit in self.units.values() if unit.state.last_t >= from_ms]
+        return self.tell_anew([unit for unit in self.units.values() if unit.state.last_t >= from_ms], from_ms, now_ms)
+
+    def tell_anew(self, ahead: Sequence[Unit], from_ms: int, now_ms: int) -> int:
+        """Let units be told anew from a time on, of which something was said by other rules; return how many."""
         for unit in ahead:
             unit.dirty_from_ms = from_ms if unit.dirty_from_ms is None else min(from_ms, unit.dirty_from_ms)
             unit.dirty_since_ms = now_ms if unit.dirty_since_ms is None else unit.dirty_since_ms

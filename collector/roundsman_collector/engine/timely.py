@@ -20,7 +20,7 @@ from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.state import load
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
-from roundsman_collector.engine import errands, tickets
+from roundsman_collector.engine import errands, rules, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store import batch as stored
@@ -302,6 +302,7 @@ def _register(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, 
         for one in said["devices"]
     ]
     number = engine.store.add_agent(str(said["agent"]), str(said["group"]), devices, now_ms)
+    rules.forget(engine, [one.id for one in devices])
     engine.load_register()
     return {"agent_no": number}
 
@@ -318,7 +319,9 @@ def _revoke(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, An
 
 def _device(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
     """Enter or change one device: args {id, kind, model, name_zh, name_en, serial}."""
-    changed, _ = engine.store.put_devices([_card(command.args)], {}, {}, _deed(command, now_ms))
+    card = _card(command.args)
+    changed, _ = engine.store.put_devices([card], {}, {}, _deed(command, now_ms))
+    rules.recast(engine, [card.id], now_ms)
     return {"changed": changed}
 
 
@@ -327,6 +330,7 @@ def _devices(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, A
     said = command.args
     cards = [_card(one) for one in said["devices"]]
     changed, moved = engine.store.put_devices(cards, said["voices"], said["groups"], _deed(command, now_ms))
+    rules.recast(engine, [card.id for card in cards], now_ms)
     if moved:
         engine.load_register()
     return {"changed": changed, "moved": moved}
@@ -362,8 +366,10 @@ ENTERING: Mapping[str, Callable[[Engine, CommandRow, int], Mapping[str, Any]]] =
     "device": _device,
     "devices": _devices,
     "assign": _assign,
+    "rules": rules.change,
+    "moved": rules.moved,
 }
-"""Commands that change who there is, and who speaks for whom."""
+"""Commands that change who there is, who speaks for whom, and by which rules they are judged."""
 
 
 def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:

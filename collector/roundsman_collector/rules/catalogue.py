@@ -58,6 +58,8 @@ from roundsman_wire.catalogue import POINTS, Label
 from roundsman_wire.codec import canonical
 
 HASH_DIGITS = 16
+RULES_OF_NOBODY = RuleSet(rules=())
+"""What a catalogue is laid over."""
 _SECONDS = {"for_s": "for_ms", "clear_for_s": "clear_for_ms", "flap_s": "flap_ms"}
 _PLAIN = ("severity", "service_class", "ticket")
 _CHANGES = (*_SECONDS, *_PLAIN, "takes_down", "when")
@@ -78,7 +80,7 @@ class Advice:
 
 def rule_set_from(text: str, *, source: str, valid_from_ms: int = 0) -> RuleSet:
     """The rules in a fault catalogue; RulesError tells everything that is wrong with it. `source` names the file."""
-    found = laid_over(RuleSet(rules=()), read(text, Catalogue, source=source), source)
+    found = laid_over(RULES_OF_NOBODY, read(text, Catalogue, source=source), source)
     return hashed(replace(found, valid_from_ms=valid_from_ms))
 
 
@@ -107,19 +109,22 @@ def hashed(rules: RuleSet) -> RuleSet:
     return replace(rules, hash=digest(text_of(rules)))
 
 
-def laid_over(rules: RuleSet, overlay: Overlay, source: str) -> RuleSet:
-    """The rules with an overlay's functions, faults and overrides; the hash is left for who is done."""
+def laid_over(rules: RuleSet, overlay: Overlay, source: str, *, is_kept: bool = False) -> RuleSet:
+    """The rules with an overlay's functions, faults and overrides; the hash is left for who is done.
+
+    `is_kept`: the text is our own. It may hold what the console said, and its faults were found well when it was kept.
+    """
     problems = _strange(rules, overlay, source)
     functions = {one.name: one for one in rules.functions} | {one.name: _function(one) for one in overlay.functions}
     by_code = {rule.code: rule for rule in rules.rules}
     for row in overlay.faults:
-        flaws = row_flaws(row, functions)
+        flaws = [] if is_kept else row_flaws(row, functions)
         problems += [f"{source}, fault {row.code}, {flaw}" for flaw in flaws]
         if not flaws:
             by_code[row.code] = _rule(row)
     if problems and {row.code for row in overlay.faults} - set(by_code):
         raise RulesError(problems)  # an override of a row that could not be read would only be told wrong
-    kept = _Overriding(by_code, functions, list(rules.overrides), _kinds(rules, overlay))
+    kept = _Overriding(by_code, functions, list(rules.overrides), _kinds(rules, overlay), is_kept)
     for change in overlay.overrides:
         problems += [f"{source}, {flaw}" for flaw in kept.take(change)]
     if problems:
@@ -138,7 +143,7 @@ def _strange(rules: RuleSet, overlay: Overlay, source: str) -> list[str]:
     return [
         *(f"{source}, fault {told}" for told in twice(row.code for row in overlay.faults)),
         *(f"{source}, function {told}" for told in twice(one.name for one in overlay.functions)),
-        *(f"{source}, override {told}" for told in twice(map(_about, overlay.overrides))),
+        *(f"{source}, override {told}" for told in twice(map(about, overlay.overrides))),
         *(
             f"{source}, function {one.name}, {flaw}"
             for one in overlay.functions
@@ -163,7 +168,7 @@ def _kinds(rules: RuleSet, overlay: Overlay) -> set[str]:
     }
 
 
-def _about(change: Change) -> str:
+def about(change: Change) -> str:
     """What an override is of, and for whom: two of the same would be one too many."""
     of = change.code or f"of function {change.function}"
     return of if change.for_ is None else f"{of} for {change.for_.where} {change.for_.which}"
@@ -248,15 +253,15 @@ class _Overriding:
     functions: dict[str, Function]
     overrides: list[Override]
     kinds: set[str]
-    from_console: bool = False
+    is_kept: bool = False
 
     def take(self, change: Change) -> list[str]:
         """Lay one change over the rules, or say what is wrong with it."""
         flaws = self._flaws(change)
         if flaws:
-            return [f"override {_about(change)}, {flaw}" for flaw in flaws]
+            return [f"override {about(change)}, {flaw}" for flaw in flaws]
         if change.code is not None:
-            return [f"override {_about(change)}, {flaw}" for flaw in self._fault(change, change.code)]
+            return [f"override {about(change)}, {flaw}" for flaw in self._fault(change, change.code)]
         assert change.function is not None and change.critical is not None
         if change.for_ is None:
             self.functions[change.function] = replace(self.functions[change.function], critical=change.critical)
@@ -270,7 +275,7 @@ class _Overriding:
     def _flaws(self, change: Change) -> list[str]:
         if (change.code is None) == (change.function is None):
             return ["expected either code (of a fault) or function"]
-        if change.origin == "console" and not self.from_console:
+        if change.origin == "console" and not self.is_kept:
             return ["origin: the console alone writes this"]
         said = [name for name in _CHANGES if getattr(change, name) is not None]
         flaws = []

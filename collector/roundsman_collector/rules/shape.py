@@ -279,6 +279,10 @@ class Change(Strict):
     at_ms: int | None = Field(None, description="when; written by the console")
 
 
+CHANGE: TypeAdapter[Change] = TypeAdapter(Change)
+"""Reads an override as the console and the API say it."""
+
+
 class Overlay(Strict):
     """What is laid over a fault catalogue: other kinds, functions and faults, and changes to those that are there."""
 

@@ -39,8 +39,8 @@ class CommandDone:
 
 
 COLUMNS = ", ".join(CommandRow._fields)
-TOLD_ELSEWHERE = ("acknowledge", "note", "resolve")
-"""Verbs that tickets.py writes into the audit log itself, with before and after."""
+TOLD_ELSEWHERE = ("acknowledge", "note", "resolve", "moved")
+"""Verbs that the audit log has already: of what people do with tickets and entries, with before and after."""
 
 
 def ask(connection: Connection, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:

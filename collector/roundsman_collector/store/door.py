@@ -358,6 +358,11 @@ class Store:
             chain = evidence.chain(connection, self._partitions, head_seq, 1, where, min(limit, evidence.CHUNK))
             return list(islice(chain, limit))
 
+    def bodies(self, seqs: Iterable[int]) -> dict[int, bytes]:
+        """The bodies of these rows of evidence, as far as they are still there."""
+        with transaction(self._read, "reading evidence", self._place) as connection:
+            return evidence.bodies(connection, self._partitions, seqs)
+
     def checkpoint_before(self, agent_no: int, t_ms: int) -> Checkpoint | None:
         """An agent's newest checkpoint before event time `t_ms` (not at it)."""
         with transaction(self._read, "reading a checkpoint", self._place) as connection:
@@ -423,6 +428,11 @@ class Store:
         """All rules that were ever in force, in order."""
         with transaction(self._read, "reading rules", self._place) as connection:
             return rules.rule_sets(connection)
+
+    def newest_rules(self) -> RuleSetRow | None:
+        """The rules in force; None: there never were any."""
+        with transaction(self._read, "reading the rules in force", self._place) as connection:
+            return rules.newest_of(connection)
 
     def traits(self, device: str) -> Dated:
         """Since when a device is of which kind, model and site."""

@@ -31,6 +31,7 @@ from roundsman_collector.store import (
     people,
     quarantine,
     rounds,
+    rules,
     search,
     ways,
 )
@@ -199,6 +200,7 @@ class Office:
             became = entries.put(connection, kind, entry, fields, deed=deed, from_ms=from_ms, scope=scope)
             if became != "same":
                 search.fill_of(connection, kind, [entry])
+                rules.tell_moved(connection, kind, [entry], from_ms, deed)
         return became
 
     def end_entry(
@@ -208,6 +210,8 @@ class Office:
         with self._change(f"ending {kind} {entry}") as connection:
             ended = entries.end(connection, kind, entry, deed=deed, at_ms=at_ms, scope=scope)
             search.fill_of(connection, kind, [entry])
+            if ended:
+                rules.tell_moved(connection, kind, [entry], at_ms, deed)
         return ended
 
     def enter_all(
@@ -226,6 +230,7 @@ class Office:
         with self._change("entering a part of the register") as connection:
             for kind, some in wanted:
                 entries.put_all(connection, kind, some, deed=deed, from_ms=from_ms, scope=scope)
+                rules.tell_moved(connection, kind, some, from_ms, deed)
             return [
                 commands.ask(connection, who=deed.who, verb=verb, args=args, now_ms=deed.at_ms)
                 for verb, args in commands_for_engine

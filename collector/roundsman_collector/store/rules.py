@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.rulebook import Dated, Traits
-from roundsman_collector.store import schema
+from roundsman_collector.store import commands, schema
+from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, insert, many, marks, run
 
@@ -77,7 +78,7 @@ def newest_of(connection: Connection, at_ms: int | None = None) -> RuleSetRow | 
 
 def keep_traits(connection: Connection, devices: Iterable[str], at_ms: int, who: str) -> None:
     """Date the kinds and models of these devices, where they are not what they were."""
-    told = []
+    told: list[Any] = []
     for part in chunks(devices):
         told += run(
             connection,
@@ -136,7 +137,8 @@ def _dated(was: Sequence[Any], stood: Sequence[Any]) -> Dated:
     edges |= {from_ms for from_ms, _, _ in sites} | {to_ms for _, to_ms, _ in sites if to_ms is not None}
     found: list[tuple[int, Traits]] = []
     for at in sorted(edges):
-        said = Traits(*_at([(one[1], one[2], (one[3], one[4] or "")) for one in was], at, ("", "")), _at(sites, at, ""))
+        kind, model = _at([(one[1], one[2], (one[3], one[4] or "")) for one in was], at, ("", ""))
+        said = Traits(kind=kind, model=model, site=_at(sites, at, ""))
         if not found or found[-1][1] != said:
             found.append((at, said))
     return tuple(found)
@@ -150,14 +152,18 @@ def _at(spans: Sequence[tuple[int, int | None, Any]], at: int, otherwise: Any) -
     return next((said for from_ms, to_ms, said in spans if from_ms <= at and (to_ms is None or at < to_ms)), otherwise)
 
 
-def devices_at(connection: Connection, places: Sequence[str]) -> list[str]:
-    """The devices that ever stood at these places."""
-    found: set[str] = set()
-    for part in chunks(places):
-        found.update(
-            run(connection, f"SELECT device FROM installation WHERE place IN ({marks(len(part))})", *part).scalars()
-        )
-    return sorted(found)
+def tell_moved(connection: Connection, kind: str, entries: Iterable[str], from_ms: int | None, deed: Deed) -> None:
+    """Ask the engine to look again at devices that stand elsewhere now, or since earlier: rules may ask for sites."""
+    devices: set[str] = set()
+    if kind == "installation":
+        devices.update(entries)
+    elif kind == "place":
+        for part in chunks(entries):
+            where = f"place IN ({marks(len(part))})"
+            devices.update(run(connection, f"SELECT device FROM installation WHERE {where}", *part).scalars())
+    if devices:
+        args = {"devices": sorted(devices), "from_ms": deed.at_ms if from_ms is None else from_ms}
+        commands.ask(connection, who=deed.who, verb="moved", args=args, now_ms=deed.at_ms)
 
 
 def strangers(connection: Connection, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
