@@ -1,4 +1,4 @@
-"""/customers, /sites, /places, /contracts, /groups: what people keep, by dates.
+"""/customers, /sites, /places, /contracts, /groups, /calendars: what people keep, by dates.
 
 GET /sites · GET /sites/rmgc?at=… · PUT /sites/rmgc?from=… · DELETE /sites/rmgc?at=… · GET /sites/rmgc/history
 
@@ -30,6 +30,7 @@ COLLECTIONS: tuple[tuple[str, KindName], ...] = (
     ("contracts", "contract"),
     ("sites", "site"),
     ("places", "place"),
+    ("calendars", "calendar"),
 )
 STATUS = {"value": 422, "missing": 404, "conflict": 409, "closed": 403}
 """What an EntryError's cause is over HTTP."""

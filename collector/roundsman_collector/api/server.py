@@ -8,7 +8,21 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from roundsman_collector.api import cards, devices, entries, overlays, problem, register, rounds, status, tickets, ways
+from roundsman_collector.api import (
+    availability,
+    calendars,
+    cards,
+    changes,
+    devices,
+    entries,
+    overlays,
+    problem,
+    register,
+    rounds,
+    status,
+    tickets,
+    ways,
+)
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.problem import MEDIA_TYPE, Problem, ProblemShape
 from roundsman_collector.api.telling import ROOT
@@ -52,8 +66,10 @@ def application(desk: Desk) -> FastAPI:
         ways.router,
         cards.router,
         entries.router,
+        calendars.router,
         register.router,
         overlays.router,
+        changes.router,
     ):
         app.include_router(one, responses=ANSWERS)
     return with_problems(app)

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, backup, notify, policy, register, rounds, tls, token, user
+from roundsman_collector.cli import agent, backup, calendar, notify, policy, register, rounds, tls, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -32,6 +32,7 @@ GROUPS = (
     ("notify", notify.app),
     ("backup", backup.app),
     ("register", register.app),
+    ("calendar", calendar.app),
     ("round", rounds.app),
 )
 
@@ -111,12 +112,11 @@ def status(
     """What came in, what was refused and why, what is settling."""
     from roundsman_collector import clock
     from roundsman_collector import status as told
-    from roundsman_collector.config import DATABASE
     from roundsman_collector.store import StoreError, View
 
     settings = settings_of(config, data)
     try:
-        with View.open(settings.data.folder / DATABASE) as view:
+        with View.open(settings.database) as view:
             if as_json:
                 said = told.shown(view, settings.keeping, clock.now_ms())
                 typer.echo(json.dumps(said, ensure_ascii=False, indent=2))

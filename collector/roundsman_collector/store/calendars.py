@@ -35,6 +35,8 @@ from roundsman_collector.store.schema import calendar_day
 from roundsman_collector.store.sql import chunks, clean, insert, keep_fact, many, marks, run
 
 SEEDER = "roundsman"
+USUAL = Day(kind="usual")
+"""What is said of a day of which nobody has spoken."""
 SEEDED = "calendar_seed:"
 """Under this key and a calendar's id stands which file of the program is in the database."""
 DAYS_AT_ONCE = 20_000
@@ -191,11 +193,18 @@ def _service_hours(key: ServiceKey, said: Mapping[date, Day], *, is_there: bool)
 
 
 def put_days(
-    connection: Connection, calendar: str, wanted: Mapping[date, Day], *, deed: Deed, scope: Scope = EVERYTHING
+    connection: Connection,
+    calendar: str,
+    wanted: Mapping[date, Day],
+    *,
+    deed: Deed,
+    scope: Scope = EVERYTHING,
+    whole_years: bool = False,
 ) -> int:
     """Let a calendar say this of these days from now on; how many days that changes. Raises EntryError.
 
-    Sites of everybody may have the calendar, so only whoever reaches everything may say what holds.
+    `whole_years`: what it said of other days of the same years it says no more. Sites of everybody may have the
+    calendar, so only whoever reaches everything may say what holds.
     """
     if not scope.everything:
         raise EntryError(
@@ -217,13 +226,26 @@ def put_days(
             cause="conflict",
             field="day",
         )
-    return _put(connection, calendar, wanted, deed)
+    more = taken_back(days(connection, calendar), wanted) if whole_years else {}
+    return _put(connection, calendar, {**more, **wanted}, deed)
+
+
+def changes(held: Mapping[date, Day], wanted: Mapping[date, Day], *, whole_years: bool = False) -> dict[date, Day]:
+    """What put_days() would change of what a calendar says."""
+    told = {**(taken_back(held, wanted) if whole_years else {}), **wanted}
+    return {day: said for day, said in told.items() if held.get(day, USUAL) != said}
+
+
+def taken_back(held: Iterable[date], wanted: Mapping[date, Day]) -> dict[date, Day]:
+    """The days of the same years of which nothing is said any more."""
+    years = {day.year for day in wanted}
+    return {day: USUAL for day in held if day.year in years and day not in wanted}
 
 
 def _put(connection: Connection, calendar: str, wanted: Mapping[date, Day], deed: Deed) -> int:
     assert len(wanted) <= DAYS_AT_ONCE, "a file with more days is refused where it is read"
     held = {one.day: one for one in _versions(connection, [calendar], None)[calendar]}
-    changed = {day: said for day, said in wanted.items() if _says(held.get(day)) != said}
+    changed = changes({day: one.said for day, one in held.items()}, wanted)
     begin = {day: _after(held.get(day), deed.at_ms) for day in changed}
     many(
         connection,
@@ -252,11 +274,6 @@ def _put(connection: Connection, calendar: str, wanted: Mapping[date, Day], deed
     )
     audit.add_all(connection, deed, _deeds(calendar, held, changed))
     return len(changed)
-
-
-def _says(held: DayVersion | None) -> Day:
-    """What is said of a day; of one that nobody has spoken of: that it is as usual."""
-    return Day(kind="usual") if held is None else held.said
 
 
 def _after(held: DayVersion | None, at_ms: int) -> int:
@@ -301,8 +318,7 @@ def seed(connection: Connection, file: CalendarFile, deed: Deed) -> int:
     announced = {one.day.year for one in held if one.said.kind != "usual" and one.said.status == "confirmed"}
     expected = {day.year for day, said in file.days.items() if said.status == "provisional"}
     years = {day.year for day in file.days} - (announced & expected)
-    gone = {one.day: Day(kind="usual") for one in held if one.day not in file.days}
-    told = {**gone, **file.days}
+    told = {**taken_back((one.day for one in held), file.days), **file.days}
     wanted = {day: said for day, said in told.items() if day.year in years and day not in peoples}
     changed = _put(connection, file.calendar, wanted, Deed(who=SEEDER, at_ms=deed.at_ms, address=deed.address))
     keep_fact(connection, key, mark)

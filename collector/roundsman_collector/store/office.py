@@ -253,11 +253,17 @@ class Office:
     # --- calendars: calendars.py -------------------------------------------------------------------------------------
 
     def put_calendar_days(
-        self, calendar: str, days: Mapping[date, Day], *, deed: Deed, scope: Scope = EVERYTHING
+        self,
+        calendar: str,
+        days: Mapping[date, Day],
+        *,
+        deed: Deed,
+        scope: Scope = EVERYTHING,
+        whole_years: bool = False,
     ) -> int:
         """Let a calendar say this of these days from now on; how many that changes. Raises EntryError."""
         with self._change(f"writing calendar {calendar[:80]}") as connection:
-            return calendars.put_days(connection, calendar, days, deed=deed, scope=scope)
+            return calendars.put_days(connection, calendar, days, deed=deed, scope=scope, whole_years=whole_years)
 
     def seed_calendar(self, file: CalendarFile, *, deed: Deed) -> int:
         """Bring the program's own calendar in, where people have not said otherwise; how many days that changes."""

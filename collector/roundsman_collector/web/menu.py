@@ -31,12 +31,20 @@ MENU: tuple[Section, ...] = (
     Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"),)),
     Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
     Section(
+        N_("Ledger"),
+        (
+            Entry("/overlays", N_("Maintenance and exclusions"), "see"),
+            Entry("/changes", N_("What changed since"), "see"),
+        ),
+    ),
+    Section(
         N_("Register"),
         (
             Entry("/customers", N_("Customers"), "see"),
             Entry("/sites", N_("Sites"), "see"),
             Entry("/contracts", N_("Contracts"), "see"),
             Entry("/groups", N_("Monitoring centres"), "see"),
+            Entry("/calendars", N_("Calendars"), "see"),
             Entry("/import", N_("Import"), "place"),
         ),
     ),

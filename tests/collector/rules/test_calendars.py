@@ -15,7 +15,7 @@ from roundsman_collector.core.calendar import working_intervals
 from roundsman_collector.core.days import Day, shift_hours
 from roundsman_collector.core.hours import calendar_of, kept
 from roundsman_collector.core.intervals import total
-from roundsman_collector.rules.calendars import CalendarFile, calendar_from, csv_of, runs, yaml_of
+from roundsman_collector.rules.calendars import CalendarFile, calendar_from, calendar_read, csv_of, runs, yaml_of
 from roundsman_collector.rules.shape import RulesError
 
 ROOT = Path(__file__).parents[3]
@@ -247,6 +247,19 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 )
 def test_the_hours_of_a_shift_are_read_as_people_write_them(said: str, held: str) -> None:
     assert shift_hours(said) == held == shift_hours(held)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_a_sheet_saved_by_a_spreadsheet_in_china_is_read(encoding: str) -> None:
+    body = "日期,类型,名称\r\n2026-10-01,放假,国庆节\r\n".encode(encoding)
+
+    assert calendar_read(body, source="x").days == {day("2026-10-01"): Day(kind="holiday", name_zh="国庆节")}
+
+
+@pytest.mark.parametrize("body", [b"\xff\xff\xff\xff", b"day,kind\n" + b" " * 1_000_001])
+def test_bytes_that_are_no_calendar_are_refused(body: bytes) -> None:
+    with pytest.raises(RulesError):
+        calendar_read(body, source="x")
 
 
 def test_rubbish_is_refused_and_nothing_else_happens() -> None:

@@ -1,6 +1,7 @@
 """Calendar files: text -> a calendar's id, names and days, YAML or CSV. Pure; whoever calls this has read the file.
 
     file = calendar_from(text, source="cn.yaml")          CalendarFile; RulesError tells everything that is wrong
+    file = calendar_read(body, source="days.csv")         the same from bytes
     csv_of(days), yaml_of(file)                            the same form, to be read again
 
     calendar: cn                                   day,to,kind,hours,name_zh,name_en,status
@@ -99,6 +100,18 @@ def calendar_from(text: str, *, source: str) -> CalendarFile:
     if "," in first and ":" not in first:
         return _from_csv(text, source)
     return _from_yaml(text, source)
+
+
+def calendar_read(body: bytes, *, source: str) -> CalendarFile:
+    """A file as it comes from a disk or a browser: UTF-8, or GB18030 as spreadsheets in China write CSV; RulesError."""
+    if len(body) > BYTES_LIMIT:
+        raise RulesError([f"{source}: {len(body)} bytes; expected at most {BYTES_LIMIT}"])
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return calendar_from(body.decode(encoding), source=source)
+        except UnicodeDecodeError:
+            continue
+    raise RulesError([f"{source}: is no text in UTF-8 or GB18030"])
 
 
 def csv_of(days: Mapping[date, Day]) -> str:
