@@ -23,9 +23,20 @@ class RangeSet:
         for first, last in ranges:
             self.add(first, last)
 
+    @staticmethod
+    def just(last: int) -> "RangeSet":
+        """The numbers 1..last, all of a stream without holes."""
+        ranges = RangeSet.__new__(RangeSet)
+        ranges._starts, ranges._ends = [1], [last]
+        return ranges
+
+    def is_just(self, last: int) -> bool:
+        """Whether these are the numbers 1..last."""
+        return self._ends == [last] and self._starts == [1]
+
     def copy(self) -> "RangeSet":
         """The same set, to be changed without changing this one."""
-        twin = RangeSet()
+        twin = RangeSet.__new__(RangeSet)
         twin._starts, twin._ends = self._starts.copy(), self._ends.copy()
         return twin
 

@@ -214,8 +214,7 @@ def newborn(agent: str) -> UnitState:
     return UnitState(agent, 0, "", 0, "", "", 0, False, (), (), ())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """What signals mean: the new state and what is to be told anew.
 
     `whole` names subjects and times: from there on (conditions that reach beyond it), `conditions` is all there is.

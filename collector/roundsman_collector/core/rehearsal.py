@@ -1,54 +1,31 @@
 """A collector in memory: what evidence, as it arrives, lets a collector know and do. Pure; for tests of rules.
 
-    one = Rehearsal(book, ran_on={"gw-2": "gw-2"}, links=links)
+    one = Rehearsal(book, links=links)
     one.take([item, item], agent="gw-2", now_ms=t)      what arrives at an instant, in the order in which it does
     one.wait(t)                                         nothing comes up to `t`: silences are told on time
     one.conditions, one.tickets, one.ledger("nvr-2", t) what is known then
 
-It decides nothing itself: the same functions judge here as in the engine (turn, rebuild, tick, reconcile, Causes). What
-it leaves out is what an engine needs to be fast and to survive: stores, batches, checkpoints. Late evidence is worked
-in at once, where an engine waits until the backlog pauses.
+It decides nothing itself: the same functions judge here as in the engine (turn, rebuild, tick, reconcile, causes,
+waiting). What it leaves out is what an engine needs to be fast and to survive: stores, batches, checkpoints. Late
+evidence is worked in at once, where an engine waits until the backlog pauses.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from roundsman_collector.core.causes import Causes, Explained, Kind, Link, RootFault, explained
-from roundsman_collector.core.model import (
-    UNKNOWN,
-    Change,
-    Condition,
-    Item,
-    Milliseconds,
-    Segment,
-    Ticket,
-    UnitState,
-    newborn,
-)
+from roundsman_collector.core.model import UNKNOWN, Change, Condition, Item, Milliseconds, Segment, UnitState, newborn
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.core.rebuild import Telling, rebuild
+from roundsman_collector.core.rehearsal_desk import Kept, QuietSpan, RehearsalDesk, Site
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, turn, wake_at
+from roundsman_collector.core.waiting import Wiring
 from roundsman_wire.ranges import RangeSet
 
 EXPLAINING: Mapping[str, Kind] = {"power": "power", "uplink": "uplink"}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Kept:
-    """A ticket and what has become of it. status: open · resolved · voided."""
-
-    id: int
-    subject: str
-    component: str
-    code: str
-    status: str
-    outcome: str
-    fault_from_ms: Milliseconds
-    fault_to_ms: Milliseconds | None
-    opened_ms: Milliseconds
-    closed_ms: Milliseconds | None
 
 
 @dataclass(kw_only=True, slots=True)
@@ -58,7 +35,6 @@ class _Unit:
     state: UnitState
     evidence: dict[tuple[str, int], Item] = field(default_factory=dict)
     numbers: dict[str, RangeSet] = field(default_factory=dict)
-    open: tuple[Ticket, ...] = ()
 
     @property
     def has_holes(self) -> bool:
@@ -66,9 +42,9 @@ class _Unit:
         return any(len(ranges) > 1 or not ranges.upto() for ranges in self.numbers.values())
 
     @property
-    def waits_for_a_silence(self) -> bool:
-        """Whether the ticket of a silence that is over waits, though nothing is missing any more."""
-        return not self.state.silent and not self.has_holes and any(one.code == SILENT for one in self.open)
+    def machine(self) -> str:
+        """The device that the agent runs on, if it is one of those it speaks for."""
+        return next((one.device for one in self.state.devices if one.local), "")
 
     def admit(self, item: Item) -> bool:
         """Keep the item and its number, and those it declares lost; False: it was here before."""
@@ -84,16 +60,29 @@ class _Unit:
 
 
 class Rehearsal:
-    """All that a collector knows while a test is told to it. `ran_on`: the device that each agent runs on."""
+    """All that a collector knows while a test is told to it. `quiet`: device -> when no ticket opens for it."""
 
-    def __init__(self, book: Rulebook, *, ran_on: Mapping[str, str] | None = None, links: Iterable[Link] = ()) -> None:
+    def __init__(
+        self,
+        book: Rulebook,
+        *,
+        links: Iterable[Link] = (),
+        quiet: Mapping[str, Sequence[QuietSpan]] = MappingProxyType({}),
+    ) -> None:
         self.book = book
         self.links = tuple(links)
-        self._ran_on = dict(ran_on or {})
         self._units: dict[str, _Unit] = {}
         self._segments: dict[str, tuple[Segment, ...]] = {}
         self._conditions: dict[tuple[str, str, str, Milliseconds], Condition] = {}
-        self._tickets: dict[int, Kept] = {}
+        site = Site(
+            book=book,
+            wiring=Wiring(self.links),
+            agent=self._agent_of,
+            machine=self._machine_of,
+            arrive_by=self._arrive_by,
+            quiet=quiet,
+        )
+        self._desk = RehearsalDesk(site)
 
     @property
     def conditions(self) -> list[Condition]:
@@ -103,7 +92,7 @@ class Rehearsal:
     @property
     def tickets(self) -> list[Kept]:
         """All tickets, in the order in which they were opened."""
-        return list(self._tickets.values())
+        return list(self._desk.tickets.values())
 
     def take(self, items: Sequence[Item], *, agent: str, now_ms: Milliseconds) -> None:
         """What arrives of an agent at an instant: judged in the order of arrival, what is late is worked in."""
@@ -119,7 +108,12 @@ class Rehearsal:
             else:
                 telling.add(change)
         self._learn(unit, telling.change(), now_ms, settling=is_late or unit.has_holes, is_dirty=is_late)
-        if is_late or unit.waits_for_a_silence:
+        waits = (
+            not unit.state.silent
+            and not unit.has_holes
+            and any(one.code == SILENT for one in self._desk.open_of(agent))
+        )
+        if is_late or waits:
             self._tell_anew(unit, now_ms)
 
     def wait(self, now_ms: Milliseconds) -> None:
@@ -127,6 +121,10 @@ class Rehearsal:
         while True:
             due = [(at, agent) for agent, one in self._units.items() if (at := wake_at(one.state)) is not None]
             at_ms, agent = min(due, default=(now_ms + 1, ""))
+            desk_ms = self._desk.due_ms
+            if desk_ms is not None and desk_ms <= min(at_ms, now_ms):
+                self._desk.step(self.conditions, desk_ms)
+                continue
             if at_ms > now_ms:
                 return
             unit = self._units[agent]
@@ -156,14 +154,31 @@ class Rehearsal:
 
     def _root_faults(self) -> list[RootFault]:
         return [
-            RootFault(self._device_of(one.subject), EXPLAINING[one.explains], one.code, one.since_ms, one.to_ms)
+            RootFault(self._machine_of(one.subject), EXPLAINING[one.explains], one.code, one.since_ms, one.to_ms)
             for one in self.conditions
             if one.explains in EXPLAINING
         ]
 
-    def _device_of(self, subject: str) -> str:
-        agent = subject.removeprefix("@")
-        return subject if agent == subject else self._ran_on.get(agent, agent)
+    def _unit_of(self, subject: str) -> _Unit | None:
+        if subject.startswith("@"):
+            return self._units.get(subject[1:])
+        mine = (unit for unit in self._units.values() if any(one.device == subject for one in unit.state.devices))
+        return next(mine, None)
+
+    def _agent_of(self, subject: str) -> str:
+        unit = self._unit_of(subject)
+        return "" if unit is None else unit.state.agent
+
+    def _machine_of(self, subject: str) -> str:
+        unit = self._unit_of(subject) if subject.startswith("@") else None
+        return unit.machine if unit is not None else subject.removeprefix("@")
+
+    def _arrive_by(self, subject: str) -> Milliseconds | None:
+        unit = self._unit_of(subject)
+        if unit is None or not unit.state.last_t:
+            return None
+        found = (one.arrive_by_ms for one in unit.state.devices if one.device == subject)
+        return next(found, unit.state.arrive_by_ms)
 
     def _tell_anew(self, unit: _Unit, now_ms: Milliseconds) -> None:
         was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
@@ -173,7 +188,7 @@ class Rehearsal:
             telling = Telling(change.state)
             for one in (change, silence):
                 telling.add(Change(state=one.state, retold=one.retold, conditions=one.conditions))
-            change = replace(telling.change(), whole=change.whole)
+            change = telling.change()._replace(whole=change.whole)
         self._learn(unit, change, now_ms, settling=unit.has_holes, is_dirty=False)
 
     def _learn(self, unit: _Unit, change: Change, now_ms: Milliseconds, *, settling: bool, is_dirty: bool) -> None:
@@ -190,56 +205,10 @@ class Rehearsal:
         for one in change.conditions:
             self._conditions[one.subject, one.component, one.code, one.from_ms] = one
         if change.conditions or change.whole:
-            self._act(unit, change, now_ms, settling, is_dirty)
-
-    def _act(self, unit: _Unit, change: Change, now_ms: Milliseconds, settling: bool, is_dirty: bool) -> None:
-        """Do with the tickets what the change calls for."""
-        open_tickets = {ticket.id: ticket for ticket in unit.open}
-        for action in reconcile(change, unit.open, self.book, settling, is_dirty):
-            condition = action.condition
-            if action.ticket is None:
-                assert condition is not None
-                new = _opened(len(self._tickets) + 1, condition, now_ms)
-                self._tickets[new.id] = new
-                open_tickets[new.id] = _as_the_core_knows(new)
-                continue
-            kept = self._tickets[action.ticket]
-            if action.verb == "amend":
-                if condition is not None and condition.code != SILENT:
-                    kept = replace(kept, fault_from_ms=condition.since_ms)
-                open_tickets[kept.id] = _as_the_core_knows(kept)
-            else:
-                status = "voided" if action.verb == "void" else "resolved"
-                to_ms = None if condition is None else condition.to_ms
-                kept = replace(kept, status=status, outcome=action.outcome, fault_to_ms=to_ms, closed_ms=now_ms)
-                del open_tickets[kept.id]
-            self._tickets[kept.id] = kept
-        unit.open = tuple(open_tickets.values())
-
-
-def _opened(id: int, condition: Condition, now_ms: Milliseconds) -> Kept:
-    return Kept(
-        id=id,
-        subject=condition.subject,
-        component=condition.component,
-        code=condition.code,
-        status="open",
-        outcome="",
-        fault_from_ms=condition.since_ms,
-        fault_to_ms=None,
-        opened_ms=now_ms,
-        closed_ms=None,
-    )
-
-
-def _as_the_core_knows(kept: Kept) -> Ticket:
-    return Ticket(
-        id=kept.id,
-        subject=kept.subject,
-        component=kept.component,
-        code=kept.code,
-        fault_from_ms=kept.fault_from_ms,
-    )
+            agent = unit.state.agent
+            actions = reconcile(change, self._desk.open_of(agent), self.book, settling, is_dirty)
+            self._desk.act(agent, actions, now_ms)
+            self._desk.step(self.conditions, now_ms)
 
 
 def _end(segment: Segment, covered_ms: Milliseconds, to_ms: Milliseconds) -> Milliseconds:

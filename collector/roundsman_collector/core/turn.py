@@ -438,7 +438,10 @@ def _speaks_to(item: Item) -> Milliseconds:
 
 def has_answer(record: Mapping[str, Any]) -> bool:
     """Whether a sample holds any reading at all; nulls alone are no answer."""
-    return any(value is not None for value in record["readings"].values())
+    for value in record["readings"].values():
+        if value is not None:
+            return True
+    return False
 
 
 def _answered(
@@ -520,21 +523,25 @@ def _judged(device: DeviceState, ref: Ref, record: Mapping[str, Any], policy: Po
     if device.flaps:
         device = device._replace(flaps=tuple(one for one in device.flaps if _level(one, ref.t)))
     failed = record.get("failed") or {}
-    busy = bool(device.faults or device.tracks)
-    if not busy and not failed and not device.boots and policy.finds_well(readings):
+    active = _active(device)
+    wrong = policy.finds_wrong(readings)
+    if not wrong and not active and not failed and not device.boots:
         return device
     for name in readings:
-        for rule, component in policy.judges(name):
-            active = busy and _is_active(device, rule.code, component)
-            verdict = judged(rule, name, component, readings, active)
-            if verdict or (verdict is False and active):
+        judges = policy.judges(name)
+        if name not in wrong and not any((rule.code, component) in active for rule, component in judges):
+            continue
+        for rule, component in judges:
+            is_active = (rule.code, component) in active
+            verdict = judged(rule, name, component, readings, is_active)
+            if verdict or (verdict is False and is_active):
                 device = _observed(device, rule, component, verdict, ref)
-                busy = True
-    if failed or busy:
+                active = _active(device)
+    if failed or active:
         device = _failures_judged(device, ref, readings, failed, policy)
-    if device.boots or busy:
+    if device.boots or active:
         device = _restarts_judged(device, ref, policy)
-    if busy and _is_active(device, UNREACHABLE, "host"):
+    if (UNREACHABLE, "host") in active:
         rule_unreachable = policy.rule(UNREACHABLE)
         if rule_unreachable is not None:
             device = _observed(device, rule_unreachable, "host", False, ref)
@@ -578,6 +585,17 @@ def _failures_judged(
         ):
             device = _observed(device, rule, component, False, ref)
     return device
+
+
+def _active(device: DeviceState) -> frozenset[tuple[str, str]]:
+    """What holds or is suspected of the device: (code, component) each."""
+    if not device.faults and not device.tracks:
+        return _NOTHING
+    holding = {(fault.code, fault.component) for fault in device.faults if fault.to_ms is None}
+    return frozenset(holding.union((track.code, track.component) for track in device.tracks))
+
+
+_NOTHING: frozenset[tuple[str, str]] = frozenset()
 
 
 def _is_active(device: DeviceState, code: str, component: str) -> bool:

@@ -11,6 +11,7 @@ fault of the batch: StoreError passes through, nothing is acknowledged, and the 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from sys import intern
 from typing import Any, NamedTuple
 
 import structlog
@@ -24,7 +25,7 @@ from roundsman_collector.engine import tickets
 from roundsman_collector.engine.desk import Desk
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
 from roundsman_collector.engine.recent import Recent
-from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Refused, Unit, unknown_unit
+from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Memory, Refused, Unit, machine_of, memory_of, text_of
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.conditions import ConditionsTold
 from roundsman_collector.store.door import Store
@@ -34,12 +35,11 @@ from roundsman_collector.store.quarantine import Knock, Quarantined
 from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.tickets import TicketChange
 from roundsman_collector.store.units import Checkpoint, UnitRow
-from roundsman_wire.ranges import Range, RangeSet
+from roundsman_wire.ranges import Range
 from roundsman_wire.topics import BIRTH
 
 log = structlog.get_logger(__name__)
 
-_NOTHING = RangeSet()
 REPLAY_ROWS = 2000
 QUIET_MS = 60 * 60 * 1000
 """A cause of refusal is told in the log once, and again when it comes after so long a quiet."""
@@ -110,7 +110,7 @@ class Engine:
             unit.head_seq, unit.as_of_seq = row.head_seq or None, row.as_of_seq
             unit.dirty_from_ms, unit.dirty_since_ms = row.dirty_from_ms, row.dirty_since_ms
             unit.late_ms = row.dirty_since_ms or 0
-            unit.remember(row.body)
+            unit.memory = memory_of(row.body, unit.agent)
             if unit.dirty_from_ms is not None:
                 self.dirty[unit.no] = None
         for ticket in self.store.open_tickets():
@@ -178,17 +178,17 @@ class Engine:
         return next(ahead, self._next_seq)
 
     def _learn(self) -> None:
-        spoken: dict[int, set[str]] = {}
+        spoken: dict[int, list[str]] = {}
         for one in self.store.assignments():
             if one.to_ms is None:
-                spoken.setdefault(one.agent_no, set()).add(one.device)
+                spoken.setdefault(one.agent_no, []).append(one.device)
         present = {}
         for agent in self.store.agents():
             if agent.removed_ms is not None:
                 continue
-            devices = frozenset(spoken.get(agent.no, ()))
-            unit = self.units.get(agent.no) or unknown_unit(agent.no, agent.id, agent.group_id, devices)
-            unit.group, unit.devices = agent.group_id, devices
+            unit = self.units.get(agent.no) or Unit(agent.no, agent.id)
+            unit.group = intern(agent.group_id)
+            unit.speak_for(spoken.pop(agent.no, ()))
             present[agent.no] = unit
         self.units = present
         self.by_agent = {unit.agent: unit for unit in present.values()}
@@ -402,7 +402,7 @@ class _News:
     def _tell(self, unit: Unit, draft: Draft) -> None:
         change = draft.telling.change()
         if change.conditions or change.whole:
-            settling = draft.dirty_from_ms is not None or _has_holes(draft)
+            settling = draft.dirty_from_ms is not None or draft.has_holes
             wanted = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
             actions, held = self.desk.sift(unit, wanted, self.now_ms)
             self._tickets += tickets.changes(unit, actions, self.book, self.now_ms)
@@ -454,22 +454,17 @@ def told(change: Change) -> list[ConditionsTold]:
 def draft_row(draft: Draft, seq: int, now_ms: int) -> UnitRow:
     """The row of a unit as the draft will have it."""
     unit = draft.unit
-    shadow = unknown_unit(unit.no, unit.agent, unit.group, unit.devices)
-    shadow.streams = dict(unit.streams)
-    shadow.dirty_since_ms = unit.dirty_since_ms
-    draft.settle_into(shadow, seq, now_ms)
-    return unit_row(shadow)
+    since_ms = now_ms if draft.late and unit.dirty_since_ms is None else unit.dirty_since_ms
+    memory = draft.memory()
+    progress = draft.head_seq or 0, seq, draft.dirty_from_ms, since_ms
+    return UnitRow(unit.no, *progress, text_of(memory), machine_of(memory.state, unit.devices))
 
 
-def unit_row(unit: Unit) -> UnitRow:
-    """The row of a unit as it is."""
+def unit_row(unit: Unit, memory: Memory | None = None) -> UnitRow:
+    """The row of a unit as it is; `memory`: its own, for who has it at hand."""
+    known = unit.memory if memory is None else memory
     progress = unit.head_seq or 0, unit.as_of_seq, unit.dirty_from_ms, unit.dirty_since_ms
-    return UnitRow(unit.no, *progress, unit.body(), unit.machine)
-
-
-def _has_holes(draft: Draft) -> bool:
-    merged: Iterable[RangeSet] = {**draft.unit.streams, **draft.streams}.values()
-    return any(len(ranges) > 1 or (len(ranges) == 1 and not ranges.upto()) for ranges in merged)
+    return UnitRow(unit.no, *progress, text_of(known), machine_of(known.state, unit.devices))
 
 
 def _numbers(report: Mapping[str, Any]) -> list[Range]:
@@ -483,7 +478,7 @@ def _owed(draft: Draft, is_birth: bool) -> list[Owed]:
     unit = draft.unit
     found = []
     for stream, echo in draft.owes.items():
-        ranges = unit.streams.get(stream, _NOTHING)
+        ranges = draft.ranges(stream)
         upto = ranges.upto()
         is_whole = len(ranges) <= 1 and upto == ranges.last()
         also = () if is_whole else tuple((a, b) for a, b in ranges if a > upto)[-REFUSED_KEPT:]

@@ -20,7 +20,7 @@ from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.turn import turn
-from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft
+from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft, Newest
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_collector.store.rounds import ErrandAnswer
@@ -242,7 +242,7 @@ def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draf
         draft.checkpoint = (resting(state), draft.head_seq - 1)
     draft.telling.add(change)
     if record["kind"] == "sample" and record["readings"]:
-        draft.latest[record["device"]] = (t, record["readings"])
+        draft.latest[record["device"]] = Newest(record["device"], t, draft.head_seq or 0, record["n"])
 
 
 def _clock_told(record: Mapping[str, Any], draft: Draft) -> None:

@@ -29,7 +29,7 @@ from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.state import dump
 from roundsman_collector.engine.engine import Engine, unit_row
 from roundsman_collector.engine.timely import rebuild_unit
-from roundsman_collector.engine.unit import Unit, unknown_unit
+from roundsman_collector.engine.unit import Unit, memory_of
 from roundsman_collector.store.evidence import Partition
 from roundsman_collector.store.units import Checkpoint, UnitRow
 
@@ -151,15 +151,16 @@ class Pruning:
         """What stands of an agent without such a checkpoint when its evidence up to `to_seq` has gone: its present."""
         if unit is None:  # removed: it says nothing more, unless it is let in again
             unit = self._removed(no)
-        state = resting(unit.state)
+        memory = unit.memory
+        state = resting(memory.state)
         # What waits for its boot's clock is not in the state: it stays to be read, as long as it is there.
-        seq = to_seq if unit.undated else max(to_seq, unit.head_seq or 0)
+        seq = to_seq if memory.undated else max(to_seq, unit.head_seq or 0)
         return Checkpoint(no, state.last_t, seq, dump(state))
 
     def _removed(self, no: int) -> Unit:
         """What is remembered of an agent that the register has let go."""
-        unit = unknown_unit(no, f"agent-{no}", "", frozenset())
+        unit = Unit(no, f"agent-{no}")
         for row in self.engine.store.units_of([no]):
             unit.head_seq = row.head_seq
-            unit.remember(row.body)
+            unit.memory = memory_of(row.body, unit.agent)
         return unit

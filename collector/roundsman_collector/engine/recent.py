@@ -7,13 +7,17 @@ Agents send again what they have no acknowledgement for, by the hundred after an
 once a batch, few at first (mostly the last ones come again), and a row is taken apart once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
+from roundsman_collector.engine.unit import Newest
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.samples import records_in
+from roundsman_wire.codec import rows
 
 STEPS = (8, 200)
 """How many of an agent's newest rows are looked through: first, and at most."""
@@ -60,3 +64,16 @@ class Recent:
         if known is None:
             known = self._records[row.seq] = {record["n"]: record for record in records_in(row)}
         return known
+
+
+def newest_readings(store: Store, newest: Iterable[Newest]) -> Mapping[tuple[int, int], Mapping[str, Any]]:
+    """The readings that `newest` points to, by row and number; without those whose row has gone or is damaged."""
+    wanted: dict[int, set[int]] = {}
+    for one in newest:
+        wanted.setdefault(one.seq, set()).add(one.n)
+    found = {}
+    for seq, body in store.bodies(wanted).items():
+        for record in rows(from_json(body)):
+            if record["kind"] == "sample" and record["n"] in wanted[seq]:
+                found[seq, record["n"]] = record["readings"]
+    return found

@@ -22,7 +22,8 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
 from roundsman_collector.engine import errands, rules, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
-from roundsman_collector.engine.unit import Unit
+from roundsman_collector.engine.recent import newest_readings
+from roundsman_collector.engine.unit import Memory, Unit
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.commands import CommandDone, CommandRow
@@ -85,14 +86,14 @@ def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
     try:
         start, after_seq = _start(engine, unit, unit.dirty_from_ms)
         rows = [] if unit.head_seq is None else engine.store.evidence_of(unit.no, unit.head_seq, after_seq + 1)
-        items, bases = items_of(rows, unit)
+        items, bases = items_of(rows, unit.memory)
         too_late = _too_late(rows, unit, start, now_ms) if start.last_t >= unit.dirty_from_ms else []
         change = rebuild(start, items, engine.book)
         was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
         silence = tick(change.state, now_ms, engine.book) if was_told else None
         if silence is not None:
             change = _joined(change, silence)
-        unit.bases = bases
+        unit.memory = unit.memory._replace(bases=bases)
         dirty = unit.dirty_from_ms, unit.dirty_since_ms
         unit.dirty_from_ms = unit.dirty_since_ms = None
         try:
@@ -137,28 +138,28 @@ def _start(engine: Engine, unit: Unit, from_ms: int) -> tuple[UnitState, int]:
 def _too_late(rows: Sequence[EvidenceRow], unit: Unit, start: UnitState, now_ms: int) -> list[Count]:
     """What came since the unit became dirty, and speaks of the time before the evidence that is kept."""
     since_ms = unit.dirty_since_ms or now_ms
-    late, _ = items_of([row for row in rows if row.received_ms >= since_ms], unit)
+    late, _ = items_of([row for row in rows if row.received_ms >= since_ms], unit.memory)
     count = sum(1 for item in late if item.t <= start.last_t)
     example = f"{unit.agent}: of a time whose evidence was pruned"
     return [Count(name="late", cause="beyond_horizon", at_ms=now_ms, count=count, example=example)] if count else []
 
 
-def items_of(rows: Sequence[EvidenceRow], unit: Unit) -> tuple[list[Item], dict[str, Base]]:
+def items_of(rows: Sequence[EvidenceRow], memory: Memory) -> tuple[list[Item], dict[str, Base]]:
     """The dated items of evidence rows, and the bases of boots with what their clock records add."""
     reports = [(row, records_in(row)) for row in rows if row.kind in ("report", "history")]
-    bases = dict(unit.bases)
+    bases = dict(memory.bases)
     for _, records in reports:
         for record in records:
             if record["kind"] == "clock":
                 bases[record["boot"]] = better(bases.get(record["boot"]), record)
-    return list(_items(reports, unit, bases)), bases
+    return list(_items(reports, memory, bases)), bases
 
 
 def _items(
-    reports: Sequence[tuple[EvidenceRow, list[Mapping[str, Any]]]], unit: Unit, bases: Mapping[str, Base]
+    reports: Sequence[tuple[EvidenceRow, list[Mapping[str, Any]]]], memory: Memory, bases: Mapping[str, Base]
 ) -> Iterator[Item]:
     for row, records in reports:
-        spec = unit.specs.get(_birth_named(row))
+        spec = memory.specs.get(_birth_named(row))
         for record in records:
             t = event_time(record, bases.get(record["boot"]))
             if t is None:
@@ -229,37 +230,48 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
         numbers.append(no)
         if len(numbers) == limit:
             break
-    units = [unit for no in numbers if (unit := engine.units.get(no)) is not None]
-    present = [
-        DeviceNow(
-            device.device,
-            unit.no,
-            device.last_t,
-            device.covered_to,
-            unit.received_ms,
-            unit.settling,
-            unit.latest[device.device][1] if device.device in unit.latest else None,
-            unit.latest[device.device][0] if device.device in unit.latest else None,
-            tuple(Run(one.code, one.component, one.recovering, one.first.t) for one in device.tracks),
-        )
-        for unit in units
-        for device in unit.state.devices
-        if device.device in unit.devices
-    ]
+    units = [(unit, unit.memory) for no in numbers if (unit := engine.units.get(no)) is not None]
     if units:
         engine.store.commit(
             stored.Batch(
                 now_ms=now_ms,
-                units=[unit_row(unit) for unit in units],
-                device_now=present,
+                units=[unit_row(unit, memory) for unit, memory in units],
+                device_now=_present(engine, units),
                 read_from_seq=engine.read_from_seq(set(numbers)),
             )
         )
     for no in numbers:
         del engine.unswept[no]
-    for unit in units:
-        unit.latest.clear()
+    for unit, memory in units:
+        if memory.newest:
+            unit.memory = memory._replace(newest=())
     return len(numbers)
+
+
+def _present(engine: Engine, units: Sequence[tuple[Unit, Memory]]) -> list[DeviceNow]:
+    """How the devices of these units look now, with the newest readings of those that were heard of since."""
+    readings = newest_readings(engine.store, (one for _, memory in units for one in memory.newest))
+    present = []
+    for unit, memory in units:
+        is_settling = unit.dirty_from_ms is not None or memory.has_holes
+        newest = {one.device: one for one in memory.newest}
+        for device in memory.state.devices:
+            if device.device in unit.devices:
+                heard = newest.get(device.device)
+                present.append(
+                    DeviceNow(
+                        device.device,
+                        unit.no,
+                        device.last_t,
+                        device.covered_to,
+                        unit.received_ms,
+                        is_settling,
+                        None if heard is None else readings.get((heard.seq, heard.n)),
+                        None if heard is None else heard.t,
+                        tuple(Run(one.code, one.component, one.recovering, one.first.t) for one in device.tracks),
+                    )
+                )
+    return present
 
 
 def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:

@@ -28,7 +28,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from roundsman_collector.store import schema
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import insert, json_text, keep_fact, many, run
+from roundsman_collector.store.sql import chunks, insert, json_text, keep_fact, look, many, marks, run
 from roundsman_wire.ranges import Range
 
 DAY_MS = 86_400_000
@@ -196,6 +196,20 @@ def after(connection: Connection, known: Sequence[Partition], seq: int, limit: i
                 limit - len(found),
             )
             found.extend(_read(rows))
+    return found
+
+
+def bodies(connection: Connection, known: Sequence[Partition], numbers: Iterable[int]) -> dict[int, bytes]:
+    """The bodies of the rows with these seqs, as far as they are still there."""
+    found: dict[int, bytes] = {}
+    for place, part in groupby(
+        sorted(numbers), key=lambda seq: bisect_right(known, seq, key=lambda one: one.first_seq)
+    ):
+        if place:
+            table = known[place - 1].table_name
+            for few in chunks(part):
+                asked = f"SELECT seq, body FROM {table} WHERE seq IN ({marks(len(few))})"
+                found.update(look(connection, asked, *few))
     return found
 
 

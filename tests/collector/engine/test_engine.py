@@ -10,7 +10,7 @@ from roundsman_collector.core.turn import RUNS_KEPT
 from roundsman_collector.engine import engine as engine_module
 from roundsman_collector.engine import intake
 from roundsman_collector.engine.engine import Rejected
-from roundsman_collector.engine.unit import STREAMS_KEPT
+from roundsman_collector.engine.unit import STREAMS_KEPT, text_of
 from tests.collector.core.desk import at, rule
 from tests.collector.engine.desk import Collector, gateway, kiosk
 
@@ -261,7 +261,7 @@ def test_what_is_gone_from_the_midst_of_a_spool_is_declared_and_settled(collecto
     collector.take(7, backlog)
 
     assert owed[0].upto == 9
-    assert list(collector.engine.by_agent["kiosk-7"].streams["kiosk-7-1"]) == [(1, 21)]
+    assert list(collector.engine.by_agent["kiosk-7"].memory.streams["kiosk-7-1"]) == [(1, 21)]
     with collector.view() as view:
         assert {(c.name, c.cause): c.count for c in view.counters()}["declared", "lost_before"] == 17
 
@@ -275,13 +275,13 @@ def test_a_restart_changes_nothing(collector: Collector) -> None:
             agent.report(minute, agent.sample(minute, printer__paper="end")),
             other.report(minute, other.sample(minute, "ups-2", host__cpu_percent=1), other.sample(minute, "nvr-2")),
         )
-    before = {no: unit.body() for no, unit in collector.engine.units.items()}
+    before = {no: text_of(unit.memory) for no, unit in collector.engine.units.items()}
     told = collector.ledger("kiosk-7"), collector.ledger("nvr-2"), collector.tickets()
 
     read_again = collector.restart(4)
 
     assert read_again > 0
-    assert {no: unit.body() for no, unit in collector.engine.units.items()} == before
+    assert {no: text_of(unit.memory) for no, unit in collector.engine.units.items()} == before
     assert (collector.ledger("kiosk-7"), collector.ledger("nvr-2"), collector.tickets()) == told
     collector.take(4, agent.report(4, agent.sample(4, printer__paper="ok")))
     collector.take(5, agent.report(5, agent.sample(5, printer__paper="ok")))
@@ -295,11 +295,11 @@ def test_a_long_catch_up_in_many_parts_misses_nothing(collector: Collector, monk
     for minute in range(7):
         mine = agent.report(minute, agent.sample(minute, printer__paper="ok"))
         collector.take(minute, mine, other.report(minute, other.sample(minute, "ups-2", host__cpu_percent=1)))
-    before = {no: (unit.body(), unit.head_seq) for no, unit in collector.engine.units.items()}
+    before = {no: (text_of(unit.memory), unit.head_seq) for no, unit in collector.engine.units.items()}
 
     collector.restart(7)
 
-    assert {no: (unit.body(), unit.head_seq) for no, unit in collector.engine.units.items()} == before
+    assert {no: (text_of(unit.memory), unit.head_seq) for no, unit in collector.engine.units.items()} == before
 
 
 def test_late_evidence_taken_before_a_crash_is_rebuilt_after_it(collector: Collector) -> None:
@@ -355,10 +355,10 @@ def test_an_agent_that_invents_streams_holes_or_boots_fills_no_memory(collector:
     collector.take(2, agent.report(2, *({**r, "n": i + 1} for i, r in enumerate(records))))
 
     unit = collector.engine.by_agent["kiosk-7"]
-    assert len(unit.streams) == STREAMS_KEPT
-    assert len(unit.streams["kiosk-7-1"]) == intake.HOLES_LIMIT
-    assert len(unit.unsynced) == intake.BOOTS_KEPT
-    assert len(unit.undated) == intake.UNDATED_KEPT
+    assert len(unit.memory.streams) == STREAMS_KEPT
+    assert len(unit.memory.streams["kiosk-7-1"]) == intake.HOLES_LIMIT
+    assert len(unit.memory.unsynced) == intake.BOOTS_KEPT
+    assert len(unit.memory.undated) == intake.UNDATED_KEPT
     refused = collector.refused()
     assert refused["holes"] > 0
 

@@ -237,7 +237,7 @@ def test_memory_that_is_ahead_of_its_row_is_written_before_what_it_stands_on_goe
     collector.restart(5 * DAY_MINUTES)
 
     unit = collector.engine.by_agent["kiosk-7"]
-    assert unit.streams["kiosk-7-1"].upto() == agent.n
+    assert unit.memory.streams["kiosk-7-1"].upto() == agent.n
     assert collector.ledger("kiosk-7") == told
 
 

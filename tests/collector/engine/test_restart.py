@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundsman_collector.engine import timely
+from roundsman_collector.engine.unit import text_of
 from roundsman_collector.store.register import DeviceEntry
 from tests.collector.core.desk import at
 from tests.collector.engine.desk import GROUP, Agent, Collector, gateway, kiosk
@@ -16,7 +17,7 @@ from tests.collector.engine.desk import GROUP, Agent, Collector, gateway, kiosk
 
 def memory(collector: Collector) -> dict[str, dict[str, Any]]:
     """What the engine remembers of each agent, but for what no evidence says: being online, streams without numbers."""
-    found = {unit.agent: json.loads(unit.body()) for unit in collector.engine.units.values()}
+    found = {unit.agent: json.loads(text_of(unit.memory)) for unit in collector.engine.units.values()}
     for one in found.values():
         one["online"] = None
         one["streams"] = {stream: ranges for stream, ranges in one["streams"].items() if ranges}

@@ -200,7 +200,7 @@ def test_law_one_holds_through_store_batches_and_crashes(data: st.DataObject, li
 
             unit = collector.engine.by_agent["kiosk-7"]
             rows = collector.store.evidence_of(unit.no, unit.head_seq or 0, 0)
-            items, _ = timely.items_of(rows, unit)
+            items, _ = timely.items_of(rows, unit.memory)
             change = rebuild(timely.newborn("kiosk-7"), items, collector.book)
             last = tick(change.state, at(1000), collector.book)
             assert last is not None

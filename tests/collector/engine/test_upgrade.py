@@ -87,7 +87,7 @@ def test_a_database_of_before_is_told_anew_and_its_tickets_stay(tmp_path: Path) 
         engine.load(at(9))
         unit = engine.by_agent["kiosk-7"]
         assert [one.code for one in unit.tickets] == ["printer.paper_end"]
-        assert list(unit.streams["kiosk-7-1"]) == [(1, 2)]
+        assert list(unit.memory.streams["kiosk-7-1"]) == [(1, 2)]
         assert engine.dirty == {unit.no: None}
         (rules,) = store.rule_sets()
         assert rule_set_from(rules.body, source="rule_set 1").rules[0].function == WHOLE
