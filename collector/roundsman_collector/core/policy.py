@@ -178,6 +178,23 @@ class Policy:
                 return False
         return True
 
+    def finds_wrong(self, readings: Mapping[str, Any]) -> frozenset[str]:
+        """The readings of which some rule may hold, of a device that nothing is suspected of; empty: it is well."""
+        if self.finds_well(readings):
+            return _NONE
+        limits, names, values = self._limits_of(readings), tuple(readings), tuple(readings.values())
+        places = [place for place, words in limits.words if values[place] in words]
+        places += [
+            place
+            for place, low, high in limits.numbers
+            if type(values[place]) in _NUMBERS and not low <= values[place] <= high
+        ]
+        for place, per, low, high in limits.ratios:
+            ratio = _ratio(values[place], values[per])
+            if ratio is not None and not low <= ratio <= high:
+                places.append(place)
+        return frozenset(names[place] for place in places)
+
     def uptime_ms(self, readings: Mapping[str, Any]) -> int | None:
         """For how long the device says it has been up; None when it does not say, or nothing possible."""
         place = self._limits_of(readings).uptime
@@ -306,6 +323,7 @@ def _ratio(value: Any, per: Any) -> float | None:
 
 
 _LONGEST_UPTIME_S = 100 * 366 * 86_400
+_NONE: frozenset[str] = frozenset()
 _NUMBERS = frozenset({int, float})
 
 
