@@ -29,7 +29,7 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config, calendar
+from roundsman_collector.config import FIRST_LOGIN, TOKEN, Config, calendar
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.engine import rules as ruling
 from roundsman_collector.engine.engine import Engine
@@ -67,7 +67,7 @@ class Collector:
         self.config = config
         self.folder: Path = config.data.folder
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.store = Store.open(self.folder / DATABASE)
+        self.store = Store.open(config.database)
         try:
             now_ms = clock.now_ms()
             ruling.begin(self.store, rules, now_ms)
@@ -107,7 +107,7 @@ class Collector:
 
     def _first_keys(self, now_ms: int) -> str | None:
         """See to it that a program and a person can come in; the link of the first administrator, if it is needed."""
-        database = self.folder / DATABASE
+        database = self.config.database
         with Office.open(database) as office, View.open(database) as view:
             office.seed_calendar(calendar(), deed=Deed(who=ROBOT, at_ms=now_ms))
             first_token(office, self.folder, now_ms)

@@ -27,7 +27,7 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -39,6 +39,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from roundsman_collector import logins
 from roundsman_collector.config import DATABASE, TLS, TOKEN, Config
 from roundsman_collector.store import backup as database
+from roundsman_collector.store import is_made
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -96,12 +97,13 @@ class Made:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Restored:
-    """What a restore did. `aside`: where what was there before is now; `let_in_again`: agents that had lost their
-    credential and have it again."""
+    """What a restore did. `aside`: where what was there before is now, and `aside_schema` its tables on a server;
+    `let_in_again`: agents that had lost their credential and have it again."""
 
     manifest: Manifest
     epoch: str
     aside: Path | None
+    aside_schema: str
     configuration: Path | None
     let_in_again: tuple[str, ...]
 
@@ -111,11 +113,12 @@ class Restored:
 
 def create(settings: Config, file: Path | None, now_ms: int, progress: Progress) -> Made:
     """Make a backup while the collector runs, or while it does not. Raises BackupError, StoreError, OSError."""
-    source = settings.data.folder / DATABASE
-    if not source.is_file():
-        raise BackupError(f"{source}: there is no database yet; name the data folder with --data or --config")
+    source = settings.database
+    if not is_made(source):
+        shown = settings.store.url or source
+        raise BackupError(f"{shown}: there is no database yet; name the data folder with --data or --config")
     target = _target(settings.data.folder, file, now_ms)
-    _refuse_small_disk(source, target)
+    _refuse_small_disk(database.size_of(source), target)
     with _workshop(target.parent, now_ms) as work:
         copied = database.copy(source, work / DATABASE, lambda done, whole: progress("copy", done, whole))
         named = _configuration(settings)
@@ -173,9 +176,9 @@ def _target(folder: Path, file: Path | None, now_ms: int) -> Path:
     return target
 
 
-def _refuse_small_disk(source: Path, target: Path) -> None:
+def _refuse_small_disk(size: int, target: Path) -> None:
     """The copy and the file that it goes into stand side by side for a while."""
-    need = 2 * source.stat().st_size + SPARE_BYTES
+    need = 2 * size + SPARE_BYTES
     free = shutil.disk_usage(target.parent).free
     if free < need:
         raise BackupError(
@@ -343,27 +346,35 @@ def _take_out(packed: tarfile.TarFile, one: Member, work: Path, file: Path, prog
 # --- restore ---------------------------------------------------------------------------------------------------------
 
 
-def restore(file: Path, folder: Path, now_ms: int, *, force: bool, progress: Progress) -> Restored:
-    """Put what a backup holds into a data folder. Nothing is touched before the backup has proved whole.
+def restore(
+    file: Path, folder: Path, now_ms: int, *, force: bool, progress: Progress, server: str | None = None
+) -> Restored:
+    """Put what a backup holds into a data folder, and its database there as well, or into the one on a `server`.
 
-    Where a database is already, `force` is needed: it is set aside with its credentials, never deleted. Raises
-    BackupError, StoreError, OSError.
+    Nothing is touched before the backup has proved whole. Where a database is already, `force` is needed: it is set
+    aside with its credentials, never deleted. Raises BackupError, StoreError, OSError.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with closing(database.claim(database.place(folder / DATABASE))), _workshop(folder, now_ms) as work:
-        if (folder / DATABASE).exists() and not force:
-            raise BackupError(
-                f"{folder / DATABASE}: is there already; --force sets it aside and puts the backup in its place"
-            )
+    where = server or folder / DATABASE
+    with database.claimed(where) as held, _workshop(folder, now_ms) as work:
+        if is_made(where) and not force:
+            raise BackupError(f"{where}: is there already; --force sets it aside and puts the backup in its place")
         manifest = _unpack(file, work, progress)
         before = _agents_of(folder)
-        life = database.life_of(folder / DATABASE)
+        life = database.life_of(where)
         epoch = database.begin_anew(work / DATABASE, manifest.made_ms, now_ms, life)
         inside = [one.name for one in manifest.members if not one.name.startswith(f"{CONFIGURATION}/")]
         outside = [one.name for one in manifest.members if one.name.startswith(f"{CONFIGURATION}/")]
+        aside_schema = ""
+        if server is not None:  # it may fail, all of it or nothing: before anything else is touched
+            aside_schema = database.put_back(
+                held, work / DATABASE, server, now_ms, lambda done, whole: progress("put back", done, whole)
+            )
         aside = _set_aside(folder, now_ms)
-        for name in [*(one for one in inside if one != DATABASE), DATABASE]:  # the database last: then it is all there
+        for name in (one for one in inside if one != DATABASE):
             _move(work / name, folder / name)
+        if server is None:
+            _move(work / DATABASE, folder / DATABASE)  # the last: then it is all there
         for name in outside:
             _move(work / name, folder / f"{CONFIGURATION}-{_stamp(manifest.made_ms)}" / Path(name).name)
         _sync_folder(folder)
@@ -371,6 +382,7 @@ def restore(file: Path, folder: Path, now_ms: int, *, force: bool, progress: Pro
         manifest=manifest,
         epoch=epoch,
         aside=aside,
+        aside_schema=aside_schema,
         configuration=folder / f"{CONFIGURATION}-{_stamp(manifest.made_ms)}" if outside else None,
         let_in_again=tuple(sorted(_agents_of(folder) - before)) if before else (),
     )

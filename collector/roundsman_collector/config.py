@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
@@ -67,6 +67,22 @@ class Data(_Section):
         default_factory=default_folder,
         description="the data folder; made if it is not there. If not given, `roundsman` where your user's programs "
         "keep their data: below XDG_DATA_HOME or `~/.local/share`",
+    )
+
+
+class Store(_Section):
+    """The database: SQLite in the data folder, or PostgreSQL 15 or newer (docs/how-to/postgresql.md)."""
+
+    url: str = Field(
+        default="",
+        description="`postgresql://user@host/database`, or `postgresql:///database` for the server of this machine; if "
+        "not given, the file `roundsman.sqlite3` in the data folder. Beyond this machine TLS is a must, and the "
+        "server has to prove itself: `?sslrootcert=FILE` names whom to trust, `?sslmode=disable` does without",
+    )
+    password_file: File | None = Field(
+        default=None,
+        description="a file that holds the user's password and nothing else; `PGPASSWORD` in the environment if not "
+        "given",
     )
 
 
@@ -213,6 +229,7 @@ class Config(_Section):
     """The whole configuration."""
 
     data: Data = Field(default_factory=Data)
+    store: Store = Store()
     broker: Broker = Broker()
     collector: Collector = Collector()
     keeping: Keeping = Keeping()
@@ -222,9 +239,20 @@ class Config(_Section):
     policy: Rules = Rules()
     source: Path | None = Field(default=None, exclude=True)
 
+    @property
+    def database(self) -> str | Path:
+        """Where the database is, as the store's doors take it: a path, or a URL that names the file of its password."""
+        if not self.store.url:
+            return self.data.folder / DATABASE
+        if self.store.password_file is None:
+            return self.store.url
+        joint = "&" if "?" in self.store.url else "?"
+        return f"{self.store.url}{joint}password_file={quote(str(self.store.password_file))}"
+
 
 SECTIONS: Mapping[str, type[_Section]] = {
     "data": Data,
+    "store": Store,
     "broker": Broker,
     "collector": Collector,
     "keeping": Keeping,
@@ -262,7 +290,12 @@ def load(path: Path | None, data_folder: Path | None = None) -> Config:
     except ValidationError as error:
         problems = [_problem(each) for each in error.errors(include_url=False, include_context=False)]
     else:
-        problems = [*_contradictions(config.broker), *_not_an_origin(config.api.public_url), *_no_mail(config.mail)]
+        problems = [
+            *_no_database(config.store),
+            *_contradictions(config.broker),
+            *_not_an_origin(config.api.public_url),
+            *_no_mail(config.mail),
+        ]
     if "source" in said:
         problems.append(f"source: unknown section; expected one of {', '.join(SECTIONS)}")
     if problems:
@@ -294,6 +327,7 @@ def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
         update={
             "data": Data(folder=folder or base / config.data.folder.expanduser()),
             "broker": config.broker.model_copy(update=broker),
+            "store": config.store.model_copy(update={"password_file": at(config.store.password_file)}),
             "mail": config.mail.model_copy(
                 update={"password_file": at(config.mail.password_file), "ca": at(config.mail.ca)}
             ),
@@ -314,6 +348,25 @@ def _not_an_origin(url: str) -> Iterator[str]:
             f"[api] public_url: got {short(url)}; expected https:// and a name in small letters, without a path or a "
             "slash at the end, such as https://rounds.example.com"
         )
+
+
+def _no_database(store: Store) -> Iterator[str]:
+    if not store.url:
+        if store.password_file:
+            yield "[store] password_file: expected url with it, postgresql://user@host/database"
+        return
+    try:
+        url = urlsplit(store.url)
+        is_one = url.scheme == "postgresql" and len(url.path) > 1 and (url.port is None or url.port > 0)
+        has_password = url.password is not None
+    except ValueError:
+        is_one, has_password = False, "@" in store.url
+    if has_password:
+        yield "[store] url: expected no password in it; use password_file, or PGPASSWORD in the environment"
+    elif not is_one:
+        yield f"[store] url: expected postgresql://user@host/database, got {short(store.url)}"
+    elif "password_file" in url.query:
+        yield "[store] url: expected password_file beside it, not in it"
 
 
 def _no_mail(mail: Mail) -> Iterator[str]:

@@ -23,10 +23,10 @@ from typing import Literal, NamedTuple
 
 from roundsman_collector import app, clock, config, logins, tls
 from roundsman_collector.broker import BrokerError, listener_of, nats_server
-from roundsman_collector.config import DATABASE, Config, ConfigError
+from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.engine import pruning
 from roundsman_collector.mqtt import Line
-from roundsman_collector.store import StoreError, View, sqlite
+from roundsman_collector.store import StoreError, View, is_collected, is_made, sqlite
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -223,7 +223,7 @@ def _port(settings: Config) -> Finding:
         try:
             trial.bind((host, port))
         except OSError as error:
-            if error.errno == errno.EADDRINUSE and is_running(settings.data.folder):
+            if error.errno == errno.EADDRINUSE and is_collected(settings.database):
                 return _pages(host, port, settings.data.folder)
             mend = f"find who has it (ss -ltnp 'sport = :{port}'), or choose another: [api] port"
             return Finding("FAIL", "API", f"{host}:{port}: {error.strerror}", mend)
@@ -245,16 +245,16 @@ def _pages(host: str, port: int, folder: Path) -> Finding:
 
 
 def _database(settings: Config) -> Finding:
-    file = settings.data.folder / DATABASE
-    if not file.exists():
-        return Finding("OK", "database", "not made yet; the first start makes it")
     try:
-        with View.open(file) as view:
+        if not is_made(settings.database):
+            return Finding("OK", "database", "not made yet; the first start makes it")
+        with View.open(settings.database) as view:
             found = view.tallies()
     except StoreError as error:
         level: Level = "WARN" if error.cause == "older" else "FAIL"
         return Finding(level, "database", f"{error.what} ({error.where})", error.do)
-    return Finding("OK", "database", f"schema {found.schema}, {found.database_bytes / 1024**2:.0f} MB")
+    kind = "PostgreSQL" if settings.store.url else "SQLite"
+    return Finding("OK", "database", f"{kind}, schema {found.schema}, {found.database_bytes / 1024**2:.0f} MB")
 
 
 def _evidence(settings: Config) -> Finding:
@@ -267,7 +267,7 @@ def _evidence(settings: Config) -> Finding:
     place = next(one for one in (settings.data.folder, *settings.data.folder.parents) if one.exists())
     room = taken + spare + shutil.disk_usage(place).free - FREE_WARN
     said = f"{taken / 1e9:.1f} of {limits.evidence_bytes / 1e9:.1f} GB"
-    if limits.evidence_bytes > room:
+    if limits.evidence_bytes > room and not settings.store.url:  # a server's disk is not to be seen from here
         found = f"{said}; the disk has room for {max(0, room) / 1e9:.1f}: it is full before old evidence goes"
         return Finding("WARN", "evidence", found, "free space, or lower [keeping] evidence_bytes")
     reach = pruning.reach_days(known, limits.evidence_bytes)
@@ -304,7 +304,7 @@ def _notices(settings: Config) -> Finding:
 def _view(settings: Config) -> Iterator[View | None]:
     """The database; None where there is none that can be read: another check has told that."""
     try:
-        view = View.open(settings.data.folder / DATABASE)
+        view = View.open(settings.database)
     except StoreError:
         yield None
         return
@@ -313,7 +313,7 @@ def _view(settings: Config) -> Iterator[View | None]:
 
 
 def _collector(settings: Config) -> Finding:
-    if is_running(settings.data.folder):
+    if is_collected(settings.database):
         return Finding("OK", "collector", "runs")
     return Finding("WARN", "collector", "does not run", "roundsman up, or start its service")
 
@@ -331,16 +331,3 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _notices,
     _collector,
 )
-
-
-def is_running(folder: Path) -> bool:
-    """Whether a collector has this folder's database open for writing."""
-    import fcntl
-
-    lock = folder / f"{DATABASE}.lock"
-    with contextlib.suppress(OSError), lock.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False

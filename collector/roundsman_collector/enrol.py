@@ -25,7 +25,7 @@ from roundsman_collector import logins, tls
 from roundsman_collector.broker import EmbeddedBroker, is_everywhere, is_loopback, listener_of
 from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.rights import AgentLogin, mosquitto_agent_acl, mosquitto_password_lines
-from roundsman_collector.store import CommandRow, Deed, DeviceEntry, Office, Store, StoreError, View
+from roundsman_collector.store import CommandRow, Deed, DeviceEntry, Office, Store, StoreError, View, is_made
 from roundsman_wire.topics import checked_id
 
 LOOK_S = 0.05
@@ -87,7 +87,7 @@ def _device(text: str) -> WishedDevice:
     return WishedDevice(id=name, kind=kind, local=local == "local")
 
 
-def enter(database: Path, wish: Wish, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> AgentLogin:
+def enter(database: str | Path, wish: Wish, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> AgentLogin:
     """Put the agent into the register and return its credential. Raises EnrolError, StoreError, LoginsError."""
     entries = [DeviceEntry(id=one.id, kind=one.kind, name_zh=one.id, name_en=one.id) for one in wish.devices]
     try:
@@ -106,14 +106,14 @@ def enter(database: Path, wish: Wish, folder: Path, *, deed: Deed, wait_s: float
     return logins.given(folder, wish.group, wish.agent)
 
 
-def revoke(database: Path, agent: str, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> None:
+def revoke(database: str | Path, agent: str, folder: Path, *, deed: Deed, wait_s: float = 10.0) -> None:
     """Throw an agent out: first its credential, so that it is cut off whatever happens next, then the register.
 
     Done again, nothing more happens. Raises EnrolError, also where there never was such an agent.
     """
     checked_id(agent, "the agent")
     had_one = logins.revoke(folder, agent)
-    if not database.exists() and not had_one:
+    if not is_made(database) and not had_one:
         raise EnrolError(f"there is no agent {agent}: `roundsman agent list` tells who there is")
     try:
         store = Store.open(database)
@@ -128,24 +128,24 @@ def revoke(database: Path, agent: str, folder: Path, *, deed: Deed, wait_s: floa
         _note(database, deed, "agent.revoke", agent)
 
 
-def rotate(database: Path, agent: str, folder: Path, *, deed: Deed) -> AgentLogin:
+def rotate(database: str | Path, agent: str, folder: Path, *, deed: Deed) -> AgentLogin:
     """Give an agent a new credential; who comes with the old one is cut off. Raises EnrolError."""
     checked_id(agent, "the agent")
     login = logins.rotated(folder, agent)
     if login is None:
         raise EnrolError(f"agent {agent} has no credential: `roundsman agent add {agent} ...` makes one")
-    if database.exists():
+    if is_made(database):
         _note(database, deed, "agent.rotate", agent)
     return login
 
 
-def _note(database: Path, deed: Deed, verb: str, agent: str, after: Mapping[str, Any] | None = None) -> None:
+def _note(database: str | Path, deed: Deed, verb: str, agent: str, after: Mapping[str, Any] | None = None) -> None:
     """Write the audit log. What the engine is asked to do, it writes there itself."""
     with Office.open(database) as office:
         office.note(deed, verb, f"agent:{agent}", after=after)
 
 
-def _asked(database: Path, verb: str, args: Mapping[str, Any], otherwise: str, deed: Deed, wait_s: float) -> None:
+def _asked(database: str | Path, verb: str, args: Mapping[str, Any], otherwise: str, deed: Deed, wait_s: float) -> None:
     """Have the running collector do it; EnrolError begins with `otherwise`."""
     with View.open(database) as view:
         command = view.ask(who=deed.who, verb=verb, args=args, now_ms=deed.at_ms)
@@ -184,10 +184,10 @@ class Listed:
     devices: tuple[str, ...]
 
 
-def listed(database: Path, folder: Path) -> list[Listed]:
+def listed(database: str | Path, folder: Path) -> list[Listed]:
     """All agents that ever were, by id. Raises StoreError, LoginsError."""
     credentials = {login.agent for login in logins.read(folder)}
-    if not database.exists():
+    if not is_made(database):
         return []
     devices: dict[str, list[str]] = {}
     with View.open(database) as view:

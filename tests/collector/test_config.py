@@ -10,7 +10,7 @@ from roundsman_collector import config
 from roundsman_collector.config import Broker, ConfigError, load
 from roundsman_collector.core.rulebook import resolved
 
-KNOWN = "data, broker, collector, keeping, api, mail, webhook, policy"
+KNOWN = "data, store, broker, collector, keeping, api, mail, webhook, policy"
 
 
 @pytest.fixture
@@ -301,3 +301,39 @@ def test_a_rules_file_that_cannot_be_used_is_a_config_error_that_names_it(
         config.rule_set(load(file))
 
     assert str(caught.value) == f"{file.parent / 'own.yaml'}: {expected}"
+
+
+# --- the database ----------------------------------------------------------------------------------------------------
+
+
+def test_the_database_is_a_file_in_the_data_folder_unless_a_url_names_a_servers(file: Path) -> None:
+    file.write_text('[data]\nfolder = "data"', "utf-8")
+    assert load(file).database == file.parent / "data" / "roundsman.sqlite3"
+
+    file.write_text('[store]\nurl = "postgresql:///roundsman"', "utf-8")
+    assert load(file).database == "postgresql:///roundsman"
+
+    file.write_text('[store]\nurl = "postgresql://r@db/r?sslmode=require"\npassword_file = "a b&c"', "utf-8")
+    quoted = str(file.parent / "a%20b%26c")
+    assert load(file).database == f"postgresql://r@db/r?sslmode=require&password_file={quoted}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            'url = "postgresql://r:hush@db/r"',
+            "[store] url: expected no password in it; use password_file, or PGPASSWORD",
+        ),
+        ('url = "mysql://r@db/r"', "[store] url: expected postgresql://user@host/database, got 'mysql://r@db/r'"),
+        ('url = "postgresql://r@db"', "[store] url: expected postgresql://user@host/database"),
+        ('url = "postgresql://r@db:x/r"', "[store] url: expected"),
+        ('url = "postgresql://r@db/r?password_file=x"', "[store] url: expected password_file beside it"),
+        ('password_file = "x"', "[store] password_file: expected url with it"),
+    ],
+)
+def test_a_database_that_cannot_be_meant_is_told_without_its_password(file: Path, text: str, expected: str) -> None:
+    (said,) = mistakes(file, f"[store]\n{text}")
+
+    assert said.startswith(expected)
+    assert "hush" not in said

@@ -40,7 +40,7 @@ def agent_add(
 ) -> None:
     """Let an agent in and print its configuration, credential and CA included; or write it for a device with --out."""
     from roundsman_collector import enrol
-    from roundsman_collector.config import DATABASE, load
+    from roundsman_collector.config import load
 
     with _errors_told():
         settings = load(config, data)
@@ -50,7 +50,7 @@ def agent_add(
             enrol.refuse_used(out)
         folder = settings.data.folder
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        login = enrol.enter(folder / DATABASE, wish, folder, deed=deed_now())
+        login = enrol.enter(settings.database, wish, folder, deed=deed_now())
         if out is not None:
             enrol.write_kit(out, enrol.agent_toml(wish, login, road, data=enrol.DATA_ON_DEVICE))
     if out is None:
@@ -85,11 +85,11 @@ def agent_list(
 ) -> None:
     """Tell which agents there are, whether they may report, and for which devices they speak."""
     from roundsman_collector import enrol
-    from roundsman_collector.config import DATABASE, load
+    from roundsman_collector.config import load
 
     with _errors_told():
-        folder = load(config, data).data.folder
-        found = enrol.listed(folder / DATABASE, folder)
+        settings = load(config, data)
+        found = enrol.listed(settings.database, settings.data.folder)
     if as_json:
         told = [
             {
@@ -127,13 +127,13 @@ def _day(ms: int) -> str:
 def agent_revoke(agent: AgentId, config: ConfigFile = None, data: DataFolder = None) -> None:
     """Throw an agent out: it is cut off at once and refused from now on. What it reported stays."""
     from roundsman_collector import enrol, logins
-    from roundsman_collector.config import DATABASE, load
+    from roundsman_collector.config import load
 
     with _errors_told():
         settings = load(config, data)
         folder = settings.data.folder
         user = next((one.user for one in logins.read(folder) if one.agent == agent), agent)
-        enrol.revoke(folder / DATABASE, agent, folder, deed=deed_now())
+        enrol.revoke(settings.database, agent, folder, deed=deed_now())
     typer.echo(f"agent {agent} may not report any more; its devices have no voice until another agent speaks for them")
     if settings.broker.mode == "external":
         typer.echo(enrol.external_revoke_hint(user), err=True)
@@ -143,12 +143,12 @@ def agent_revoke(agent: AgentId, config: ConfigFile = None, data: DataFolder = N
 def agent_rotate(agent: AgentId, host: Host = None, config: ConfigFile = None, data: DataFolder = None) -> None:
     """Give an agent a new credential and print the configuration's section with it; with the old one it is cut off."""
     from roundsman_collector import enrol
-    from roundsman_collector.config import DATABASE, load
+    from roundsman_collector.config import load
 
     with _errors_told():
         settings = load(config, data)
         road = enrol.road_to(settings, host)
-        login = enrol.rotate(settings.data.folder / DATABASE, agent, settings.data.folder, deed=deed_now())
+        login = enrol.rotate(settings.database, agent, settings.data.folder, deed=deed_now())
     typer.echo("\n".join(enrol.broker_lines(login, road)))
     typer.echo(
         f"Agent {agent} is refused until this stands in its agent.toml and it is started again"

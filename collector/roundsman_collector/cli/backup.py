@@ -65,12 +65,16 @@ def restore(
     """Put a backup into the data folder, while no collector runs there."""
     from roundsman_collector import backup, clock
 
-    folder = settings_of(config, data).data.folder
+    settings = settings_of(config, data)
+    folder = settings.data.folder
+    server = str(settings.database) if settings.store.url else None
     with _told(), _watched() as progress:
-        done = backup.restore(file, folder, clock.now_ms(), force=force, progress=progress)
+        done = backup.restore(file, folder, clock.now_ms(), force=force, progress=progress, server=server)
     typer.echo(f"restored into {folder}: {_said(done.manifest)}; its epoch is now {done.epoch}")
     if done.aside is not None:
         typer.echo(f"what was there is in {done.aside}")
+    if done.aside_schema:
+        typer.echo(f"the tables of before are in the server's schema {done.aside_schema}")
     if done.configuration is not None:
         typer.echo(f"the configuration of then is in {done.configuration}; put it where you want it")
     if done.let_in_again:

@@ -29,11 +29,9 @@ def settings_of(config: Path | None, data: Path | None) -> "Config":
         end(str(error), CANNOT_BE_USED)
 
 
-def database(config: Path | None, data: Path | None) -> Path:
+def database(config: Path | None, data: Path | None) -> str | Path:
     """Where the database is that the configuration names."""
-    from roundsman_collector.config import DATABASE
-
-    return settings_of(config, data).data.folder / DATABASE
+    return settings_of(config, data).database
 
 
 def end(said: str, code: int) -> NoReturn:

@@ -121,7 +121,7 @@ def user_unlock(login: Login, config: ConfigFile = None, data: DataFolder = None
 
 
 @contextmanager
-def opened(where: Path) -> "Iterator[tuple[Office, View]]":
+def opened(where: str | Path) -> "Iterator[tuple[Office, View]]":
     """Both doors for people; a database that says no ends the command with its reason."""
     from roundsman_collector.store import Office, StoreError, View
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from roundsman_collector import clock
-from roundsman_collector.config import DATABASE, Config, ConfigError, load, rule_set
+from roundsman_collector.config import Config, ConfigError, load, rule_set
 from roundsman_collector.notify import mail, webhook
 from roundsman_collector.notify.delivery import Delivery, Sender
 from roundsman_collector.notify.facts import Facts
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             if not is_alone:
                 print(f"another delivery runs on {config.data.folder}", file=sys.stderr)
                 return TRY_LATER
-            with Outbox.open(config.data.folder / DATABASE) as outbox:
+            with Outbox.open(config.database) as outbox:
                 Delivery(outbox, senders(config), faults, public_url(config)).run(stopping)
     except ConfigError as error:
         print(error, file=sys.stderr)

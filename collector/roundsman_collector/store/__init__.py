@@ -12,12 +12,14 @@ from roundsman_collector.store.cards import Card
 from roundsman_collector.store.changes import ChangesPage, DeviceChanges, Since, TicketChanged
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
+from roundsman_collector.store.connect import is_collected
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.entries import Became, Version
 from roundsman_collector.store.entry_kinds import KINDS, ZONES, EntryError, Kind, KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.migrate import is_made
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.office import Office
 from roundsman_collector.store.outbox import Names, Outbox, Waiting
@@ -131,6 +133,8 @@ __all__ = [
     "WayRow",
     "Wish",
     "filter_of",
+    "is_collected",
+    "is_made",
     "records_in",
     "service_key",
     "wrong_target",

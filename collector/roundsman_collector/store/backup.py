@@ -3,7 +3,10 @@
     copy(source, target, progress) -> Copied     as it was at one moment; the collector goes on meanwhile
     check(path) -> Copied                        whole, and of a schema that this program knows
     begin_anew(path, made_ms, now_ms, life) -> epoch     a restored copy: agents are to send again what it lacks
-    note(path, made_ms)                          the database remembers when it was last backed up
+    with claimed(where) as server: put_back(server, path, where, now_ms, progress)      into a server's database
+    note(where, made_ms)                         the database remembers when it was last backed up
+
+A copy is a SQLite file, whatever it was made of (transfer.py).
 
 SQLite's own backup reads a snapshot page by page: a read transaction holds the snapshot, so that nothing begins again
 when the collector writes, and the writer waits for nothing. Meanwhile its log cannot be folded in and grows by what is
@@ -19,10 +22,10 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from roundsman_collector.store import audit, migrate, sqlite
-from roundsman_collector.store.connect import connector, place, transaction
+from roundsman_collector.store import audit, migrate, postgres, schema, sqlite, transfer
+from roundsman_collector.store.connect import Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.series import LIFE, next_life
 from roundsman_collector.store.sql import keep_fact, run
@@ -43,8 +46,52 @@ class Copied:
     schema: str
 
 
-def copy(source: Path, target: Path, progress: Progress) -> Copied:
-    """Copy the database as it is at this moment; `progress` is told pages done and pages in all."""
+def size_of(where: str | Path) -> int:
+    """Bytes of a database."""
+    at = place(where)
+    if at.path:
+        return sqlite.size(at.path)
+    with _reading(at, "the size") as connection:
+        return postgres.size(connection)
+
+
+def copy(where: str | Path, target: Path, progress: Progress) -> Copied:
+    """Copy the database as it is at this moment; `progress` is told how much is done, and how much there is in all."""
+    at = place(where)
+    return _copied_file(at.path, target, progress) if at.path else _copied_server(at, target, progress)
+
+
+def _copied_server(at: Place, target: Path, progress: Progress) -> Copied:
+    with _reading(at, "everything") as connection:
+        found = migrate.revision(connection)
+        migrate.refuse_newer(found, str(at))
+        if found != schema.REVISION:
+            raise StoreError(
+                what=f"the database has schema {found or 'none'}, older than this program's {schema.REVISION}",
+                where=str(at),
+                do="start the collector once: it brings the schema up to date",
+                cause="older",
+            )
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        with _explained("writing the copy", target):
+            transfer.out(connection, target, progress)
+    with _explained("reading the copy", target), closing(_opened(target)) as copied:
+        return _facts(copied, target)
+
+
+@contextmanager
+def _reading(at: Place, what: str) -> Iterator[Connection]:
+    """One moment of a server's database, for as long as it takes."""
+    engine = connector(at, writes=False)
+    try:
+        with transaction(engine, f"reading {what}", at) as connection:
+            postgres.patient(connection)
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _copied_file(source: Path, target: Path, progress: Progress) -> Copied:
     with _explained("copying the database", source), closing(_opened(source)) as read, closing(_made(target)) as write:
         read.execute("BEGIN")
         read.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it is one moment
@@ -76,8 +123,47 @@ def check(path: Path) -> Copied:
     return facts
 
 
-def life_of(path: Path) -> int:
+@contextmanager
+def claimed(where: str | Path) -> Iterator[Engine]:
+    """Be the only collector of a database, that is there or will be, for a while. Raises StoreError."""
+    at = place(where)
+    with closing(claim(at)) as hold:
+        engine = connector(at, writes=True, hold=hold)
+        try:
+            if at.path is None:  # the first connection takes the lock, and keeps it
+                with transaction(engine, "taking hold of the database", at):
+                    pass
+            yield engine
+        finally:
+            engine.dispose()
+
+
+def put_back(server: Engine, path: Path, where: str, now_ms: int, progress: Progress) -> str:
+    """Put a copy that began anew into a server's database, in one transaction; what was there is set aside.
+
+    Returns the schema in which that is now; empty: there was nothing.
+    """
+    at = place(where)
+    with transaction(server, "putting the backup back", at) as connection:
+        postgres.patient(connection)
+        aside = postgres.set_aside(connection, f"before_restore_{now_ms // 1000}")
+        migrate.upgrade(connection, str(at))
+        transfer.back(connection, path, progress)
+    return aside
+
+
+def life_of(where: str | Path) -> int:
     """Which life of a database this is (series.py); 0 where there is none, or it cannot be read any more."""
+    at = place(where)
+    if at.path is None:
+        with _reading(at, "its life") as connection:
+            if not migrate.revision(connection):
+                return 0
+            return int(run(connection, "SELECT value FROM meta WHERE key = ?", LIFE).scalar() or 0)
+    return _life_of_file(at.path)
+
+
+def _life_of_file(path: Path) -> int:
     if not path.exists():
         return 0
     try:
@@ -137,9 +223,9 @@ def _anew(connection: Connection, made_ms: int, now_ms: int, life: int) -> str:
     return epoch
 
 
-def note(path: Path, made_ms: int) -> None:
+def note(where: str | Path, made_ms: int) -> None:
     """Let the database remember when it was last backed up."""
-    at = place(path)
+    at = place(where)
     engine = connector(at, writes=True)
     try:
         with transaction(engine, "noting the backup", at) as connection:

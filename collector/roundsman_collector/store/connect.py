@@ -73,6 +73,21 @@ def claim(at: Place) -> Hold:
     return sqlite.Held(at.path) if at.path else postgres.Reign(str(at))
 
 
+def is_collected(where: str | Path) -> bool:
+    """Whether a collector has the database at a path or URL open for writing; False where that cannot be seen."""
+    at = place(where)
+    if at.path:
+        return sqlite.is_held(at.path)
+    engine = connector(at, writes=False)
+    try:
+        with transaction(engine, "looking for a collector", at) as connection:
+            return postgres.is_held(connection)
+    except StoreError:
+        return False
+    finally:
+        engine.dispose()
+
+
 def connector(where: Place, *, writes: bool, hold: Hold | None = None) -> Engine:
     """What makes connections to a database: ones that write, or ones that cannot. With a hold: the one collector's."""
     if where.path:

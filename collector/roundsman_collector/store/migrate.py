@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect
 
-from roundsman_collector.store import schema
+from roundsman_collector.store import postgres, schema
+from roundsman_collector.store.connect import connector, place, transaction
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.sql import run
 
@@ -19,6 +20,19 @@ def revision(connection: Connection) -> str:
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(run(connection, "SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def is_made(where: str | Path) -> bool:
+    """Whether a collector has ever made a database there. Raises StoreError where that cannot be seen."""
+    at = place(where)
+    if at.path:
+        return at.path.exists()
+    engine = connector(at, writes=False)
+    try:
+        with transaction(engine, "looking for a database", at) as connection:
+            return bool(revision(connection))
+    finally:
+        engine.dispose()
 
 
 def refuse_newer(found: str, where: str) -> None:
@@ -38,6 +52,8 @@ def upgrade(connection: Connection, where: str) -> None:
     refuse_newer(found, where)
     if found == schema.REVISION:
         return
+    if connection.dialect.name == "postgresql":
+        postgres.patient(connection)
     from alembic import command
     from alembic.config import Config
 

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Text, event
+from sqlalchemy import URL, Connection, Engine, Text, event, inspect
 from sqlalchemy import create_engine as _create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -47,7 +47,7 @@ SSL_MODES = ("disable", "require", "verify-full")
 CONNECT_S = 10.0
 ANSWER_S = 300.0
 """How long an answer may take before the line counts as broken; the server gives up a little earlier."""
-CLAIM_MS = 5_000
+CLAIM_MS = 1_000
 """How long a collector that starts waits for one that has just ended."""
 DOUBT_S = 30.0
 """How long the server is waited for to hear whether it stored what it was told to."""
@@ -263,15 +263,23 @@ class Reign:
         """The lock goes with the connection."""
 
 
+HOLDER = (
+    "SELECT activity.application_name, activity.pid, COALESCE(host(activity.client_addr), 'its own machine') "
+    "FROM pg_locks held JOIN pg_stat_activity activity ON activity.pid = held.pid "
+    "WHERE held.locktype = 'advisory' AND held.granted "
+    f"AND (held.classid, held.objid) = ({LOCK_COLLECTOR}) AND held.database = "
+    "(SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+
+
+def is_held(connection: Connection) -> bool:
+    """Whether a collector has the database open for writing."""
+    return connection.exec_driver_sql(HOLDER).first() is not None
+
+
 def _holder(line: Any) -> str:
     cursor = line.cursor()
-    cursor.execute(
-        "SELECT activity.application_name, activity.pid, COALESCE(host(activity.client_addr), 'its own machine') "
-        "FROM pg_locks held JOIN pg_stat_activity activity ON activity.pid = held.pid "
-        "WHERE held.locktype = 'advisory' AND held.granted "
-        f"AND (held.classid, held.objid) = ({LOCK_COLLECTOR}) AND held.database = "
-        "(SELECT oid FROM pg_database WHERE datname = current_database())"
-    )
+    cursor.execute(HOLDER)
     found = cursor.fetchone()
     line.rollback()
     return "somebody" if found is None else f"{found[0] or 'a program'} (server process {found[1]}, from {found[2]})"
@@ -361,6 +369,17 @@ def patient(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'")
     line: Any = connection.connection.dbapi_connection
     line._usock.settimeout(None)
+
+
+def set_aside(connection: Connection, schema: str) -> str:
+    """Move our tables, if there are any, into a schema of their own; its name, or nothing."""
+    names = sorted(inspect(connection).get_table_names())
+    if not names:
+        return ""
+    connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    for name in names:
+        connection.exec_driver_sql(f"ALTER TABLE {name} SET SCHEMA {schema}")
+    return schema
 
 
 # --- a line that broke -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ own idea of when a transaction begins is switched off; a writer says BEGIN IMMED
 that somebody else was first, and DDL takes part in transactions like everything else.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -123,6 +124,16 @@ class Held:
     def close(self) -> None:
         """Let go."""
         self._lock.close()
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody has the lock."""
+    with contextlib.suppress(OSError), open(f"{path}.lock", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _locked(path: Path) -> IO[str] | str:

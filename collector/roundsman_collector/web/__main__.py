@@ -15,7 +15,8 @@ from starlette.types import ASGIApp
 from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.summary import Summary
-from roundsman_collector.config import DATABASE, TOKEN, Config, ConfigError, advice, load, rule_set
+from roundsman_collector.config import TOKEN, Config, ConfigError, advice, load, rule_set
+from roundsman_collector.core.rulebook import Function
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, StoreError, View
@@ -41,12 +42,12 @@ def main(argv: list[str] | None = None) -> int:
         return CONFIG_ERROR
     port = config.api.port if options.port is None else options.port
     try:
-        view = opened(config.data.folder / DATABASE)
+        view = opened(config.database)
     except StoreError as error:
         print(f"no database after {WAIT_S:g} s: {error}", file=sys.stderr)
         return NO_DATABASE
-    with view, Office.open(config.data.folder / DATABASE) as office:
-        faults, advised = desk_facts
+    with view, Office.open(config.database) as office:
+        faults, advised, functions = desk_facts
         desk = Desk(
             view=view,
             office=office,
@@ -55,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
             token_place=str(config.data.folder / TOKEN),
             faults=faults,
             advice=advised,
+            functions=functions,
             public_url=config.api.public_url,
             has_mail=bool(config.mail.host),
         )
@@ -86,12 +88,14 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"expected a TCP port from 1 to 65535, not {text!r}")
 
 
-def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice]]:
-    rules = rule_set(config).rules
-    return {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules}, dict(advice(config))
+def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice], dict[str, Function]]:
+    """Names of faults, what helps against them, and what devices are there for."""
+    rules = rule_set(config)
+    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules.rules}
+    return faults, dict(advice(config)), {one.name: one for one in rules.functions}
 
 
-def opened(database: Path) -> View:
+def opened(database: str | Path) -> View:
     """The database's door, waited for while the collector is still making it; StoreError when it does not come."""
     until = time.monotonic() + WAIT_S
     has_told = False
