@@ -1,7 +1,7 @@
 """/overlays: maintenance, exclusions and corrections: proposed by one person, approved by a second one.
 
     POST /overlays {"kind": "correction", "scope": "device", "target": "nvr-2", "from": …, "to": …, "state": "down",
-                    "reason": "found_off", "text": "…"}     201 it waits for approval (planned maintenance counts at once)
+                    "reason": "found_off", "text": "…"}     201: it waits for approval, planned maintenance does not
     POST /overlays/7/approve · /refuse · /revoke · /end     what becomes of it; 403 where a second person is needed
     GET  /overlays?status=proposed&kind=correction · GET /overlays?device=nvr-2 · GET /overlays/7
 

@@ -60,6 +60,7 @@ def application(desk: Desk) -> FastAPI:
     app.include_router(status.open_router)
     for one in (
         devices.router,
+        availability.router,
         tickets.router,
         rounds.router,
         status.router,

@@ -62,11 +62,11 @@ class Since:
 
 
 class DeviceChanges(NamedTuple):
-    """A device whose past is told otherwise. `count`: how many stretches there are; `changes` are the first of them."""
+    """A device whose past is told otherwise. `total`: how many stretches there are; `changes` are the first of them."""
 
     device: str
     changes: tuple[Changed, ...]
-    count: int
+    total: int
     moved: Moved
 
 

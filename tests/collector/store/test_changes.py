@@ -226,7 +226,7 @@ def test_a_device_with_many_changes_tells_the_first_of_them_and_how_many_there_a
 
     found = view.changed_devices(since(8), EVERYTHING).devices[0]
 
-    assert (len(found.changes), found.count) == (1, 2)
+    assert (len(found.changes), found.total) == (1, 2)
     assert found.moved.was == {"unknown": 6 * HOUR}, "the sums are of all"
 
 

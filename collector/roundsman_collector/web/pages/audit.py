@@ -18,7 +18,7 @@ from roundsman_collector.web.saying import Saying
 
 PAGE = 100
 TEXT = 200
-LINKS = {"device": "/devices/", "ticket": "/tickets/", "person": "/people/"}
+LINKS = {"device": "/devices/", "ticket": "/tickets/", "overlay": "/overlays/", "person": "/people/"}
 
 router = APIRouter()
 

@@ -22,6 +22,7 @@ from roundsman_collector.store.reckon import Frame
 from roundsman_collector.web.evidence import Known, recent
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.fleet import USUAL, Span
+from roundsman_collector.web.pages.overlays import overlay_rows
 from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
 from roundsman_collector.web.shown import (
     Past,
@@ -87,6 +88,7 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "suspected": [_suspected(desk, saying, row) for row in one.runs if not row.recovering],
         "recent": recent(desk, saying, one.id, Known(ledger, known.conditions, tickets), longest),
         "tickets": [ticket_row(desk, saying, row) for row in tickets],
+        "overlays": overlay_rows(desk, saying, who, one.id, begin),
         "intervals": [_interval(desk, saying, one, row, known) for row in reversed(rows[-ROWS:])],
         "is_cut": len(rows) > ROWS,
         "rows": ROWS,
