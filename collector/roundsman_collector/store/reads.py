@@ -51,6 +51,7 @@ from roundsman_collector.store import (
     witness,
 )
 from roundsman_collector.store import rounds as round_rows
+from roundsman_collector.store import rules as rule_rows
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.audit import AuditRow
 from roundsman_collector.store.behind import BehindRow
@@ -557,6 +558,21 @@ class View:
             return overlays.is_author(connection, author, who)
 
     # --- people ------------------------------------------------------------------------------------------------------
+
+    def rules_at(self, at_ms: int | None = None) -> rule_rows.RuleSetRow | None:
+        """The rules in force now, or at a time; None: there never were any."""
+        with self._reading("the rules in force") as connection:
+            return rule_rows.newest_of(connection, at_ms)
+
+    def rule_rows(self, limit: int) -> list[rule_rows.RuleSetRow]:
+        """The newest rule sets, the newest first."""
+        with self._reading("rules") as connection:
+            return rule_rows.newest(connection, limit)
+
+    def strangers(self, wanted: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Which of these (where, which) that overrides are for nobody has entered."""
+        with self._reading("whom overrides are for") as connection:
+            return rule_rows.strangers(connection, wanted)
 
     def ask(self, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:
         """Ask the engine for something; returns the command's id. The answer stands in command(id) when it is done."""

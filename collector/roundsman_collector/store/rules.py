@@ -61,6 +61,13 @@ def rule_sets(connection: Connection) -> list[RuleSetRow]:
     return [RuleSetRow(*row) for row in found]
 
 
+def newest(connection: Connection, limit: int) -> list[RuleSetRow]:
+    """The newest sets, the newest first."""
+    columns = "SELECT id, hash, valid_from_ms, body, made_by FROM rule_set"
+    found: Any = run(connection, f"{columns} ORDER BY id DESC LIMIT ?", limit)
+    return [RuleSetRow(*row) for row in found]
+
+
 def newest_of(connection: Connection, at_ms: int | None = None) -> RuleSetRow | None:
     """The rules in force now, or at a time; the oldest ones, if none were yet. None: there never were any."""
     columns = "SELECT id, hash, valid_from_ms, body, made_by FROM rule_set"
