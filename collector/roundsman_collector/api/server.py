@@ -19,6 +19,7 @@ from roundsman_collector.api import (
     problem,
     register,
     rounds,
+    rules,
     status,
     tickets,
     ways,
@@ -71,6 +72,7 @@ def application(desk: Desk) -> FastAPI:
         register.router,
         overlays.router,
         changes.router,
+        rules.router,
     ):
         app.include_router(one, responses=ANSWERS)
     return with_problems(app)
