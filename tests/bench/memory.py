@@ -13,8 +13,8 @@ Processes of their own, the engine and its store as in production, without broke
     restarted     the same database after a restart
     dict, json    for comparison: the newest report of every device, as bytes in a dict and as decoded by the door
 
-The figure is (resident memory - that of `empty`, or of a `dict` before it is filled) / devices. Garbage is collected before each look, and what the
-allocator keeps back is counted: it is resident.
+The figure is (resident memory - that of `empty`, or of a `dict` before it is filled) / devices. Garbage is collected
+before each look, and what the allocator keeps back is counted: it is resident.
 """
 
 import argparse
