@@ -1,7 +1,7 @@
 """Whether a fault opens a ticket of its own, or waits for what may explain it (law 5). Pure.
 
     fault known --> nothing above it, nothing planned ------------------------------------> OPEN
-        |                                                       its time is over
+        |                                             its time is over, or all roots are well
         +--> WAIT: as long as a root needs to be found faulty, and PATIENCE_MS more ------> OPEN
         |       |
         |       +--> a root is faulty since before it, or with it -----------------------> JOIN the root's ticket
@@ -18,8 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from roundsman_collector.core.causes import DEEPEST, POWER, TOGETHER_MS, UPLINK, Kind, Link
-from roundsman_collector.core.model import Condition, Milliseconds
-from roundsman_collector.core.policy import Builtin, Policy, Rule
+from roundsman_collector.core.model import Condition, DeviceState, Milliseconds
+from roundsman_collector.core.policy import SILENT, Builtin, Policy, Rule
 
 PATIENCE_MS = 10_000
 LATE_MS = 2 * 60_000
@@ -152,14 +152,23 @@ def _found_in(rule: Rule, arrive_by_ms: Milliseconds) -> Milliseconds:
     return rule.for_ms + arrive_by_ms
 
 
-def due_ms(since_ms: Milliseconds, known_ms: Milliseconds, found_in_ms: Milliseconds) -> Milliseconds:
-    """Until when a fault waits for its roots, the slowest of which is found faulty in `found_in_ms`.
+def due_ms(known_ms: Milliseconds, found_in_ms: Milliseconds) -> Milliseconds:
+    """Until when a fault waits at most for its roots, the slowest of which is found faulty in `found_in_ms`."""
+    return known_ms + found_in_ms + PATIENCE_MS if found_in_ms else known_ms
 
-    Counted from when it began, as its root's fault would be, but not before it was known; nor from a time to come.
+
+def began_by_ms(condition: Condition, arrive_by_ms: Milliseconds) -> Milliseconds:
+    """The latest time at which what a fault is known by may have happened: a root that was well later is not its cause.
+
+    A silence is dated at the last record, and began some time before the next one was due.
     """
-    if not found_in_ms:
-        return known_ms
-    return max(min(since_ms, known_ms) + found_in_ms, known_ms) + PATIENCE_MS
+    return condition.since_ms + (arrive_by_ms if condition.code == SILENT else 0)
+
+
+def is_well(root: DeviceState, since_ms: Milliseconds, policy: Policy) -> bool:
+    """Whether a root is known to have been well after a time: it answered, and nothing is suspected of it."""
+    explaining = (rule.explains for track in root.tracks if (rule := policy.rule(track.code)) is not None)
+    return root.answered and root.pending is None and root.last_t > since_ms and not any(explaining)
 
 
 def release_ms(rule: Rule | None, arrive_by_ms: Milliseconds) -> Milliseconds:

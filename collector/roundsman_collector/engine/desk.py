@@ -23,13 +23,16 @@ from roundsman_collector.core.model import Action, Change, Condition, Ticket
 from roundsman_collector.core.policy import Rule
 from roundsman_collector.core.ticket import opens_ticket
 from roundsman_collector.core.waiting import (
+    PATIENCE_MS,
     Key,
     Standing,
     Verdict,
     Wiring,
+    began_by_ms,
     causes_of,
     detection_ms,
     due_ms,
+    is_well,
     release_ms,
     together,
 )
@@ -90,6 +93,7 @@ class Desk:
     def load(self, now_ms: int) -> None:
         """Read from the store what waits and what is explained. What waited already goes on to wait as long."""
         before = {one.key: one.due_ms for one in self.held if one.ticket is None}
+        explained_till = {one.key: one.due_ms for one in self.held if one.ticket is not None}
         self._wiring = Wiring(self._engine.store.links())
         self.held, self._looks, self._gone = Ledge(), [], {}
         self._found_in, self._is_stale = {}, False
@@ -97,7 +101,7 @@ class Desk:
         wired = self._wiring.devices
         self._unit_of = {device: owners[device] for device in wired if device in owners}
         self._load_standing()
-        self._load_explained(owners, now_ms)
+        self._load_explained(owners, explained_till, now_ms)
         for row in self._engine.store.unticketed():
             unit, condition = self._owner(owners, row.subject), condition_of(row)
             if unit is not None and opens_ticket(condition, self._engine.book):
@@ -116,16 +120,17 @@ class Desk:
             for row in rows:
                 self._stand(units[subject], condition_of(row))
 
-    def _load_explained(self, owners: Mapping[str, Unit], now_ms: int) -> None:
+    def _load_explained(self, owners: Mapping[str, Unit], explained_till: Mapping[Key, int], now_ms: int) -> None:
         rows = list(self._engine.store.open_children())
         facts = self._engine.store.open_conditions(sorted({row.subject for row in rows}))
         conditions = {key_of(one): one for found in facts.values() for one in map(condition_of, found)}
         for row in rows:
             unit, condition = self._owner(owners, row.subject), conditions.get(row.key)
             if unit is not None and condition is not None:
-                root = next((cause.device for cause in self._causes(unit, condition)), "")
-                self.held.put(Held(unit, condition, 0, row.ticket_id, root, row.merged_ticket_id))
-                self._look(now_ms + self._release_ms(unit, condition), row.key)
+                due = explained_till.get(row.key, 0) or now_ms + self._release_ms(unit, condition)
+                root = next((cause.device for cause in self._causes(unit, condition, due)), "")
+                self.held.put(Held(unit, condition, due, row.ticket_id, root, row.merged_ticket_id))
+                self._look(due, row.key)
             elif unit is not None:
                 self._gone[row.key] = row.ticket_id
 
@@ -150,6 +155,7 @@ class Desk:
 
     def adopt(self, unit: Unit, change: Change, held: Iterable[Condition], now_ms: int) -> None:
         """A change is stored: what it says of faults that wait, of those that are explained, and of roots."""
+        self._found_in.clear()
         whole = dict(change.whole)
         told: dict[Key, list[Condition]] = {}
         for condition in change.conditions:
@@ -191,7 +197,8 @@ class Desk:
             self._begun[device] = None
         if any(key not in after for key in before):
             for held in self.held.under(device):
-                self._look(now_ms + self._release_ms(held.unit, held.condition), held.key)
+                held.due_ms = now_ms + self._release_ms(held.unit, held.condition)
+                self._look(held.due_ms, held.key)
 
     def _stand(self, unit: Unit, condition: Condition) -> None:
         device = _device_of(unit, condition.subject)
@@ -206,7 +213,7 @@ class Desk:
     def _wait(self, unit: Unit, condition: Condition, due: int) -> None:
         held = Held(unit, condition, due)
         self.held.put(held)
-        self._look(due if not self._standing else 0, held.key)
+        self._look(0, held.key)  # a cause may be known already, and a root proves well before the time is over
 
     def _look(self, at_ms: int, key: Key) -> None:
         heapq.heappush(self._looks, (at_ms, key))
@@ -217,8 +224,11 @@ class Desk:
         at_ms = max(condition.from_ms, condition.confirmed.t)
         return self._engine.book.at(condition.subject, at_ms).rule(condition.code)
 
-    def _causes(self, unit: Unit, condition: Condition) -> list[Standing]:
-        """The faults that explain this one now, the farthest first; of two that explain each other, the first."""
+    def _causes(self, unit: Unit, condition: Condition, explained_till_ms: int = 0) -> list[Standing]:
+        """The faults that explain this one now, the farthest first; of two that explain each other, the first.
+
+        Until `explained_till_ms` it had no time to recover from a root's fault before: another one explains it, too.
+        """
         device, rule = _device_of(unit, condition.subject), self._rule(condition)
         if device is None or rule is None or not rule.explained_by:
             return []
@@ -232,7 +242,7 @@ class Desk:
             return []
         slack = together(unit.arrive_by_ms(condition.subject), *(self._arrive_by_of(root) for root in standing))
         mine = key_of(condition)
-        found = causes_of(above, standing, rule, condition.since_ms, slack)
+        found = causes_of(above, standing, rule, max(condition.since_ms, explained_till_ms), slack)
         return [one for one in found if one.key != mine and not self._is_first(device, condition, one)]
 
     def _is_first(self, device: str, condition: Condition, other: Standing) -> bool:
@@ -247,19 +257,29 @@ class Desk:
         return 0 if unit is None else unit.arrive_by_ms(root)
 
     def _due(self, unit: Unit, condition: Condition, now_ms: int) -> int:
-        """Until when a fault waits that is known now."""
+        """Until when a fault waits at most that is known now."""
+        found_in = (self._detected_in(root, now_ms) for root in self._suspects(unit, condition, now_ms))
+        return due_ms(now_ms, max(found_in, default=0))
+
+    def _suspects(self, unit: Unit, condition: Condition, now_ms: int) -> list[str]:
+        """Roots that may turn out to be the cause of a fault: heard of, and not known to have been well since."""
         device, rule = _device_of(unit, condition.subject), self._rule(condition)
         if device is None or rule is None or not rule.explained_by:
-            return now_ms
-        slowest = max((self._detected_in(one.root, now_ms) for one in self._wiring.above(device)), default=0)
-        return due_ms(condition.since_ms, now_ms, slowest)
+            return []
+        began_by = began_by_ms(condition, unit.arrive_by_ms(condition.subject))
+        above = {one.root for one in self._wiring.above(device) if one.lacks in rule.explained_by}
+        return [root for root in above if self._detected_in(root, now_ms) and not self._is_well(root, began_by, now_ms)]
+
+    def _is_well(self, root: str, since_ms: int, now_ms: int) -> bool:
+        state = next((one for one in self._unit_of[root].state.devices if one.device == root), None)
+        return state is not None and is_well(state, since_ms, self._engine.book.at(root, now_ms))
 
     def _detected_in(self, root: str, now_ms: int) -> int:
-        """How long a root may be faulty until it is known; 0 for one that nobody hears of."""
+        """How long a root may be faulty until it is known; 0 for one that nobody hears of, whose agent is silent."""
         found = self._found_in.get(root)
         if found is None:
             unit = self._unit_of.get(root)
-            is_heard = unit is not None and unit.state.last_t > 0
+            is_heard = unit is not None and unit.state.last_t > 0 and not unit.state.silent
             policy = self._engine.book.at(root, now_ms)
             found = detection_ms(policy, self._arrive_by_of(root), KINDS) if is_heard else 0
             self._found_in[root] = found
@@ -359,7 +379,7 @@ class Desk:
         return len(some) == len(ticketed)
 
     def _plan_merging(self, plan: Plan, unit: Unit, ticket: Ticket, condition: Condition, now_ms: int) -> None:
-        verdict = self._judge(unit, condition, now_ms, plan)
+        verdict = self._judge(Held(unit, condition), now_ms, plan)
         if verdict.cause is None:
             return
         into = plan.final(self._ticket_for(verdict.cause, plan))
@@ -380,7 +400,7 @@ class Desk:
                 self._plan_explained(plan, held, held.ticket, now_ms)
 
     def _plan_waiting(self, plan: Plan, held: Held, now_ms: int) -> None:
-        verdict = self._judge(held.unit, held.condition, now_ms, plan, held.due_ms)
+        verdict = self._judge(held, now_ms, plan)
         if verdict.verb == "wait":
             self._look(verdict.at_ms, held.key)
         elif verdict.cause is None:
@@ -392,10 +412,10 @@ class Desk:
 
     def _plan_explained(self, plan: Plan, held: Held, ticket: int, now_ms: int) -> None:
         """A fault that a ticket explains: does it still, or another one, or none?"""
-        verdict = self._judge(held.unit, held.condition, now_ms, plan)
+        verdict = self._judge(held, now_ms, plan)
         if verdict.cause is not None:
             into = plan.final(self._ticket_for(verdict.cause, plan))
-            explained = Held(held.unit, held.condition, 0, ticket, verdict.cause.device, held.merged)
+            explained = Held(held.unit, held.condition, held.due_ms, ticket, verdict.cause.device, held.merged)
             if into != ticket:
                 plan.join(into, Child(*held.key, held.condition.since_ms, is_moved=True), explained)
             elif held.root != verdict.cause.device:
@@ -406,18 +426,21 @@ class Desk:
             plan.released.setdefault(ticket, []).append(held.key)
             plan.open(held.unit, held.condition)
 
-    def _judge(self, unit: Unit, condition: Condition, now_ms: int, plan: Plan, due: int = 0) -> Verdict:
+    def _judge(self, held: Held, now_ms: int, plan: Plan) -> Verdict:
         """What becomes of a fault now; see core/waiting.py."""
-        causes = self._causes(unit, condition)
+        is_explained = held.ticket is not None
+        causes = self._causes(held.unit, held.condition, held.due_ms if is_explained else 0)
         for cause in causes:
             if self._ticket_of(cause, plan) is not None:
                 return Verdict("join", cause=cause)
         is_cause_held = any(cause.key in self.held or self._is_quiet(cause.key[0], now_ms) for cause in causes)
-        if is_cause_held or self._is_quiet(condition.subject, now_ms):
+        if is_cause_held or self._is_quiet(held.condition.subject, now_ms):
             return Verdict("wait", now_ms + AGAIN_MS)
         if causes:
             return Verdict("join", cause=causes[0])
-        return Verdict("wait", due) if now_ms < due else Verdict("open")
+        if now_ms < held.due_ms and (is_explained or self._suspects(held.unit, held.condition, now_ms)):
+            return Verdict("wait", held.due_ms if is_explained else min(held.due_ms, now_ms + PATIENCE_MS))
+        return Verdict("open")
 
     def _ticket_for(self, cause: Standing, plan: Plan) -> int:
         """The ticket that stands for a root's fault; one is opened where there is none: its children are news."""

@@ -14,8 +14,8 @@ from roundsman_collector.store.children import Child
 class Held:
     """A fault without a ticket of its own.
 
-    `ticket` None: it waits, until `due_ms` if no cause turns up. Else that ticket explains it, by a fault of `root`;
-    `merged` is the ticket of its own that it had.
+    `ticket` None: it waits, until `due_ms` if no cause turns up. Else that ticket explains it by a fault of `root`, and
+    if that is over it has until `due_ms` to be over, too. `merged` is the ticket of its own that it had.
     """
 
     unit: Unit

@@ -12,6 +12,7 @@ A circle (A gets power from B, B from A) is refused and named. Power one way and
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple, cast
 
 from sqlalchemy import Connection
@@ -175,10 +176,10 @@ def told(rows: Iterable[BehindRow], known_ms: int | None = None) -> list[BehindR
         if (known_ms is None or row.made_ms <= known_ms) and (key not in newest or newest[key].made_ms < row.made_ms):
             newest[key] = row
     ordered = sorted(newest.values(), key=lambda row: row[:3])
-    ends = [*ordered[1:], None]
     return [
         row._replace(to_ms=after.from_ms if after is not None and after[:2] == row[:2] else None)
-        for row, after in zip(ordered, ends, strict=True)
+        for row, after in pairwise([*ordered, None])
+        if row is not None
     ]
 
 

@@ -174,6 +174,14 @@ def counts(
     return found
 
 
+def numbers(connection: Connection, tickets: Collection[int]) -> dict[int, str]:
+    """The numbers of tickets."""
+    found: dict[int, str] = {}
+    for part in chunks(tickets):
+        found |= dict(look(connection, f"SELECT id, number FROM ticket WHERE id IN ({marks(len(part))})", *part))
+    return found
+
+
 def unticketed(connection: Connection) -> list[ConditionRow]:
     """Faults that hold and that no ticket is of: neither their own, nor that of their cause.
 

@@ -93,11 +93,20 @@ def gateway() -> Agent:
     return Agent("gw-2", [("gw-2", True), ("nvr-2", False), ("ups-2", False)])
 
 
+def in_a_file(folder: Path) -> str | Path:
+    """Where a collector of this folder keeps its database."""
+    return folder / "roundsman.sqlite3"
+
+
+where_in = in_a_file
+"""conftest.py puts a server's database in its place."""
+
+
 class Collector:
     """Engine and store of a data folder; `restart` is a kill -9 and a new start."""
 
     def __init__(self, folder: Path, rules: Policy | Rulebook = POLICY) -> None:
-        self.path = folder / "roundsman.sqlite3"
+        self.path = where_in(folder)
         self.book = book_of(rules) if isinstance(rules, Policy) else rules
         self.store = Store.open(self.path)
         for agent, devices in CAST.items():
@@ -113,6 +122,7 @@ class Collector:
         """Everything that time brings at this minute."""
         timely.rebuild_due(self.engine, at(minutes), pause_ms=0, at_latest_ms=0)
         timely.wake(self.engine, at(minutes))
+        self.engine.desk.step(at(minutes))
         timely.sweep(self.engine, 1000, at(minutes))
 
     def restart(self, minutes: float) -> int:
