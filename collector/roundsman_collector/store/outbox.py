@@ -68,7 +68,7 @@ class Waiting:
     """A notice whose turn it is, and what bears on how it is told.
 
     `count`: how many wait on its way, at most one more than were asked about. `sent_lately`: how many of the newest
-    were sent since the time asked about. `is_over`: its ticket is over, and the notice tells of the opening.
+    were sent since the time asked about. `is_over`: its ticket is over, or merged, and the notice tells of the opening.
     """
 
     notice: NoticeRow
@@ -256,7 +256,7 @@ def _is_over(connection: Connection, notice: NoticeRow) -> bool:
     if notice.event != "opened":
         return False
     state = run(connection, "SELECT state FROM ticket WHERE id = ?", notice.body["ticket"]["id"]).scalar()
-    return state in ("resolved", "void")
+    return state in ("resolved", "void", "merged")
 
 
 def _names(connection: Connection, subject: str) -> Names:

@@ -29,6 +29,7 @@ from roundsman_collector.store import (
     behind,
     calendars,
     cards,
+    children,
     changes,
     commands,
     conditions,
@@ -58,6 +59,7 @@ from roundsman_collector.store.behind import BehindRow
 from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey
 from roundsman_collector.store.cards import Card
 from roundsman_collector.store.changes import ChangesPage, Since, TicketChanged
+from roundsman_collector.store.children import ChildCount, ChildRow
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
@@ -498,6 +500,23 @@ class View:
         with self._reading("a ticket") as connection:
             found = ticket_rows.read(connection, f"{column} = ?", (ticket,), 1)
             return (found[0], ticket_rows.log_of(connection, found[0].id)) if found else None
+
+    def ticket_children(self, ticket: int, *, scope: Scope = EVERYTHING, limit: int = 1000) -> list[ChildRow]:
+        """What a ticket's cause explains and explained, as far as the scope reaches; those that still are first."""
+        reached, values = reach.subjects_within(scope, "ticket_child.subject")
+        with self._reading("what a ticket explains") as connection:
+            return children.of_ticket(connection, ticket, reached, values, limit)
+
+    def count_children(self, tickets: Collection[int], *, scope: Scope = EVERYTHING) -> dict[int, ChildCount]:
+        """How much these tickets explain, as far as the scope reaches; those that do."""
+        reached, values = reach.subjects_within(scope, "ticket_child.subject")
+        with self._reading("how much tickets explain") as connection:
+            return children.counts(connection, tickets, reached, values)
+
+    def ticket_numbers(self, tickets: Collection[int]) -> dict[int, str]:
+        """The numbers of tickets."""
+        with self._reading("numbers of tickets") as connection:
+            return children.numbers(connection, tickets)
 
     # --- maintenance, exclusions, corrections ------------------------------------------------------------------------
 
