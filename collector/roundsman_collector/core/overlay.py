@@ -43,7 +43,7 @@ SCOPES: Mapping[ScopeKind, tuple[str, str]] = {
     "place": ("点位", "place"),
     "site": ("站点", "site"),
     "customer": ("客户", "customer"),
-    "group": ("监控中心", "monitoring centre"),
+    "group": ("监控分中心", "monitoring centre"),
 }
 STATUSES: Mapping[Status, tuple[str, str]] = {
     "proposed": ("待审批", "to be approved"),
