@@ -9,8 +9,8 @@ Rules begin when they are put in force, never earlier. A rulebook is swapped who
 told anew (Engine.judge_by).
 """
 
+import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -103,16 +103,16 @@ def change(engine: "Engine", command: CommandRow, now_ms: int) -> Mapping[str, A
     if newest is None:
         raise ValueError("no rules are in force; start the collector once")
     kept = kept_from(newest.body, source=f"rule set {newest.hash}")
+    from_ms = max(now_ms, newest.valid_from_ms + 1)  # many commands may be carried out at once
     if "put" in said:
-        wanted = CHANGE.validate_python(said["put"])
+        wanted = CHANGE.validate_json(json.dumps(said["put"]))
         kept = kept.put(wanted.model_copy(update={"origin": "console", "by": command.who, "at_ms": now_ms}))
     else:
-        kept = kept.without(CHANGE.validate_python(said["remove"]))
-    set_ = in_force(kept)
-    if engine.store.put_rules(set_.hash, body_of(kept), now_ms, command.who):
-        sets = [*engine.book.sets, replace(set_, valid_from_ms=now_ms)]
-        ahead = engine.judge_by(Rulebook(sets, _traits(engine.store)), now_ms)
-        log.info("rules are in force", hash=set_.hash, who=command.who, told_anew=ahead)
+        kept = kept.without(CHANGE.validate_json(json.dumps(said["remove"])))
+    set_ = in_force(kept, valid_from_ms=from_ms)
+    engine.store.put_rules(set_.hash, body_of(kept), from_ms, command.who)
+    ahead = engine.judge_by(Rulebook([*engine.book.sets, set_], _traits(engine.store)), now_ms)
+    log.info("rules are in force", hash=set_.hash, who=command.who, told_anew=ahead)
     return {"hash": set_.hash}
 
 
