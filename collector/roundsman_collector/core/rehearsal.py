@@ -15,7 +15,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from roundsman_collector.core.causes import Causes, Explained, Kind, Link, RootFault, explained
-from roundsman_collector.core.model import UNKNOWN, Change, Condition, Item, Milliseconds, Segment, UnitState, newborn
+from roundsman_collector.core.model import (
+    UNKNOWN,
+    Change,
+    Condition,
+    DeviceState,
+    Item,
+    Milliseconds,
+    Segment,
+    UnitState,
+    newborn,
+)
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.core.rebuild import Telling, rebuild
 from roundsman_collector.core.rehearsal_desk import Kept, QuietSpan, RehearsalDesk, Site
@@ -80,6 +90,7 @@ class Rehearsal:
             agent=self._agent_of,
             machine=self._machine_of,
             arrive_by=self._arrive_by,
+            state=self._state_of,
             quiet=quiet,
         )
         self._desk = RehearsalDesk(site)
@@ -108,12 +119,8 @@ class Rehearsal:
             else:
                 telling.add(change)
         self._learn(unit, telling.change(), now_ms, settling=is_late or unit.has_holes, is_dirty=is_late)
-        waits = (
-            not unit.state.silent
-            and not unit.has_holes
-            and any(one.code == SILENT for one in self._desk.open_of(agent))
-        )
-        if is_late or waits:
+        is_back = not unit.state.silent and not unit.has_holes
+        if is_late or (is_back and any(one.code == SILENT for one in self._desk.open_of(agent))):
             self._tell_anew(unit, now_ms)
 
     def wait(self, now_ms: Milliseconds) -> None:
@@ -172,6 +179,9 @@ class Rehearsal:
     def _machine_of(self, subject: str) -> str:
         unit = self._unit_of(subject) if subject.startswith("@") else None
         return unit.machine if unit is not None else subject.removeprefix("@")
+
+    def _state_of(self, device: str) -> DeviceState | None:
+        return next((one for unit in self._units.values() for one in unit.state.devices if one.device == device), None)
 
     def _arrive_by(self, subject: str) -> Milliseconds | None:
         unit = self._unit_of(subject)

@@ -21,12 +21,14 @@ from roundsman_collector.core.causes import KINDS, Link
 from roundsman_collector.core.hours import calendar_of, kept
 from roundsman_collector.core.intervals import Intervals, intersect, normal
 from roundsman_collector.core.model import Condition, Item, Spec
-from roundsman_collector.core.overlay import Laid
+from roundsman_collector.core.overlay import REASONS, Laid
 from roundsman_collector.core.policy import Fails, shape_and_component
 from roundsman_collector.core.reckoning import DEGRADED, Broken, Stretch, figure_of, joined, stretches
-from roundsman_collector.core.rehearsal import Kept, Rehearsal
+from roundsman_collector.core.rehearsal import Rehearsal
+from roundsman_collector.core.rehearsal_desk import Kept, QuietSpan
 from roundsman_collector.core.rulebook import Rulebook, RuleSet, Traits
 from roundsman_collector.core.vectors import Outcome
+from roundsman_collector.core.waiting import Key
 from roundsman_collector.rules.durations import shown
 from roundsman_collector.rules.rule_tests import (
     BUILT_IN,
@@ -154,7 +156,11 @@ def _stage(file: RuleTests, test: RuleTest, rules: RuleSet) -> Stage:
         test=test,
         start_ms=start_ms,
         devices=devices,
-        rehearsal=Rehearsal(Rulebook([rules], lambda device: traits.get(device, ())), links=_links(devices)),
+        rehearsal=Rehearsal(
+            Rulebook([rules], lambda device: traits.get(device, ())),
+            links=_links(devices),
+            quiet=_quiet(test, start_ms),
+        ),
         hours=hours,
         laid=_laid(test, start_ms),
     )
@@ -184,6 +190,16 @@ def _laid(test: RuleTest, start_ms: int) -> tuple[Laid, ...]:
         )
         for number, one in numbered
     )
+
+
+def _quiet(test: RuleTest, start_ms: int) -> dict[str, list[QuietSpan]]:
+    """When no ticket opens for a device."""
+    found: dict[str, list[QuietSpan]] = {}
+    for one in test.laid_over:
+        if one.what == "maintenance" or REASONS[one.reason].is_quiet:
+            to_ms = None if one.to is None else start_ms + one.to
+            found.setdefault(one.device, []).append((start_ms + one.from_, to_ms, start_ms + one.counts))
+    return found
 
 
 def _check_names(test: RuleTest, devices: Mapping[str, Device], agents: Iterable[str], rules: RuleSet) -> None:
@@ -430,7 +446,14 @@ def _ticket(one: Kept, start_ms: int) -> Found:
         "fault_to": None if one.fault_to_ms is None else one.fault_to_ms - start_ms,
         "opened": one.opened_ms - start_ms,
         "closed": None if one.closed_ms is None else one.closed_ms - start_ms,
+        "cause": None if one.cause is None else _named_key(one.cause),
+        "explains": sorted(map(_named_key, one.explains)),
     }
+
+
+def _named_key(key: Key) -> str:
+    """A fault as a file names it: `nvr-2 host.unreachable`."""
+    return f"{key[0]} {key[2]}"
 
 
 def _stretch(one: Stretch, start_ms: int) -> Found:
@@ -473,7 +496,7 @@ def _any_order(what: str, wanted: Sequence[Strict], found: Sequence[Found]) -> I
         else:
             left.remove(match)
     if not is_all:
-        yield what, _texts(map(_said, wanted)), _texts(found)
+        yield what, _texts(map(_said, wanted)), _texts(map(_worth_telling, found))
 
 
 def _in_order(what: str, wanted: Sequence[Strict], found: Sequence[Found]) -> Iterator[tuple[str, str, str]]:
@@ -488,6 +511,11 @@ def _said(wanted: Strict) -> dict[str, Any]:
     return wanted.model_dump(by_alias=True, include=wanted.model_fields_set)
 
 
+def _worth_telling(found: Found) -> Found:
+    """What was found, without what is not so."""
+    return {name: value for name, value in found.items() if value is not None or name == "to"}
+
+
 def _agrees(said: Mapping[str, Any], found: Found) -> bool:
     return all(found[name] == value for name, value in said.items())
 
@@ -497,8 +525,8 @@ def _texts(many: Iterable[Mapping[str, Any]], keys: Collection[str] | None = Non
 
 
 def _text(one: Mapping[str, Any], keys: Collection[str] | None = None) -> str:
-    told = [f"{name}={_value(name, value)}" for name, value in one.items() if keys is None or name in keys]
-    return " ".join(part for part in told if not part.endswith(("=", "=no")))
+    told = {name: _value(name, value) for name, value in one.items() if keys is None or name in keys}
+    return " ".join(f"{name}={value}" for name, value in told.items() if value not in ("", "no"))
 
 
 def _value(name: str, value: Any) -> str:
@@ -506,6 +534,8 @@ def _value(name: str, value: Any) -> str:
         return "null"
     if name in TIMES:
         return shown(value) if value >= 0 else f"-{shown(-value)}"
+    if isinstance(value, list):
+        return ", ".join(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)

@@ -193,7 +193,9 @@ class TicketWanted(Strict):
     device: Subject | None = None
     component: Text | None = None
     code: Text
-    status: Literal["open", "resolved", "voided"] | None = None
+    status: Literal["open", "joined", "resolved", "voided"] | None = None
+    cause: Text | None = Field(default=None, description="of a joined one: the fault that explains it, DEVICE CODE")
+    explains: list[Text] | None = Field(default=None, description="the faults it stands for, each DEVICE CODE, sorted")
     outcome: str | None = None
     fault_from: Duration | None = None
     fault_to: Duration | None = None

@@ -173,7 +173,7 @@ def test_what_is_not_as_expected_is_told_with_its_line_and_what_was_there() -> N
             "t.yaml:17 a tale, at 10m, tickets",
             False,
             "code=printer.paper_end opened=5m",
-            f"{found} status=open fault_from=5m fault_to=null opened=6m closed=null",
+            f"{found} status=open fault_from=5m opened=6m",
         ),
     ]
 
