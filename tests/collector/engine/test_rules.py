@@ -1,4 +1,4 @@
-"""Rules in force: put there by a start and by people, kept over a change of the files, met by evidence of their time."""
+"""Rules in force: put there by a start and by people, kept when files change, met by evidence of their time."""
 
 import json
 from pathlib import Path
