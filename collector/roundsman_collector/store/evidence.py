@@ -26,7 +26,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Row, inspect
 from sqlalchemy.schema import CreateTable, DropTable
 
-from roundsman_collector.store import schema
+from roundsman_collector.store import postgres, schema
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import chunks, insert, json_text, keep_fact, look, many, marks, run
 from roundsman_wire.ranges import Range
@@ -169,14 +169,19 @@ def prune(connection: Connection, to_seq: int) -> tuple[Partition, ...]:
 def clear(connection: Connection, rows: int) -> bool:
     """Empty what was let go, at most `rows` of it; False: there is nothing more to do.
 
-    SQLite keeps the pages of a file that are free and writes to them next, also where the disk is full.
+    SQLite keeps the pages of a file that are free and writes to them next, also where the disk is full. A server drops
+    a table at once, however large; while somebody reads it, that is tried again later.
     """
     named = {one.table_name for one in partitions(connection)}
     left = [name for name in inspect(connection).get_table_names() if TABLE.fullmatch(name) and name not in named]
     if not left:
         return False
     name = left[0]
-    row = run(connection, f"SELECT seq FROM {name} ORDER BY seq LIMIT 1 OFFSET ?", rows).first()
+    if connection.dialect.name == "postgresql":
+        postgres.hurry(connection)
+        row = None
+    else:
+        row = run(connection, f"SELECT seq FROM {name} ORDER BY seq LIMIT 1 OFFSET ?", rows).first()
     if row is None:
         connection.execute(DropTable(schema.evidence(name)))
     else:

@@ -371,6 +371,11 @@ def patient(connection: Connection) -> None:
     line._usock.settimeout(None)
 
 
+def hurry(connection: Connection) -> None:
+    """Let this transaction wait for nobody: reports do, behind it."""
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
+
+
 def set_aside(connection: Connection, schema: str) -> str:
     """Move our tables, if there are any, into a schema of their own; its name, or nothing."""
     names = sorted(inspect(connection).get_table_names())

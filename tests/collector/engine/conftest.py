@@ -1,0 +1,36 @@
+"""What the engine does must not depend on the kind of its database: most of its tales are told on both."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.collector.engine import desk
+from tests.postgres import Server
+
+ON_BOTH = ("test_desk", "test_engine", "test_errands", "test_late_recovery", "test_notices", "test_restart", "test_timely")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_told_on_both = metafunc.module.__name__.rpartition(".")[2] in ON_BOTH and "tmp_path" in metafunc.fixturenames
+    metafunc.parametrize("database", ["sqlite", "postgresql"] if is_told_on_both else ["sqlite"], indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the collectors of this test keep what they know."""
+    if request.param == "sqlite":
+        yield
+        return
+    server: Server = request.getfixturevalue("postgres")
+    made: dict[Path, str] = {}
+
+    def where_in(folder: Path) -> str:
+        if folder not in made:
+            made[folder] = server.database()
+        return made[folder]
+
+    monkeypatch.setattr(desk, "where_in", where_in)
+    yield
+    for url in made.values():
+        server.drop(url)
