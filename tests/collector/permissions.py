@@ -77,6 +77,8 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("PUT", "/api/v1/sites/{entry}"): "place",
     ("GET", "/api/v1/sites/{entry}/history"): "see",
     ("GET", "/api/v1/status"): "system",
+    ("GET", "/api/v1/devices/{device_id}/behind"): "see",
+    ("PUT", "/api/v1/devices/{device_id}/behind"): "place",
     ("GET", "/api/v1/tickets"): "see",
     ("GET", "/api/v1/tickets/{ticket}"): "see",
     ("POST", "/api/v1/tickets/{ticket}/{verb}"): "act",

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from roundsman_collector.api.guard import Guard
+from roundsman_collector.api.reckonings import Reckonings
+from roundsman_collector.core.rulebook import Function
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, View
 from roundsman_wire.catalogue import Label, Language
@@ -20,7 +22,8 @@ class Desk:
     `token_place` is told to a program that comes without a token. `public_url` is under which name people open us
     through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
-    `lists_every_s`: how old a list of the whole fleet may be (api/summary.py). `has_mail`: [mail] names a server.
+    `functions`: what devices are there for, by name. `lists_every_s`: how old a list of the whole fleet may be
+    (api/summary.py). `has_mail`: [mail] names a server.
     """
 
     view: View
@@ -34,7 +37,9 @@ class Desk:
     lists_every_s: float = 1.0
     public_url: str = ""
     has_mail: bool = False
+    functions: Mapping[str, Function] = field(default_factory=dict)
     guard: Guard = field(default_factory=Guard)
+    reckonings: Reckonings = field(default_factory=Reckonings)
 
     @cached_property
     def origins(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 
 from roundsman_collector.api import (
     availability,
+    behind,
     calendars,
     cards,
     changes,
@@ -67,6 +68,7 @@ def application(desk: Desk) -> FastAPI:
         status.router,
         ways.router,
         cards.router,
+        behind.router,
         entries.router,
         calendars.router,
         register.router,

@@ -237,8 +237,153 @@ class AvailabilityShape(Shape):
     links: dict[str, str] = Field(description="the evidence it stands on")
 
 
+class SplitShape(Shape):
+    """So much of the time was in this state for this reason."""
+
+    state: Literal["up", "down", "unknown", "excluded"]
+    cause: str
+    fault: str
+    ms: int
+
+
+class PowerOnShape(Shape):
+    """开机率: up ÷ service time, and the rest of it by kind: together they are the service time. Not availability."""
+
+    service_ms: int
+    up_ms: int
+    rate: str | None
+    rate_percent: str | None
+    unknown_ms: int
+    maintenance_ms: int
+    fault_ms: int
+    network_ms: int
+    paused_ms: int
+
+
+class OwedShape(Shape):
+    """Availability with unknown time taken as the contracts say: left out, as down, or as up."""
+
+    up_ms: int
+    down_ms: int
+    availability: str | None
+    availability_percent: str | None
+
+
+class FigureShape(Shape):
+    """A figure: up + down + unknown + excluded = base, to the millisecond."""
+
+    base_ms: int
+    up_ms: int
+    down_ms: int
+    unknown_ms: int
+    excluded_ms: int
+    outages: int
+    longest_ms: int
+    availability: str | None = Field(description="pooled: sum of up / (sum of up + sum of down)")
+    availability_percent: str | None
+    coverage: str | None
+    coverage_percent: str | None
+    bounds: list[str] | None
+    bounds_percent: list[str] | None
+    devices: int
+    mean_of_devices_percent: str | None = Field(description="the mean of the devices' own availabilities")
+    degraded_ms: int = Field(description="up, but without something that the devices can do without")
+    coarse_ms: int = Field(description="known from samples that were thinned")
+    mtbf_ms: int | None
+    mttr_ms: int | None
+    split: list[SplitShape] = Field(description="why it was not simply up, the most first")
+    power_on: PowerOnShape
+    contract: OwedShape
+
+
+class BucketShape(FigureShape):
+    """A figure of one local day, month, quarter or year."""
+
+    bucket: str = Field(examples=["2026-11-21", "2026-11", "2026-Q4", "2026"])
+
+
+class TotalShape(FigureShape):
+    """The figure of everything that was asked for."""
+
+    buckets: list[BucketShape]
+
+
+class AvailabilityRowShape(TotalShape):
+    """The figure of one device, site, engineer …; `key` null: of what has none."""
+
+    key: str | None
+    name_zh: str
+    name_en: str
+    links: dict[str, str]
+
+
+class AskedWindowShape(Shape):
+    """The window that was asked for."""
+
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    known_ms: int | None
+    known: str | None
+    function: str
+
+
+class AvailabilityByShape(AskedWindowShape):
+    """Figures by a dimension, the worst rows first; `total` has those beyond the limit, too."""
+
+    by: str
+    bucket: str
+    found: int
+    is_cut: bool
+    is_provisional: bool = Field(description="a calendar day of the window is only expected, not announced")
+    target_percent: str | None = Field(description="what the contracts want; null: nothing, or not all the same")
+    total: TotalShape
+    rows: list[AvailabilityRowShape]
+
+
+class CountedShape(Shape):
+    """A stretch of the window, why it counts as it does, and the evidence that it stands on."""
+
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    ms: int
+    state: Literal["up", "down", "unknown", "excluded", "not_counted"]
+    cause: str
+    fault: str
+    coarse: bool
+    site: str | None
+    by: str = Field(description="evidence, cause (a root), condition, correction, maintenance, exclusion")
+    by_id: str | None = Field(description="the root's device, or the overlay's number")
+    links: dict[str, str]
+
+
+class OutageShape(Shape):
+    """Down time that touches, as counted."""
+
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    codes: list[str]
+
+
+class ReckoningShape(AskedWindowShape, FigureShape):
+    """The intervals that a device's figure is the sum of."""
+
+    device: str
+    covered_to_ms: int | None
+    covered_to: str | None
+    settling: bool
+    intervals: list[CountedShape]
+    outages_listed: list[OutageShape]
+    next_from_ms: int | None
+
+
 class TicketShape(Shape):
-    """A ticket as it stands. state: open, acknowledged, resolved, void."""
+    """A ticket as it stands. state: open, acknowledged, resolved, void, merged (its cause has one)."""
 
     id: int
     number: str
@@ -250,7 +395,7 @@ class TicketShape(Shape):
     name_en: str
     severity: str
     service_class: str
-    state: Literal["open", "acknowledged", "resolved", "void"]
+    state: Literal["open", "acknowledged", "resolved", "void", "merged"]
     fault_from_ms: int
     fault_from: str | None
     fault_to_ms: int | None
@@ -264,6 +409,7 @@ class TicketShape(Shape):
     resolved_ms: int | None
     resolved: str | None
     outcome: str
+    child_count: int = Field(description="faults of others that its cause explains now, as far as you reach")
     links: dict[str, str]
 
 

@@ -406,9 +406,9 @@ def reckoned(one: Sum) -> Reckoned:
     )
 
 
-def summed(told: Sequence[Stretch]) -> Sum:
+def summed(told: Sequence[Stretch], unknown_as: UnknownAs = "exclude") -> Sum:
     """The sum of one device's stretches, without buckets."""
-    return tally([Run(WHOLE, "exclude", told)]).get("", Sum()).of_one_device()
+    return tally([Run(WHOLE, unknown_as, told)]).get("", Sum()).of_one_device()
 
 
 def figure_of(told: Sequence[Stretch]) -> Figure:
