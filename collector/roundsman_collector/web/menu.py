@@ -45,6 +45,7 @@ MENU: tuple[Section, ...] = (
             Entry("/contracts", N_("Contracts"), "see"),
             Entry("/groups", N_("Monitoring centres"), "see"),
             Entry("/calendars", N_("Calendars"), "see"),
+            Entry("/rules", N_("Fault rules"), "see"),
             Entry("/import", N_("Import"), "place"),
         ),
     ),

@@ -180,6 +180,7 @@ DEEDS: Mapping[str, str] = {
     "end group": N_("ended a monitoring centre"),
     "end installation": N_("took a device away"),
     "database.restore": N_("restored the database"),
+    "rules": N_("changed the fault rules"),
 }
 EVIDENCE_ROLES: Mapping[str, str] = {"first": N_("first record"), "confirmed": N_("confirming record")}
 KINDS: Mapping[str, str] = {

@@ -120,6 +120,7 @@ def ticket(desk: Desk, saying: Saying, who: Who, number: str) -> dict[str, Any]:
         "events": told["events"],
         "evidence": [_record(saying, one, row.component) for one in told["evidence"]],
         "causes": [] if advice is None else [one.of(saying.language) for one in advice.causes],
+        "parts": [] if advice is None else [one.of(saying.language) for one in advice.parts],
         "remedy": advice.remedy.of(saying.language) if advice is not None and advice.remedy is not None else "",
         "buttons": _buttons(saying, who, row),
     }
