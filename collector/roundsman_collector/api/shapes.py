@@ -442,9 +442,28 @@ class EvidenceShape(Shape):
     why: str | None
 
 
-class TicketFullShape(TicketShape):
-    """A ticket with its log and evidence."""
+class ChildShape(Shape):
+    """A fault of another that a ticket explains, or did until `left`. `ticket`: its own, merged into this one."""
 
+    subject: str
+    component: str
+    code: str
+    name_zh: str
+    name_en: str
+    fault_from_ms: int
+    fault_from: str | None
+    joined_ms: int
+    joined: str | None
+    left_ms: int | None
+    left: str | None
+    ticket: str | None
+
+
+class TicketFullShape(TicketShape):
+    """A ticket with its log and evidence, what its cause explains, and the ticket of its own cause."""
+
+    merged_into: str | None = Field(description="the number of the ticket that explains this one, if you reach it")
+    children: list[ChildShape] = Field(description="as far as you reach; those explained now first; 500 at most")
     events: list[TicketEventShape]
     evidence: list[EvidenceShape]
 

@@ -1,5 +1,7 @@
 """From rows of the database to what the API says: one function per noun, shared by its addresses and by our pages."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -8,6 +10,7 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.standing import CHINESE, Standing
 from roundsman_collector.core.model import Ref
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, SampleRow, TicketEvent, TicketRow
+from roundsman_collector.store.children import ChildCount
 from roundsman_collector.store.present import Run
 from roundsman_wire.catalogue import find, label, word_label
 
@@ -146,8 +149,10 @@ def sample(row: SampleRow) -> dict[str, Any]:
     }
 
 
-def ticket(desk: Desk, row: TicketRow, agents: dict[int, str]) -> dict[str, Any]:
-    """A ticket as it stands."""
+def ticket(
+    desk: Desk, row: TicketRow, agents: dict[int, str], explained: Mapping[int, ChildCount] = MappingProxyType({})
+) -> dict[str, Any]:
+    """A ticket as it stands; `explained`: how many faults of others tickets explain."""
     at = f"{ROOT}/tickets/{row.number}"
     links = {"self": at, "page": f"/tickets/{row.number}"}
     if not row.subject.startswith("@"):
@@ -172,6 +177,7 @@ def ticket(desk: Desk, row: TicketRow, agents: dict[int, str]) -> dict[str, Any]
         "acknowledged_by": row.acknowledged_by,
         **stamped("resolved", row.resolved_ms),
         "outcome": row.outcome,
+        "child_count": explained[row.id].now if row.id in explained else 0,
         "links": links,
     }
 

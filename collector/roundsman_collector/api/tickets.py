@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from roundsman_collector.api import telling
 from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
+from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape
 from roundsman_collector.core.model import Ref
@@ -26,11 +27,12 @@ from roundsman_collector.store.witness import RecordRow
 from roundsman_collector.wording import short
 from roundsman_wire.report import Sample
 
-TicketState = Literal["open", "acknowledged", "resolved", "void"]
+TicketState = Literal["open", "acknowledged", "resolved", "void", "merged"]
 Verb = Literal["acknowledge", "note", "resolve"]
 PAGE_LIMIT = 500
 LOOK_EVERY_S = 0.05
 REFS_SHOWN = 10
+CHILDREN_SHOWN = 500
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 
@@ -49,7 +51,7 @@ class Words(BaseModel):
 def tickets(
     request: Request,
     who: See,
-    state: Annotated[list[TicketState] | None, Query(description="In one of these states.", max_length=4)] = None,
+    state: Annotated[list[TicketState] | None, Query(description="In one of these states.", max_length=5)] = None,
     device: Annotated[str | None, Query(description="Of one device, or of @ and an agent.", max_length=80)] = None,
     before: Annotated[int | None, Query(description="`next_before` of the page before.", ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(description="How many at most.", ge=1, le=PAGE_LIMIT)] = 100,
@@ -59,8 +61,9 @@ def tickets(
     rows = desk.view.tickets(states=state or (), subject=device, before_id=before, limit=limit + 1, scope=who.scope)
     page = rows[:limit]
     agents = desk.view.agent_names(row.agent_no for row in page)
+    explained = desk.view.count_children([row.id for row in page], scope=who.scope)
     return {
-        "tickets": [telling.ticket(desk, row, agents) for row in page],
+        "tickets": [telling.ticket(desk, row, agents, explained) for row in page],
         "next_before": page[-1].id if len(rows) > limit else None,
     }
 
@@ -150,12 +153,41 @@ def ticket_or_404(desk: Desk, who: Who, ticket: str) -> tuple[TicketRow, list[Ti
 
 
 def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[str, Any]:
-    """A ticket with its log and evidence."""
+    """A ticket with its log and evidence, what its cause explains, and the ticket of its own cause."""
+    explained = desk.view.count_children([row.id], scope=who.scope)
     return {
-        **telling.ticket(desk, row, desk.view.agent_names([row.agent_no])),
+        **telling.ticket(desk, row, desk.view.agent_names([row.agent_no]), explained),
+        "merged_into": _merged_into(desk, who, row),
+        "children": children(desk, who, row),
         "events": [telling.ticket_event(one) for one in log],
         "evidence": _evidence(desk, who, row, log),
     }
+
+
+def _merged_into(desk: Desk, who: Who, row: TicketRow) -> str | None:
+    """The number of the ticket that a merged one became part of; of another's ticket nothing is told."""
+    found = None if row.merged_into is None else desk.view.ticket(row.merged_into)
+    return found[0].number if found is not None and desk.view.reaches(who.scope, found[0].subject) else None
+
+
+def children(desk: Desk, who: Who, row: TicketRow) -> list[dict[str, Any]]:
+    """What a ticket's cause explains and explained, those that it still does first."""
+    found = desk.view.ticket_children(row.id, scope=who.scope, limit=CHILDREN_SHOWN)
+    numbers = desk.view.ticket_numbers({one.merged_ticket_id for one in found if one.merged_ticket_id is not None})
+    return [
+        {
+            "subject": one.subject,
+            "component": one.component,
+            "code": one.code,
+            "name_zh": desk.fault_name(one.code, "zh"),
+            "name_en": desk.fault_name(one.code, "en"),
+            **stamped("fault_from", one.fault_from_ms),
+            **stamped("joined", one.joined_ms),
+            **stamped("left", one.left_ms),
+            "ticket": None if one.merged_ticket_id is None else numbers[one.merged_ticket_id],
+        }
+        for one in found
+    ]
 
 
 # --- evidence --------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import structlog
 
+from roundsman_collector.core.causes import KINDS
 from roundsman_collector.core.dating import Base, better, event_time, gap_time
 from roundsman_collector.core.model import Action, Change, Condition, Item, UnitState, newborn
 from roundsman_collector.core.rebuild import Telling, rebuild, resting
@@ -22,10 +23,12 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
 from roundsman_collector.engine import errands, rules, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
+from roundsman_collector.engine.intake import is_ahead
 from roundsman_collector.engine.recent import newest_readings
 from roundsman_collector.engine.unit import Memory, Unit
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.audit import Deed
+from roundsman_collector.store.behind import Wanted
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
@@ -162,7 +165,7 @@ def _items(
         spec = memory.specs.get(_birth_named(row))
         for record in records:
             t = event_time(record, bases.get(record["boot"]))
-            if t is None:
+            if t is None or is_ahead(t, row.received_ms):  # a base that came later may date what is nonsense
                 continue
             if record["kind"] == "gap" and record["from_t"] is not None:
                 t = gap_time(record, t)
@@ -357,6 +360,22 @@ def _assign(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, An
     return {"moved": moved}
 
 
+def _behind(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """What devices get power and uplink from: args {links: [{subject, kind, root or null, from_ms or null}, ...]}."""
+    wanted = [_link(one, now_ms) for one in command.args["links"]]
+    changed = engine.store.put_behind(wanted, _deed(command, now_ms))
+    if changed:
+        engine.desk.reread()
+    return {"changed": changed}
+
+
+def _link(said: Mapping[str, Any], now_ms: int) -> Wanted:
+    if said["kind"] not in KINDS:
+        raise ValueError(f"device {said['subject']} cannot get {said['kind']!r} from another; only power and uplink")
+    from_ms = now_ms if said["from_ms"] is None else int(said["from_ms"])
+    return Wanted(str(said["subject"]), said["kind"], said["root"], from_ms)
+
+
 def _card(said: Mapping[str, Any]) -> DeviceEntry:
     return DeviceEntry(
         id=checked_id(said["id"], "the device"),
@@ -378,6 +397,7 @@ ENTERING: Mapping[str, Callable[[Engine, CommandRow, int], Mapping[str, Any]]] =
     "device": _device,
     "devices": _devices,
     "assign": _assign,
+    "behind": _behind,
     "rules": rules.change,
     "moved": rules.moved,
 }

@@ -17,7 +17,7 @@ from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import conditions
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
-from roundsman_collector.store.sql import chunks, json_text, look, many, marks, run
+from roundsman_collector.store.sql import chunks, json_text, look, many, marks
 
 MERGEABLE = ("open", "acknowledged")
 CHUNK = 2000
@@ -84,7 +84,6 @@ def join(connection: Connection, ticket: int, children: Sequence[Child], at_ms: 
     )
     if not rows:
         return
-    number = run(connection, "SELECT number FROM ticket WHERE id = ?", ticket).scalar_one()
     many(
         connection,
         "UPDATE ticket SET state = 'merged', outcome = 'merged', merged_into = ? WHERE id = ?",
@@ -97,17 +96,17 @@ def join(connection: Connection, ticket: int, children: Sequence[Child], at_ms: 
     )
     many(
         connection,
-        "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, 'roundsman', 'merge', ?, ?)",
-        [(row[0], at_ms, number, json_text(_clock(row, number, at_ms))) for row in rows],
+        "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, 'roundsman', 'merge', '', ?)",
+        [(row[0], at_ms, json_text(_clock(row, at_ms))) for row in rows],
     )
 
 
-def _clock(row: Sequence[object], number: str, at_ms: int) -> dict[str, object]:
-    """What a merged ticket's clock had run: merging does not make it forget."""
+def _clock(row: Sequence[object], at_ms: int) -> dict[str, object]:
+    """What a merged ticket's clock had run: merging does not make it forget. The other ticket may be another
+    customer's, so it is named by the column alone."""
     _, state, opened_ms, acknowledged_ms = row
     assert isinstance(opened_ms, int)
     return {
-        "into": number,
         "was": state,
         "opened_ms": opened_ms,
         "acknowledged_ms": acknowledged_ms,

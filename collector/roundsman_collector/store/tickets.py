@@ -39,8 +39,6 @@ ALLOWED = {
     "release": ("open", "acknowledged", "resolved", "void", "merged"),
 }
 TEXT_LIMIT = 4000
-NAMED_LIMIT = 20
-"""So many of the faults that join or leave a ticket are named in its log; all of them are its children."""
 ROBOT = "roundsman"
 """Who did what nobody did."""
 
@@ -304,7 +302,6 @@ def _join(connection: Connection, one: TicketJoin, ticket_id: int) -> None:
     said = {
         "count": len(one.children),
         "merged": sum(1 for child in one.children if child.ticket is not None),
-        "subjects": [child.subject for child in one.children[:NAMED_LIMIT]],
     }
     _log(connection, ticket_id, one.at_ms, "join", replace(one, data={**said, **one.data}))
 
@@ -313,8 +310,7 @@ def _leave(connection: Connection, one: TicketLeave, ticket_id: int) -> None:
     children.leave(connection, one.children, one.at_ms)
     if one.is_release:
         _must_be(connection, ticket_id, "release")
-        said = {"count": len(one.children), "subjects": [key[0] for key in one.children[:NAMED_LIMIT]]}
-        _log(connection, ticket_id, one.at_ms, "release", replace(one, data={**said, **one.data}))
+        _log(connection, ticket_id, one.at_ms, "release", replace(one, data={"count": len(one.children), **one.data}))
 
 
 def _first_acknowledgement(connection: Connection, one: TicketAcknowledge, ticket_id: int) -> dict[str, object]:

@@ -98,6 +98,14 @@ CAUSES: Mapping[str, str] = {
     "starting": N_("starting"),
     "never_seen": N_("never reported"),
     "overdue": N_("nothing new for long"),
+    "not_yet": N_("not reported yet"),
+    "correction": N_("as corrected"),
+    "exclusion": N_("excluded"),
+    "closed": N_("outside service hours"),
+    "not_in_service": N_("not in service"),
+    "no_calendar": N_("the site's calendar is not there"),
+    "no_hours": N_("the site has no service hours"),
+    "unreadable": N_("the site's service hours cannot be read"),
 }
 """Why a device is not up, or not known: causes of the ledger and of api.standing. Others are shown as they are."""
 LEDGER: Mapping[str, str] = {"up": N_("up"), "down": N_("down"), "unknown": N_("unknown")}
@@ -107,6 +115,7 @@ TICKET_STATES: Mapping[str, str] = {
     "acknowledged": N_("acknowledged"),
     "resolved": N_("resolved"),
     "void": N_("void"),
+    "merged": N_("merged"),
 }
 OUTCOMES: Mapping[str, str] = {
     "recovered": N_("recovered by itself"),
@@ -116,6 +125,7 @@ OUTCOMES: Mapping[str, str] = {
     "unknown": N_("nobody knows why"),
     "by_person": N_("by a person"),
     "void": N_("voided"),
+    "merged": N_("explained by another ticket"),
 }
 SERVICE_CLASSES: Mapping[str, str] = {
     "clerk": N_("for the clerk"),
@@ -129,6 +139,9 @@ VERBS: Mapping[str, str] = {
     "note": N_("Note"),
     "resolve": N_("Resolved"),
     "void": N_("Voided"),
+    "join": N_("Joined by what stands behind it"),
+    "release": N_("On their own again"),
+    "merge": N_("Merged into the ticket of its cause"),
 }
 DEEDS: Mapping[str, str] = {
     "login": N_("signed in"),
@@ -167,6 +180,8 @@ DEEDS: Mapping[str, str] = {
     "round": N_("inspection begun"),
     "register": N_("changed the register"),
     "put device": N_("wrote a device"),
+    "put behind": N_("said what a device stands behind"),
+    "behind": N_("had the collector take over what stands behind what"),
     "put customer": N_("wrote a customer"),
     "put contract": N_("wrote a contract"),
     "put site": N_("wrote a site"),
@@ -182,7 +197,12 @@ DEEDS: Mapping[str, str] = {
     "database.restore": N_("restored the database"),
     "rules": N_("changed the fault rules"),
 }
-EVIDENCE_ROLES: Mapping[str, str] = {"first": N_("first record"), "confirmed": N_("confirming record")}
+EVIDENCE_ROLES: Mapping[str, str] = {
+    "first": N_("first record"),
+    "confirmed": N_("confirming record"),
+    "proof": N_("proof that it worked"),
+    "proof_to": N_("last proof"),
+}
 KINDS: Mapping[str, str] = {
     "kiosk": N_("kiosk"),
     "nvr": N_("recorder"),

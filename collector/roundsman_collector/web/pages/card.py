@@ -10,10 +10,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from roundsman_collector.api import behind
 from roundsman_collector.api.access import Place, deed_of
 from roundsman_collector.api.cards import card_or_404, change, phase_of
 from roundsman_collector.api.desk import desk_of
 from roundsman_collector.api.problem import Problem
+from roundsman_collector.core.causes import Kind
 from roundsman_collector.core.contract import PHASES
 from roundsman_collector.roles import Who
 from roundsman_collector.web.forms import form
@@ -32,6 +34,10 @@ FIELDS: tuple[tuple[str, str, bool], ...] = (
     ("place", N_("Place"), False),
     ("agent", N_("Agent"), False),
 )
+BEHIND: tuple[tuple[Kind, str, str], ...] = (
+    ("power", N_("Power from"), N_("the id of the device that feeds it, such as a UPS; empty: not known")),
+    ("uplink", N_("Uplink through"), N_("the id of the device that carries its traffic; empty: not known")),
+)
 HINTS: Mapping[str, str] = {
     "kind": N_("kiosk, nvr, camera, vehicle, ups …"),
     "place": N_("the id of a place; empty: it stands nowhere"),
@@ -39,6 +45,7 @@ HINTS: Mapping[str, str] = {
 }
 REFUSED: Mapping[str, str] = {
     "no_agent": N_("There is no such agent in your groups."),
+    "no_device": N_("There is no such device that you could name."),
     "entry_closed": N_("This lies beyond your scope."),
     "entry_conflict": N_("There is no such place."),
     "bad_entry": N_("This cannot be used."),
@@ -62,8 +69,16 @@ def put(request: Request, who: Place, device_id: str, fields: Annotated[dict[str
     said = {name: value or None for name, value in written.items() if value != (getattr(card, name) or "")}
     if not is_id(written["kind"]):
         return _page(request, who, device_id, written=written, wrong=REFUSED["bad_entry"], status=422)
+    roots = behind.told(desk, who, device_id)
+    wired = {kind: fields.get(kind, "").strip() for kind, _, _ in BEHIND if kind in fields}
+    linked: dict[Kind, str | None] = {
+        kind: wired[kind] or None for kind, _, _ in BEHIND if kind in wired and wired[kind] != (roots[kind] or "")
+    }
+    written.update({str(kind): value for kind, value in wired.items()})
     try:
         answers = change(desk, who, deed_of(request, who), device_id, said)
+        if linked and not answers.errors:
+            answers = behind.change(desk, who, deed_of(request, who), device_id, linked)
     except Problem as problem:
         wrong = REFUSED.get(problem.code, REFUSED["bad_entry"])
         return _page(request, who, device_id, written=written, wrong=wrong, status=problem.status)
@@ -89,11 +104,18 @@ def _page(
     desk, saying = desk_of(request), saying_of(request)
     card = card_or_404(desk, who, device_id)
     phase = phase_of(card, desk.now_ms())
+    roots = behind.told(desk, who, device_id)
     shown: dict[str, Any] = {
         "card": card,
         "fields": FIELDS,
         "hints": HINTS,
-        "values": {**{name: getattr(card, name) or "" for name, _, _ in FIELDS}, **(written or {})},
+        "behind": BEHIND,
+        "roots": roots,
+        "values": {
+            **{name: getattr(card, name) or "" for name, _, _ in FIELDS},
+            **{kind: roots[kind] or "" for kind, _, _ in BEHIND},
+            **(written or {}),
+        },
         "phase": "" if phase is None else PHASES[phase][saying.language != "zh"],
         "stood": desk.view.entry_history("installation", device_id, scope=who.scope)[::-1],
         "wrong": saying(wrong, why=why) if wrong else "",

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from roundsman_collector.api import telling
+from roundsman_collector.api import behind, telling
 from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.devices import DeviceId, device_or_404
@@ -77,6 +77,7 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "problem": reasons(desk, saying, stands.why, one.conditions),
         "for_ms": None if one.since_ms is None else max(0, saying.now_ms - _since(one, stands.word)),
         "card": _card(saying, desk.view.cards_named([one.id]).get(one.id)),
+        "behind": behind.told(desk, who, one.id),
         "window": window,
         "windows": list(WINDOWS),
         "figures": {name: figure_of(known, length, saying.now_ms) for name, length in WINDOWS.items()},

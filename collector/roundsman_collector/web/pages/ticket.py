@@ -111,6 +111,9 @@ def ticket(desk: Desk, saying: Saying, who: Who, number: str) -> dict[str, Any]:
     return {
         **ticket_row(desk, saying, row),
         "told": told,
+        "merged_into": told["merged_into"],
+        "children": [_child(one, saying) for one in told["children"]],
+        "child_count": told["child_count"],
         "row": row,
         "name": "" if subject is None else name_of(subject, saying),
         "word": "unknown" if stands is None else stands.word,
@@ -124,6 +127,12 @@ def ticket(desk: Desk, saying: Saying, who: Who, number: str) -> dict[str, Any]:
         "remedy": advice.remedy.of(saying.language) if advice is not None and advice.remedy is not None else "",
         "buttons": _buttons(saying, who, row),
     }
+
+
+def _child(one: dict[str, Any], saying: Saying) -> dict[str, Any]:
+    """A fault that the ticket's cause explains."""
+    is_agent = one["subject"].startswith("@")
+    return {**one, "device": None if is_agent else one["subject"], "fault": one[f"name_{saying.language}"]}
 
 
 def _buttons(saying: Saying, who: Who, row: TicketRow) -> list[tuple[tickets.Verb, str]]:

@@ -28,7 +28,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    state: Literal["", "open", "acknowledged", "resolved", "void", "all"] = ""
+    state: Literal["", "open", "acknowledged", "resolved", "void", "merged", "all"] = ""
     severity: Literal["", "urgent", "major", "minor"] = ""
     device: str = Field(default="", max_length=80)
     mine: Literal["", "1"] = ""
