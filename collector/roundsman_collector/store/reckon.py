@@ -81,7 +81,7 @@ KEYS: Mapping[str, Callable[[str, Posting], str | None]] = {
     "customer": lambda device, one: None if one.site is None else one.site.customer,
     "contract": lambda device, one: None if one.contract is None else one.contract.id,
     "engineer": lambda device, one: one.engineer,
-    "group": lambda device, one: None if one.site is None else one.site.group,
+    "group": lambda device, one: one.seen_by_group if one.site is None else one.site.group,
 }
 ROWS_LIMIT = 1000
 AT_ONCE = 4000
@@ -467,6 +467,9 @@ PLACED = (
     "device.id IN (SELECT i.device FROM installation i JOIN place p ON p.id = i.place "
     "JOIN site s ON s.id = p.site WHERE {})"
 )
+SPOKEN = (
+    "device.id IN (SELECT a.device FROM assignment a JOIN agent ON agent.no = a.agent_no WHERE agent.group_id IN ({}))"
+)
 NARROWED: Mapping[str, tuple[str, ...]] = {
     "place": ("p.id",),
     "site": ("s.id",),
@@ -495,8 +498,11 @@ def _candidates(connection: Connection, asked: Asked, after: str, limit: int) ->
             values += wanted
         elif dimension in NARROWED and wanted:
             one_of = [f"{column} IN ({marks(len(wanted))})" for column in NARROWED[dimension]]
-            parts.append(PLACED.format(" OR ".join(one_of)))
-            values += wanted * len(one_of)
+            placed = PLACED.format(" OR ".join(one_of))
+            if dimension == "group":
+                placed = f"({placed} OR {SPOKEN.format(marks(len(wanted)))})"
+            parts.append(placed)
+            values += wanted * (len(one_of) + (dimension == "group"))
     rows = look(connection, f"SELECT id FROM device WHERE {' AND '.join(parts)} ORDER BY id LIMIT ?", *values, limit)
     return [row[0] for row in rows]
 

@@ -33,6 +33,8 @@ MENU: tuple[Section, ...] = (
     Section(
         N_("Ledger"),
         (
+            Entry("/availability", N_("Availability"), "see"),
+            Entry("/ratios", N_("Ratios"), "see"),
             Entry("/overlays", N_("Maintenance and exclusions"), "see"),
             Entry("/changes", N_("What changed since"), "see"),
         ),

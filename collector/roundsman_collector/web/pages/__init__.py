@@ -17,6 +17,7 @@ from fastapi import APIRouter
 from roundsman_collector.web import live
 from roundsman_collector.web.pages import (
     audit,
+    availability,
     calendars,
     card,
     changes,
@@ -28,6 +29,7 @@ from roundsman_collector.web.pages import (
     login,
     overlays,
     people,
+    ratios,
     reference,
     register,
     rounds,
@@ -42,10 +44,12 @@ ROUTERS: tuple[APIRouter, ...] = (
     fleet.router,
     device.router,
     samples.router,
+    availability.router,
     tickets.router,
     ticket.router,
     rounds.router,
     calendars.router,
+    ratios.router,
     overlays.router,
     changes.router,
     rules.router,

@@ -9,6 +9,7 @@ import io
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -135,6 +136,7 @@ def fleet(desk: Desk, summary: Summary, saying: Saying, who: Who, asked: Asked) 
         "cards": ("normal", *(word for word in WORDS if word != "normal")),
         "pooled": None if pooled is None else pooled.figure,
         "pooled_at_ms": None if pooled is None else pooled.at_ms,
+        "figures_of": figures_of(asked),
         "kinds": summary.facets(scope, "kind", now_ms),
         "chips": CHIPS,
         "choices": [
@@ -151,6 +153,12 @@ def fleet(desk: Desk, summary: Summary, saying: Saying, who: Who, asked: Asked) 
         ],
         "devices": list(rows(desk, saying, scope, found.rows, asked.window)),
     }
+
+
+def figures_of(asked: Asked) -> str:
+    """The page of figures behind the pooled one, as far as it can be narrowed alike."""
+    of = [f"{name}:{key}" for name in ("kind", "group", "customer", "site") if (key := getattr(asked, name))]
+    return f"/availability?{urlencode({'by': 'device', 'period': asked.window, 'of': of}, doseq=True)}"
 
 
 def _choices(desk: Desk, saying: Saying, scope: Scope, summary: Summary, name: str) -> list[tuple[str, str]]:
@@ -217,11 +225,11 @@ def _place(saying: Saying, card: Card | None) -> dict[str, str]:
 
 def export(desk: Desk, summary: Summary, saying: Saying, scope: Scope, asked: Asked) -> Iterator[str]:
     """The list as CSV: with a mark that makes spreadsheets read UTF-8, and no cell that one of them would carry out."""
-    yield "\ufeff" + _line([saying(column) for column in COLUMNS])
+    yield "\ufeff" + line([saying(column) for column in COLUMNS])
     offset = 0
     while found := summary.fleet(scope, asked.wanted(), saying.now_ms, offset=offset, limit=EXPORTED_AT_ONCE).rows:
         for row in rows(desk, saying, scope, found, asked.window, with_strip=False):
-            yield _line(_cells(saying, row))
+            yield line(_cells(saying, row))
         offset += len(found)
 
 
@@ -245,7 +253,8 @@ def _cells(saying: Saying, row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _line(cells: Sequence[str]) -> str:
+def line(cells: Sequence[str]) -> str:
+    """A line of a file for spreadsheets; none of its cells is a formula."""
     written = io.StringIO()
     csv.writer(written).writerow([_harmless(cell) for cell in cells])
     return written.getvalue()
