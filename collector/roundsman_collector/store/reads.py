@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.causes import Kind, Link, Shadow
 from roundsman_collector.core.days import Day
+from roundsman_collector.core.intervals import Intervals, Pair
 from roundsman_collector.core.model import Ref
 from roundsman_collector.core.overlay import Laid
 from roundsman_collector.roles import EVERYTHING, Scope
@@ -43,6 +44,7 @@ from roundsman_collector.store import (
     overlays,
     people,
     quarantine,
+    ratio_facts,
     reach,
     reckon,
     register,
@@ -73,6 +75,7 @@ from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, Overl
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import Run
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
+from roundsman_collector.store.ratio_facts import Points, Registered
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
 from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.samples import SampleRow, samples_in
@@ -414,10 +417,36 @@ class View:
         with self._reading("the history of a day") as connection:
             return calendars.history(connection, calendar, day)
 
-    def service_calendars(self, sites: Iterable[Version], known_ms: int | None = None) -> dict[ServiceKey, ServiceHours]:
+    def service_calendars(
+        self, sites: Iterable[Version], known_ms: int | None = None
+    ) -> dict[ServiceKey, ServiceHours]:
         """When these versions of sites have to run, by calendars.service_key(): as known now, or at `known_ms`."""
         with self._reading("service hours") as connection:
             return calendars.service_calendars(connection, sites, known_ms)
+
+    def ratio_points(self, scope: Scope, of: Mapping[str, str]) -> list[Points]:
+        """Devices that report channels, of what a scope reaches, narrowed (ratio_facts.NARROWED)."""
+        with self._reading("channels") as connection:
+            return ratio_facts.points(connection, scope, of)
+
+    def ratio_fleet(self, scope: Scope, of: Mapping[str, str], known_ms: int | None = None) -> list[Registered]:
+        """Vehicles, and whether each was ever up, as known now or at `known_ms`."""
+        with self._reading("vehicles") as connection:
+            return ratio_facts.fleet(connection, scope, of, known_ms)
+
+    def ratio_links(
+        self, scope: Scope, of: Mapping[str, str], window: Pair, known_ms: int | None = None
+    ) -> list[ratio_facts.Link]:
+        """Agents, and when nothing was heard of them."""
+        with self._reading("links") as connection:
+            return ratio_facts.links(connection, scope, of, window, known_ms)
+
+    def ratio_broken(
+        self, devices: list[str], code: str, window: Pair, known_ms: int | None = None
+    ) -> dict[str, dict[str, Intervals]]:
+        """When a fault held in a window, by device and component."""
+        with self._reading("faults of channels") as connection:
+            return ratio_facts.broken(connection, devices, code, window, known_ms)
 
     def cards(
         self,

@@ -1,0 +1,177 @@
+"""What the ratios of the trade are made of, of the devices that a scope reaches now; core/ratios.py reckons.
+
+    points(connection, scope, of)        devices that report channels, with their newest readings
+    fleet(connection, scope, of)         vehicles, and whether each was ever up
+    links(connection, scope, of, ...)    agents, and when nothing was heard of them
+    broken(connection, devices, ...)     when a fault held, by device and component
+
+`of` narrows to one site, customer, group or place, by what is in force now. Readings lag by some seconds (present.py).
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection
+
+from roundsman_collector.core.intervals import Intervals, Pair, normal
+from roundsman_collector.core.policy import SILENT
+from roundsman_collector.roles import Scope
+from roundsman_collector.store import reach
+from roundsman_collector.store.sql import chunks, look, marks
+
+VEHICLE = "vehicle"
+CHANNELS = '%"channel[%'
+"""What stands in the readings of a device that has channels."""
+
+STANDING = (
+    "device.id IN (SELECT i.device FROM installation i JOIN place p ON p.id = i.place AND p.to_ms IS NULL "
+    "JOIN site s ON s.id = p.site AND s.to_ms IS NULL WHERE i.to_ms IS NULL AND {} = ?)"
+)
+NARROWED: Mapping[str, str] = {
+    "site": STANDING.format("s.id"),
+    "customer": STANDING.format("s.customer"),
+    "group": STANDING.format("s.group_id"),
+    "place": STANDING.format("p.id"),
+}
+"""By what the ratios can be narrowed, and the condition of it."""
+
+
+class Points(NamedTuple):
+    """A device with channels: its newest readings, when they were taken, and up to when evidence covers it."""
+
+    device: str
+    readings: dict[str, Any]
+    readings_t_ms: int
+    covered_to_ms: int
+
+
+class Registered(NamedTuple):
+    """A device in the register, and whether it was ever up. `is_in_service`: an agent speaks for it, or it stands
+    somewhere."""
+
+    device: str
+    ever_up: bool
+    is_in_service: bool
+
+
+class Link(NamedTuple):
+    """An agent: since when it is in the register, whether it was ever heard, and when it was silent."""
+
+    agent: str
+    added_ms: int
+    was_heard: bool
+    silent: tuple[tuple[int, int | None], ...]
+
+
+def points(connection: Connection, scope: Scope, of: Mapping[str, str]) -> list[Points]:
+    """Devices that report channels, by id."""
+    where, values = _within(scope, of)
+    rows = look(
+        connection,
+        "SELECT device.id, device_now.readings, device_now.readings_t_ms, device_now.covered_to_ms FROM device "
+        f"JOIN device_now ON device_now.device = device.id WHERE device_now.readings LIKE ? AND {where} "
+        "ORDER BY device.id",
+        CHANNELS,
+        *values,
+    )
+    return [Points(device, json.loads(readings), t_ms, covered_ms) for device, readings, t_ms, covered_ms in rows]
+
+
+def fleet(connection: Connection, scope: Scope, of: Mapping[str, str], known_ms: int | None) -> list[Registered]:
+    """Vehicles, by id: whether evidence ever said that they were up, as known now or at `known_ms`."""
+    where, values = _within(scope, of)
+    known, at = _known(known_ms)
+    rows = look(
+        connection,
+        "SELECT device.id, "
+        f"EXISTS (SELECT 1 FROM interval i WHERE i.device = device.id AND i.state = 'up' AND {known}), "
+        "EXISTS (SELECT 1 FROM assignment a WHERE a.device = device.id AND a.to_ms IS NULL) OR "
+        "EXISTS (SELECT 1 FROM installation n WHERE n.device = device.id AND n.to_ms IS NULL) "
+        f"FROM device WHERE device.kind = ? AND {where} ORDER BY device.id",
+        *at,
+        VEHICLE,
+        *values,
+    )
+    return [Registered(device, bool(ever), bool(stands)) for device, ever, stands in rows]
+
+
+def links(
+    connection: Connection, scope: Scope, of: Mapping[str, str], window: Pair, known_ms: int | None
+) -> list[Link]:
+    """Agents in the register, by id, and their silences that reach into the window."""
+    where, values = reach.subjects_within(scope, "'@' || agent.id")
+    if of:
+        devices, more = _narrowed(of)
+        where += (
+            " AND agent.no IN (SELECT a.agent_no FROM assignment a JOIN device ON device.id = a.device "
+            f"WHERE a.to_ms IS NULL AND {devices})"
+        )
+        values = [*values, *more]
+    agents = look(
+        connection,
+        f"SELECT agent.no, agent.id, agent.added_ms FROM agent WHERE agent.removed_ms IS NULL AND {where} "
+        "ORDER BY agent.id",
+        *values,
+    )
+    heard = {row[0] for row in look(connection, "SELECT DISTINCT agent_no FROM device_now")}
+    silences = _silences(connection, [agent for _, agent, _ in agents], window, known_ms)
+    return [
+        Link(agent, added_ms, number in heard or agent in silences, tuple(silences.get(agent, ())))
+        for number, agent, added_ms in agents
+    ]
+
+
+def broken(
+    connection: Connection, devices: list[str], code: str, window: Pair, known_ms: int | None
+) -> dict[str, dict[str, Intervals]]:
+    """When a fault held, by device and component, cut to the window; of devices that had it."""
+    found: dict[str, dict[str, list[Pair]]] = {}
+    for subject, component, begin, end in _held(connection, devices, code, window, known_ms):
+        until = window[1] if end is None else min(end, window[1])
+        found.setdefault(subject, {}).setdefault(component, []).append((max(begin, window[0]), until))
+    return {device: {name: normal(pairs) for name, pairs in by.items()} for device, by in found.items()}
+
+
+def _held(
+    connection: Connection, subjects: list[str], code: str, window: Pair, known_ms: int | None
+) -> Iterator[tuple[str, str, int, int | None]]:
+    """A fault of subjects where it reaches into the window: subject, component, from, to."""
+    known, at = _known(known_ms)
+    for part in chunks(subjects):
+        yield from look(
+            connection,
+            "SELECT i.subject, i.component, i.event_from_ms, i.event_to_ms FROM condition i "
+            f"WHERE i.subject IN ({marks(len(part))}) AND i.code = ? AND {known} AND i.event_from_ms < ? "
+            "AND (i.event_to_ms IS NULL OR i.event_to_ms > ?) ORDER BY i.subject, i.event_from_ms",
+            *part,
+            code,
+            *at,
+            window[1],
+            window[0],
+        )
+
+
+def _silences(
+    connection: Connection, agents: list[str], window: Pair, known_ms: int | None
+) -> dict[str, list[tuple[int, int | None]]]:
+    found: dict[str, list[tuple[int, int | None]]] = {}
+    for subject, _, begin, end in _held(connection, [f"@{agent}" for agent in agents], SILENT, window, known_ms):
+        found.setdefault(subject[1:], []).append((begin, end))
+    return found
+
+
+def _known(known_ms: int | None) -> tuple[str, list[object]]:
+    if known_ms is None:
+        return "i.known_to_ms IS NULL", []
+    return "i.known_from_ms <= ? AND (i.known_to_ms IS NULL OR i.known_to_ms > ?)", [known_ms, known_ms]
+
+
+def _within(scope: Scope, of: Mapping[str, str]) -> reach.Condition:
+    reached, values = reach.within(scope)
+    narrowed, more = _narrowed(of)
+    return f"{reached} AND {narrowed}", [*values, *more]
+
+
+def _narrowed(of: Mapping[str, str]) -> reach.Condition:
+    return " AND ".join([NARROWED[name] for name in of]) or reach.ALL, list(of.values())
