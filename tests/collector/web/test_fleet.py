@@ -36,8 +36,8 @@ def test_each_device_has_a_row_with_state_problem_strip_and_figures_the_worst_fi
 
 
 def test_a_percentage_leads_to_the_intervals_that_it_stands_on(person: TestClient) -> None:
-    assert '<a href="/devices/kiosk-7?window=24h#ledger">88.89%</a>' in page(person, "/devices")
-    assert 'aria-labelledby="ledger"' in page(person, "/devices/kiosk-7?window=24h")
+    assert '<a href="/devices/kiosk-7/reckoning?period=24h">88.89%</a>' in page(person, "/devices")
+    assert 'aria-labelledby="h-intervals"' in page(person, "/devices/kiosk-7/reckoning?period=24h")
 
 
 def test_a_strip_shows_down_unknown_and_where_something_was_wrong_while_up(person: TestClient) -> None:
