@@ -41,7 +41,8 @@ def event_time(record: Mapping[str, Any], base: Base | None) -> int | None:
     if base is None:
         return None
     repaired: int = record["mono"] + base.base_ms
-    return t if abs(t - repaired) <= base.error_ms + TOLERANCE_MS else repaired
+    said = t if abs(t - repaired) <= base.error_ms + TOLERANCE_MS else repaired
+    return said if said >= EARLIEST_MS else None
 
 
 def gap_time(record: Mapping[str, Any], t: int) -> int:
@@ -56,6 +57,15 @@ def gap_time(record: Mapping[str, Any], t: int) -> int:
     return begins if EARLIEST_MS <= begins <= t else t
 
 
+def true_time(record: Mapping[str, Any]) -> int:
+    """The time at which a clock record says that it was made."""
+    told: int = record["t"] + record["offset_ms"]
+    return told
+
+
 def has_impossible_clock(record: Mapping[str, Any]) -> bool:
-    """Whether a record claims a synchronised clock that shows a time before 2020: refused, not repaired."""
+    """Whether a record claims a synchronised clock that shows a time before 2020, or a clock record that such a time is
+    the true one: refused, not repaired."""
+    if record.get("kind") == "clock" and true_time(record) < EARLIEST_MS:
+        return True
     return bool(record.get("ntp", True)) and record["t"] < EARLIEST_MS

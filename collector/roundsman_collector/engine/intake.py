@@ -15,7 +15,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from roundsman_collector.core.dating import better, event_time, gap_time, has_impossible_clock
+from roundsman_collector.core.dating import better, event_time, gap_time, has_impossible_clock, true_time
 from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook
@@ -264,9 +264,16 @@ def _unusable(record: Mapping[str, Any], draft: Draft, now_ms: int) -> str | Non
     if has_impossible_clock(record):
         return "clock"
     t = event_time(record, draft.bases.get(record["boot"]))
-    if t is not None and t > now_ms + AHEAD_MS:
+    if t is not None and is_ahead(t, now_ms):
+        return "future"
+    if record["kind"] == "clock" and is_ahead(true_time(record), now_ms):  # it would date its whole boot so
         return "future"
     return None
+
+
+def is_ahead(t: int, received_ms: int) -> bool:
+    """Whether a time lies further ahead of its arrival than clocks are apart."""
+    return t > received_ms + AHEAD_MS
 
 
 def _again(arrival: Arrival, draft: Draft, batch: Batch, record: Mapping[str, Any], stored: Stored) -> None:

@@ -84,3 +84,16 @@ def test_a_gap_of_an_earlier_boot_bears_that_boot_s_clock() -> None:
 def test_a_gap_that_cannot_be_stands_where_its_record_does() -> None:
     assert gap_time({**record(10), "from_t": 5, "to_t": 9}, at(10)) == at(10)
     assert gap_time({**record(10), "from_t": at(11), "to_t": at(12)}, at(10)) == at(10)
+
+
+def test_a_time_before_2020_is_no_time_however_it_was_reckoned() -> None:
+    long_ago = Base(-(10**14), 40, 1)
+
+    assert event_time(record(3, wall=180_000, ntp=False), long_ago) is None
+
+
+def test_a_clock_record_that_says_it_is_before_2020_is_impossible() -> None:
+    wrong = {**clock(5, 300_000, 40), "offset_ms": 0, "ntp": False}
+
+    assert has_impossible_clock(wrong)
+    assert not has_impossible_clock({**clock(5, 300_000, 40), "ntp": False})
