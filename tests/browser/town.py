@@ -7,9 +7,11 @@ key = invited(town)
 from dataclasses import replace
 from pathlib import Path
 
+from roundsman_collector.config import calendar
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import (
     Batch,
+    By,
     ConditionsTold,
     Deed,
     DeviceEntry,
@@ -23,6 +25,7 @@ from roundsman_collector.store import (
     TicketNote,
     TicketResolve,
     View,
+    Wish,
 )
 from tests.collector.api import world
 from tests.collector.api.rounds_desk import inspected
@@ -47,6 +50,20 @@ MORE: tuple[tuple[str, str, tuple[tuple[float, float], ...]], ...] = (
     ("bus-32", "vehicle", ((310.0, 308.0), (100.0, 97.0))),
     ("bus-33", "vehicle", ()),
 )
+READ: dict[str, dict[str, object]] = {
+    "nvr-1": {
+        "channel[1].state": "online",
+        "channel[1].recorded_percent": 100,
+        "channel[1].retained_days": 31,
+        "channel[1].required_days": 30,
+        "channel[2].state": "no_stream",
+        "channel[2].recorded_percent": 93.5,
+        "channel[2].retained_days": 21,
+        "channel[2].required_days": 30,
+        "channel[3].state": "empty",
+    }
+}
+"""Readings that differ from everybody's."""
 
 
 def made(where: Path) -> Path:
@@ -63,9 +80,62 @@ def made(where: Path) -> Path:
         world.places(office)
         for one, _, _ in MORE:
             office.put_entry("installation", one, {"place": "metro-1"}, deed=Deed(who="admin", at_ms=NOW - 5))
+        _overlaid(office)
+        office.seed_calendar(calendar(), deed=Deed(who="roundsman", at_ms=NOW - 5))
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
     return where
+
+
+def _overlaid(office: Office) -> None:
+    """What people laid over the measurements: one approved, one planned, one refused, one that waits."""
+    deed, second = Deed(who="dispatcher", at_ms=NOW - MINUTE), Deed(who="admin", at_ms=NOW)
+    power = Wish(
+        kind="exclusion",
+        scope="device",
+        target="kiosk-12",
+        from_ms=NOW - 91 * world.HOUR,
+        to_ms=NOW - 88 * world.HOUR,
+        reason="customer_power",
+        text="商场整体停电检修，物业已书面通知。",
+        document="物业通知 2024-118",
+    )
+    work = Wish(
+        kind="maintenance",
+        scope="site",
+        target="metro-a",
+        from_ms=NOW + 8 * world.HOUR,
+        to_ms=NOW + 12 * world.HOUR,
+        reason="planned_work",
+        text="更换机房交换机",
+    )
+    off = Wish(
+        kind="correction",
+        scope="device",
+        target="bus-32",
+        from_ms=NOW - 310 * world.HOUR,
+        to_ms=NOW - 308 * world.HOUR,
+        state="unknown",
+        reason="wrong_measurement",
+    )
+    ran = Wish(
+        kind="correction",
+        scope="device",
+        target="nvr-2",
+        from_ms=at(9),
+        to_ms=at(9) + 30_000,
+        state="up",
+        reason="found_working",
+        text="防火墙封了端口，录像机一直在运行。",
+        document="FW-2024-031",
+    )
+    by = By(may_approve=True)
+    first = office.propose_overlay(power, deed=deed, by=by)
+    office.propose_overlay(work, deed=deed, by=by)
+    third = office.propose_overlay(off, deed=deed, by=by)
+    office.propose_overlay(ran, deed=deed, by=by)
+    office.act_on_overlay(first, "approve", deed=second, by=by, text="已核对通知原件")
+    office.act_on_overlay(third, "refuse", deed=second, by=by, text="没有依据")
 
 
 def invited(where: Path) -> str:
@@ -149,7 +219,9 @@ def _more(store: Store) -> None:
             Batch(
                 now_ms=NOW - MINUTE,
                 tells=[ledger(name, *segments)],
-                device_now=[present(name, agent, 18, {"host.cpu_percent": 9.0, "host.uptime_s": 812_000})],
+                device_now=[
+                    present(name, agent, 18, READ.get(name, {"host.cpu_percent": 9.0, "host.uptime_s": 812_000}))
+                ],
             )
         )
 
