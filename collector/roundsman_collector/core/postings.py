@@ -119,12 +119,14 @@ class Posting(NamedTuple):
         return "exclude" if self.contract is None else self.contract.unknown_as
 
     def counted(self, past: Pair) -> Intervals:
-        """The time of this posting that counts, inside a window that is past."""
+        """The time of this posting that counts, inside a window that is past: the one that its hours are of."""
         begin, end = max(self.from_ms, past[0]), min(self.to_ms, past[1])
         if begin >= end:
             return ()
-        whole = ((begin, end),)
-        return whole if self.site is None or self.site.hours is None else intersect(self.site.hours, whole)
+        hours = None if self.site is None else self.site.hours
+        if hours is None:
+            return ((begin, end),)
+        return hours if (begin, end) == past else intersect(hours, ((begin, end),))
 
 
 def postings(

@@ -130,8 +130,12 @@ def stretches(
 
 
 def _evidence(segments: Sequence[Explained], counted: Intervals) -> list[Stretch]:
-    """What the ledger says of the time that counts; where it says nothing, unknown."""
+    """What the ledger says of the time that counts; where it says nothing, unknown.
+
+    A month of a large fleet is tens of millions of turns of the inner loop: tuples are made the shortest way.
+    """
     told: list[Stretch] = []
+    new = tuple.__new__
     at, last = 0, len(segments)
     for begin, end in counted:
         while at < last and segments[at][1] <= begin:  # type: ignore[operator]
@@ -147,7 +151,8 @@ def _evidence(segments: Sequence[Explained], counted: Intervals) -> list[Stretch
             assert to_ms is not None, "segments have known ends here"
             stop = to_ms if to_ms < end else end
             if stop > here:
-                told.append(Stretch(here, stop, state, cause, fault, coarse, f"cause:{root}" if root else ""))
+                by = f"cause:{root}" if root else ""
+                told.append(new(Stretch, (here, stop, state, cause, fault, coarse, by)))
                 here = stop
             look += 1
         if here < end:
@@ -288,39 +293,50 @@ def tally(runs: Iterable[Run]) -> dict[str, Sum]:
     sums: dict[str, Sum] = {}
     last, down_from, down_to = "", 0, -1
     for run in runs:
-        unknown_as = run.unknown_as
-        for name, begin, end, one in _parts(run):
+        takes_unknown = run.unknown_as != "exclude"
+        for name, begin, end, state, cause, fault, coarse in _parts(run):
             total = sums.get(name)
             if total is None:
                 total = sums[name] = Sum()
-            state = one.state
-            key = (state, one.cause, one.fault)
-            total.times[key] = total.times.get(key, 0) + end - begin
-            if one.coarse:
-                total.coarse_ms += end - begin
+            key, ms = (state, cause, fault), end - begin
+            times = total.times
+            times[key] = times.get(key, 0) + ms
+            if coarse:
+                total.coarse_ms += ms
             if state == DOWN:
                 if down_to != begin or last != name:
                     total.outages += 1
                     down_from, last = begin, name
                 down_to = end
                 total.longest_ms = max(total.longest_ms, end - down_from)
-            elif state == UNKNOWN and unknown_as != "exclude":
-                total.taken[unknown_as] = total.taken.get(unknown_as, 0) + end - begin
+            elif takes_unknown and state == UNKNOWN:
+                total.taken[run.unknown_as] = total.taken.get(run.unknown_as, 0) + ms
     return sums
 
 
-def _parts(run: Run) -> Iterator[tuple[str, int, int, Stretch]]:
-    """The stretches of a run, cut where another bucket begins: bucket, from, to, stretch."""
+Part = tuple[str, int, int, str, str, str, bool]
+"""Bucket, from, to, state, cause, fault, coarse."""
+
+
+def _parts(run: Run) -> Iterable[Part]:
+    """The stretches of a run, cut where another bucket begins."""
+    if len(run.edges) == 1:
+        name = run.edges[0][1]
+        return [(name, *one[:6]) for one in run.stretches]
+    return _divided(run)
+
+
+def _divided(run: Run) -> Iterator[Part]:
     edges, place, count = run.edges, 0, len(run.edges)
-    for one in run.stretches:
-        begin, to_ms = one.from_ms, one.to_ms
-        while place + 1 < count and edges[place + 1][0] <= begin:
+    for from_ms, to_ms, state, cause, fault, coarse, _ in run.stretches:
+        while place + 1 < count and edges[place + 1][0] <= from_ms:
             place += 1
+        begin = from_ms
         while place + 1 < count and edges[place + 1][0] < to_ms:
-            yield edges[place][1], begin, edges[place + 1][0], one
+            yield edges[place][1], begin, edges[place + 1][0], state, cause, fault, coarse
             place += 1
             begin = edges[place][0]
-        yield edges[place][1], begin, to_ms, one
+        yield edges[place][1], begin, to_ms, state, cause, fault, coarse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -166,13 +166,13 @@ Reading = Callable[[], AbstractContextManager[Connection]]
 # --- evidence --------------------------------------------------------------------------------------------------------
 
 NEWEST = (
-    "SELECT i.device, i.event_from_ms, i.event_to_ms, i.state, i.cause, i.fault, i.coarse FROM device d "
+    "SELECT i.device, i.event_from_ms, i.event_to_ms, i.state, i.cause, i.fault, i.coarse, '' FROM device d "
     "JOIN interval i ON i.device = d.id AND i.known_to_ms IS NULL AND i.event_from_ms >= COALESCE("
     "(SELECT max(j.event_from_ms) FROM interval j WHERE j.device = d.id AND j.known_to_ms IS NULL "
     "AND j.event_from_ms <= ?), ?) AND i.event_from_ms < ? WHERE d.id IN ({}) ORDER BY d.id, i.event_from_ms"
 )
 THEN = (
-    "SELECT device, event_from_ms, event_to_ms, state, cause, fault, coarse FROM interval "
+    "SELECT device, event_from_ms, event_to_ms, state, cause, fault, coarse, '' FROM interval "
     "WHERE known_from_ms <= ? AND (known_to_ms IS NULL OR known_to_ms > ?) AND event_from_ms < ? "
     "AND (event_to_ms IS NULL OR event_to_ms > ?) AND device IN ({}) ORDER BY device, event_from_ms"
 )
@@ -211,9 +211,11 @@ def _evidence(
         device: min(frame.past_to_ms, max(covered.get(device) or 0, frame.heard.get(device, 0))) for device in devices
     }
     ledgers: dict[str, list[Any]] = {device: [] for device in devices}
-    for device, begin, ended, state, cause, fault, coarse in rows:
-        end = max(begin, until[device]) if ended is None else ended
-        ledgers[device].append((begin, end, state, cause, fault, coarse, ""))
+    for row in rows:
+        if row[2] is None:
+            ledgers[row[0]].append((row[1], max(row[1], until[row[0]]), *row[3:]))
+        else:
+            ledgers[row[0]].append(row[1:])
     shadows = behind.shadows_for(connection, devices, begin_ms, end_ms, known_ms)
     for device, over in shadows.items():
         ledgers[device] = explained([Segment(*row[:6]) for row in ledgers[device]], over)
@@ -358,18 +360,24 @@ def as_known(rows: Sequence[tuple[Any, ...]], known_ms: int | None) -> list[tupl
 # --- where devices served --------------------------------------------------------------------------------------------
 
 
-def served(
-    connection: Connection, devices: Sequence[str], frame: Frame, register: "_Register | None" = None
-) -> dict[str, list[Served]]:
+def served(connection: Connection, devices: Sequence[str], frame: Frame) -> dict[str, list[Served]]:
     """Where each device served in the window, as far as the scope reaches, with the stretches that count there."""
-    known = register or _Register(frame)
-    over = laid.overlays_for(connection, devices, frame.from_ms, frame.to_ms, frame.past_to_ms)
     found: dict[str, list[Served]] = {}
+    for part in _served(connection, devices, frame, _Register(frame)):
+        found |= part
+    return found
+
+
+def _served(
+    connection: Connection, devices: Sequence[str], frame: Frame, known: _Register
+) -> Iterator[dict[str, list[Served]]]:
+    """The same, a few hundred devices at a time: who adds them up lets go of each part."""
+    over = laid.overlays_for(connection, devices, frame.from_ms, frame.to_ms, frame.past_to_ms)
     for part in chunks(devices):
         evidence = _evidence(connection, part, frame)
         broken = _broken(connection, part, frame) if frame.function else {}
-        for device, posted in _postings(connection, part, frame, known).items():
-            found[device] = [
+        yield {
+            device: [
                 Served(
                     one,
                     stretches(
@@ -382,7 +390,8 @@ def served(
                 )
                 for one in posted
             ]
-    return found
+            for device, posted in _postings(connection, part, frame, known).items()
+        }
 
 
 def _postings(
@@ -508,16 +517,15 @@ def _candidates(connection: Connection, asked: Asked, after: str, limit: int) ->
 
 
 def chunked(reading: Reading, asked: Asked) -> Iterator[dict[str, list[Served]]]:
-    """All devices that served for what is asked, a chunk at a time, each read in a transaction of its own."""
+    """All devices that served for what is asked, a part at a time; AT_ONCE of them are read in one transaction."""
     known, after = _Register(asked), ""
     while True:
         with reading() as connection:
             devices = _candidates(connection, asked, after, AT_ONCE)
             if not devices:
                 return
-            found = served(connection, devices, asked, known)
+            yield from _served(connection, devices, asked, known)
         after = devices[-1]
-        yield found
 
 
 def reckon(reading: Reading, asked: Asked) -> Answer:
