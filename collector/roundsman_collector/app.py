@@ -214,7 +214,10 @@ class Collector:
         self.history.close()
         if self.broker is not None:
             self.broker.stop()
-        self.clockwork.close(clock.now_ms())
+        try:
+            self.clockwork.close(clock.now_ms())
+        except StoreError as error:  # it is read again at the next start
+            log.warning("memory could not be written at the end", cause=str(error))
         self.store.close()
 
 

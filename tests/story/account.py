@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from roundsman_collector.core.model import Condition, Retold, Segment, newborn
-from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.rebuild import rebuild
+from roundsman_collector.core.rulebook import Rulebook
+from roundsman_collector.engine import rules
 from roundsman_collector.engine.intake import spec_of
 from roundsman_collector.engine.timely import items_of
 from roundsman_collector.engine.unit import unknown
@@ -163,12 +164,11 @@ class Account:
     counted: Mapping[tuple[str, str], int]
 
     @classmethod
-    def of(
-        cls, database: Path, spools: Mapping[str, Path], journals: Mapping[str, list[Taken]], policy: Policy
-    ) -> "Account":
+    def of(cls, database: str | Path, spools: Mapping[str, Path], journals: Mapping[str, list[Taken]]) -> "Account":
         """Read everything; nobody else may have it open for writing."""
         with Store.open(database) as store, View.open(database) as view:
             rows = list(store.evidence_after(0))
+            book = rules.book(store)
             numbers = {agent.id: agent.no for agent in store.agents()}
             agents = {
                 agent: _account(
@@ -178,7 +178,7 @@ class Account:
                     spool_in(folder),
                     journals.get(agent, []),
                     view,
-                    policy,
+                    book,
                 )
                 for agent, folder in spools.items()
                 if (folder / "spool.db").exists()
@@ -231,7 +231,7 @@ def _account(
     spool: Spool,
     journal: list[Taken],
     view: View,
-    policy: Policy,
+    book: Rulebook,
 ) -> AgentAccount:
     records = [(row.stream, record) for row in rows for record in records_in(row)]
     declared: dict[str, RangeSet] = {}
@@ -252,7 +252,7 @@ def _account(
         declared=declared,
         lost=lost,
         told=_told(agent, devices, view),
-        rebuilt=_rebuilt(agent, rows, devices, policy),
+        rebuilt=_rebuilt(agent, rows, devices, book),
     )
 
 
@@ -261,7 +261,7 @@ def _told(agent: str, devices: frozenset[str], view: View) -> Told:
     return Told(
         ledger={
             device: [
-                Segment(one.event_from_ms, one.event_to_ms, one.state, one.cause, one.fault)  # type: ignore[arg-type]
+                Segment(one.event_from_ms, one.event_to_ms, one.state, one.cause, one.fault, one.coarse)  # type: ignore[arg-type]
                 for one in view.intervals(device, 0, FOR_EVER_MS)
             ]
             for device in devices
@@ -276,6 +276,10 @@ def _told(agent: str, devices: frozenset[str], view: View) -> Told:
                 one.first,
                 one.confirmed,
                 one.cause,
+                one.effect,
+                one.function,
+                one.explains,
+                one.flapping,
             )
             for subject in subjects
             for one in view.conditions(subject, 0, FOR_EVER_MS)
@@ -283,11 +287,11 @@ def _told(agent: str, devices: frozenset[str], view: View) -> Told:
     )
 
 
-def _rebuilt(agent: str, rows: list[EvidenceRow], devices: frozenset[str], policy: Policy) -> Told:
+def _rebuilt(agent: str, rows: list[EvidenceRow], devices: frozenset[str], book: Rulebook) -> Told:
     """What the whole of the evidence means, read from nothing."""
     specs = [spec_of(json.loads(row.body)) for row in rows if row.kind == "birth"]
     items, _ = items_of(rows, unknown(agent)._replace(specs={spec.hash: spec for spec in specs}))
-    change = rebuild(newborn(agent), items, policy)
+    change = rebuild(newborn(agent), items, book)
     return Told(
         ledger={device: _canonical(device, change.retold) for device in devices},
         conditions=frozenset(change.conditions),

@@ -27,11 +27,11 @@ from unittest import mock
 import pytest
 
 from roundsman_collector import broker as embedded
-from roundsman_collector import config, logins
-from roundsman_collector.core.policy import Policy
+from roundsman_collector import logins
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.reads import View
 from roundsman_collector.store.register import DeviceEntry
+from roundsman_collector.store.sql import run
 from roundsman_collector.tether import tethered
 from tests.brokers import BROKERS, GROUP, Broker, accepts, until
 from tests.story.account import Account, taken
@@ -237,17 +237,18 @@ class Site:
     broker: Broker
     collector: Program
     agents: dict[str, Program]
+    server: str = ""
 
     @classmethod
     @contextlib.contextmanager
-    def on(cls, broker: str, folder: Path) -> "Iterator[Site]":
+    def on(cls, broker: str, folder: Path, server: str = "") -> "Iterator[Site]":
         """A site on a broker of BROKERS, or on the collector's `own`: its agents are entered in the register, nothing
-        runs but the broker (the collector's own runs when the collector does)."""
+        runs but the broker (the collector's own runs when the collector does). `server`: the URL of its database."""
         with contextlib.ExitStack() as ending:
             ending.enter_context(mock.patch.object(embedded, "RESTART_LAST_SECONDS", 0.25))
             (folder / "collector").mkdir(mode=0o700)
             runs = Own(folder / "collector") if broker == OWN else ending.enter_context(BROKERS[broker](folder))
-            site = cls(folder, runs, _collector(folder, runs), _agents(folder, runs))
+            site = cls(folder, runs, _collector(folder, runs, server), _agents(folder, runs), server)
             for program in site.programs:
                 ending.callback(program.abandon)
             yield site
@@ -258,15 +259,16 @@ class Site:
 
     @property
     def database(self) -> Path:
+        """Its database, where that is a file."""
         return self.folder / "collector" / "roundsman.sqlite3"
 
     @property
-    def policy(self) -> Policy:
-        """The rules by which the collector judges."""
-        return config.policy(config.load(self.folder / "collector.toml"))
+    def where(self) -> str | Path:
+        """Its database, wherever it is."""
+        return self.server or self.database
 
     def view(self) -> View:
-        return View.open(self.database)
+        return View.open(self.where)
 
     def start(self) -> None:
         """Start everything that does not run, and wait until records of every agent are in the store."""
@@ -288,6 +290,10 @@ class Site:
 
     def rows(self, agent: str) -> int:
         """How many evidence rows the store has of an agent; cheap enough to poll."""
+        if self.server:
+            with self.view() as view:
+                numbers = [one.no for one in view.agents() if one.id == agent]
+                return sum(_rows_of(view, day.table_name, numbers) for day in view.status().partitions)
         if not self.database.exists():
             return 0
         with contextlib.closing(_reading(self.database)) as database:
@@ -373,10 +379,10 @@ class Site:
         """What the agents took, what the store has, what the ledger says; after `settle`."""
         spools = {agent: self.folder / agent for agent in self.agents}
         journals = {agent: taken(self.folder / f"{agent}.journal") for agent in BRISK}
-        return Account.of(self.database, spools, journals, self.policy)
+        return Account.of(self.where, spools, journals)
 
 
-def _collector(folder: Path, broker: Broker) -> Program:
+def _collector(folder: Path, broker: Broker, server: str) -> Program:
     """The collector's configuration, its register and its program."""
     user, password = broker.collector
     _secret(folder / "collector.password", password)
@@ -384,9 +390,10 @@ def _collector(folder: Path, broker: Broker) -> Program:
     said += 'password_file = "collector.password"'
     if broker.name == OWN:
         said = 'mode = "embedded"'
-    (folder / "collector.toml").write_text(COLLECTOR_TOML.format(broker=said))
+    stored = f'[store]\nurl = "{server}"\n' if server else ""
+    (folder / "collector.toml").write_text(COLLECTOR_TOML.format(broker=said) + stored)
     (folder / "overrides.yaml").write_text(OVERRIDES)
-    with Store.open(folder / "collector" / "roundsman.sqlite3") as store:
+    with Store.open(server or folder / "collector" / "roundsman.sqlite3") as store:
         for agent, devices in CAST.items():
             entries = [DeviceEntry(id=d, kind="story", name_zh=d, name_en=d) for d, _ in devices]
             store.add_agent(agent, GROUP, entries, START_OF_HISTORY_MS)
@@ -433,6 +440,13 @@ def _agent(folder: Path, agent: str, path: str) -> Program:
 def _secret(file: Path, text: str) -> None:
     file.write_text(text + "\n")
     file.chmod(0o600)
+
+
+def _rows_of(view: View, table: str, numbers: list[int]) -> int:
+    with view._reading("rows") as connection:
+        return sum(
+            run(connection, f"SELECT count(*) FROM {table} WHERE agent_no = ?", no).scalar_one() for no in numbers
+        )
 
 
 def _reading(file: Path) -> sqlite3.Connection:

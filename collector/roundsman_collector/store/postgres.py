@@ -330,9 +330,9 @@ def _dialled(url: URL, session: Mapping[str, str]) -> Any:
     }
     if url.host is None:
         folder = str(url.query["host"])
-        line = Line(unix_sock=f"{folder}/.s.PGSQL.{url.port or PORT}", ssl_context=False, **named)
+        line = Line.dialled(unix_sock=f"{folder}/.s.PGSQL.{url.port or PORT}", ssl_context=False, **named)
     else:
-        line = Line(host=url.host, port=url.port or PORT, ssl_context=_tls(url), **named)
+        line = Line.dialled(host=url.host, port=url.port or PORT, ssl_context=_tls(url), **named)
         for option, value in KEEPALIVE:
             line._usock.setsockopt(socket.IPPROTO_TCP, option, value)
     line._usock.settimeout(ANSWER_S)

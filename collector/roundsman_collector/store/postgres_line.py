@@ -55,6 +55,14 @@ class Line(dbapi.Connection):  # type: ignore[misc]
         self._prepared: dict[str, _Prepared] = {}
         super().__init__(*args, **named)
 
+    @classmethod
+    def dialled(cls, **named: Any) -> "Line":
+        """A new connection; one that breaks while it is made is told like any other."""
+        try:
+            return cls(**named)
+        except OSError as error:
+            raise InterfaceError(NETWORK) from error
+
     def cursor(self) -> "Cursor":
         """As the driver's."""
         return Cursor(self)

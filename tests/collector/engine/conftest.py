@@ -8,7 +8,10 @@ import pytest
 from tests.collector.engine import desk
 from tests.postgres import Server
 
-ON_BOTH = ("test_desk", "test_engine", "test_errands", "test_late_recovery", "test_notices", "test_restart", "test_timely")
+ON_BOTH = (
+    *("test_desk", "test_engine", "test_errands", "test_late_recovery"),
+    *("test_notices", "test_restart", "test_timely"),
+)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
