@@ -17,7 +17,7 @@ OURS := wire/pyproject.toml agent/pyproject.toml collector/pyproject.toml
 PIP_FLAGS := --disable-pip-version-check --no-input --quiet --progress-bar off
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made words house fix bench lock clean
+.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made calendars words house fix bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,6 +55,9 @@ dashboards: $(VENV)/.dev-installed ## make the Grafana dashboards from dashboard
 
 dashboards-made: $(VENV)/.dev-installed ## are the Grafana dashboards up to date?
 	$(PY) -m dashboards.generate --check
+
+calendars: $(VENV)/.dev-installed ## make China's calendar from calendars/generate.py
+	$(PY) -m calendars.generate
 
 words: $(VENV)/.dev-installed ## bring new words of the pages into the Chinese file
 	$(PY) -m roundsman_collector.web.extract

@@ -4,6 +4,8 @@ town = made(folder / "roundsman.sqlite3")
 key = invited(town)
 """
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,11 +82,20 @@ def made(where: Path) -> Path:
         world.places(office)
         for one, _, _ in MORE:
             office.put_entry("installation", one, {"place": "metro-1"}, deed=Deed(who="admin", at_ms=NOW - 5))
+        _long_ago(where)
         _overlaid(office)
         office.seed_calendar(calendar(), deed=Deed(who="roundsman", at_ms=NOW - 5))
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
     return where
+
+
+def _long_ago(where: Path) -> None:
+    """Everything has stood where it stands for months, so that the months have figures."""
+    with closing(sqlite3.connect(where)) as database:
+        for table in ("assignment", "customer", "contract", "site", "place", "installation"):
+            database.execute(f"UPDATE {table} SET from_ms = from_ms - ?", (100 * 86_400_000,))
+        database.commit()
 
 
 def _overlaid(office: Office) -> None:

@@ -116,7 +116,7 @@ NAMED: Mapping[str, Named] = {
             code="vehicles_on_net",
             zh="车辆入网率",
             en="vehicles on the net",
-            how_zh="至少上报过一次合格数据的车辆数 ÷ 在册车辆数；整个期间报停的车辆不计。",
+            how_zh="至少正常上报过一次的车辆数 ÷ 在册车辆数；整个期间报停的车辆不计。",
             how_en="Vehicles that were up at least once ÷ vehicles in the register; laid up all the time is left out.",
         ),
         Named(
