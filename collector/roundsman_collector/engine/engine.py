@@ -23,6 +23,7 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import wake_at
 from roundsman_collector.engine import tickets
 from roundsman_collector.engine.desk import Desk
+from roundsman_collector.engine.handover import own, parted, since_of
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
 from roundsman_collector.engine.recent import Recent
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Memory, Refused, Unit, machine_of, memory_of, text_of
@@ -80,6 +81,8 @@ class Engine:
         self.units: dict[int, Unit] = {}
         self.by_agent: dict[str, Unit] = {}
         self.groups: frozenset[str] = frozenset()
+        self.since: dict[str, int] = {}
+        """Since when its agent speaks for a device, of devices that another one spoke for before."""
         self.dirty: dict[int, None] = {}
         """Numbers of units to be rebuilt, in the order they became dirty."""
         self.unswept: dict[int, int] = {}
@@ -128,8 +131,9 @@ class Engine:
     def load_register(self) -> None:
         """Learn agents and who speaks for whom. What is remembered of them stays, also of one that was removed and is
         back: its numbers, its state and its open tickets are those it left with."""
-        before = self.units
+        before, spoke_for = self.units, {no: unit.devices for no, unit in self.units.items()}
         self._learn()
+        self._part(before, spoke_for)
         self._put_away([unit for no, unit in before.items() if no not in self.units])
         new = {no: unit for no, unit in self.units.items() if no not in before}
         rows = self.store.units_of(new)
@@ -160,6 +164,34 @@ class Engine:
             self.store.commit(stored.Batch(now_ms=now_ms, units=rows, checkpoints_void_from=void))
         return len(ahead)
 
+    def _part(self, units: Mapping[int, Unit], spoke_for: Mapping[int, Collection[str]]) -> None:
+        """Tell what becomes of devices whose agents speak for them no more."""
+        gone: dict[int, set[str]] = {}
+        for no, devices in spoke_for.items():
+            left = set(devices).difference(self.units[no].devices if no in self.units else ())
+            if left:
+                gone[no] = left
+        changes = [(units[no], change) for no, left in gone.items() if (change := parted(units[no].state, left))]
+        if not changes:
+            return
+        now_ms = max(one.to_ms or 0 for one in self.store.assignments() if one.agent_no in gone)
+        before = [(unit, unit.state) for unit, _ in changes]
+        for unit, change in changes:
+            unit.state = change.state
+        try:
+            self.store.commit(
+                stored.Batch(
+                    now_ms=now_ms,
+                    units=[unit_row(unit) for unit, _ in changes],
+                    tells=[one for _, change in changes for one in change.retold],
+                    conditions=[one for _, change in changes for one in told(change)],
+                )
+            )
+        except BaseException:
+            for unit, state in before:
+                unit.state = state
+            raise
+
     def _put_away(self, units: Sequence[Unit]) -> None:
         """Write the rows of units that are remembered no longer and ahead of them: nobody will sweep them."""
         ahead = [unit for unit in units if self.unswept.pop(unit.no, None) is not None]
@@ -179,9 +211,11 @@ class Engine:
 
     def _learn(self) -> None:
         spoken: dict[int, list[str]] = {}
-        for one in self.store.assignments():
+        assignments = self.store.assignments()
+        for one in assignments:
             if one.to_ms is None:
                 spoken.setdefault(one.agent_no, []).append(one.device)
+        self.since = since_of(assignments)
         present = {}
         for agent in self.store.agents():
             if agent.removed_ms is not None:
@@ -284,7 +318,7 @@ class Engine:
         self._adopt(batch, news, self.store.commit(news.with_evidence(batch)))
 
     def _news(self, batch: Batch, seq: int) -> "_News":
-        news = _News(self.book, self.desk, seq, batch.now_ms)
+        news = _News(self.book, self.desk, self.since, seq, batch.now_ms)
         for draft in batch.drafts.values():
             news.add(draft)
         return news
@@ -373,9 +407,10 @@ class Engine:
 class _News:
     """What the drafts of a batch bring beside their evidence, as rows."""
 
-    def __init__(self, book: Rulebook, desk: Desk, seq: int, now_ms: int) -> None:
+    def __init__(self, book: Rulebook, desk: Desk, since: Mapping[str, int], seq: int, now_ms: int) -> None:
         self.book = book
         self.desk = desk
+        self.since = since
         self.seq = seq
         self.now_ms = now_ms
         self.acted: list[tuple[Unit, list[Action]]] = []
@@ -400,7 +435,7 @@ class _News:
             self._tell(unit, draft)
 
     def _tell(self, unit: Unit, draft: Draft) -> None:
-        change = draft.telling.change()
+        change = own(draft.telling.change(), unit.devices, self.since)
         if change.conditions or change.whole:
             settling = draft.dirty_from_ms is not None or draft.has_holes
             wanted = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)

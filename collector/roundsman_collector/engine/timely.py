@@ -23,6 +23,7 @@ from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
 from roundsman_collector.engine import errands, rules, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
+from roundsman_collector.engine.handover import own
 from roundsman_collector.engine.intake import is_ahead
 from roundsman_collector.engine.recent import newest_readings
 from roundsman_collector.engine.unit import Memory, Unit
@@ -189,6 +190,7 @@ def _commit(
     all_actions: list[tuple[Unit, list[Action]]] = []
     all_held: list[tuple[Unit, Change, list[Condition]]] = []
     rows, before = [], []
+    changes = [(unit, own(change, unit.devices, engine.since)) for unit, change in changes]
     for unit, change in changes:
         wanted = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
         actions, held = engine.desk.sift(unit, wanted, now_ms)
