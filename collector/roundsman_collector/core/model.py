@@ -242,7 +242,7 @@ class Action:
     """What becomes of a ticket. verb: open (no `ticket`) · amend · resolve · void.
 
     outcome of a resolve: `recovered`; for a silence `communication` (late evidence shows that the agent worked), `off`,
-    `agent_stopped`, `unknown`.
+    `agent_stopped`, `unknown`. `proof`: the records that show there was no such fault, where that is why.
     """
 
     verb: Literal["open", "amend", "resolve", "void"]
@@ -250,3 +250,4 @@ class Action:
     condition: Condition | None
     outcome: str = ""
     text: str = ""
+    proof: tuple[Ref, ...] = ()

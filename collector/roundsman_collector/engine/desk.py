@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from roundsman_collector.core.causes import KINDS
-from roundsman_collector.core.model import Action, Change, Condition, Ticket
+from roundsman_collector.core.model import Action, Change, Condition, Item, Ref, Ticket
 from roundsman_collector.core.policy import Rule
+from roundsman_collector.core.proof import proof
 from roundsman_collector.core.ticket import opens_ticket
 from roundsman_collector.core.waiting import (
     PATIENCE_MS,
@@ -43,7 +44,14 @@ from roundsman_collector.store import batch as stored
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import StoreError
-from roundsman_collector.store.tickets import TicketChange, TicketJoin, TicketLeave, TicketOpened
+from roundsman_collector.store.tickets import (
+    ROBOT,
+    TicketChange,
+    TicketJoin,
+    TicketLeave,
+    TicketNote,
+    TicketOpened,
+)
 
 if TYPE_CHECKING:
     from roundsman_collector.engine.engine import Engine
@@ -59,6 +67,7 @@ QUIET_MANY, QUIET_MANY_MS = 5_000, 30_000
 """What is under maintenance is asked for so often; less often where it is much."""
 PAUSE_MS = 60_000
 """After a step that failed, and not because the disk is full or busy: what there is is read anew, and tried then."""
+NEVER_WAS = "late evidence shows that the fault never was"
 Told = Mapping[Key, Sequence[Condition]]
 
 
@@ -78,6 +87,10 @@ class Desk:
         """Roots whose faults, or tickets, are news: what stands behind them may be theirs."""
         self._gone: dict[Key, int] = {}
         """Faults that are over, with the ticket that explained them."""
+        self._ended: dict[str, dict[int, Condition]] = {}
+        """Faults that are over and whose tickets were merged, by subject: late evidence may show they never were."""
+        self._disproved: dict[int, tuple[Ref, ...]] = {}
+        """Merged tickets of faults that never were, with the records that show it."""
         self._quiet: Mapping[str, int | None] = {}
         self._quiet_asked_ms: int | None = None
         self._found_in: dict[str, int] = {}
@@ -153,8 +166,13 @@ class Desk:
         device, rule = _device_of(unit, condition.subject), self._rule(condition)
         return bool(device and rule is not None and rule.explained_by and self._wiring.above(device))
 
-    def adopt(self, unit: Unit, change: Change, held: Iterable[Condition], now_ms: int) -> None:
-        """A change is stored: what it says of faults that wait, of those that are explained, and of roots."""
+    def adopt(
+        self, unit: Unit, change: Change, held: Iterable[Condition], now_ms: int, items: Sequence[Item] = ()
+    ) -> None:
+        """A change is stored: what it says of faults that wait, of those that are explained, and of roots.
+
+        `items`: the evidence of a rebuild, which may show that a fault never was.
+        """
         self._found_in.clear()
         whole = dict(change.whole)
         told: dict[Key, list[Condition]] = {}
@@ -162,7 +180,7 @@ class Desk:
             told.setdefault(key_of(condition), []).append(condition)
         for subject in {*whole, *(key[0] for key in told)}:
             from_ms = whole.get(subject)
-            self._adopt_held(subject, told, from_ms)
+            self._adopt_held(subject, told, from_ms, items)
             device = _device_of(unit, subject)
             if device is not None and device in self._wiring.roots:
                 self._adopt_root(unit, device, subject, told, from_ms, now_ms)
@@ -170,7 +188,7 @@ class Desk:
             if key_of(condition) not in self.held:
                 self._wait(unit, condition, self._due(unit, condition, now_ms))
 
-    def _adopt_held(self, subject: str, told: Told, whole_from_ms: int | None) -> None:
+    def _adopt_held(self, subject: str, told: Told, whole_from_ms: int | None, items: Sequence[Item]) -> None:
         for held in self.held.of_subject(subject):
             standing, is_over = _what_became(held.condition, told.get(held.key, ()), whole_from_ms)
             if standing is not None:
@@ -179,6 +197,25 @@ class Desk:
                 self.held.drop(held.key)
                 if held.ticket is not None:
                     self._gone[held.key] = held.ticket
+                if held.merged is not None:
+                    self._ended.setdefault(subject, {})[held.merged] = held.condition
+        if whole_from_ms is not None and subject in self._ended:
+            self._look_for_proof(subject, told, whole_from_ms, items)
+
+    def _look_for_proof(self, subject: str, told: Told, whole_from_ms: int, items: Sequence[Item]) -> None:
+        """Faults whose tickets were merged are over; a rebuild may show that they never were."""
+        for ticket, condition in tuple(self._ended[subject].items()):
+            if items and whole_from_ms <= condition.since_ms:
+                del self._ended[subject][ticket]
+                reaching = (
+                    one
+                    for one in told.get(key_of(condition), ())
+                    if one.to_ms is None or one.to_ms > condition.since_ms
+                )
+                if not any(reaching):
+                    self._disproved[ticket] = proof(subject, condition.since_ms, items)
+        if not self._ended[subject]:
+            del self._ended[subject]
 
     def _adopt_root(
         self, unit: Unit, device: str, subject: str, told: Told, whole_from_ms: int | None, now_ms: int
@@ -317,7 +354,7 @@ class Desk:
         if self._is_stale:
             self.load(now_ms)
         self._found_in.clear()
-        plan = Plan(over=self._over())
+        plan = Plan(over=self._over(), disproved=dict(self._disproved))
         self._plan_absorbing(plan, now_ms)
         self._plan_looks(plan, now_ms)
         if not plan.is_empty:
@@ -455,6 +492,9 @@ class Desk:
             changes.append(TicketLeave(ticket=ticket, at_ms=now_ms, children=keys))
         for ticket, keys in plan.released.items():
             changes.append(TicketLeave(ticket=ticket, at_ms=now_ms, children=keys, is_release=True))
+        for ticket, refs in plan.disproved.items():
+            data = tickets.proof_data(refs)
+            changes.append(TicketNote(ticket=ticket, at_ms=now_ms, who=ROBOT, text=NEVER_WAS, data=data))
         for place, (unit, condition) in enumerate(plan.opened):
             changes.append(tickets.opened(unit, condition, self._engine.book, now_ms, number=-1 - place))
         joined: dict[int, list[Child]] = {}
@@ -466,6 +506,8 @@ class Desk:
         """The plan is stored: memory follows."""
         for key in (key for keys in plan.over.values() for key in keys):
             self._gone.pop(key, None)
+        for ticket in plan.disproved:
+            self._disproved.pop(ticket, None)
         for (unit, condition), new in zip(plan.opened, opened, strict=True):
             unit.tickets = (*unit.tickets, tickets.as_ticket(new.id, condition))
             self.held.drop(key_of(condition))

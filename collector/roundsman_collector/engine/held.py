@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from roundsman_collector.core.model import Condition
+from roundsman_collector.core.model import Condition, Ref
 from roundsman_collector.core.waiting import Key
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store.children import Child
@@ -108,13 +108,15 @@ class Plan:
     """Ticket -> faults it explained, and that are over."""
     released: dict[int, list[Key]] = field(default_factory=dict)
     """Ticket -> faults it explained, and that get one of their own."""
+    disproved: dict[int, tuple[Ref, ...]] = field(default_factory=dict)
+    """Merged ticket -> the records that show that its fault never was."""
     looked: set[Key] = field(default_factory=set)
     begun: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be changed."""
-        return not (self.opened or self.joined or self.over or self.released)
+        return not (self.opened or self.joined or self.over or self.released or self.disproved)
 
     def open(self, unit: Unit, condition: Condition) -> int:
         """Open a ticket, once; the number by which it goes meanwhile."""

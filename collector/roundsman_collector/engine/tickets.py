@@ -34,7 +34,7 @@ def _change(unit: Unit, action: Action, book: Rulebook, now_ms: int) -> TicketCh
         assert condition is not None
         return opened(unit, condition, book, now_ms)
     assert action.ticket is not None
-    data = _evidence(condition) if condition is not None else {}
+    data = _evidence(condition) if condition is not None else proof_data(action.proof)
     if action.verb == "amend":
         from_ms = condition.since_ms if condition is not None and condition.code != SILENT else None
         return TicketAmend(ticket=action.ticket, at_ms=now_ms, fault_from_ms=from_ms, text=action.text, data=data)
@@ -74,6 +74,11 @@ def _evidence(condition: Condition) -> dict[str, object]:
     if condition.cause:
         said["cause"] = condition.cause
     return said
+
+
+def proof_data(proof: Sequence[Ref]) -> dict[str, object]:
+    """The records that show that there was no fault: from the first to the last."""
+    return {role: _ref(ref) for role, ref in zip(("proof", "proof_to"), proof, strict=False)}
 
 
 def _ref(ref: Ref) -> dict[str, object]:

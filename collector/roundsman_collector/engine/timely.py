@@ -8,7 +8,6 @@
 Each is one or more commits of its own. A unit whose rebuild fails stays dirty and is told, the others go on.
 """
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ import structlog
 from roundsman_collector.core.causes import KINDS
 from roundsman_collector.core.dating import Base, better, event_time, gap_time
 from roundsman_collector.core.model import Action, Change, Condition, Item, UnitState, newborn
+from roundsman_collector.core.proof import proven
 from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.state import load
 from roundsman_collector.core.ticket import reconcile
@@ -36,7 +36,7 @@ from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow, Run
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import DeviceEntry
-from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.samples import told_in
 from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
 from roundsman_wire.topics import checked_id
 
@@ -101,7 +101,7 @@ def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
         dirty = unit.dirty_from_ms, unit.dirty_since_ms
         unit.dirty_from_ms = unit.dirty_since_ms = None
         try:
-            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms, too_late)
+            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms, too_late, items)
         except BaseException:
             unit.dirty_from_ms, unit.dirty_since_ms = dirty
             raise
@@ -150,9 +150,9 @@ def _too_late(rows: Sequence[EvidenceRow], unit: Unit, start: UnitState, now_ms:
 
 def items_of(rows: Sequence[EvidenceRow], memory: Memory) -> tuple[list[Item], dict[str, Base]]:
     """The dated items of evidence rows, and the bases of boots with what their clock records add."""
-    reports = [(row, records_in(row)) for row in rows if row.kind in ("report", "history")]
+    reports = [(row, *told_in(row)) for row in rows if row.kind in ("report", "history")]
     bases = dict(memory.bases)
-    for _, records in reports:
+    for _, _, records in reports:
         for record in records:
             if record["kind"] == "clock":
                 bases[record["boot"]] = better(bases.get(record["boot"]), record)
@@ -160,10 +160,10 @@ def items_of(rows: Sequence[EvidenceRow], memory: Memory) -> tuple[list[Item], d
 
 
 def _items(
-    reports: Sequence[tuple[EvidenceRow, list[Mapping[str, Any]]]], memory: Memory, bases: Mapping[str, Base]
+    reports: Sequence[tuple[EvidenceRow, str, list[Mapping[str, Any]]]], memory: Memory, bases: Mapping[str, Base]
 ) -> Iterator[Item]:
-    for row, records in reports:
-        spec = memory.specs.get(_birth_named(row))
+    for row, birth, records in reports:
+        spec = memory.specs.get(birth)
         for record in records:
             t = event_time(record, bases.get(record["boot"]))
             if t is None or is_ahead(t, row.received_ms):  # a base that came later may date what is nonsense
@@ -173,19 +173,15 @@ def _items(
             yield Item(t, row.stream, record["n"], record, spec)
 
 
-def _birth_named(row: EvidenceRow) -> str:
-    name: str = json.loads(row.body)["birth"]
-    return name
-
-
 def _commit(
     engine: Engine,
     changes: Sequence[tuple[Unit, Change]],
     wakes: Mapping[int, int | None],
     now_ms: int,
     counts: Sequence[Count] = (),
+    items: Sequence[Item] = (),
 ) -> None:
-    """One transaction for changes that bring no evidence; then memory follows."""
+    """One transaction for changes that bring no evidence; then memory follows. `items`: the evidence of a rebuild."""
     ticket_changes: list[TicketChange] = []
     all_actions: list[tuple[Unit, list[Action]]] = []
     all_held: list[tuple[Unit, Change, list[Condition]]] = []
@@ -193,7 +189,7 @@ def _commit(
     changes = [(unit, own(change, unit.devices, engine.since)) for unit, change in changes]
     for unit, change in changes:
         wanted = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
-        actions, held = engine.desk.sift(unit, wanted, now_ms)
+        actions, held = engine.desk.sift(unit, proven(wanted, unit.tickets, items), now_ms)
         all_actions.append((unit, actions))
         all_held.append((unit, change, held))
         ticket_changes += tickets.changes(unit, actions, engine.book, now_ms)
@@ -221,7 +217,7 @@ def _commit(
         unit.tickets = tickets.after(unit, actions, [next(opened) for action in actions if action.verb == "open"])
         engine.unswept.setdefault(unit.no, engine.next_seq)
     for unit, change, held in all_held:
-        engine.desk.adopt(unit, change, held, now_ms)
+        engine.desk.adopt(unit, change, held, now_ms, items)
     for no, at in wakes.items():
         unit_or_none = engine.units.get(no)
         if unit_or_none is not None:
