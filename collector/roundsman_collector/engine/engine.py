@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from roundsman_collector.core.model import Action, Change, Condition, Retold, Spec, Ticket
+from roundsman_collector.core.model import Action, Change, Condition, Ref, Retold, Spec, Ticket
+from roundsman_collector.core.proof import proven
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.ticket import reconcile
@@ -439,7 +440,9 @@ class _News:
         if change.conditions or change.whole:
             settling = draft.dirty_from_ms is not None or draft.has_holes
             wanted = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
-            actions, held = self.desk.sift(unit, wanted, self.now_ms)
+            state = draft.telling.state
+            newest = Ref(state.stream, state.n, state.last_t)
+            actions, held = self.desk.sift(unit, proven(wanted, unit.tickets, (), newest), self.now_ms)
             self._tickets += tickets.changes(unit, actions, self.book, self.now_ms)
             self.acted.append((unit, actions))
             self.told.append((unit, change, held))
