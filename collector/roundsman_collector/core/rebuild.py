@@ -1,7 +1,8 @@
 """The same meaning from the whole set of evidence: `rebuild(start, items, book) -> Change`.
 
-A rebuild sorts the evidence by event time and folds the very function that `turn` uses over it, from a checkpoint (a
-`resting` state taken before the first late item) or from nothing. What comes out depends on the set alone:
+A rebuild sorts the evidence by event time and folds it with `turn`, or, where that leaves a tie to it, with what `turn`
+itself folds by, from a checkpoint (a `resting` state taken before the first late item) or from nothing. What comes out
+depends on the set alone:
 
     ties        of one device at one time: within a stream the larger n wins; across streams down beats up
     twice       the same (stream, n) counts once
@@ -24,7 +25,7 @@ from roundsman_collector.core.model import (
 from roundsman_collector.core.policy import judged
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.timeline import horizon, tell
-from roundsman_collector.core.turn import fold, has_answer
+from roundsman_collector.core.turn import fold, has_answer, turn
 
 
 class Telling:
@@ -93,7 +94,7 @@ def rebuild(start: UnitState, items: Iterable[Item], book: Rulebook) -> Change:
         telling.add(Change(state=start, conditions=device.faults))
     for item in arranged(items, book):
         if item.t > start.last_t or (item.t == start.last_t and item.stream == start.stream and item.n > start.n):
-            telling.add(fold(telling.state, item, book))
+            telling.add(turn(telling.state, item, book) or fold(telling.state, item, book))
     for device in telling.state.devices:
         telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
     telling.whole(f"@{start.agent}", start.last_t)

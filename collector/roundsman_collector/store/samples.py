@@ -20,12 +20,16 @@ class SampleRow(NamedTuple):
 
 def records_in(row: EvidenceRow) -> list[Any]:
     """The records that were taken from this row, by number; none of a birth or a lost stream."""
-    if row.kind not in ("report", "history"):
-        return []
-    records = rows(json.loads(row.body))
-    if row.taken is None:
-        return list(records)
-    return [record for record in records if any(first <= record["n"] <= last for first, last in row.taken)]
+    return told_in(row)[1] if row.kind in ("report", "history") else []
+
+
+def told_in(row: EvidenceRow) -> tuple[str, list[Any]]:
+    """The birth that a report names, and the records that were taken from it, by number."""
+    report = json.loads(row.body)
+    records: list[Any] = list(rows(report))
+    if row.taken is not None:
+        records = [one for one in records if any(first <= one["n"] <= last for first, last in row.taken)]
+    return report["birth"], records
 
 
 def samples_in(row: EvidenceRow, device: str, from_ms: int, to_ms: int) -> list[SampleRow]:
