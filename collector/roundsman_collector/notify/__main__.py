@@ -35,6 +35,11 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+        ],
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     stopping = threading.Event()
