@@ -32,7 +32,7 @@ from roundsman_collector.core.inspection import (
 )
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
 from roundsman_collector.core.rulebook import Rulebook, Traits
-from roundsman_collector.rules.catalogue import rule_set_from
+from roundsman_collector.rules.kept import rule_set_of
 from roundsman_collector.rules.ticks import Tick, for_kind, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
@@ -74,7 +74,8 @@ def _ticks() -> tuple[Tick, ...]:
 def document(facts: RoundFacts) -> Document:
     """What the round saw, as a document."""
     traits = {one.device: ((0, Traits(one.kind, one.model or "", facts.site.id)),) for one in facts.devices}
-    book = Rulebook([rule_set_from(facts.rules_text, source="rule_set")], lambda device: traits.get(device, ()))
+    rules = rule_set_of(facts.rules_text, hash_=facts.rules_hash, valid_from_ms=0)
+    book = Rulebook([rules], lambda device: traits.get(device, ()))
     return build(_about(facts), _Gathered(facts).inspected(), book=book)
 
 

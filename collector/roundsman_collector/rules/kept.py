@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from roundsman_collector.core.rulebook import RuleSet
-from roundsman_collector.rules.catalogue import RULES_OF_NOBODY, about, digest, laid_over
+from roundsman_collector.rules.catalogue import RULES_OF_NOBODY, about, digest, hashed, laid_over
 from roundsman_collector.rules.shape import Catalogue, Change, Overlay, RulesError, read
 from roundsman_collector.rules.written import written
 from roundsman_wire.codec import canonical
@@ -74,7 +74,7 @@ def kept_from(body: str, *, source: str) -> Kept:
     whole = read(body, Catalogue, source=source)
     console = tuple(one for one in whole.overrides if one.origin == CONSOLE)
     files = whole.model_copy(update={"overrides": [one for one in whole.overrides if one.origin != CONSOLE]})
-    return Kept(base=laid_over(RULES_OF_NOBODY, files, source, is_kept=True), console=console)
+    return Kept(base=hashed(laid_over(RULES_OF_NOBODY, files, source, is_kept=True)), console=console)
 
 
 def body_of(kept: Kept) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from roundsman_collector.api.inspection import finished
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.core.rulebook import resolved
+from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store import ErrandRow, Office, RoundRow
@@ -35,8 +35,8 @@ class Desk(Collector):
     """A collector whose messages to the agents are caught."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, resolved(rule_set_from(RULES, source="rules")))
-        self.store.put_rules(self.policy.hash, RULES, START - 1)
+        super().__init__(folder, Rulebook([rule_set_from(RULES, source="rules")]))
+        self.store.put_rules(self.book.newest.hash, RULES, START - 1)
         self.line: list[tuple[str, dict[str, Any]]] = []
         self.is_up = True
 
