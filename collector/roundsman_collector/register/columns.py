@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from roundsman_collector.core.causes import Kind
 from roundsman_collector.store import ZONES
 
-Of = Literal["device", "agent", "customer", "contract", "site", "place"]
+Of = Literal["device", "agent", "customer", "contract", "site", "place", "behind"]
 Holds = Literal["id", "login", "name", "text", "date", "zone", "hours"]
 
 
@@ -408,7 +409,37 @@ COLUMNS: tuple[Column, ...] = (
         about_en="If somebody else than the site's engineer looks after it.",
         sample="",
     ),
+    Column(
+        name="power_from",
+        zh="供电来自",
+        en="power from",
+        of="behind",
+        field="power",
+        holds="id",
+        about_zh="由哪台设备供电（如 UPS）的设备编号；该设备断电时，本设备的故障归因于它，不另开工单。none 表示没有。",
+        about_en="The device that feeds it, such as a UPS: its loss of power explains this one's. none: nobody.",
+        sample="",
+        also=("供电设备", "上级电源", "ups编号", "power source"),
+    ),
+    Column(
+        name="uplink_from",
+        zh="网络上联",
+        en="uplink from",
+        of="behind",
+        field="uplink",
+        holds="id",
+        about_zh="承载其网络的设备（交换机、路由器、网关）编号；它中断时，本设备失联归因于它，不另开工单。none 表示没有。",
+        about_en="The id of the switch, router or gateway that carries its traffic; its failure explains this one's.",
+        sample="",
+        also=("上联", "上联设备", "网关", "uplink"),
+    ),
 )
+NOBODY = "none"
+"""In the columns of what a device stands behind: it gets it from nobody that is known."""
+BEHIND: Mapping[Kind, Column] = {
+    "power": next(one for one in COLUMNS if one.name == "power_from"),
+    "uplink": next(one for one in COLUMNS if one.name == "uplink_from"),
+}
 BY_NAME: Mapping[str, Column] = {one.name: one for one in COLUMNS}
 
 

@@ -59,6 +59,11 @@ def _commands(plan: Plan, deed: Deed) -> Iterator[tuple[str, Mapping[str, Any]]]
                 "address": deed.address,
             },
         )
+    wired = sorted(plan.links)
+    for begin in range(0, len(wired), DEVICES_AT_ONCE):
+        some = wired[begin : begin + DEVICES_AT_ONCE]
+        said = [{"subject": one, "kind": kind, "root": plan.links[one, kind], "from_ms": None} for one, kind in some]
+        yield "behind", {"links": said, "address": deed.address}
 
 
 def answers(view: View, asked: Sequence[int], *, wait_s: float) -> Answers:

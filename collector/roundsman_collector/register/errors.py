@@ -45,6 +45,12 @@ SAYINGS: Mapping[str, tuple[str, str, str, str]] = {
     ),
     "unknown_column": ("不是已知的列{}", "is no known column{}", "改正表头或删除该列", "mend the header or delete it"),
     "same_column": ("这一列出现了两次", "stands there twice", "只保留一列", "keep one of them"),
+    "circle": (
+        "会形成环路：{}",
+        "would stand behind itself: {}",
+        "检查谁供电、谁承载上联",
+        "look which of these stands behind which",
+    ),
     "dates": ("日期前后矛盾：{}", "dates contradict each other: {}", "改正日期", "mend the dates"),
 }
 

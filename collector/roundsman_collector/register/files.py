@@ -9,10 +9,12 @@ formula gets an apostrophe in front, which import takes off again.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from roundsman_collector.core import hours
-from roundsman_collector.register.columns import COLUMNS, HOLDS
+from roundsman_collector.core.causes import Kind
+from roundsman_collector.register.columns import BEHIND, COLUMNS, HOLDS
 from roundsman_collector.register.sheets import GUARDED
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import ZONES, Card, View
@@ -38,13 +40,21 @@ def export_csv(view: View, *, scope: Scope = EVERYTHING) -> Iterator[bytes]:
     yield BOM + _lines([[one.zh for one in COLUMNS]])
     after = ""
     while cards := view.cards(scope=scope, after=after, limit=AT_ONCE):
-        yield _lines([[guarded(text) for text in row_of(card)] for card in cards])
+        roots = view.behind_of({card.device for card in cards})
+        named = {root for mine in roots.values() for root in mine.values()}
+        seen = named if scope.everything else set(view.cards_named(sorted(named), scope=scope))
+        yield _lines([[guarded(text) for text in row_of(card, roots.get(card.device, {}), seen)] for card in cards])
         after = cards[-1].device
 
 
-def row_of(card: Card) -> list[str]:
-    """A card's cells, in the order of the columns."""
-    return [_cell(card, one.name) for one in COLUMNS]
+def row_of(card: Card, roots: Mapping[Kind, str] = MappingProxyType({}), seen: Collection[str] = ()) -> list[str]:
+    """A card's cells, in the order of the columns. `roots`: what it stands behind, told of those that are `seen`."""
+    behind = {one.name: roots.get(kind) for kind, one in BEHIND.items()}
+    return [(_seen(behind[one.name], seen) if one.of == "behind" else _cell(card, one.name)) for one in COLUMNS]
+
+
+def _seen(root: str | None, seen: Collection[str]) -> str:
+    return root if root is not None and root in seen else ""
 
 
 def _cell(card: Card, column: str) -> str:

@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from roundsman_collector.core.causes import DEEPEST, Kind
 from roundsman_collector.register.cells import Row, Titled, columns_of, number_notes, row_of
-from roundsman_collector.register.columns import BY_NAME, COLUMNS, HOLDS, Column
+from roundsman_collector.register.columns import BEHIND, BY_NAME, COLUMNS, HOLDS, NOBODY, Column
 from roundsman_collector.register.errors import RowError, error
 from roundsman_collector.register.sheets import Note, Sheet
 from roundsman_collector.roles import EVERYTHING, Scope
@@ -59,6 +60,8 @@ class Plan:
     devices: tuple[DeviceEntry, ...] = ()
     voices: Mapping[str, str] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    links: Mapping[tuple[str, Kind], str | None] = field(default_factory=dict)
+    """(device, power or uplink) -> from whom it gets it; None: from nobody."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -68,7 +71,7 @@ class Plan:
     @property
     def does_nothing(self) -> bool:
         """Whether all is so already."""
-        return not (self.entries or self.installations or self.devices or self.voices)
+        return not (self.entries or self.installations or self.devices or self.voices or self.links)
 
 
 def planned(view: View, sheet: Sheet, *, scope: Scope = EVERYTHING) -> Plan:
@@ -85,7 +88,7 @@ def planned(view: View, sheet: Sheet, *, scope: Scope = EVERYTHING) -> Plan:
     return Plan(**{**{name: getattr(plan, name) for name in _FIELDS}, "errors": tuple(errors), "notes": notes})
 
 
-_FIELDS = ("rows", "entries", "installations", "devices", "voices", "groups")
+_FIELDS = ("rows", "entries", "installations", "devices", "voices", "groups", "links")
 
 
 def _position(error: RowError, columns: Mapping[int, "Titled"]) -> int:
@@ -118,6 +121,8 @@ class _Comparison:
         self.rows = self._without_repeats(rows, columns, errors)
         self.errors = errors
         self.scope = scope
+        self.view = view
+        self._roots: dict[str, dict[Kind, str]] = {}
         self.titles = {one.column.name: one.title for one in columns.values()}
         devices = [row.device for row in self.rows]
         self.cards = view.cards_named(devices)
@@ -140,6 +145,7 @@ class _Comparison:
             if new:
                 entries[kind] = new
         devices, voices, groups, installations = self._devices(changes)
+        links = self._roads(changes)
         plans = tuple(
             RowPlan(
                 row=row.number,
@@ -158,6 +164,7 @@ class _Comparison:
             devices=devices,
             voices=voices,
             groups=groups,
+            links=links,
         )
 
     # --- what the file says of what --------------------------------------------------------------------------------
@@ -431,6 +438,55 @@ class _Comparison:
                 installations[row.device] = place
                 changes[row.number].append(_changed(row.device, "place", None if card is None else card.place, place))
         return tuple(devices), voices, groups, installations
+
+    # --- what stands behind what ---------------------------------------------------------------------------------
+
+    def _roads(self, changes: dict[int, list[FieldChange]]) -> dict[tuple[str, Kind], str | None]:
+        """What devices are to stand behind that they do not yet."""
+        rows = [row for row in self.rows if any(one.name in row.said for one in BEHIND.values())]
+        kept = self.view.behind_of({row.device for row in rows})
+        links: dict[tuple[str, Kind], str | None] = {}
+        number: dict[tuple[str, Kind], int] = {}
+        roots = {row.said[one.name] for row in rows for one in BEHIND.values() if one.name in row.said} - {NOBODY}
+        known = {row.device for row in self.rows} | set(self.view.cards_named(sorted(roots), scope=self.scope))
+        for row in rows:
+            card = self.cards.get(row.device)
+            if card is not None and row.device not in self.reached:
+                continue  # told of the device already
+            for kind, column in BEHIND.items():
+                name = row.said.get(column.name)
+                root, before = None if name == NOBODY else name, kept.get(row.device, {}).get(kind)
+                if name is None or root == before:
+                    continue
+                if root is not None and root not in known:
+                    self._complain(row.number, "behind", kind, root, "no_such", (root, root))
+                    continue
+                links[row.device, kind], number[row.device, kind] = root, row.number
+                changes[row.number].append(_changed(row.device, column.name, before, root))
+        for (device, kind), at in number.items():
+            path = self._circle(links, device, kind)
+            if path:
+                told = " <- ".join(one if self.scope.everything or one in known else "?" for one in path)
+                self._complain(at, "behind", kind, path[1], "circle", (told, told))
+        return links
+
+    def _circle(self, links: Mapping[tuple[str, Kind], str | None], device: str, kind: Kind) -> list[str]:
+        """The way from a device back to itself, as things would stand; empty: there is none."""
+        path = [device]
+        while len(path) <= DEEPEST:
+            node = path[-1]
+            if (node, kind) in links:
+                root = links[node, kind]
+            else:
+                if node not in self._roots:
+                    self._roots[node] = self.view.behind_of([node]).get(node, {})
+                root = self._roots[node].get(kind)
+            if root is None or (root in path and root != device):
+                return []
+            path.append(root)
+            if root == device:
+                return path
+        return []
 
     def _may_touch(self, row: Row, card: Card | None) -> bool:
         """Whether the device is new, or reached; a new one of somebody with a scope has to stand somewhere."""

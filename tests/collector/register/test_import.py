@@ -492,3 +492,29 @@ def test_an_engineer_is_somebody_who_may_sign_in(desk: Desk) -> None:
 
     assert desk.view.cards_named(["kiosk-8"])["kiosk-8"].engineer == "li.lei"
     assert complaints(plan) == [(2, "engineer", "no_such"), (2, "place engineer", "no_such")]
+
+
+WIRED = "device,kind,power from,uplink from"
+
+
+def test_what_a_device_stands_behind_is_entered_exported_and_taken_back(desk: Desk) -> None:
+    desk.enter(table("kiosk-8,kiosk,ups-2,nvr-2", head=WIRED))
+    entered = desk.view.behind_of(["kiosk-8"])
+    exported = desk.export()
+    again = desk.plan(exported)
+
+    desk.enter(table("kiosk-8,,none,", head=WIRED))
+
+    assert entered == {"kiosk-8": {"power": "ups-2", "uplink": "nvr-2"}}
+    assert b",ups-2,nvr-2" in exported
+    assert again.does_nothing
+    assert desk.view.behind_of(["kiosk-8"]) == {"kiosk-8": {"uplink": "nvr-2"}}
+
+
+def test_a_root_that_is_not_there_and_a_circle_are_told_before_anything_is_entered(desk: Desk) -> None:
+    desk.enter(table("nvr-2,,ups-2,", head=WIRED))
+
+    plan = desk.plan(table("ups-2,,nvr-2,", "kiosk-7,,ups-9,", head=WIRED))
+
+    assert [(row, code) for row, _, code in complaints(plan)] == [(2, "circle"), (3, "no_such")]
+    assert "ups-2 <- nvr-2 <- ups-2" in plan.errors[0].what_en
