@@ -5,12 +5,15 @@ from datetime import date
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
 from roundsman_collector.config import calendar as traveling
 from roundsman_collector.core.days import Day
 from roundsman_collector.roles import Scope
 from roundsman_collector.rules.calendars import CalendarFile
-from roundsman_collector.store import Deed, EntryError, Office, Store, View, service_key
+from roundsman_collector.store import Deed, EntryError, Office, Store, View, migrate, service_key
 from tests.collector.store.cast import TODAY
 
 HOUR = 3_600_000
@@ -183,6 +186,28 @@ def test_a_calendar_of_others_is_neither_seen_nor_named_nor_written(office: Offi
     with pytest.raises(EntryError) as written:
         office.put_entry("calendar", "metro-days", {"name_zh": "x", "name_en": "x"}, deed=deed(1), scope=METRO)
     assert written.value.cause == "closed"
+
+
+@pytest.mark.sqlite
+def test_sites_of_before_keep_having_no_holidays(bare: str) -> None:
+    engine = create_engine(f"sqlite:///{bare}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.exec_driver_sql(
+            "INSERT INTO site (id, from_ms, made_ms, made_by, customer, group_id, name_zh, name_en, address, zone, "
+            "time_zone, service_hours) VALUES ('old-1', 0, 0, 'w', 'metro', 'south', '', '', '', '', 'UTC', '{}')"
+        )
+    engine.dispose()
+
+    with Store.open(bare), View.open(bare) as view:
+        found = view.entry("site", "old-1")
+        calendars = [one.id for one in view.entries("calendar")]
+
+    assert found is not None
+    assert (found.fields["calendar"], calendars) == ("none", ["cn", "none"])
 
 
 # --- when sites have to run -------------------------------------------------------------------------------------------
