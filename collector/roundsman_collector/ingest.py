@@ -8,7 +8,6 @@ is held and tried again; meanwhile nothing new is taken, and brokers and agents 
 """
 
 from collections.abc import Iterable, Sequence
-from sys import intern
 
 import structlog
 
@@ -22,8 +21,6 @@ from roundsman_wire.report import Birth
 from roundsman_wire.topics import (
     ACK,
     BIRTH,
-    HISTORY,
-    REPORT,
     STATE,
     Address,
     TopicError,
@@ -34,7 +31,6 @@ from roundsman_wire.topics import (
 
 log = structlog.get_logger(__name__)
 
-ADDRESSES_KEPT = 1_000_000
 DICTIONARIES_KEPT = 2_000
 RETRY_S = 1.0
 NEVER = float("-inf")
@@ -44,7 +40,6 @@ class Door:
     """Raw messages -> arrivals that the engine may trust, and what was rejected."""
 
     def __init__(self) -> None:
-        self._addresses: dict[str, Address] = {}
         self._dictionaries: dict[str, bytes] = {}
 
     def sort(self, messages: Iterable[Message]) -> tuple[list[Arrival], list[Rejected]]:
@@ -53,7 +48,7 @@ class Door:
         for message in messages:
             address = None
             try:
-                address = self._address(message.topic)
+                address = parse_up(message.topic)
                 arrivals.append(self._open(address, message.payload))
             except (TopicError, CodecError, door.Refusal) as error:
                 if is_collector_state(message.topic):
@@ -64,15 +59,6 @@ class Door:
                     Rejected(topic=message.topic, agent=agent, cause=cause, detail=str(error), raw=message.payload)
                 )
         return arrivals, rejected
-
-    def _address(self, topic: str) -> Address:
-        found = self._addresses.get(topic)
-        if found is None:
-            found = parse_up(topic)
-            if found.leaf in (REPORT, HISTORY) and len(self._addresses) < ADDRESSES_KEPT:  # others are rare
-                found = found._replace(group=intern(found.group), leaf=intern(found.leaf))
-                self._addresses[topic] = found
-        return found
 
     def _open(self, address: Address, payload: bytes) -> Arrival:
         plain = unpack(payload, self._dictionaries)
@@ -105,18 +91,21 @@ class AckDesk:
         self.epoch = epoch
         self.every_s = every_s
         self._sent: dict[str, float] = {}
+        """When an agent was told last: in this stretch of `every_s`, or (`_before`) in the one before."""
+        self._before: dict[str, float] = {}
+        self._since = NEVER
         self._waiting: dict[tuple[str, str], Owed] = {}
         self._next_look = 0.0
 
     def add(self, owed: Iterable[Owed], mono_s: float) -> list[Owed]:
         """Note what is owed; return what may go now."""
         now = []
+        self._turn_over(mono_s)
         for one in owed:
             before = self._waiting.pop((one.agent, one.stream), None)
             joined = one if before is None else _joined(before, one)
-            last = self._sent.get(one.agent)
             is_pressing = joined.is_birth or joined.need_birth or joined.refused
-            if is_pressing or last is None or mono_s - last >= self.every_s:
+            if is_pressing or mono_s - self._told_at(one.agent) >= self.every_s:
                 now.append(joined)
             else:
                 self._waiting[one.agent, one.stream] = joined
@@ -130,17 +119,29 @@ class AckDesk:
             before = self._waiting.pop((one.agent, one.stream), None)
             self._waiting[one.agent, one.stream] = one if before is None else _joined(before, one)
             self._sent.pop(one.agent, None)
+            self._before.pop(one.agent, None)
 
     def due(self, mono_s: float) -> list[Owed]:
         """What has waited long enough."""
         if not self._waiting or mono_s < self._next_look:
             return []
         self._next_look = mono_s + min(0.2, self.every_s / 4)
-        ready = [one for one in self._waiting.values() if mono_s - self._sent.get(one.agent, NEVER) >= self.every_s]
+        self._turn_over(mono_s)
+        ready = [one for one in self._waiting.values() if mono_s - self._told_at(one.agent) >= self.every_s]
         for one in ready:
             del self._waiting[one.agent, one.stream]
             self._sent[one.agent] = mono_s
         return ready
+
+    def _told_at(self, agent: str) -> float:
+        at = self._sent.get(agent)
+        return self._before.get(agent, NEVER) if at is None else at
+
+    def _turn_over(self, mono_s: float) -> None:
+        """Forget those who were told so long ago that they may be told again: the others are few."""
+        if mono_s - self._since >= self.every_s:
+            self._before = self._sent if mono_s - self._since < 2 * self.every_s else {}
+            self._sent, self._since = {}, mono_s
 
     def written(self, owed: Owed, at_ms: int) -> tuple[str, bytes]:
         """Topic and payload of an ack, packed by hand: at 6,700 a second a JSON library would be half of the budget."""

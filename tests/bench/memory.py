@@ -4,7 +4,7 @@
     make bench ONLY="memory --devices 40000"            a quick try
     make bench ONLY="memory --per-agent 40"             gateways that speak for 40 devices each
 
-Processes of their own, the engine and its store as in production, without broker, web pages and API:
+Processes of their own; door, engine, acknowledgements and store as in production, without line, web pages and API:
 
     empty         the engine on an empty register
     lived         every device is born and reports three times (20 readings, every boot, birth and stream its own) while
@@ -33,10 +33,12 @@ from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.intake import Arrival
+from roundsman_collector.ingest import AckDesk, Door
+from roundsman_collector.mqtt import Message
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.register import AgentEntry, DeviceEntry
 from roundsman_collector.store.sql import chunks
-from roundsman_wire.topics import Address
+from roundsman_wire.topics import REPORT, Address, up
 from tests.bench._fleet import BOOT, UPTIME_MS, Reports, agent, group
 from tests.bench._machine import facts, pss_kb, resident_mb
 
@@ -131,16 +133,18 @@ def _lived(store: Store, fleet: "Fleet") -> dict[str, object]:
     now_ms = FIRST_MS
     for part in chunks(range(fleet.agents), BATCH):
         engine.take([fleet.birth_arrival(i) for i in part], (), now_ms)
+    entrance, acks = Door(), AckDesk(store.epoch, 10)
     for n in range(1, ROUNDS + 1):
         now_ms = FIRST_MS + n * 60_000
-        for part in chunks(range(fleet.devices), BATCH):
-            engine.take([fleet.arrival(i, n) for i in part], (), now_ms)
+        for at, part in enumerate(chunks(range(fleet.devices), BATCH)):
+            arrivals, _ = entrance.sort([fleet.message(i, n) for i in part])
+            acks.add(engine.take(arrivals, (), now_ms), n * 60 + at * BATCH * 60 / fleet.devices)
             if n < ROUNDS:
                 timely.sweep(engine, round(BATCH * SWEPT_PER_ROUND / fleet.per_agent), now_ms)
-    found = _look("unswept", engine)
+    found = _look("unswept", (engine, entrance, acks))
     while timely.sweep(engine, 2000, now_ms):
         pass
-    return {**found, **_look("idle", engine), "waiting": len(engine.unswept)}
+    return {**found, **_look("idle", (engine, entrance, acks)), "waiting": len(engine.unswept)}
 
 
 def _look(name: str, held: object) -> dict[str, object]:
@@ -209,6 +213,11 @@ class Fleet:
         body = body.replace(b'"printer.paper":"end"', b'"printer.paper":"ok"')
         body = body.replace(b"k%06d-3f9c" % i, b"k%06d-3f9c" % (a * self.per_agent))
         return body.replace(BOOT.encode(), _boot(a).encode()).replace(b"9a41c2", _birth(a).encode())
+
+    def message(self, i: int, n: int) -> Message:
+        """Report n of device i as the broker delivers it."""
+        a = i // self.per_agent
+        return Message(up(group(a), agent(a * self.per_agent), REPORT), self.report(i, n), 1, 1, False, 1)
 
     def arrival(self, i: int, n: int) -> Arrival:
         a = i // self.per_agent

@@ -278,3 +278,17 @@ def test_a_deflated_report_is_read_like_a_plain_one() -> None:
 
     assert rejected == []
     assert arrivals[0].plain == plain
+
+
+def test_who_was_told_long_ago_takes_no_memory_and_may_be_told_at_once() -> None:
+    desk = AckDesk("e", 10)
+    desk.add([owed(1)], 100)
+    desk.add([owed(1)._replace(agent="gw-2")], 115)
+    early = desk.add([owed(2)._replace(agent="gw-2")], 118)
+    desk.add([owed(1)._replace(agent="nvr-2")], 130)
+
+    told = desk.add([owed(2)], 131)
+
+    assert early == []
+    assert [one.agent for one in told] == ["kiosk-7"]
+    assert {*desk._sent, *desk._before} == {"kiosk-7", "nvr-2"}

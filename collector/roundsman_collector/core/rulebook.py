@@ -142,6 +142,8 @@ class Rulebook:
         self._is_plain = not self._kinds and not any(one.overrides for one in self.sets)
         self._newest: Policy | None = resolved(self.sets[-1]) if self._is_plain else None
         self._now: dict[str, tuple[int, Policy]] = {}
+        self._pairs: dict[tuple[int, int], tuple[int, Policy]] = {}
+        """The values of `_now`, each once: a fleet is large, its kinds are few."""
 
     @property
     def traits(self) -> Callable[[str], Dated]:
@@ -169,7 +171,7 @@ class Rulebook:
         policy = self._policy(device, dated, t)
         since_ms = max(self._from, dated[-1][0] if dated else 0)
         if t >= since_ms:
-            self._now[device] = since_ms, policy
+            self._now[device] = self._pairs.setdefault((since_ms, id(policy)), (since_ms, policy))
         return policy
 
     def edges(self, device: str, after_ms: int, to_ms: int) -> tuple[int, ...]:
