@@ -275,13 +275,6 @@ def in_force(overlays: Iterable[Logged], known_ms: Milliseconds) -> tuple[Laid, 
     return tuple(laid for _, laid in sorted(counting, key=lambda one: one[0]))
 
 
-def cut(laid: Laid, from_ms: Milliseconds, to_ms: Milliseconds | None) -> Laid | None:
-    """The part of it in [from, to), where the thing was in its scope; None: there is none."""
-    begin = max(laid.from_ms, from_ms)
-    end = laid.to_ms if to_ms is None else to_ms if laid.to_ms is None else min(laid.to_ms, to_ms)
-    return laid._replace(from_ms=begin, to_ms=end) if end is None or begin < end else None
-
-
 def laid_over(laid: Iterable[Laid], window: Pair) -> Layers:
     """What is excluded in the window, and the corrections there, in the order in which the later wins."""
     excluded: list[Pair] = []

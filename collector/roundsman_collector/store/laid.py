@@ -8,20 +8,21 @@ An overlay of a place follows the place, one of a site, a customer or a group wh
 installation, place and site; to a group belongs also what its agents spoke for then. Those tables say what the register
 knows today of that time; overlays are read as known at any time.
 
-For few devices the overlays are looked up by where the devices stood; for many it is the other way about.
+For few devices the overlays are looked up by where the devices stood; for many, all overlays of the window are read,
+and of the devices only what these ask for. Either way the work is linear in the devices and in what lies over them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from roundsman_collector.core.intervals import Pair, normal
 from roundsman_collector.core.model import Milliseconds
-from roundsman_collector.core.overlay import Laid, Logged, Overlay, cut, in_force, quiet_until
+from roundsman_collector.core.overlay import Laid, Logged, Overlay, in_force, quiet_until
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store.overlays import OverlayRow, logged, read, row_of, sight
-from roundsman_collector.store.sql import CHUNK, chunks, marks, run
+from roundsman_collector.store.sql import CHUNK, chunks, look, marks
 
 FOR_EVER = 2**62
 Target = tuple[str, str]
@@ -61,25 +62,26 @@ def overlays_for(
     ranked = in_force(logged(connection, found), known_ms)
     if not ranked:
         return {}
-    by_target: dict[Target, list[tuple[int, Laid]]] = {}
+    by_target: dict[Target, list[tuple[int, int, int]]] = {}
     targets = {one.id: (one.scope, one.target) for one in found}
     for rank, laid in enumerate(ranked):
-        by_target.setdefault(targets[laid.overlay], []).append((rank, laid))
+        begin, end = max(laid.from_ms, from_ms), to_ms if laid.to_ms is None else min(laid.to_ms, to_ms)
+        by_target.setdefault(targets[laid.overlay], []).append((rank, begin, end))
     spans: dict[str, dict[int, list[Pair]]] = {}
-    for stretch in stood:
-        for rank, laid in by_target.get(stretch.target, ()):
-            within = cut(laid, max(stretch.from_ms, from_ms), min(stretch.to_ms, to_ms))
-            if within is not None:
-                end = FOR_EVER if within.to_ms is None else within.to_ms
-                spans.setdefault(stretch.device, {}).setdefault(rank, []).append((within.from_ms, end))
-    return {
-        device: tuple(
-            ranked[rank]._replace(from_ms=begin, to_ms=end)
-            for rank in sorted(of_rank)
-            for begin, end in normal(of_rank[rank])
-        )
-        for device, of_rank in spans.items()
-    }
+    for device, stood_from, stood_to, target in stood:
+        for rank, laid_from, laid_to in by_target.get(target, ()):
+            begin, end = max(laid_from, stood_from), min(laid_to, stood_to)
+            if begin < end:
+                spans.setdefault(device, {}).setdefault(rank, []).append((begin, end))
+    return {device: tuple(_as_laid(ranked, of_rank)) for device, of_rank in spans.items()}
+
+
+def _as_laid(ranked: Sequence[Laid], of_rank: Mapping[int, list[Pair]]) -> Iterator[Laid]:
+    """The stretches of one device, in the order in which the overlays began to count."""
+    for rank in sorted(of_rank):
+        pairs = of_rank[rank]
+        for begin, end in pairs if len(pairs) == 1 else normal(pairs):
+            yield ranked[rank]._replace(from_ms=begin, to_ms=end)
 
 
 def overlays_of(
@@ -117,13 +119,12 @@ def _concerning(
     wanted = set(devices)
     window = (from_ms, to_ms)
     if len(wanted) <= CHUNK:
-        stood = [*_themselves(wanted), *_stood_of(connection, wanted, window)]
+        stood = [*_themselves(wanted), *_stood_of(connection, wanted, window, STOOD_BY)]
         return _of_targets(connection, {one.target for one in stood}, window, known_ms), stood
     found = _in_window(connection, "1 = 1", [], window, known_ms)
-    targets = {(one.scope, one.target) for one in found}
-    of_devices = {target for kind, target in targets if kind == "device"} & wanted
-    there = [one for one in _stood_in(connection, targets, window) if one.device in wanted]
-    return found, [*_themselves(of_devices), *there]
+    of_devices = {one.target for one in found if one.scope == "device"} & wanted
+    kinds = [kind for kind in STOOD_BY if any(one.scope == kind for one in found)]
+    return found, [*_themselves(of_devices), *_stood_of(connection, wanted, window, kinds)]
 
 
 def _of_targets(connection: Connection, targets: Iterable[Target], window: Pair, known_ms: int) -> list[Overlay]:
@@ -155,12 +156,15 @@ def _themselves(devices: Iterable[str]) -> Iterator[Stood]:
     return (Stood(device, 0, FOR_EVER, ("device", device)) for device in sorted(devices))
 
 
-def _stood_of(connection: Connection, devices: Collection[str], window: Pair) -> Iterator[Stood]:
-    """To what these devices belonged."""
-    for part in chunks(sorted(devices)):
+def _stood_of(
+    connection: Connection, devices: Collection[str], window: Pair, kinds: Collection[str]
+) -> Iterator[Stood]:
+    """To which things of these kinds the devices belonged."""
+    for part in chunks(sorted(devices)) if kinds else ():
         condition = f"i.device IN ({marks(len(part))})"
-        yield from _installed(connection, condition, part, window)
-        yield from _spoken(connection, condition, part, window)
+        yield from _installed(connection, condition, part, window, kinds)
+        if "group" in kinds:
+            yield from _spoken(connection, condition, part, window)
 
 
 def _stood_in(connection: Connection, targets: Iterable[Target], window: Pair) -> Iterator[Stood]:
@@ -170,23 +174,25 @@ def _stood_in(connection: Connection, targets: Iterable[Target], window: Pair) -
         named.setdefault(kind, []).append(target)
     for kind, column in STOOD_BY.items():
         for part in chunks(named.get(kind, ())):
-            yield from _installed(connection, f"{column} IN ({marks(len(part))})", part, window)
+            yield from _installed(connection, f"{column} IN ({marks(len(part))})", part, window, [kind])
             if kind == "group":
                 yield from _spoken(connection, f"agent.group_id IN ({marks(len(part))})", part, window)
 
 
-def _installed(connection: Connection, condition: str, values: Sequence[str], window: Pair) -> Iterator[Stood]:
-    for row in run(connection, STOOD.format(condition), window[1], window[0], *values):
-        device, *times = row[:7]
-        begin = max(times[0::2])
-        end = min(FOR_EVER if time is None else time for time in times[1::2])
+def _installed(
+    connection: Connection, condition: str, values: Sequence[str], window: Pair, kinds: Collection[str]
+) -> Iterator[Stood]:
+    named = [(7 + place, kind) for place, kind in enumerate(STOOD_BY) if kind in kinds]
+    for row in look(connection, STOOD.format(condition), window[1], window[0], *values):
+        begin = max(row[1], row[3], row[5])
+        end = min(FOR_EVER if time is None else time for time in (row[2], row[4], row[6]))
         if begin < end:
-            for kind, target in zip(STOOD_BY, row[7:], strict=True):
-                yield Stood(device, begin, end, (kind, target))
+            for place, kind in named:
+                yield Stood(row[0], begin, end, (kind, row[place]))
 
 
 def _spoken(connection: Connection, condition: str, values: Sequence[str], window: Pair) -> Iterator[Stood]:
-    for device, begin, end, group in run(connection, SPOKEN.format(condition), window[1], window[0], *values):
+    for device, begin, end, group in look(connection, SPOKEN.format(condition), window[1], window[0], *values):
         yield Stood(device, begin, FOR_EVER if end is None else end, ("group", group))
 
 
@@ -216,7 +222,7 @@ def maintenance_now(connection: Connection, now_ms: Milliseconds) -> dict[str, M
     now = (now_ms, now_ms + 1)
     themselves = _themselves(target for kind, target in ends if kind == "device")
     for stretch in [*themselves, *_stood_in(connection, ends, now)]:
-        if stretch.target in ends and stretch.from_ms <= now_ms < stretch.to_ms:
+        if stretch.from_ms <= now_ms < stretch.to_ms:
             quiet[stretch.device] = max(quiet.get(stretch.device, 0), ends[stretch.target])
     quiet |= _quiet_agents(connection, quiet)
     return {subject: None if end == FOR_EVER else end for subject, end in sorted(quiet.items())}
@@ -226,7 +232,7 @@ def _quiet_agents(connection: Connection, quiet: dict[str, int]) -> dict[str, in
     """Agents of which everything is quiet, up to when the first of it is not."""
     spoken: dict[str, list[str]] = {}
     for part in chunks(sorted(quiet)):
-        rows = run(
+        rows = look(
             connection,
             "SELECT agent.id, other.device FROM agent JOIN assignment other ON other.agent_no = agent.no "
             "AND other.to_ms IS NULL WHERE agent.no IN (SELECT agent_no FROM assignment "

@@ -362,10 +362,11 @@ def people_behind(connection: Connection, who: str) -> frozenset[str]:
 
 
 def _has_person(connection: Connection, who: str) -> bool:
+    """Whether somebody acts for people who are there, and for nobody else."""
     names = sorted(people_behind(connection, who))
     if not names:
         return False
-    sql = f"SELECT count(*) FROM person WHERE id IN ({marks(len(names))})"
+    sql = f"SELECT count(*) FROM person WHERE disabled_ms IS NULL AND id IN ({marks(len(names))})"
     return int(run(connection, sql, *names).scalar_one()) == len(names)
 
 

@@ -21,7 +21,6 @@ from roundsman_collector.core.overlay import (
     Told,
     Verb,
     Why,
-    cut,
     in_force,
     laid_over,
     lay,
@@ -234,22 +233,6 @@ def test_the_strip_names_what_decided_each_stretch() -> None:
 def test_what_nobody_ever_told_is_unknown() -> None:
     assert lay([], [], WINDOW) == [Told(0, 100, "unknown", "", "", None)]
     assert lay([], [], (5, 5)) == []
-
-
-@pytest.mark.parametrize(
-    ("from_ms", "to_ms", "expected"),
-    [(0, None, (10, 50)), (20, 30, (20, 30)), (50, None, None), (0, 10, None), (40, 90, (40, 50))],
-)
-def test_an_overlay_is_cut_to_the_time_in_its_scope(
-    from_ms: int, to_ms: int | None, expected: tuple[int, int] | None
-) -> None:
-    found = cut(Laid(1, "exclusion", "", "other", 10, 50, 0), from_ms, to_ms)
-
-    assert (None if found is None else (found.from_ms, found.to_ms)) == expected
-
-
-def test_an_open_overlay_is_cut_by_the_end_of_its_scope() -> None:
-    assert cut(Laid(1, "exclusion", "", "other", 10, None, 0), 5, 30) == Laid(1, "exclusion", "", "other", 10, 30, 0)
 
 
 def test_only_maintenance_and_laid_up_vehicles_are_quiet() -> None:

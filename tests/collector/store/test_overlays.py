@@ -38,7 +38,7 @@ def office(store: Store, where: str) -> Iterator[Office]:
     """The office: two customers with a site and a hall each, and people who decide."""
     with Office.open(where) as opened:
         for person in ("wang", "li.na", "zhao"):
-            opened.add_person(person, name=person, role="dispatcher", scope=EVERYTHING, deed=deed())
+            opened.add_person(person, name=person, role="administrator", scope=EVERYTHING, deed=deed())
         for customer, group in (("metro", "south"), ("bank", "north")):
             names = {"name_zh": customer, "name_en": customer}
             opened.put_entry("customer", customer, names, deed=deed())
@@ -122,6 +122,15 @@ def test_a_token_of_somebody_else_may_approve_and_one_of_nobody_may_not(office: 
     office.act_on_overlay(made, "approve", deed=deed(6, "token:desk of li"), by=APPROVER)
 
     assert spans(view) == [(made, 1, 2)]
+
+
+def test_a_token_of_somebody_who_was_shut_out_approves_nothing(office: Office) -> None:
+    office.add_token("key-1", name="desk of li", role="dispatcher", deed=deed(0, "li.na"))
+    made = propose(office, wish())
+    office.disable_person("li.na", is_disabled=True, deed=deed(5, "zhao"))
+
+    with pytest.raises(EntryError, match="only its author, or somebody who may approve"):
+        office.act_on_overlay(made, "approve", deed=deed(6, "token:desk of li"), by=APPROVER)
 
 
 def test_planned_maintenance_counts_at_once_and_is_for_those_who_approve(office: Office, view: View) -> None:
