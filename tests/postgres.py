@@ -33,9 +33,8 @@ SUPERUSER = "boss"
 OWNER = "roundsman"
 PASSWORD = "not a secret: 不是秘密"
 TEMPLATE = "template_roundsman"
+HASTY = {"fsync": "off", "full_page_writes": "off"}
 SETTINGS = {
-    "fsync": "off",
-    "full_page_writes": "off",
     "shared_buffers": "64MB",
     "max_connections": "80",
     "log_min_messages": "warning",
@@ -53,8 +52,9 @@ host all all 127.0.0.1/32 scram-sha-256
 class Server:
     """A cluster and the server on it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_durable: bool) -> None:
         self.folder = folder
+        self._is_durable = is_durable
         self.data = folder / "data"
         self.port = _free_port()
         self._made = 0
@@ -62,12 +62,12 @@ class Server:
 
     @classmethod
     @contextlib.contextmanager
-    def started(cls) -> Iterator["Server"]:
-        """A new cluster; skipped where PostgreSQL is not installed."""
+    def started(cls, *, is_durable: bool = False) -> Iterator["Server"]:
+        """A new cluster; skipped where PostgreSQL is not installed. Durable: as people run it, for benches."""
         if not (PROGRAMS / "postgres").exists():
             pytest.skip("PostgreSQL 15 is not installed: apt install postgresql-15")
         folder = Path(tempfile.mkdtemp(prefix="roundsman-pg-"))
-        server = cls(folder)
+        server = cls(folder, is_durable=is_durable)
         try:
             server._make()
             server.start()
@@ -100,11 +100,15 @@ class Server:
 
     def start(self) -> None:
         """Start the server, and wait until it answers."""
-        settings = SETTINGS | {
-            "listen_addresses": "127.0.0.1",
-            "port": str(self.port),
-            "unix_socket_directories": str(self.folder),
-        }
+        settings = (
+            SETTINGS
+            | ({} if self._is_durable else HASTY)
+            | {
+                "listen_addresses": "127.0.0.1",
+                "port": str(self.port),
+                "unix_socket_directories": str(self.folder),
+            }
+        )
         argv = [str(PROGRAMS / "postgres"), "-D", str(self.data)]
         argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:
@@ -130,6 +134,12 @@ class Server:
             self._process.send_signal(by)
             self._process.wait(30)
         self._process = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the server; connections are its children."""
+        assert self._process is not None
+        return self._process.pid
 
     def sql(self, statement: str, database: str = "postgres") -> list[Any]:
         """Run a statement as the superuser, in no transaction."""

@@ -28,7 +28,7 @@ from sqlalchemy.schema import CreateTable, DropTable
 
 from roundsman_collector.store import postgres, schema
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import chunks, insert, json_text, keep_fact, look, many, marks, run
+from roundsman_collector.store.sql import add, chunks, json_text, keep_fact, look, marks, run
 from roundsman_wire.ranges import Range
 
 DAY_MS = 86_400_000
@@ -104,7 +104,7 @@ def append(
     for day, of_day in _by_day(rows):
         known = _opened(connection, day, of_day[0].seq, known)
         table = schema.evidence(known[-1].table_name)
-        many(connection, insert(table), [_stored(row) for row in of_day])
+        add(connection, table, [_stored(row) for row in of_day])
         run(
             connection,
             "UPDATE partition SET row_count = row_count + ?, byte_count = byte_count + ? WHERE day = ?",

@@ -22,11 +22,11 @@ import secrets
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Text, event, inspect
+from sqlalchemy import URL, Connection, Engine, Table, Text, event, inspect
 from sqlalchemy import create_engine as _create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.compiler import compiles
@@ -369,6 +369,20 @@ def patient(connection: Connection) -> None:
     connection.exec_driver_sql("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = '60s'")
     line: Any = connection.connection.dbapi_connection
     line._usock.settimeout(None)
+
+
+def copy_in(connection: Connection, table: Table, rows: Iterable[Sequence[object]]) -> None:
+    """Add whole rows: COPY, which costs both sides a third of what statements do."""
+    from roundsman_collector.store.postgres_line import copied
+
+    names = ", ".join(column.name for column in table.columns)
+    driver = connection.dialect.loaded_dbapi
+    statement = f"COPY {table.name} ({names}) FROM STDIN"
+    try:
+        cursor: Any = connection.connection.cursor()
+        cursor.execute(statement, stream=copied(rows))
+    except driver.Error as error:
+        raise DBAPIError.instance(statement, None, error, driver.Error, dialect=connection.dialect) from error
 
 
 def hurry(connection: Connection) -> None:

@@ -17,18 +17,14 @@ from sqlalchemy import Boolean, Connection, Table
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.schema import CreateTable
 
-from roundsman_collector.store import evidence, migrate, schema
+from roundsman_collector.store import evidence, migrate, postgres, schema
 from roundsman_collector.store.connect import connector, place, transaction
 from roundsman_collector.store.sql import insert, look, run
 
 ROWS = 2000
 """How many rows are on their way at once."""
-COPY_BYTES = 256 * 1024
 Progress = Callable[[int, int], None]
 """Tables done, tables in all."""
-_ESCAPED = str.maketrans(
-    {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\N{REPLACEMENT CHARACTER}"}  # no server keeps a NUL
-)
 
 
 def tables(connection: Connection) -> list[Table]:
@@ -99,35 +95,17 @@ def back(connection: Connection, path: Path, progress: Progress) -> None:
 def _copy_in(connection: Connection, table: Table, read: sqlite3.Connection) -> None:
     """One statement for a whole table: rows may point to each other."""
     names = ", ".join(column.name for column in table.columns)
-    flags = [isinstance(column.type, Boolean) for column in table.columns]
+    flags = [place for place, column in enumerate(table.columns) if isinstance(column.type, Boolean)]
     rows = read.execute(f"SELECT {names} FROM {table.name}")
-    cursor: Any = connection.connection.cursor()
-    cursor.execute(f"COPY {table.name} ({names}) FROM STDIN", stream=_lines(rows, flags))
+    postgres.copy_in(connection, table, (_kept(row, flags) for row in rows))
 
 
-def _lines(rows: sqlite3.Cursor, flags: Sequence[bool]) -> Iterator[bytes]:
-    """Rows as COPY reads them, in pieces that are worth sending."""
-    piece = bytearray()
-    for row in rows:
-        piece += "\t".join(_word(value, flag) for value, flag in zip(row, flags, strict=True)).encode()
-        piece += b"\n"
-        if len(piece) >= COPY_BYTES:
-            yield bytes(piece)
-            piece.clear()
-    if piece:
-        yield bytes(piece)
-
-
-def _word(value: object, is_flag: bool) -> str:
-    match value:
-        case None:
-            return "\\N"
-        case bytes():
-            return f"\\\\x{value.hex()}"
-        case str():
-            return value.translate(_ESCAPED)
-        case _:
-            return ("t" if value else "f") if is_flag else str(value)
+def _kept(row: Sequence[object], flags: Sequence[int]) -> list[object]:
+    """As a server takes it: truth as truth, and no NUL in a text."""
+    kept = [value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value for value in row]
+    for at in flags:
+        kept[at] = bool(kept[at])
+    return kept
 
 
 def _number_on(connection: Connection, table: Table) -> None:
