@@ -11,19 +11,21 @@ import argparse
 import difflib
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, settings
-from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, Restarts, When
-from roundsman_collector.rules.catalogue import rule_set_from
-from roundsman_collector.rules.shape import NOTHING, SCHEMAS
-from roundsman_collector.rules.written import full_name
+from roundsman_collector.core.policy import Rule
+from roundsman_collector.core.rulebook import RuleSet
+from roundsman_collector.rules.catalogue import Advice, advice_from, rule_set_from
+from roundsman_collector.rules.shape import CATEGORIES, NOTHING, SCHEMAS
+from roundsman_collector.rules.told import seen_by
 from roundsman_collector.wire_types import STRICT, typed
 from roundsman_wire import VERSION
+from roundsman_wire.catalogue import Label, Language
 from roundsman_wire.report import MESSAGES, Record
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -107,38 +109,70 @@ _FAULTS = """\
 Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost. What the columns mean, and
 how to change a row or the whole: [policy.md](policy.md).
 
-| code | 中文 | English | seen when | for | over after | severity | 处理类别 | takes down | ticket |
-|---|---|---|---|---|---|---|---|---|---|
+A fault takes down the whole device, a function of it, or nothing. A device that cannot do something critical is down;
+one that cannot do something else is degraded: up, with a mark.
+
+"""
+_FUNCTIONS_HEAD = """\
+| function | 中文 | English | kinds | critical |
+|---|---|---|---|---|
+"""
+_FAULTS_HEAD = """\
+| code | 中文 | English | seen when | for | over after | severity | 处理类别 | takes down | explained by | ticket |
+|---|---|---|---|---|---|---|---|---|---|---|
 """
 
 
 def _faults() -> str:
-    rules = rule_set_from(built_in("faults.yaml"), source=f"{BUILT_IN} faults.yaml").rules
-    rows = [
-        f"| `{rule.code}` | {_cell(rule.zh)} | {_cell(rule.en)} | {_cell(_seen(rule.when))} | {rule.for_ms // 1000} s "
-        f"| {rule.clear_for_ms // 1000} s | {rule.severity} | {SERVICE_CLASSES[rule.service_class]} "
-        f"| {rule.function or NOTHING} | {_yes(rule.ticket)} |"
-        for rule in rules
+    source = f"{BUILT_IN} faults.yaml"
+    rules = rule_set_from(built_in("faults.yaml"), source=source)
+    advised = advice_from(built_in("faults.yaml"), source=source)
+    lines = [_FAULTS, "## Functions 功能\n", _FUNCTIONS_HEAD.rstrip("\n")]
+    lines += [
+        f"| `{one.name}` | {one.zh} | {one.en} | {', '.join(one.kinds) or 'every kind'} | {_yes(one.critical)} |"
+        for one in rules.functions
     ]
-    return _FAULTS + "\n".join(rows) + "\n"
+    lines += [f"\nFor some devices it is different: {_overrides(rules)}."]
+    for name, label in CATEGORIES.items():
+        some = [rule for rule in rules.rules if rule.category == name]
+        if some:
+            lines += [f"\n## {label.en[:1].upper()}{label.en[1:]} {label.zh}\n", _FAULTS_HEAD.rstrip("\n")]
+            lines += map(_fault, some)
+    lines += ["\n## What it may come from, what to do, what to take along 原因、处置与备件\n"]
+    lines += ["| code | 可能原因 | 处置 | 备件 | causes | remedy | parts |\n|---|---|---|---|---|---|---|"]
+    lines += [_advised(code, one) for code, one in advised.items()]
+    return "\n".join(lines) + "\n"
 
 
-def _seen(when: When) -> str:
-    match when:
-        case Is(reading=reading, words=words):
-            return f"`{full_name(reading)}` is {' or '.join(words)}"
-        case Above(reading=reading, limit=limit, clear=clear):
-            return f"`{full_name(reading)}` above {limit:g}, until {clear:g}"
-        case Below(reading=reading, limit=limit, clear=clear):
-            return f"`{full_name(reading)}` below {limit:g}, until {clear:g}"
-        case Fails(probe=probe, component=component):
-            return f"probe `{probe}` gets no answer from the {component}"
-        case Restarts(count=count, within_ms=within_ms):
-            return f"started {count} times or more within {within_ms // 1000} s"
-        case Builtin(what="silent"):
-            return "nothing came within the time that was promised"
-        case Builtin():
-            return "no answer, though a neighbour on the same road answers"
+def _fault(rule: Rule) -> str:
+    flaps = f"; held as one if it turns more often than once in {rule.flap_ms // 1000} s" if rule.flap_ms else ""
+    explains = f"; explains {rule.explains} for others" if rule.explains else ""
+    return (
+        f"| `{rule.code}` | {_cell(rule.zh)} | {_cell(rule.en)} | {_cell(seen_by(rule, 'en') + flaps + explains)} "
+        f"| {rule.for_ms // 1000} s | {rule.clear_for_ms // 1000} s | {rule.severity} "
+        f"| {SERVICE_CLASSES[rule.service_class]} | {rule.function or NOTHING} | {', '.join(rule.explained_by) or '–'} "
+        f"| {_yes(rule.ticket)} |"
+    )
+
+
+def _overrides(rules: RuleSet) -> str:
+    return ", ".join(
+        f"`{one.code or one.function}` for {one.where} {one.which}"
+        + (f" is {'critical' if one.critical else 'not critical'}" if one.function else "")
+        for one in rules.overrides
+    )
+
+
+def _advised(code: str, one: Advice) -> str:
+    def told(language: Language) -> list[str]:
+        remedy = "" if one.remedy is None else one.remedy.of(language)
+        return [_joined(one.causes, language), remedy, _joined(one.parts, language)]
+
+    return f"| `{code}` | " + " | ".join(_cell(text) for text in (*told("zh"), *told("en"))) + " |"
+
+
+def _joined(labels: Iterable[Label], language: Language) -> str:
+    return ("；" if language == "zh" else "; ").join(label.of(language) for label in labels)
 
 
 def _cell(text: str) -> str:
