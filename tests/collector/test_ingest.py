@@ -287,7 +287,7 @@ def test_who_was_told_long_ago_takes_no_memory_and_may_be_told_at_once() -> None
     early = desk.add([owed(2)._replace(agent="gw-2")], 118)
     desk.add([owed(1)._replace(agent="nvr-2")], 130)
 
-    told = desk.add([owed(2)], 131)
+    told = desk.add([owed(2)], 141)
 
     assert early == []
     assert [one.agent for one in told] == ["kiosk-7"]
