@@ -106,7 +106,7 @@ STATES: Mapping[str, str] = {
     "up": N_("up"),
     "down": N_("down"),
     "unknown": N_("unknown"),
-    "excluded": N_("excluded"),
+    "excluded": N_("excluded time"),
     NOT_COUNTED: N_("not counted"),
 }
 MADE_BY: Mapping[str, str] = {
@@ -375,7 +375,7 @@ def _bar(saying: Saying, found: Reckoned) -> Any:
         at += ms
     text = saying(
         "%(title)s: availability %(share)s, coverage %(coverage)s",
-        title=saying("up, down, unknown, excluded"),
+        title=saying("up, down, unknown, excluded time"),
         share=saying.percent(one.availability),
         coverage=saying.percent(one.coverage),
     )
