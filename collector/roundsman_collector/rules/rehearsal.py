@@ -135,6 +135,9 @@ def _stage(file: RuleTests, test: RuleTest, rules: RuleSet) -> Stage:
         if devices and device not in devices:
             raise StageError(f"signals.{device}: there is no such device{nearest(device, devices)}")
     devices = devices or dict.fromkeys(test.signals, Device())
+    count = sum(max(map(len, series.values()), default=0) for series in test.signals.values())
+    if count > SAMPLES_LIMIT:
+        raise StageError(f"more than {SAMPLES_LIMIT} samples; make `every` longer or the test shorter")
     agents = {one.agent or name for name, one in devices.items()}
     for trouble in test.trouble:
         if trouble.agent not in agents:
@@ -277,10 +280,7 @@ class Note(NamedTuple):
 def _arrivals(stage: Stage) -> list[Arrival]:
     found: list[Arrival] = []
     for agent, devices in stage.agents.items():
-        samples = [sample for device in devices for sample in _samples(stage, device)]
-        if len(samples) + len(found) > SAMPLES_LIMIT:
-            raise StageError(f"more than {SAMPLES_LIMIT} samples; make `every` longer or the test shorter")
-        found += _recorded(stage, agent, samples)
+        found += _recorded(stage, agent, [sample for device in devices for sample in _samples(stage, device)])
     return found
 
 

@@ -326,13 +326,22 @@ def is_rule_tests(document: object) -> bool:
 def rule_tests_from(text: str, *, source: str) -> Read:
     """The file's content; RulesError says everything that is wrong with it."""
     document = document_of(text, source)
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = _tree(text)
     try:
         file = RuleTests.model_validate_json(json.dumps(document))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
         raise RulesError([*dict.fromkeys(_problem(each, document, root, source) for each in errors)]) from None
     return Read(file, source, root)
+
+
+def _tree(text: str) -> yaml.Node | None:
+    """The text as nodes that know their lines; None for JSON that is no YAML (tabs), or nested too deep."""
+    try:
+        root: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    return root
 
 
 def _problem(error: ErrorDetails, document: Any, root: yaml.Node | None, source: str) -> str:

@@ -326,6 +326,12 @@ def test_a_file_that_cannot_be_set_up_is_told(head: str) -> None:
     assert found.startswith(f"t.yaml:1: {head.partition(':')[0]}: expected") or "service_hours" in head
 
 
+def test_json_is_read_too_though_its_tabs_are_no_yaml() -> None:
+    text = '{\n\t"tests": [\n\t\t{"name": "a tale", "signals": {}, "expect": [{"at": 0, "condition": []}]}]}'
+
+    assert problems(text)[0].startswith("t.yaml:1 a tale: expect[0].condition: unknown key; expected one of at, from")
+
+
 def test_the_built_in_catalogue_is_what_tests_without_rules_are_for() -> None:
     rules = rule_set_from(built_in("faults.yaml"), source="faults.yaml")
 
