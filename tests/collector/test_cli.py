@@ -16,7 +16,7 @@ from roundsman_collector import app as composition
 from roundsman_collector import clock, demo, doctor, enrol, logins
 from roundsman_collector.broker import EmbeddedBroker
 from roundsman_collector.cli import app
-from roundsman_collector.config import Config, rule_set
+from roundsman_collector.config import DATABASE, Config, rule_set
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import Batch, CommandDone, Count, Deed, DeviceEntry, EvidenceRow, Knock, Store, View
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def database(folder: Path) -> Path:
-    file = folder / composition.DATABASE
+    file = folder / DATABASE
     Store.open(file).close()
     return file
 
@@ -235,7 +235,7 @@ def test_doctor_tells_an_old_sqlite(monkeypatch: pytest.MonkeyPatch, folder: Pat
 
 
 def test_doctor_tells_a_database_that_is_none(tmp_path: Path, folder: Path) -> None:
-    (folder / composition.DATABASE).write_text("no database at all" * 100, "utf-8")
+    (folder / DATABASE).write_text("no database at all" * 100, "utf-8")
 
     result = roundsman("doctor", "--config", quiet(tmp_path), "--data", folder)
 
@@ -481,6 +481,24 @@ def test_policy_check_takes_a_catalogue_or_overrides_and_names_the_content(tmp_p
     assert len(set(outputs)) == 3
 
 
+def test_policy_check_lays_a_file_with_faults_of_its_own_over_the_rules_and_warns_of_who_is_not_there(
+    tmp_path: Path, database: Path
+) -> None:
+    file = tmp_path / "more.yaml"
+    file.write_text(
+        "faults:\n  - {code: gate.stuck, zh: 卡住, en: stuck, when: {reading: coin.state, is: [jam]}, for_s: 0, "
+        "severity: 2, service_class: maintenance}\n"
+        "overrides:\n  - {code: gate.stuck, for: {device: gate-9}, for_s: 5}\n",
+        "utf-8",
+    )
+    (tmp_path / "roundsman.toml").write_text(f'[data]\nfolder = "{database.parent}"\n', "utf-8")
+
+    result = roundsman("policy", "check", file, "--config", tmp_path / "roundsman.toml")
+
+    assert (result.exit_code, result.stdout.partition(",")[0]) == (0, "ok: 90 faults")
+    assert result.stderr == "warning: there is no device 'gate-9' in the register yet\n"
+
+
 def test_policy_check_tells_everything_that_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("overrides:\n  - {code: printer.jamm, for_s: 1}\n  - {code: host.cpu_hgh}\n", "utf-8")
@@ -518,7 +536,7 @@ def test_agent_add_enters_the_agent_and_prints_a_configuration_with_its_credenti
         {"id": "kiosk-7", "kind": "kiosk", "local": True, "probe": [{"name": "host"}]},
         {"id": "printer-7", "kind": "printer", "probe": [{"name": "escpos", "port": "..."}]},
     ]
-    with View.open(folder / composition.DATABASE) as view:
+    with View.open(folder / DATABASE) as view:
         assert [(one.id, one.kind, one.agent) for one in view.devices()] == [
             ("kiosk-7", "kiosk", "kiosk-7"),
             ("printer-7", "printer", "kiosk-7"),

@@ -8,6 +8,8 @@ import typer
 from roundsman_collector.cli.parts import CANNOT_BE_USED, FAILED, ConfigFile, end
 
 if TYPE_CHECKING:
+    from roundsman_collector.config import Config
+    from roundsman_collector.core.rulebook import RuleSet
     from roundsman_collector.core.vectors import Outcome
 
 app = typer.Typer(no_args_is_help=True, help="The fault catalogue, and tests of its rules.")
@@ -15,32 +17,57 @@ app = typer.Typer(no_args_is_help=True, help="The fault catalogue, and tests of 
 
 @app.command("check")
 def policy_check(
-    file: Annotated[Path | None, typer.Argument(help="A fault catalogue or a file of overrides.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="A fault catalogue, or a file that is laid over one.")] = None,
     config: ConfigFile = None,
 ) -> None:
-    """Say everything that is wrong with a rules file; without FILE, with those of the configuration."""
+    """Say everything that is wrong with a rules file; without FILE, with those of the configuration.
+
+    A catalogue is a file with the fault host.unreachable or agent.silent; any other is laid over the configured rules.
+    Exit 0: it can be used. 78: it cannot. Who is not in the register yet is warned of.
+    """
     from roundsman_collector.config import ConfigError, Rules, load, rule_set
 
     try:
         settings = load(config)
         if file is not None:
             path = file.resolve()
-            mine = Rules(overrides=[path]) if _is_overrides(file) else Rules(faults=path)
-            settings = settings.model_copy(update={"policy": mine})
+            whole = Rules(faults=path)
+            over = settings.policy.model_copy(update={"overrides": [*settings.policy.overrides, path]})
+            settings = settings.model_copy(update={"policy": whole if _is_catalogue(file) else over})
         rules = rule_set(settings)
     except ConfigError as error:
         end(str(error), CANNOT_BE_USED)
+    for where, which in _strangers(settings, rules):
+        typer.echo(f"warning: there is no {where} {which!r} in the register yet", err=True)
     typer.echo(f"ok: {len(rules.rules)} faults, {rules.hash}")
 
 
-def _is_overrides(file: Path) -> bool:
-    """By its first key; a file that cannot be read is looked at again by who says so well."""
+def _is_catalogue(file: Path) -> bool:
+    """Whether it is a whole catalogue; a file that cannot be read is looked at again by who says so well."""
+    from roundsman_collector.core.policy import SILENT, UNREACHABLE
+    from roundsman_collector.rules.shape import RulesError, document_of
+
     try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return False
-    first = next((line for line in lines if line.strip() and not line.startswith("#")), "")
-    return first.startswith("overrides:")
+        document = document_of(file.read_text("utf-8"), str(file))
+    except (OSError, UnicodeDecodeError, RulesError):
+        return True
+    faults = document.get("faults") if isinstance(document, dict) else None
+    codes = [row.get("code") for row in faults if isinstance(row, dict)] if isinstance(faults, list) else []
+    return UNREACHABLE in codes or SILENT in codes
+
+
+def _strangers(settings: "Config", rules: "RuleSet") -> list[tuple[str, str]]:
+    """Whom overrides are for that the register does not know; nobody, where there is no database to look into."""
+    from roundsman_collector.store import StoreError, View
+
+    wanted = list(dict.fromkeys((one.where, one.which) for one in rules.overrides if one.where != "kind"))
+    if not wanted:
+        return []
+    try:
+        with View.open(settings.database) as view:
+            return view.strangers(wanted)
+    except StoreError:
+        return []
 
 
 @app.command("test")
