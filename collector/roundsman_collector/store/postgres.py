@@ -300,10 +300,11 @@ def create_engine(url: URL, *, writes: bool, reign: Reign | None = None) -> Engi
             raise
         return line
 
-    size: Mapping[str, int] = (
-        {"pool_size": 5, "max_overflow": 10} if reign is None else {"pool_size": 1, "max_overflow": 0}
+    # Who writes waits for the others anyway; the collector's own is one, because it bears the lock.
+    size = (1, 0) if reign is not None else (2, 3) if writes else (5, 10)
+    engine = _create_engine(
+        url, creator=connect, paramstyle="qmark", pool_pre_ping=True, pool_size=size[0], max_overflow=size[1]
     )
-    engine = _create_engine(url, creator=connect, paramstyle="qmark", pool_pre_ping=True, **size)
     if writes:
         event.listen(engine, "begin", _begin)
     return engine

@@ -3,8 +3,20 @@
     run(connection, "SELECT body FROM unit WHERE agent_no = ?", 7)
     look(connection, "SELECT body FROM unit WHERE agent_no = ?", 7)      the same for thousands of small looks
     many(connection, insert(unit), rows)         one statement, many rows as tuples: what the hot path is made of
+    add(connection, table, rows)                 whole rows of a table: evidence
 
-Only what both databases understand is written; a statement holds no other question mark and no percent sign.
+Only what both databases understand is written. A statement holds no other question mark but in quotes, and:
+
+    a sum is a decimal there     CAST(SUM(x) AS BIGINT)
+    truth is no number there     WHERE flapping, NOT coarse, values True and False; never = 1. Read with bool(...)
+    LIKE tells a from A there    lower(...) on both sides; letters beyond ASCII are folded by neither
+    NULL comes last there        no ORDER BY a column that may be NULL, or COALESCE it
+    what is grouped by           stands in GROUP BY, all of it; what is ordered by stands in a SELECT DISTINCT
+    a row's number               is asked for by RETURNING id, and may leave gaps; nothing counts on the next one
+    max, min of two values       CASE WHEN; upserts by ON CONFLICT; no rowid, IFNULL, GLOB, strftime, json functions
+    a value without a type       SELECT CAST(? AS BIGINT): the server must know what it compares or returns
+    a NUL in a text              is refused there: what strangers say goes through clean() or json_text()
+    a statement that fails       spoils its transaction there: nothing is caught inside of one and gone on with
 """
 
 import json
