@@ -44,7 +44,7 @@ from hypothesis import HealthCheck, Phase, settings
 ROOT = Path(__file__).resolve().parents[1]
 CORE = ROOT / "collector" / "roundsman_collector" / "core"
 PACKAGE = "roundsman_collector.core"
-TESTS = ROOT / "tests" / "collector" / "core"
+TESTS = (ROOT / "tests" / "collector" / "core", ROOT / "tests" / "collector" / "rules")
 SEED, COUNT = 20261122, 500
 CPU_S, CLOCK_S = 60, 1800
 """For how long the tests may compute before a mutant counts as one that hangs, and how long they may take."""
@@ -153,9 +153,11 @@ def tests_of(module: str) -> tuple[list[str], list[str]]:
     reaching = {module}
     while more := {name for name, used in imports.items() if used & reaching} - reaching:
         reaching |= more
-    helpers = {path.stem: _imported(path) for path in TESTS.glob("*.py") if not path.stem.startswith("test_")}
+    files = [path for folder in TESTS for path in folder.glob("*.py")]
+    helpers = {path.stem: _imported(path) for path in files if not path.stem.startswith("test_")}
+    tests = [path for path in files if path.stem.startswith("test_")]
     near, far = [], []
-    for path in sorted(TESTS.glob("test_*.py"), key=lambda one: (one.stem != f"test_{module}", one.stem)):
+    for path in sorted(tests, key=lambda one: (one.stem != f"test_{module}", one.stem)):
         text, direct = path.read_text(encoding="utf-8"), _imported(path)
         through = set().union(*(used for name, used in helpers.items() if f".{name} import" in text), set())
         if module in direct:
