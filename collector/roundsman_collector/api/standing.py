@@ -127,7 +127,7 @@ def standings(view: View, devices: Sequence[DeviceView], now_ms: int) -> dict[st
     """The standing of each device, by id."""
     silent = silent_agents(view, devices)
     shadows = view.explained_now(now_ms, [one.id for one in devices])
-    maintained = view.maintenance_now(now_ms)
+    maintained = view.maintenance_now(now_ms, [one.id for one in devices])
     return {
         one.id: standing(
             one,

@@ -160,7 +160,7 @@ def _stood_of(
     connection: Connection, devices: Collection[str], window: Pair, kinds: Collection[str]
 ) -> Iterator[Stood]:
     """To which things of these kinds the devices belonged."""
-    for part in chunks(sorted(devices)) if kinds else ():
+    for part in chunks(sorted(devices)) if set(kinds) & set(STOOD_BY) else ():
         condition = f"i.device IN ({marks(len(part))})"
         yield from _installed(connection, condition, part, window, kinds)
         if "group" in kinds:
@@ -199,10 +199,12 @@ def _spoken(connection: Connection, condition: str, values: Sequence[str], windo
 # --- what is quiet now -----------------------------------------------------------------------------------------------
 
 
-def maintenance_now(connection: Connection, now_ms: Milliseconds) -> dict[str, Milliseconds | None]:
+def maintenance_now(
+    connection: Connection, now_ms: Milliseconds, devices: Collection[str] | None = None
+) -> dict[str, Milliseconds | None]:
     """Devices under maintenance, or laid up, now, and until when (None: open). No ticket of them opens meanwhile.
 
-    An agent (`@` and its id) is held as long as everything that it speaks for is.
+    An agent (`@` and its id) is held as long as everything that it speaks for is. `devices`: only of these, no agents.
     """
     found = read(
         connection,
@@ -220,11 +222,15 @@ def maintenance_now(connection: Connection, now_ms: Milliseconds) -> dict[str, M
             ends[target] = max(ends.get(target, 0), FOR_EVER if end is None else end)
     quiet: dict[str, int] = {}
     now = (now_ms, now_ms + 1)
-    themselves = _themselves(target for kind, target in ends if kind == "device")
-    for stretch in [*themselves, *_stood_in(connection, ends, now)]:
-        if stretch.from_ms <= now_ms < stretch.to_ms:
+    if devices is None:
+        stood = [*_themselves(target for kind, target in ends if kind == "device"), *_stood_in(connection, ends, now)]
+    else:
+        stood = [*_themselves(devices), *_stood_of(connection, devices, now, {kind for kind, _ in ends})]
+    for stretch in stood:
+        if stretch.target in ends and stretch.from_ms <= now_ms < stretch.to_ms:
             quiet[stretch.device] = max(quiet.get(stretch.device, 0), ends[stretch.target])
-    quiet |= _quiet_agents(connection, quiet)
+    if devices is None:
+        quiet |= _quiet_agents(connection, quiet)
     return {subject: None if end == FOR_EVER else end for subject, end in sorted(quiet.items())}
 
 

@@ -580,10 +580,10 @@ class View:
         with self._reading("what is laid over devices") as connection:
             return laid.overlays_for(connection, devices, from_ms, to_ms, known_ms)
 
-    def maintenance_now(self, now_ms: int) -> dict[str, int | None]:
-        """Subjects under maintenance, or laid up, now, and until when (None: open)."""
+    def maintenance_now(self, now_ms: int, devices: Collection[str] | None = None) -> dict[str, int | None]:
+        """Subjects, or those of these devices, that are under maintenance or laid up now, and until when."""
         with self._reading("what is under maintenance") as connection:
-            return laid.maintenance_now(connection, now_ms)
+            return laid.maintenance_now(connection, now_ms, devices)
 
     def changed_devices(self, asked: Since, scope: Scope, *, after: str = "", limit: int = 50) -> ChangesPage:
         """Devices whose past is told otherwise now than at a known time, by id, behind `after` (changes.py)."""

@@ -383,6 +383,8 @@ def test_a_site_under_maintenance_quiets_what_stands_there_now(office: Office, v
     stand(office, "kiosk-7", "bank-1-hall", 7)
 
     assert set(view.maintenance_now(hours(6))) == {"kiosk-7", "@kiosk-7"}
+    assert view.maintenance_now(hours(6), ["kiosk-7", "nvr-2"]) == {"kiosk-7": hours(9)}
+    assert view.maintenance_now(hours(6), ["nvr-2"]) == {}
     assert view.maintenance_now(hours(7)) == {}
 
 
