@@ -26,7 +26,10 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
         "keep the register of customers, sites and devices; settle the inbox; approve maintenance and corrections",
     ),
     "tell": ("设置通知方式", "say who is told, and how"),
-    "system": ("查看系统健康、隔离区与操作日志", "see the system's health, the quarantine and the audit log"),
+    "system": (
+        "查看系统健康、隔离区与操作日志，调整故障规则",
+        "see the system's health, the quarantine and the audit log; override the fault rules",
+    ),
     "people": ("管理用户、令牌与采集端凭证", "keep users, tokens and the credentials of agents"),
 }
 ROLES: Mapping[Role, frozenset[Right]] = {
