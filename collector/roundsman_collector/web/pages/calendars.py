@@ -274,9 +274,9 @@ def _name(saying: Saying, one: Version) -> str:
 
 def _years(saying: Saying, said: Mapping[date, Day]) -> list[dict[str, Any]]:
     """How far each year is known, in words."""
+    told = {status: saying(name) for status, name in STATUS_NAMES.items()}
     return [
-        {**one, "is_provisional": one["status"] == "provisional", "told": saying(STATUS_NAMES[one["status"]])}
-        for one in years_of(said)
+        {**one, "is_provisional": one["status"] == "provisional", "told": told[one["status"]]} for one in years_of(said)
     ]
 
 
@@ -309,13 +309,14 @@ def _cell(saying: Saying, at: date, said: Day | None, today: date) -> dict[str, 
     kind = "" if said is None or said.kind == "usual" else said.kind
     name = "" if said is None else _named(saying, said)
     is_expected = kind != "" and said is not None and said.status == "provisional"
-    facts = [str(at), *([saying(KIND_NAMES[kind])] if kind else []), *([name] if name else [])]
+    kind_name, expected = KIND_NAMES.get(kind, ""), STATUS_NAMES["provisional"]
+    facts = [str(at), *([saying(kind_name)] if kind else []), *([name] if name else [])]
     return {
         "number": at.day,
         "date": at,
         "kind": kind,
         "mark": saying(MARKS[kind]) if kind else "",
-        "told": " · ".join([*facts, *([saying(STATUS_NAMES["provisional"])] if is_expected else [])]),
+        "told": " · ".join([*facts, *([saying(expected)] if is_expected else [])]),
         "is_expected": is_expected,
         "is_weekend": at.isoweekday() > 5,
         "is_today": at == today,
