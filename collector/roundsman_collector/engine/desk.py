@@ -94,6 +94,9 @@ class Desk:
         self._quiet: Mapping[str, int | None] = {}
         self._quiet_asked_ms: int | None = None
         self._found_in: dict[str, int] = {}
+        self._arrive: dict[tuple[int, str], int] = {}
+        self._machines: dict[int, str] = {}
+        """What is asked of units again and again: an idle one has to be unpacked for it."""
         self._is_stale = False
         self._paused_until_ms = 0
 
@@ -109,7 +112,7 @@ class Desk:
         explained_till = {one.key: one.due_ms for one in self.held if one.ticket is not None}
         self._wiring = Wiring(self._engine.store.links())
         self.held, self._looks, self._gone = Ledge(), [], {}
-        self._found_in, self._is_stale = {}, False
+        self._found_in, self._arrive, self._machines, self._is_stale = {}, {}, {}, False
         owners = {device: unit for unit in self._engine.units.values() for device in unit.devices}
         wired = self._wiring.devices
         self._unit_of = {device: owners[device] for device in wired if device in owners}
@@ -163,7 +166,7 @@ class Desk:
     def _waits(self, unit: Unit, condition: Condition, now_ms: int) -> bool:
         if key_of(condition) in self.held or self._is_quiet(condition.subject, now_ms):
             return True
-        device, rule = _device_of(unit, condition.subject), self._rule(condition)
+        device, rule = self._device_of(unit, condition.subject), self._rule(condition)
         return bool(device and rule is not None and rule.explained_by and self._wiring.above(device))
 
     def adopt(
@@ -174,6 +177,7 @@ class Desk:
         `items`: the evidence of a rebuild, which may show that a fault never was.
         """
         self._found_in.clear()
+        self._arrive.clear()
         whole = dict(change.whole)
         told: dict[Key, list[Condition]] = {}
         for condition in change.conditions:
@@ -181,7 +185,7 @@ class Desk:
         for subject in {*whole, *(key[0] for key in told)}:
             from_ms = whole.get(subject)
             self._adopt_held(subject, told, from_ms, items)
-            device = _device_of(unit, subject)
+            device = self._device_of(unit, subject)
             if device is not None and device in self._wiring.roots:
                 self._adopt_root(unit, device, subject, told, from_ms, now_ms)
         for condition in held:
@@ -238,7 +242,7 @@ class Desk:
                 self._look(held.due_ms, held.key)
 
     def _stand(self, unit: Unit, condition: Condition) -> None:
-        device = _device_of(unit, condition.subject)
+        device = self._device_of(unit, condition.subject)
         if device is None or device not in self._wiring.roots:
             return
         key = key_of(condition)
@@ -266,7 +270,7 @@ class Desk:
 
         Until `explained_till_ms` it had no time to recover from a root's fault before: another one explains it, too.
         """
-        device, rule = _device_of(unit, condition.subject), self._rule(condition)
+        device, rule = self._device_of(unit, condition.subject), self._rule(condition)
         if device is None or rule is None or not rule.explained_by:
             return []
         above = self._wiring.above(device)
@@ -277,7 +281,7 @@ class Desk:
         }
         if not standing:
             return []
-        slack = together(unit.arrive_by_ms(condition.subject), *(self._arrive_by_of(root) for root in standing))
+        slack = together(self._arrive_by(unit, condition.subject), *(self._arrive_by_of(root) for root in standing))
         mine = key_of(condition)
         found = causes_of(above, standing, rule, max(condition.since_ms, explained_till_ms), slack)
         return [one for one in found if one.key != mine and not self._is_first(device, condition, one)]
@@ -291,7 +295,7 @@ class Desk:
 
     def _arrive_by_of(self, root: str) -> int:
         unit = self._unit_of.get(root)
-        return 0 if unit is None else unit.arrive_by_ms(root)
+        return 0 if unit is None else self._arrive_by(unit, root)
 
     def _due(self, unit: Unit, condition: Condition, now_ms: int) -> int:
         """Until when a fault waits at most that is known now."""
@@ -300,10 +304,10 @@ class Desk:
 
     def _suspects(self, unit: Unit, condition: Condition, now_ms: int) -> list[str]:
         """Roots that may turn out to be the cause of a fault: heard of, and not known to have been well since."""
-        device, rule = _device_of(unit, condition.subject), self._rule(condition)
+        device, rule = self._device_of(unit, condition.subject), self._rule(condition)
         if device is None or rule is None or not rule.explained_by:
             return []
-        began_by = began_by_ms(condition, unit.arrive_by_ms(condition.subject))
+        began_by = began_by_ms(condition, self._arrive_by(unit, condition.subject))
         above = {one.root for one in self._wiring.above(device) if one.lacks in rule.explained_by}
         return [root for root in above if self._detected_in(root, now_ms) and not self._is_well(root, began_by, now_ms)]
 
@@ -323,7 +327,7 @@ class Desk:
         return found
 
     def _release_ms(self, unit: Unit, condition: Condition) -> int:
-        return release_ms(self._rule(condition), unit.arrive_by_ms(condition.subject))
+        return release_ms(self._rule(condition), self._arrive_by(unit, condition.subject))
 
     def _is_quiet(self, subject: str, now_ms: int) -> bool:
         """Whether maintenance covers a subject now, or it is laid up."""
@@ -334,6 +338,24 @@ class Desk:
             self._quiet_asked_ms = now_ms
         until_ms = self._quiet.get(subject, now_ms)
         return until_ms is None or now_ms < until_ms
+
+    def _device_of(self, unit: Unit, subject: str) -> str | None:
+        """What stands behind roots for a subject: the device itself, or the machine that the agent runs on."""
+        return self._machine(unit) if subject.startswith("@") else subject
+
+    def _machine(self, unit: Unit) -> str | None:
+        known = self._machines.get(unit.no)
+        if known is None:
+            known = unit.machine
+            if known is not None:
+                self._machines[unit.no] = known
+        return known
+
+    def _arrive_by(self, unit: Unit, subject: str) -> int:
+        key = unit.no, subject
+        if key not in self._arrive:
+            self._arrive[key] = unit.arrive_by_ms(subject)
+        return self._arrive[key]
 
     def _ticket_of(self, cause: Standing, plan: Plan) -> int | None:
         """The ticket that stands for a root's fault: its own, or the one that explains it; or that this step opens."""
@@ -354,6 +376,7 @@ class Desk:
         if self._is_stale:
             self.load(now_ms)
         self._found_in.clear()
+        self._arrive.clear()
         plan = Plan(over=self._over(), disproved=dict(self._disproved))
         self._plan_absorbing(plan, now_ms)
         self._plan_looks(plan, now_ms)
@@ -399,7 +422,7 @@ class Desk:
             unit = self._unit_of.get(device)
             if unit is None:
                 continue
-            subjects = (device, f"@{unit.agent}") if unit.machine == device else (device,)
+            subjects = (device, f"@{unit.agent}") if self._machine(unit) == device else (device,)
             for held in (one for subject in subjects for one in self.held.of_subject(subject)):
                 # What is explained already can wait: its cause may be about to change, too.
                 later_ms = 0 if held.ticket is None else self._release_ms(held.unit, held.condition)
@@ -530,7 +553,7 @@ class Desk:
 
     def _has_ticket(self, unit: Unit, condition: Condition) -> None:
         """A fault has a ticket now; if it is a root's, what waits for that may join."""
-        device = _device_of(unit, condition.subject)
+        device = self._device_of(unit, condition.subject)
         if device is not None and key_of(condition) in self._standing.get(device, {}):
             self._begun[device] = None
 
@@ -563,8 +586,3 @@ def _what_became(
     is_ended = any(one.to_ms is not None and one.to_ms > held.since_ms for one in told)
     is_taken_back = any(one.from_ms == held.from_ms for one in told)
     return None, is_ended or is_taken_back or (whole_from_ms is not None and whole_from_ms <= held.from_ms)
-
-
-def _device_of(unit: Unit, subject: str) -> str | None:
-    """What stands behind roots for a subject: the device itself, or the machine that the agent runs on."""
-    return unit.machine if subject.startswith("@") else subject
