@@ -166,10 +166,14 @@ class Engine:
         return len(ahead)
 
     def _part(self, units: Mapping[int, Unit], spoke_for: Mapping[int, Collection[str]]) -> None:
-        """Tell what becomes of devices whose agents speak for them no more."""
+        """Tell what becomes of devices whose agents speak for them no more. Of an agent that was removed only what has
+        another one now: it may be back, and then goes on where it left."""
         gone: dict[int, set[str]] = {}
         for no, devices in spoke_for.items():
-            left = set(devices).difference(self.units[no].devices if no in self.units else ())
+            if no in self.units:
+                left = set(devices).difference(self.units[no].devices)
+            else:
+                left = {device for device in devices if any(device in one.devices for one in self.units.values())}
             if left:
                 gone[no] = left
         changes = [(units[no], change) for no, left in gone.items() if (change := parted(units[no].state, left))]
