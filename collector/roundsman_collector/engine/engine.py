@@ -143,7 +143,7 @@ class Engine:
         self.desk.reread()
 
     def judge_by(self, book: Rulebook, now_ms: int) -> int:
-        """Judge by another rulebook; return how many agents are to be told anew, since they are ahead of its newest set.
+        """Judge by another rulebook; return how many agents are to be told anew, being ahead of its newest set.
 
         Their clocks may be minutes before ours: what they said of the time from which the new rules hold was judged by
         the old ones.
