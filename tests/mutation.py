@@ -162,7 +162,7 @@ def tests_of(module: str) -> tuple[list[str], list[str]]:
         through = set().union(*(used for name, used in helpers.items() if f".{name} import" in text), set())
         if module in direct:
             near.append(str(path))
-        elif (direct | through) & reaching:
+        elif (direct | through) & reaching or path.parent.name == "rules":
             far.append(str(path))
     return near, far
 

@@ -65,7 +65,7 @@ def main(config_path: Path, tally_path: Path, blocks_path: Path) -> None:
     """Run the collector until it is told to stop."""
     settings = config.load(config_path)
     rules = config.rule_set(settings)
-    tally, watch = Tally(tally_path), Stopwatch()
+    tally, past, watch = Tally(tally_path), Tally(tally_path.with_name("history.tally")), Stopwatch()
     next_note = 0.0
 
     def each(collector: app.Collector) -> None:
@@ -73,6 +73,7 @@ def main(config_path: Path, tally_path: Path, blocks_path: Path) -> None:
         if not watch.seconds:
             _place(watch, collector)
         tally.write(collector.live.counters.settled)
+        past.write(collector.history.counters.settled)
         if time.monotonic() >= next_note:
             next_note = time.monotonic() + 1
             notes = blocks_path.with_suffix(".new")
