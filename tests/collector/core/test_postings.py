@@ -118,7 +118,7 @@ def test_a_device_that_became_another_kind_counts_for_each() -> None:
 
 
 SPANS = st.lists(st.tuples(st.integers(0, 900), st.integers(1, 300)), max_size=4).map(
-    lambda some: [pair for pair in normal((a, a + b) for a, b in some)]
+    lambda some: list(normal((a, a + b) for a, b in some))
 )
 
 
