@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
+RECENT = 100
+
 
 def begin(store: Store, rules: RuleSet, now_ms: int) -> None:
     """Let the files' rules be in force from now on, with what the console changed, if they are not already."""
@@ -80,20 +82,30 @@ class _Traits:
     """What devices were when: of the whole fleet read at once, then one by one.
 
     Each is asked for when something is heard of it first, and remembered by the rulebook; so what was read is let go.
+    Of the past the rulebook remembers nothing and asks sample by sample: the RECENT devices that were asked for last,
+    which are those of a rebuild, are kept.
     """
 
     def __init__(self, ahead: dict[str, Dated], one: Callable[[str], Dated]) -> None:
         self._ahead = ahead
         self._one = one
+        self._recent: dict[str, Dated] = {}
 
     def __call__(self, device: str) -> Dated:
-        found = self._ahead.pop(device, None)
-        return self._one(device) if found is None else found
+        found = self._recent.get(device)
+        if found is None:
+            found = self._ahead.pop(device, None)
+            found = self._one(device) if found is None else found
+            if len(self._recent) >= RECENT:
+                self._recent.pop(next(iter(self._recent)))
+            self._recent[device] = found
+        return found
 
     def forget(self, devices: Collection[str]) -> None:
         """These are no longer what was read."""
         for device in devices:
             self._ahead.pop(device, None)
+            self._recent.pop(device, None)
 
 
 def change(engine: "Engine", command: CommandRow, now_ms: int) -> Mapping[str, Any]:

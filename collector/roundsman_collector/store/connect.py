@@ -23,13 +23,14 @@ from roundsman_collector.store.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a database is. `path` is None for a server's."""
+    """Where a database is, and how that is said. `path` is None for a server's."""
 
     url: URL
     path: Path | None
+    shown: str
 
     def __str__(self) -> str:
-        return str(self.path) if self.path else postgres.shown(self.url)
+        return self.shown
 
 
 class Hold(Protocol):
@@ -47,13 +48,14 @@ def place(where: str | Path) -> Place:
     text = str(where)
     if "://" not in text:
         path = Path(text).absolute()
-        return Place(URL.create("sqlite", database=str(path)), path)
+        return Place(URL.create("sqlite", database=str(path)), path, str(path))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError) as error:
         raise _not_understood(text.rpartition("@")[2]) from error
     if url.drivername == "postgresql":
-        return Place(postgres.understood(url), None)
+        found = postgres.understood(url)
+        return Place(found, None, postgres.shown(found))
     if url.drivername != "sqlite" or url.database in (None, "", ":memory:"):
         raise _not_understood(url.render_as_string(hide_password=True))
     return place(Path(str(url.database)))
