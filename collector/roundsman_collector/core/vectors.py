@@ -5,8 +5,11 @@
 A document has the sections of :data:`SECTIONS`; each is a list of cases with an `id`, inputs, and what is expected. The
 numbers of `availability` are plain seconds, the times of `sla_clock` are ISO (UTC where they bear no offset).
 
-How the events of a case become spans: the state holds from its event to the next; at one event time the last to arrive
-wins, but UNK, the collector's own inference, never wins against a known state, whichever came first.
+A case goes through the code that makes the figures of customers, core/reckoning.py: its events become a ledger, its
+corrections and exclusions overlays, and `in_service` and `service_hours` say what of the window counts.
+
+How events become a ledger: the state holds from its event to the next; at one event time the last to arrive wins, but
+UNK, the collector's own inference, never wins against a known state, whichever came first.
 
 What is compared: every key of `expect` (or `expect_utc`, `expect_minutes`). Seconds and times are equal or not; a
 percent, or minutes with a fraction, is right when it is what the exact number rounds to at four decimals (coverage and
@@ -25,18 +28,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from roundsman_collector.core.availability import (
-    UNKNOWN_AS,
-    Figure,
-    Span,
-    State,
-    UnderPolicy,
-    UnknownAs,
-    figure,
-    half_up,
-)
+from roundsman_collector.core.availability import UNKNOWN_AS, State, UnknownAs, base, half_up
 from roundsman_collector.core.calendar import MILLISECOND, NoWorkingTime, calendar_from, due, elapsed
+from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.intervals import Intervals, Pair, normal
+from roundsman_collector.core.overlay import Laid
+from roundsman_collector.core.reckoning import Reckoned, reckoned, stretches, summed
 
 STATES: dict[str, State] = {"UP": "up", "DOWN": "down", "UNK": "unknown"}
 ABOUT = ("id", "source", "note", "title", "comment")
@@ -49,14 +46,14 @@ INPUTS = {
     ),
     "sla_clock": ("calendar", "start", "minutes", "end", "pauses", "expect_utc", "expect_minutes"),
 }  # fmt: skip
-FIGURES: dict[str, Callable[[Figure, UnderPolicy], Fraction | None]] = {
-    "up": lambda plain, ruled: Fraction(ruled.up_ms, 1000),
-    "down": lambda plain, ruled: Fraction(ruled.down_ms, 1000),
-    "unknown": lambda plain, ruled: Fraction(plain.unknown_ms, 1000),
-    "excluded": lambda plain, ruled: Fraction(plain.excluded_ms, 1000),
-    "availability": lambda plain, ruled: _percent(ruled.availability),
-    "coverage": lambda plain, ruled: _percent(plain.coverage),
-    "outages": lambda plain, ruled: Fraction(plain.outages),
+FIGURES: dict[str, Callable[[Reckoned], Fraction | None]] = {
+    "up": lambda found: Fraction(found.owed.up_ms, 1000),
+    "down": lambda found: Fraction(found.owed.down_ms, 1000),
+    "unknown": lambda found: Fraction(found.figure.unknown_ms, 1000),
+    "excluded": lambda found: Fraction(found.figure.excluded_ms, 1000),
+    "availability": lambda found: _percent(found.owed.availability),
+    "coverage": lambda found: _percent(found.figure.coverage),
+    "outages": lambda found: Fraction(found.figure.outages),
 }
 ROUNDED = ("availability", "coverage", "minutes")
 """What is compared as rounded; the others are equal or not."""
@@ -129,8 +126,8 @@ def run(case: Case) -> Outcome:
     return Outcome(id=case.id, ok=ok, expected=_text(expected), got=_text(found))
 
 
-def spans_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pair) -> list[Span]:
-    """The spans that events in arrival order make, to the end of a window; before the first of them it is `initial`."""
+def ledger_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pair) -> list[Explained]:
+    """The ledger that events in arrival order make, to a window's end; before the first of them it is `initial`."""
     at: dict[int, State] = {}
     for when, state in events:
         if state != "unknown" or when not in at:
@@ -138,9 +135,7 @@ def spans_of(events: Iterable[tuple[int, State]], *, initial: State, window: Pai
     turns = [(window[0], initial), *sorted(at.items())]
     ends = [when for when, _ in turns[1:]] + [max(window[1], turns[-1][0])]
     return [
-        Span(from_ms=begin, to_ms=end, state=state)
-        for (begin, state), end in zip(turns, ends, strict=True)
-        if begin < end
+        Explained(begin, end, state, "", "") for (begin, state), end in zip(turns, ends, strict=True) if begin < end
     ]
 
 
@@ -148,22 +143,28 @@ def _availability(written: Mapping[str, object]) -> tuple[Expected, Found]:
     window = _pair(_needed(written, "window"), "window")
     now = written.get("now")
     unknown = _unknown_as(_optional(written, "unknown", "exclude"))
-    plain = figure(
-        spans_of(
-            [_event(event) for event in _list(_optional(written, "events", []), "events")],
-            initial=_state(_optional(written, "initial", "UNK"), "initial"),
-            window=window,
-        ),
+    ledger = ledger_of(
+        [_event(event) for event in _list(_optional(written, "events", []), "events")],
+        initial=_state(_optional(written, "initial", "UNK"), "initial"),
+        window=window,
+    )
+    counted = base(
         window=window,
         now_ms=window[1] if now is None else _milliseconds(now, "now"),
         in_service=_limit(written.get("in_service"), "in_service", window),
         service_hours=_limit(written.get("service_hours"), "service_hours", window),
-        excluded=_limit(written.get("excluded"), "excluded", window) or (),
-        corrections=[_correction(each, window) for each in _list(_optional(written, "corrections", []), "corrections")],
     )
-    ruled = plain.with_policy(unknown)
+    found = reckoned(summed(stretches(ledger, counted=counted, overlays=_laid(written, window)), unknown))
     expected = _expected(_needed(written, "expect"))
-    return expected, {key: FIGURES[key](plain, ruled) for key in expected}
+    return expected, {key: FIGURES[key](found) for key in expected}
+
+
+def _laid(written: Mapping[str, object], window: Pair) -> list[Laid]:
+    """What a case lays over its events: the exclusions, and the corrections in their order."""
+    excluded = _limit(written.get("excluded"), "excluded", window) or ()
+    corrections = _list(_optional(written, "corrections", []), "corrections")
+    laid = [Laid(0, "exclusion", "", "", *pair, 0) for pair in excluded]
+    return [*laid, *(_correction(each, window) for each in corrections)]
 
 
 def _sla_clock(written: Mapping[str, object]) -> tuple[Expected, Found]:
@@ -300,10 +301,10 @@ def _limit(value: object, key: str, window: Pair) -> Intervals | None:
     return normal(_pair(each, key, window) for each in listed)
 
 
-def _correction(value: object, window: Pair) -> Span:
+def _correction(value: object, window: Pair) -> Laid:
     begin, end, state = _few(value, "corrections", "from", "to", "state")
     begin_ms, end_ms = _pair([begin, end], "corrections", window)
-    return Span(from_ms=begin_ms, to_ms=end_ms, state=_state(state, "corrections"))
+    return Laid(0, "correction", _state(state, "corrections"), "", begin_ms, end_ms, 0)
 
 
 def _expected(value: object) -> Expected:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.availability import Span, State
-from roundsman_collector.core.vectors import INPUTS, Case, Outcome, VectorError, cases, run, spans_of
+from roundsman_collector.core.availability import State
+from roundsman_collector.core.causes import Explained
+from roundsman_collector.core.vectors import INPUTS, Case, Outcome, VectorError, cases, ledger_of, run
 
 
 def availability(**written: Any) -> Outcome:
@@ -513,23 +514,23 @@ def test_events_at_different_times_may_arrive_in_any_order(
 ) -> None:
     shuffled = data.draw(st.permutations(events))
 
-    assert spans_of(shuffled, initial="up", window=(10, 50)) == spans_of(events, initial="up", window=(10, 50))
+    assert ledger_of(shuffled, initial="up", window=(10, 50)) == ledger_of(events, initial="up", window=(10, 50))
 
 
 @given(events)
-def test_the_spans_of_events_cover_the_window_without_gap_or_overlap(events: list[tuple[int, State]]) -> None:
-    spans = spans_of(events, initial="unknown", window=(10, 50))
+def test_the_ledger_of_events_covers_the_window_without_gap_or_overlap(events: list[tuple[int, State]]) -> None:
+    ledger = ledger_of(events, initial="unknown", window=(10, 50))
 
-    assert spans[0].from_ms <= 10
-    assert spans[-1].to_ms >= 50
-    assert all(left.to_ms == right.from_ms for left, right in pairwise(spans))
+    assert ledger[0].from_ms <= 10
+    assert ledger[-1].to_ms is not None and ledger[-1].to_ms >= 50
+    assert all(left.to_ms == right.from_ms for left, right in pairwise(ledger))
 
 
 def test_a_repeated_event_changes_nothing() -> None:
     once: list[tuple[int, State]] = [(20, "down"), (30, "up")]
 
-    assert spans_of(once * 2, initial="up", window=(10, 50)) == [
-        Span(from_ms=10, to_ms=20, state="up"),
-        Span(from_ms=20, to_ms=30, state="down"),
-        Span(from_ms=30, to_ms=50, state="up"),
+    assert ledger_of(once * 2, initial="up", window=(10, 50)) == [
+        Explained(10, 20, "up", "", ""),
+        Explained(20, 30, "down", "", ""),
+        Explained(30, 50, "up", "", ""),
     ]
