@@ -43,8 +43,8 @@ class Segment(NamedTuple):
 
     `cause` says why it is not up: `fault` (code in `fault`), `off`; or why nobody knows: `silent`, `missing`, `lost`,
     `agent_stopped`, `uplink`, `no_answer`, `not_polled`, `starting`, `agent_off`, or the reason of a gap record. A
-    stretch of up with cause `degraded` lacks a function that the device can do without (code in `fault`). `coarse`:
-    the samples were thinned, so what was shorter than their spacing was not seen.
+    stretch of up with cause `degraded` lacks a function that the device can do without (code in `fault`). Where it is
+    coarse, the samples were thinned, and what was shorter than their spacing was not seen.
     """
 
     from_ms: Milliseconds

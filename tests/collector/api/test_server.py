@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.store import StoreError, View
+from roundsman_collector.store.schema import REVISION
 from tests.collector.api.world import NOW, at
 
 
@@ -14,7 +15,7 @@ def test_status_tells_figures_counters_and_refusals_without_their_bytes(api: Tes
     found = api.get("/api/v1/status").json()
 
     assert (found["devices"], found["agents"], found["open_tickets"], found["evidence_rows"]) == (5, 4, 3, 2)
-    assert (found["now_ms"], found["schema"]) == (NOW, "0002")
+    assert (found["now_ms"], found["schema"]) == (NOW, REVISION)
     assert [(one["name"], one["cause"], one["count"], one["last_ms"]) for one in found["counters"]] == [
         ("refused", "bad_json", 3, at(10))
     ]

@@ -226,7 +226,7 @@ def test_a_board_that_cannot_be_brought_up_is_shown_for_a_while_and_then_told(
     summary.counts(EVERYTHING, fleet.now_ms)
     broken = StoreError(what="the disk is gone", where="here", do="look", cause="io")
 
-    def fails(_: int) -> None:
+    def fails(*_: int) -> None:
         raise broken
 
     monkeypatch.setattr(summary._view, "fleet_news", fails)
