@@ -25,7 +25,7 @@ from roundsman_collector.core.calendar import working_intervals
 from roundsman_collector.core.causes import Explained, explained
 from roundsman_collector.core.contract import local_day
 from roundsman_collector.core.intervals import Intervals, Pair
-from roundsman_collector.core.model import DOWN, UP, Segment
+from roundsman_collector.core.model import DOWN, UNKNOWN, UP, Segment
 from roundsman_collector.core.postings import (
     EVER,
     Contract,
@@ -212,8 +212,9 @@ def _evidence(
     }
     ledgers: dict[str, list[Any]] = {device: [] for device in devices}
     for row in rows:
-        if row[2] is None:
-            ledgers[row[0]].append((row[1], max(row[1], until[row[0]]), *row[3:]))
+        if row[2] is None:  # what is unknown goes on to be; anything else holds as far as evidence reaches
+            end_of_row = frame.past_to_ms if row[3] == UNKNOWN else until[row[0]]
+            ledgers[row[0]].append((row[1], max(row[1], end_of_row), *row[3:]))
         else:
             ledgers[row[0]].append(row[1:])
     shadows = behind.shadows_for(connection, devices, begin_ms, end_ms, known_ms)
