@@ -11,6 +11,7 @@ from roundsman_collector.core.model import Condition, Ref, Retold, Segment
 from roundsman_collector.core.reckoning import Sum, reckoned
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import Batch, ConditionsTold, Deed, DeviceNow, Office, Store, View
+from roundsman_collector.store.behind import Wanted
 from roundsman_collector.store.reckon import DIMENSIONS, Answer, Asked
 from tests.collector.store.cast import DAY, TODAY, staffed
 
@@ -222,6 +223,26 @@ def test_a_function_is_down_by_its_own_faults_too(town: Town) -> None:
     assert times(recording)["down"] == 2.0
     assert recording.times["down", "fault", "disk.failed"] == DAY
     assert times(cash)["down"] == 1.0
+
+
+def test_what_nobody_hears_is_explained_up_to_now_by_what_it_stands_behind(town: Town) -> None:
+    store, view, _ = town
+    store.put_behind([Wanted("nvr-2", "power", "ups-2", at(0))], deed(19))
+    ref = Ref("s1", 1, at(15))
+    dark = Condition("ups-2", "ups", "power.mains_lost", at(15), None, ref, ref, explains="power")
+    silence = Retold("nvr-2", at(15), (Segment(at(15), None, "unknown", "silent", ""),))
+    store.commit(
+        Batch(
+            now_ms=NOW,
+            tells=[silence],
+            conditions=[ConditionsTold(conditions=(dark,))],
+            device_now=[DeviceNow("nvr-2", 1, at(15), at(15), at(15), False, None, None)],
+        )
+    )
+
+    found = asked(view, of={"device": {"nvr-2"}}).total.whole
+
+    assert found.times["down", "power", "power.mains_lost"] == 5 * DAY
 
 
 def test_a_site_without_readable_hours_is_a_named_unknown(town: Town) -> None:
