@@ -369,7 +369,6 @@ def of_device(desk: Desk, scope: Scope, device: str, window: Window, function: s
 
 
 def _interval(desk: Desk, device: DeviceView, one: Stretch, site: str) -> dict[str, Any]:
-    kind, _, key = one.by.partition(":")
     return {
         **stamped("from", one.from_ms),
         **stamped("to", one.to_ms),
@@ -379,8 +378,8 @@ def _interval(desk: Desk, device: DeviceView, one: Stretch, site: str) -> dict[s
         "fault": one.fault,
         "coarse": one.coarse,
         "site": site or None,
-        "by": kind or "evidence",
-        "by_id": key or None,
+        "by": one.kind or "evidence",
+        "by_id": one.key or None,
         "links": links_of(device.id, one),
     }
 
@@ -389,12 +388,11 @@ def links_of(device: str, one: Stretch) -> dict[str, str]:
     """What an interval stands on: the ledger's own rows and faults of that time, the root, or the overlay."""
     at = f"{telling.ROOT}/devices/{quote(device, safe='')}"
     window = f"from={one.from_ms}&to={one.to_ms}"
-    kind, _, key = one.by.partition(":")
     found = {name: f"{at}/{name}?{window}" for name in ("intervals", "conditions", "readings")}
     if one.to_ms - one.from_ms > 31 * DAY_MS:  # as much as readings are looked through at once
         found["readings"] = f"{at}/readings?from={one.from_ms}&to={one.from_ms + 31 * DAY_MS}"
-    if kind == "cause":
-        found["root"] = f"{telling.ROOT}/devices/{quote(key, safe='')}/conditions?{window}"
-    elif key:
-        found["overlay"] = f"{telling.ROOT}/overlays/{key}"
+    if one.root:
+        found["root"] = f"{telling.ROOT}/devices/{quote(one.root, safe='')}/conditions?{window}"
+    elif one.overlay is not None:
+        found["overlay"] = f"{telling.ROOT}/overlays/{one.overlay}"
     return found

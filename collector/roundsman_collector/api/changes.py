@@ -19,7 +19,7 @@ from roundsman_collector.api.moments import DAY_MS, EXPECTED, read, stamped
 from roundsman_collector.api.overlays import OverlayShape
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.core.changes import Changed, Why
-from roundsman_collector.core.overlay import Told
+from roundsman_collector.core.reckoning import Stretch
 from roundsman_collector.roles import Who
 from roundsman_collector.store import DeviceChanges, Since, TicketChanged
 from roundsman_collector.wording import short
@@ -41,7 +41,10 @@ class Moment(BaseModel):
 
 
 class ToldShape(BaseModel):
-    """What a stretch is said to have been; `overlay`: what decided it, null: the evidence did."""
+    """What a stretch is said to have been; `overlay`: what decided it, null: the evidence did.
+
+    `cause` is that of the intervals of a device's reckoning: of an exclusion, its reason.
+    """
 
     state: str
     cause: str
@@ -191,7 +194,7 @@ def _changed(one: Changed, roots: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _told(one: Told, roots: Collection[str]) -> dict[str, Any]:
+def _told(one: Stretch, roots: Collection[str]) -> dict[str, Any]:
     """A root that is somebody else's is not named."""
     root = one.root if one.root in roots else ""
     return {"state": one.state, "cause": one.cause, "fault": one.fault, "overlay": one.overlay, "root": root}

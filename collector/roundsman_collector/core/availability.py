@@ -1,68 +1,37 @@
 """Availability: what share of the time that counts a thing was up, and how much of that time anybody knows.
 
-    figure(spans, window=(a, b), now_ms=now, ...) -> Figure        pool(figures) -> Figure
+    base(window=(a, b), now_ms=now, ...) -> Intervals        the time that counts
+    Figure(up_ms=..., down_ms=..., ...)                      what became of it; core/reckoning.py makes figures
+    pool(figures) -> Figure                                  many as one
 
 Every instant of the base is exactly one of four things (law 4), so that always up + down + unknown + excluded = base:
 
     base      = window ∩ before now ∩ in service ∩ service hours
     excluded  = what a person took out of the reckoning (maintenance, force majeure), inside the base
-    otherwise   the last correction that covers the instant; else the spans: down, up; unknown where no span says more
+    otherwise   the last correction that covers the instant; else the ledger: down, up; unknown where it says no more
 
-Spans are a set, not a list: their order does not matter. Where two of them contradict each other, down beats up and
-what is known beats unknown (law 1). Corrections are a list: where two overlap, the later one holds.
-
-*Outages* are the spans of down that are left in the base: down time that touches is one outage; whatever cuts it (an
-excluded stretch, closed hours, a correction, unknown time) makes two of it, and each is inside the base as counted. A
-reader who asks "which outages, and how long" can so add them up to `down_ms`. Outages that run over a window's edge are
-counted in both windows, which is why a month is the sum of its days in time but not in outages.
+*Outages* are the down time that is left in the base: what touches is one outage; whatever cuts it (an excluded stretch,
+closed hours, a correction, unknown time) makes two of it, and each is inside the base as counted. A reader who asks
+"which outages, and how long" can so add them up to `down_ms`. Outages that run over a window's edge are counted in both
+windows, which is why a month is the sum of its days in time but not in outages.
 
 *Unknown* is never counted as up or down here. What a contract wants it taken for comes afterwards, in fields of its own
-(:class:`UnderPolicy`); the figure stays as it is.
+(core/reckoning.py: Owed); the figure stays as it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, Protocol
+from typing import Literal
 
-from roundsman_collector.core.intervals import (
-    NOTHING,
-    Intervals,
-    Pair,
-    intersect,
-    longest,
-    normal,
-    subtract,
-    total,
-    union,
-)
+from roundsman_collector.core.intervals import Intervals, Pair, intersect, normal
 
 State = Literal["up", "down", "unknown"]
 UnknownAs = Literal["exclude", "down", "up"]
 
 STATES: tuple[State, ...] = ("up", "down", "unknown")
 UNKNOWN_AS: tuple[UnknownAs, ...] = ("exclude", "down", "up")
-
-
-class Spanned(Protocol):
-    """Whatever has a state from one time to another: a :class:`Span`, or an interval of the ledger."""
-
-    @property
-    def from_ms(self) -> int: ...
-    @property
-    def to_ms(self) -> int: ...
-    @property
-    def state(self) -> State: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """A state that held during ``[from_ms, to_ms)``; as a correction, the state a person says it was."""
-
-    from_ms: int
-    to_ms: int
-    state: State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,35 +72,6 @@ class Figure:
             return None
         return Fraction(self.up_ms, self.measured_ms), Fraction(self.up_ms + self.unknown_ms, self.measured_ms)
 
-    def with_policy(self, unknown: UnknownAs = "exclude") -> "UnderPolicy":
-        """The same figure as a contract reads it: unknown time left out, or taken for down, or for up."""
-        if unknown not in UNKNOWN_AS:
-            raise ValueError(f"unknown policy {unknown!r}: expected one of {', '.join(UNKNOWN_AS)}")
-        return UnderPolicy(
-            figure=self,
-            unknown=unknown,
-            up_ms=self.up_ms + (self.unknown_ms if unknown == "up" else 0),
-            down_ms=self.down_ms + (self.unknown_ms if unknown == "down" else 0),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnderPolicy:
-    """A figure under a contract's policy for unknown time: up and down of its own; the figure beside them is untouched.
-
-    Unknown time, coverage and outages stay the figure's: a contract changes what is owed, not what is known.
-    """
-
-    figure: Figure
-    unknown: UnknownAs
-    up_ms: int
-    down_ms: int
-
-    @property
-    def availability(self) -> Fraction | None:
-        """up / (up + down) after the policy, from 0 to 1; None when nothing counts."""
-        return _share(self.up_ms, self.up_ms + self.down_ms)
-
 
 def base(
     *, window: Pair, now_ms: int, in_service: Intervals | None = None, service_hours: Intervals | None = None
@@ -145,36 +85,6 @@ def base(
         if limit is not None:
             counted = intersect(counted, limit)
     return counted
-
-
-def figure(
-    spans: Iterable[Spanned],
-    *,
-    window: Pair,
-    now_ms: int,
-    in_service: Intervals | None = None,
-    service_hours: Intervals | None = None,
-    excluded: Intervals = NOTHING,
-    corrections: Sequence[Spanned] = (),
-) -> Figure:
-    """The figure of one thing over a window; see the module for what counts as what.
-
-    `in_service`, `service_hours` and `excluded` are normal sets (:func:`roundsman_collector.core.intervals.normal`).
-    """
-    counted = base(window=window, now_ms=now_ms, in_service=in_service, service_hours=service_hours)
-    measured = subtract(counted, excluded)
-    up, down = _said(spans, corrections)
-    up, down = intersect(up, measured), intersect(down, measured)
-    up_ms, down_ms, measured_ms, base_ms = total(up), total(down), total(measured), total(counted)
-    return Figure(
-        up_ms=up_ms,
-        down_ms=down_ms,
-        unknown_ms=measured_ms - up_ms - down_ms,
-        excluded_ms=base_ms - measured_ms,
-        base_ms=base_ms,
-        outages=len(down),
-        longest_ms=longest(down),
-    )
 
 
 def pool(figures: Iterable[Figure]) -> Figure:
@@ -220,23 +130,6 @@ def percent_text(share: Fraction | None, decimals: int = 2, nothing: str = "–"
     if share > 0:
         shown = max(shown, smallest)
     return str(shown)
-
-
-def _said(spans: Iterable[Spanned], corrections: Sequence[Spanned]) -> tuple[Intervals, Intervals]:
-    """What spans and corrections call up and down, disjoint; the rest is unknown."""
-    said: dict[State, list[Pair]] = {"up": [], "down": [], "unknown": []}
-    for span in spans:
-        said[span.state].append((span.from_ms, span.to_ms))
-    down = normal(said["down"])
-    up = subtract(normal(said["up"]), down)
-    for correction in corrections:
-        where = normal([(correction.from_ms, correction.to_ms)])
-        up, down = subtract(up, where), subtract(down, where)
-        if correction.state == "up":
-            up = union(up, where)
-        elif correction.state == "down":
-            down = union(down, where)
-    return up, down
 
 
 def _share(part: int, whole: int) -> Fraction | None:

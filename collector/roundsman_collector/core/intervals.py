@@ -79,8 +79,3 @@ def subtract(whole: Intervals, hole: Intervals) -> Intervals:
 def total(pairs: Intervals) -> int:
     """How long the set is, in milliseconds."""
     return sum(end - begin for begin, end in pairs)
-
-
-def longest(pairs: Intervals) -> int:
-    """How long its longest span is, in milliseconds; 0 for the empty set."""
-    return max((end - begin for begin, end in pairs), default=0)

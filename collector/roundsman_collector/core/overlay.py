@@ -6,8 +6,7 @@
 
     overlay (as made) + its events up to a known time  --standing-->  proposed | in_force | refused | revoked
     overlays of one device                             --in_force-->  Laid, Laid, …   in the order they began to count
-    Laid + a window                                    --laid_over->  excluded, corrections   (availability.figure)
-    Laid + the ledger                                  --lay------->  the strip, each stretch with what decided it
+    Laid, Laid, … + the ledger                         --stretches->  what it was, and what says so (core/reckoning.py)
 
 What was measured changes by two people only: the author, and a second person who approves. Planned maintenance counts
 at once, because nothing is measured yet; everything else counts from its approval on. So does what takes away again: a
@@ -19,12 +18,10 @@ one made later, because approval is what makes it true. An explicit `unknown` is
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
-from roundsman_collector.core.availability import STATES, Span, State
-from roundsman_collector.core.intervals import Intervals, Pair, normal
-from roundsman_collector.core.model import UNKNOWN, Milliseconds
+from roundsman_collector.core.availability import STATES, State
+from roundsman_collector.core.model import Milliseconds
 
 Kind = Literal["maintenance", "exclusion", "correction"]
 ScopeKind = Literal["device", "place", "site", "customer", "group"]
@@ -144,45 +141,6 @@ class Laid(NamedTuple):
     counts_ms: Milliseconds
 
 
-class Layers(NamedTuple):
-    """What is laid over one thing in a window, as :func:`roundsman_collector.core.availability.figure` takes it."""
-
-    excluded: Intervals
-    corrections: tuple[Span, ...]
-
-
-class Told(NamedTuple):
-    """A stretch of a ledger as it is read; `overlay` is what decided it, None: the evidence did.
-
-    state: up, down, unknown, or `excluded`; then `cause` is the kind of the overlay. A corrected stretch has the cause
-    `correction`. Where nothing was ever told, it is unknown without a cause.
-    """
-
-    from_ms: Milliseconds
-    to_ms: Milliseconds
-    state: str
-    cause: str
-    fault: str
-    overlay: int | None
-    root: str = ""
-    """The device that explains it (core/causes.py), where one does."""
-
-
-class Stretch(Protocol):
-    """A stretch of a ledger: a segment of the core."""
-
-    @property
-    def from_ms(self) -> Milliseconds: ...
-    @property
-    def to_ms(self) -> Milliseconds | None: ...
-    @property
-    def state(self) -> str: ...
-    @property
-    def cause(self) -> str: ...
-    @property
-    def fault(self) -> str: ...
-
-
 # --- what has become of one ------------------------------------------------------------------------------------------
 
 
@@ -275,74 +233,12 @@ def in_force(overlays: Iterable[Logged], known_ms: Milliseconds) -> tuple[Laid, 
     return tuple(laid for _, laid in sorted(counting, key=lambda one: one[0]))
 
 
-def laid_over(laid: Iterable[Laid], window: Pair) -> Layers:
-    """What is excluded in the window, and the corrections there, in the order in which the later wins."""
-    excluded: list[Pair] = []
-    corrections: list[Span] = []
-    for one in laid:
-        within = _within(one.from_ms, one.to_ms, window)
-        if within is None:
-            continue
-        if one.kind == "correction":
-            corrections.append(Span(from_ms=within[0], to_ms=within[1], state=stated(one.state)))
-        else:
-            excluded.append(within)
-    return Layers(normal(excluded), tuple(corrections))
-
-
 def stated(text: str) -> State:
     """The state that a correction says; ValueError for none: no correction is not a correction to unknown."""
     for state in STATES:
         if state == text:
             return state
     raise ValueError(f"a correction to {text!r}: expected one of {', '.join(STATES)}")
-
-
-def lay(segments: Iterable[Stretch], laid: Iterable[Laid], window: Pair) -> list[Told]:
-    """The ledger of one thing in a window with everything laid over it: whole, in order, neighbours differ.
-
-    `segments` do not overlap. Of exclusions that overlap the one that counted first is named; of corrections the last.
-    """
-    pieces = [
-        Told(*span, one.state, one.cause, one.fault, None, getattr(one, "root", ""))
-        for one in segments
-        if (span := _within(one.from_ms, one.to_ms, window)) is not None
-    ]
-    covers = [(span, one) for one in laid if (span := _within(one.from_ms, one.to_ms, window)) is not None]
-    edges = {*window, *(edge for span, _ in covers for edge in span)}
-    edges.update(edge for piece in pieces for edge in piece[:2])
-    pieces.sort()
-    told: list[Told] = []
-    at = 0
-    for begin, end in pairwise(sorted(edges)):
-        while at < len(pieces) and pieces[at].to_ms <= begin:
-            at += 1
-        found = pieces[at] if at < len(pieces) and pieces[at].from_ms <= begin else None
-        _tell_on(told, _decided(begin, end, found, [one for span, one in covers if span[0] <= begin < span[1]]))
-    return told
-
-
-def _decided(begin: int, end: int, found: Told | None, over: Sequence[Laid]) -> Told:
-    excluding = next((one for one in over if one.kind != "correction"), None)
-    if excluding is not None:
-        return Told(begin, end, EXCLUDED, excluding.kind, "", excluding.overlay)
-    if over:
-        return Told(begin, end, stated(over[-1].state), "correction", "", over[-1].overlay)
-    if found is None:
-        return Told(begin, end, UNKNOWN, "", "", None)
-    return found._replace(from_ms=begin, to_ms=end)
-
-
-def _tell_on(told: list[Told], one: Told) -> None:
-    if told and told[-1][2:] == one[2:]:
-        told[-1] = told[-1]._replace(to_ms=one.to_ms)
-    else:
-        told.append(one)
-
-
-def _within(from_ms: int, to_ms: int | None, window: Pair) -> Pair | None:
-    begin, end = max(from_ms, window[0]), window[1] if to_ms is None else min(to_ms, window[1])
-    return (begin, end) if begin < end else None
 
 
 # --- what is quiet now -----------------------------------------------------------------------------------------------

@@ -35,8 +35,10 @@ from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.intervals import Intervals, Pair
 from roundsman_collector.core.model import DOWN, UNKNOWN, UP
 from roundsman_collector.core.overlay import EXCLUDED, Laid, stated
+from roundsman_collector.core.overlay import KINDS as OVERLAYS
 
 DEGRADED = "degraded"
+CAUSE = "cause"
 CONDITION = "condition"
 CORRECTED: Mapping[str, str] = {"found_off": "off"}
 """What a correction to down says of why, by its reason."""
@@ -73,6 +75,26 @@ class Stretch(NamedTuple):
     fault: str
     coarse: bool
     by: str
+
+    @property
+    def kind(self) -> str:
+        """What made it so, without its id: "" the evidence."""
+        return self.by.partition(":")[0]
+
+    @property
+    def key(self) -> str:
+        """The id of the root or of the overlay that made it so; empty where neither did."""
+        return self.by.partition(":")[2]
+
+    @property
+    def root(self) -> str:
+        """The device it stands behind (core/causes.py), where that made it so."""
+        return self.key if self.kind == CAUSE else ""
+
+    @property
+    def overlay(self) -> int | None:
+        """The overlay that made it so, if one did."""
+        return int(self.key) if self.kind in OVERLAYS else None
 
 
 class Broken(NamedTuple):
@@ -151,7 +173,7 @@ def _evidence(segments: Sequence[Explained], counted: Intervals) -> list[Stretch
             assert to_ms is not None, "segments have known ends here"
             stop = to_ms if to_ms < end else end
             if stop > here:
-                by = f"cause:{root}" if root else ""
+                by = f"{CAUSE}:{root}" if root else ""
                 told.append(new(Stretch, (here, stop, state, cause, fault, coarse, by)))
                 here = stop
             look += 1

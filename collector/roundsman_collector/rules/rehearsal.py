@@ -463,7 +463,7 @@ def _stretch(one: Stretch, start_ms: int) -> Found:
         "fault": one.fault,
         "from": one.from_ms - start_ms,
         "to": one.to_ms - start_ms,
-        "by": one.by if one.by.startswith("cause:") else one.by.partition(":")[0],
+        "by": one.by if one.root else one.kind,
     }
 
 

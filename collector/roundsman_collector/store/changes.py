@@ -5,9 +5,10 @@
     tickets(connection, asked, scope, limit=100)            -> what became of tickets that were open or over at K
     changed_overlays(connection, asked, scope, limit=100)
 
-The past is [from, K): what came after K is no change of it. Both tellings are read as any figure is, by
-reckon.evidence_of and laid.overlays_for, and compared by core/changes.py. A request looks at LOOK_LIMIT devices at most
-and says where to go on; a device of which neither ledger rows nor overlays nor roots differ is passed over unread.
+The past is [from, K): what came after K is no change of it. Both tellings are made as any figure is, by
+reckon.evidence_of, laid.overlays_for and core's stretches, but of all the time, in service or not; core/changes.py
+compares them. A request looks at LOOK_LIMIT devices at most and says where to go on; a device of which neither ledger
+rows nor overlays nor roots differ is passed over unread.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +17,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.changes import Changed, Moved, changed, sums
-from roundsman_collector.core.overlay import Laid, lay
+from roundsman_collector.core.overlay import Laid
+from roundsman_collector.core.reckoning import stretches
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import behind, laid, overlays, reach, reckon
 from roundsman_collector.store.overlays import OverlayFilter, OverlayRow
@@ -157,8 +158,8 @@ def _of_part(connection: Connection, asked: Since, part: Sequence[str]) -> Itera
     for device in suspects:
         before, after = then.get(device, ()), today.get(device, ())
         found = changed(
-            lay(map(Explained._make, was[device].segments), before, (begin, end)),
-            lay(map(Explained._make, now[device].segments), after, (begin, end)),
+            stretches(was[device].segments, counted=((begin, end),), overlays=before),
+            stretches(now[device].segments, counted=((begin, end),), overlays=after),
             then={one.overlay for one in before},
             today={one.overlay for one in after},
         )

@@ -11,7 +11,7 @@ from roundsman_collector.api.standing import OVERDUE_MS
 from roundsman_collector.core import reckoning
 from roundsman_collector.core.availability import Figure
 from roundsman_collector.core.intervals import intersect, normal, subtract
-from roundsman_collector.core.overlay import EXCLUDED
+from roundsman_collector.core.overlay import EXCLUDED, REASONS
 from roundsman_collector.core.reckoning import Stretch as Told
 from roundsman_collector.store import ConditionRow, TicketRow
 from roundsman_collector.store.reckon import Served
@@ -93,7 +93,9 @@ def name_of(one: Named, saying: Saying) -> str:
 
 
 def reason(desk: Desk, saying: Saying, code: str) -> str:
-    """Why a device is not up, in words: the name of a fault, or a cause of the ledger."""
+    """Why a device is not up, in words: the name of a fault, the reason of an overlay, or a cause of the ledger."""
+    if code in REASONS:
+        return REASONS[code].zh if saying.language == "zh" else REASONS[code].en
     return desk.fault_name(code, saying.language) if code in desk.faults else saying.word("cause", code)
 
 

@@ -39,7 +39,7 @@ class Stretch(NamedTuple):
 
 
 class Lasting(Protocol):
-    """Whatever has a state from a time to a time: a Stretch, or a span of core.availability."""
+    """Whatever has a state from a time to a time: a Stretch, or one of core.reckoning."""
 
     @property
     def from_ms(self) -> int: ...

@@ -230,6 +230,19 @@ def test_an_approval_is_a_change_since_and_says_so(desk: Desk, dispatcher: TestC
     assert told["next_after"] is None
 
 
+def test_a_change_by_an_exclusion_tells_its_reason(desk: Desk, dispatcher: TestClient, second: TestClient) -> None:
+    made = proposed(dispatcher, CORRECTION, kind="exclusion", state="", reason="customer_power", to=at(9) + 30_000)
+    done(second, made["id"], "approve")
+
+    (device,) = dispatcher.get(f"{CHANGES}?known={NOW - 1}&device=nvr-2").json()["devices"]
+
+    (change,) = device["changes"]
+    assert change["why"] == "exclusion"
+    assert change["now"] == {
+        "state": "excluded", "cause": "customer_power", "fault": "", "overlay": made["id"], "root": ""
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("query", "code"),
     [

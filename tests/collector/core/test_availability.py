@@ -1,27 +1,59 @@
-"""Availability: four numbers that are always the base, and no answer where nothing is known."""
+"""Availability: four numbers that are always the base, and no answer where nothing is known.
+
+A case about a figure is put to the code that makes the customers' figures, and to the tests' oracle.
+"""
 
 import random
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.availability import (
-    STATES,
-    Figure,
-    Span,
-    State,
-    base,
-    figure,
-    percent,
-    percent_text,
-    pool,
-)
-from roundsman_collector.core.intervals import Intervals, Pair, normal
+from roundsman_collector.core.availability import STATES, Figure, State, UnknownAs, base, percent, percent_text, pool
+from roundsman_collector.core.causes import Explained
+from roundsman_collector.core.intervals import NOTHING, Intervals, Pair, normal
+from roundsman_collector.core.overlay import Laid
+from roundsman_collector.core.reckoning import Stretch, figure_of, reckoned, stretches, summed
+from tests.collector.core import oracle
+from tests.collector.core.oracle import Span
 
 WINDOW = (0, 100)
+
+
+def told(
+    spans: Sequence[Span],
+    *,
+    window: Pair,
+    now_ms: int,
+    in_service: Intervals | None = None,
+    service_hours: Intervals | None = None,
+    excluded: Intervals = NOTHING,
+    corrections: Sequence[Span] = (),
+) -> list[Stretch]:
+    """What the product tells of these spans, made a ledger: in order, none over another."""
+    up, down = oracle.said(spans)
+    ledger = [Explained(*pair, "up", "", "") for pair in up] + [Explained(*pair, "down", "", "") for pair in down]
+    return stretches(
+        sorted(ledger),
+        counted=base(window=window, now_ms=now_ms, in_service=in_service, service_hours=service_hours),
+        overlays=[
+            *(Laid(1, "exclusion", "", "", *pair, 0) for pair in excluded),
+            *(Laid(2, "correction", one.state, "", one.from_ms, one.to_ms, 0) for one in corrections),
+        ],
+    )
+
+
+def figure(spans: Sequence[Span], **asked: Any) -> Figure:
+    """The figure that the product makes of these spans."""
+    return figure_of(told(spans, **asked))
+
+
+both = pytest.mark.parametrize("figure", [figure, oracle.figure], ids=["the product", "the oracle"])
+Making = Callable[..., Figure]
 
 
 def span(from_ms: int, to_ms: int, state: State) -> Span:
@@ -61,8 +93,10 @@ def runs(instants: set[int]) -> int:
     return sum(1 for now in instants if now - 1 not in instants)
 
 
+@both
 @given(spans, st.tuples(maybe_sets, maybe_sets), sets, spans, st.integers(-10, 130))
 def test_a_figure_is_what_the_definition_says_instant_by_instant(
+    figure: Making,
     said: list[Span],
     limits: tuple[Intervals | None, Intervals | None],
     excluded: Intervals,
@@ -91,16 +125,17 @@ def test_a_figure_is_what_the_definition_says_instant_by_instant(
 
 
 @given(spans, st.randoms(use_true_random=False))
-def test_the_order_in_which_spans_arrive_does_not_matter(said: list[Span], chance: random.Random) -> None:
+def test_the_order_in_which_spans_arrive_does_not_matter_to_the_oracle(said: list[Span], chance: random.Random) -> None:
     shuffled = list(said)
     chance.shuffle(shuffled)
 
-    assert figure(shuffled, window=WINDOW, now_ms=100) == figure(said, window=WINDOW, now_ms=100)
+    assert oracle.figure(shuffled, window=WINDOW, now_ms=100) == oracle.figure(said, window=WINDOW, now_ms=100)
 
 
+@both
 @given(spans, sets, spans, st.lists(st.integers(1, 99), unique=True, max_size=30).map(sorted), st.integers(0, 120))
 def test_a_month_is_the_sum_of_its_days_in_time(
-    said: list[Span], excluded: Intervals, corrections: list[Span], midnights: list[int], now: int
+    figure: Making, said: list[Span], excluded: Intervals, corrections: list[Span], midnights: list[int], now: int
 ) -> None:
     def over(window: Pair) -> Figure:
         return figure(said, window=window, now_ms=now, excluded=excluded, corrections=corrections)
@@ -115,53 +150,64 @@ def test_a_month_is_the_sum_of_its_days_in_time(
     assert days.availability == month.availability
 
 
+def owed(said: list[Span], unknown: UnknownAs) -> Fraction | None:
+    return reckoned(summed(told(said, window=WINDOW, now_ms=100), unknown)).owed.availability
+
+
 @given(spans)
 def test_the_bounds_hold_whatever_the_unknown_time_was(said: list[Span]) -> None:
     got = figure(said, window=WINDOW, now_ms=100)
 
     assert got.bounds is not None
     lowest, highest = got.bounds
-    assert lowest == got.with_policy("down").availability
-    assert highest == got.with_policy("up").availability
+    assert lowest == owed(said, "down")
+    assert highest == owed(said, "up")
     if got.availability is not None:
         assert lowest <= got.availability <= highest
 
 
-def test_a_device_that_was_never_seen_has_no_availability() -> None:
+@both
+def test_a_device_that_was_never_seen_has_no_availability(figure: Making) -> None:
     got = figure([], window=WINDOW, now_ms=100)
 
     assert (got.availability, got.coverage, got.unknown_ms) == (None, Fraction(0), 100)
     assert percent_text(got.availability) == "–"
 
 
-def test_where_nothing_is_to_be_measured_there_is_neither_availability_nor_coverage_nor_bounds() -> None:
+@both
+def test_where_nothing_is_to_be_measured_there_is_neither_availability_nor_coverage_nor_bounds(figure: Making) -> None:
     got = figure([span(0, 100, "down")], window=WINDOW, now_ms=100, excluded=((-5, 500),))
 
     assert (got.availability, got.coverage, got.bounds, got.excluded_ms) == (None, None, None, 100)
 
 
-def test_the_future_counts_as_nothing() -> None:
+@both
+def test_the_future_counts_as_nothing(figure: Making) -> None:
     got = figure([span(0, 100, "up")], window=WINDOW, now_ms=40)
 
     assert (got.base_ms, got.up_ms) == (40, 40)
 
 
-def test_a_window_that_has_not_begun_has_an_empty_base() -> None:
+@both
+def test_a_window_that_has_not_begun_has_an_empty_base(figure: Making) -> None:
     assert figure([span(0, 100, "up")], window=WINDOW, now_ms=-5).base_ms == 0
 
 
-def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+@both
+def test_a_window_that_ends_before_it_begins_is_refused(figure: Making) -> None:
     with pytest.raises(ValueError, match=r"window \[9, 3\) ends before it begins"):
         figure([], window=(9, 3), now_ms=100)
 
 
-def test_what_is_excluded_lies_inside_the_base() -> None:
+@both
+def test_what_is_excluded_lies_inside_the_base(figure: Making) -> None:
     got = figure([], window=WINDOW, now_ms=50, in_service=((10, 100),), excluded=((0, 20), (45, 90)))
 
     assert (got.base_ms, got.excluded_ms, got.unknown_ms) == (40, 15, 25)
 
 
-def test_excluded_beats_a_correction_and_a_correction_beats_evidence() -> None:
+@both
+def test_excluded_beats_a_correction_and_a_correction_beats_evidence(figure: Making) -> None:
     got = figure(
         [span(0, 100, "down")],
         window=WINDOW,
@@ -173,7 +219,8 @@ def test_excluded_beats_a_correction_and_a_correction_beats_evidence() -> None:
     assert (got.excluded_ms, got.up_ms, got.down_ms) == (30, 30, 40)
 
 
-def test_of_five_overlapping_corrections_the_last_holds_at_each_instant() -> None:
+@both
+def test_of_five_overlapping_corrections_the_last_holds_at_each_instant(figure: Making) -> None:
     got = figure(
         [span(0, 100, "up")],
         window=WINDOW,
@@ -193,6 +240,7 @@ def test_of_five_overlapping_corrections_the_last_holds_at_each_instant() -> Non
     )  # fmt: skip
 
 
+@both
 @pytest.mark.parametrize(
     ("said", "outages", "longest"),
     [
@@ -202,39 +250,24 @@ def test_of_five_overlapping_corrections_the_last_holds_at_each_instant() -> Non
         pytest.param([(100, 200)], 0, 0, id="after the window there is none"),
     ],
 )
-def test_outages(said: list[Pair], outages: int, longest: int) -> None:
+def test_outages(figure: Making, said: list[Pair], outages: int, longest: int) -> None:
     got = figure([span(*where, "down") for where in said], window=WINDOW, now_ms=100)
 
     assert (got.outages, got.longest_ms) == (outages, longest)
 
 
-def test_an_outage_through_maintenance_is_two_inside_the_base() -> None:
+@both
+def test_an_outage_through_maintenance_is_two_inside_the_base(figure: Making) -> None:
     got = figure([span(10, 60, "down")], window=WINDOW, now_ms=100, excluded=((20, 30),))
 
     assert (got.outages, got.longest_ms, got.down_ms) == (2, 30, 40)
 
 
-def test_an_outage_through_the_night_is_one_on_each_working_day() -> None:
+@both
+def test_an_outage_through_the_night_is_one_on_each_working_day(figure: Making) -> None:
     got = figure([span(40, 160, "down")], window=(0, 200), now_ms=200, service_hours=((0, 50), (150, 200)))
 
     assert (got.outages, got.down_ms) == (2, 20)
-
-
-def test_the_policy_for_unknown_is_applied_beside_the_figure_and_leaves_it_alone() -> None:
-    plain = figure([span(0, 60, "up"), span(60, 70, "down")], window=WINDOW, now_ms=100)
-
-    as_down, as_up, left_out = plain.with_policy("down"), plain.with_policy("up"), plain.with_policy("exclude")
-
-    assert (as_down.up_ms, as_down.down_ms, as_down.availability) == (60, 40, Fraction(60, 100))
-    assert (as_up.up_ms, as_up.down_ms, as_up.availability) == (90, 10, Fraction(90, 100))
-    assert left_out.availability == plain.availability == Fraction(60, 70)
-    assert as_down.figure == plain
-    assert (plain.unknown_ms, plain.coverage) == (30, Fraction(70, 100))
-
-
-def test_an_unknown_policy_nobody_knows_is_refused_with_those_there_are() -> None:
-    with pytest.raises(ValueError, match="'ignore': expected one of exclude, down, up"):
-        figure([], window=WINDOW, now_ms=100).with_policy("ignore")  # type: ignore[arg-type]
 
 
 def test_a_figure_whose_parts_are_not_its_base_cannot_be_made() -> None:

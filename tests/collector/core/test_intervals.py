@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.intervals import Intervals, Pair, intersect, longest, normal, subtract, total, union
+from roundsman_collector.core.intervals import Intervals, Pair, intersect, normal, subtract, total, union
 
 pairs = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 12)).map(lambda it: (it[0], it[0] + it[1])), max_size=8)
 
@@ -36,12 +36,8 @@ def test_touching_spans_share_nothing() -> None:
     assert intersect(((0, 5),), ((5, 9),)) == ()
 
 
-def test_the_empty_set_has_no_length_and_no_longest_span() -> None:
-    assert (total(()), longest(())) == (0, 0)
-
-
-def test_the_longest_span_is_found() -> None:
-    assert longest(((0, 2), (5, 12), (20, 21))) == 7
+def test_the_empty_set_has_no_length() -> None:
+    assert total(()) == 0
 
 
 @given(pairs)

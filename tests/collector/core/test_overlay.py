@@ -1,4 +1,4 @@
-"""Overlays: from when on they count, who may do what with them, and how they lie over a ledger."""
+"""Overlays: from when on they count, who may do what with them, and what that makes of a ledger."""
 
 from typing import Any
 
@@ -6,29 +6,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.availability import STATES, Figure, Span, figure
-from roundsman_collector.core.model import Segment
+from roundsman_collector.core.availability import STATES
+from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.overlay import (
     EXCLUDED,
     KINDS,
     REASONS,
     Event,
     Kind,
-    Laid,
     Logged,
     Overlay,
     Standing,
-    Told,
     Verb,
     Why,
     in_force,
-    laid_over,
-    lay,
     quiet_until,
     refusal,
     standing,
     stated,
 )
+from roundsman_collector.core.reckoning import Stretch, figure_of, joined, stretches
 
 NOW = 1000
 WINDOW = (0, 100)
@@ -51,6 +48,11 @@ def overlay(id_: int = 1, kind: Kind = "correction", from_ms: int = 10, to_ms: i
 
 def event(verb: Verb, at_ms: int, who: str = "li.na", *, id_: int = 0, to_ms: int | None = None) -> Event:
     return Event(id_ or at_ms, 1, at_ms, who, verb, to_ms, "")
+
+
+def told(ledger: list[Explained], overlays: list[Logged], known_ms: int = NOW) -> list[Stretch]:
+    """The ledger with what is in force over it, as known then."""
+    return stretches(ledger, counted=(WINDOW,), overlays=in_force(overlays, known_ms))
 
 
 def status(made: Overlay, *events: Event, known_ms: int = NOW) -> str:
@@ -179,10 +181,8 @@ def test_what_was_approved_later_wins_not_what_was_made_later() -> None:
     first = overlay(1, state="down", made_ms=100), (event("approve", 300),)
     second = overlay(2, state="up", made_ms=150), (event("approve", 250),)
 
-    laid = in_force([first, second], NOW)
-
-    assert [one.overlay for one in laid] == [2, 1]
-    assert [one.state for one in lay([], laid, WINDOW)] == ["unknown", "down", "unknown"]
+    assert [one.overlay for one in in_force([first, second], NOW)] == [2, 1]
+    assert [one.state for one in told([], [first, second])] == ["unknown", "down", "unknown"]
 
 
 def test_two_approvals_of_one_moment_count_in_the_order_of_the_log() -> None:
@@ -193,10 +193,9 @@ def test_two_approvals_of_one_moment_count_in_the_order_of_the_log() -> None:
 
 
 def test_an_explicit_unknown_is_not_no_correction() -> None:
-    up = Span(from_ms=0, to_ms=100, state="up")
-    laid = in_force([(overlay(state="unknown"), (event("approve", 200),))], NOW)
+    up = Explained(0, 100, "up", "", "")
 
-    found = figure([up], window=WINDOW, now_ms=NOW, corrections=laid_over(laid, WINDOW).corrections)
+    found = figure_of(told([up], [(overlay(state="unknown"), (event("approve", 200),))]))
 
     assert (found.up_ms, found.unknown_ms) == (60, 40)
     with pytest.raises(ValueError, match="expected one of up, down, unknown"):
@@ -206,33 +205,8 @@ def test_an_explicit_unknown_is_not_no_correction() -> None:
 def test_an_open_overlay_goes_on_to_the_end_of_any_window() -> None:
     laid = in_force([(overlay(kind="exclusion", to_ms=None), (event("approve", 200),))], NOW)
 
-    assert laid_over(laid, (0, 10**12)).excluded == ((10, 10**12),)
-
-
-def test_the_strip_names_what_decided_each_stretch() -> None:
-    ledger = [
-        Segment(0, 60, "up", "", ""),
-        Segment(60, 80, "down", "fault", "nvr.disk"),
-        Segment(80, None, "up", "", ""),
-    ]
-    laid = [
-        Laid(1, "correction", "unknown", "other", 50, 70, 200),
-        Laid(2, "maintenance", "", "planned_work", 65, 75, 200),
-        Laid(3, "exclusion", "", "force_majeure", 70, 90, 201),
-    ]
-
-    assert lay(ledger, laid, WINDOW) == [
-        Told(0, 50, "up", "", "", None),
-        Told(50, 65, "unknown", "correction", "", 1),
-        Told(65, 75, EXCLUDED, "maintenance", "", 2),
-        Told(75, 90, EXCLUDED, "exclusion", "", 3),
-        Told(90, 100, "up", "", "", None),
-    ]
-
-
-def test_what_nobody_ever_told_is_unknown() -> None:
-    assert lay([], [], WINDOW) == [Told(0, 100, "unknown", "", "", None)]
-    assert lay([], [], (5, 5)) == []
+    found = stretches([], counted=((0, 10**12),), overlays=laid)[-1]
+    assert (found.from_ms, found.to_ms, found.state) == (10, 10**12, EXCLUDED)
 
 
 def test_only_maintenance_and_laid_up_vehicles_are_quiet() -> None:
@@ -281,11 +255,11 @@ def overlays_drawn(draw: st.DrawFn) -> list[Logged]:
     return listed
 
 
-def by_instants(overlays: list[Logged], ledger: list[Span], known_ms: int) -> list[str]:
+def by_instants(overlays: list[Logged], ledger: list[Explained], known_ms: int) -> list[str]:
     """The definition, an instant at a time: excluded, else the correction approved last, else the evidence."""
-    told: list[str] = []
+    found: list[str] = []
     for now in range(*WINDOW):
-        state = next((one.state for one in ledger if one.from_ms <= now < one.to_ms), "unknown")
+        state = next((one.state for one in ledger if one.from_ms <= now < (one.to_ms or 0)), "unknown")
         last = -1
         is_excluded = False
         for made, log in overlays:
@@ -297,37 +271,29 @@ def by_instants(overlays: list[Logged], ledger: list[Span], known_ms: int) -> li
                     is_excluded = True
                 elif become.counts_ms > last:
                     last, state = become.counts_ms, stated(made.state)
-        told.append(EXCLUDED if is_excluded else state)
-    return told
+        found.append(EXCLUDED if is_excluded else state)
+    return found
 
 
-ledgers = st.lists(st.tuples(st.sampled_from(STATES), st.integers(1, 40)), max_size=5)
-
-
-def spans_of(lengths: list[tuple[str, int]]) -> list[Span]:
-    at, spans = 0, []
-    for state, length in lengths:
-        spans.append(Span(from_ms=at, to_ms=at + length, state=stated(state)))
+@st.composite
+def ledgers(draw: st.DrawFn) -> list[Explained]:
+    """A ledger from the beginning of the window on, that ends before the window or behind it."""
+    at, found = 0, []
+    for state, length in draw(st.lists(st.tuples(st.sampled_from(STATES), st.integers(1, 40)), max_size=5)):
+        found.append(Explained(at, at + length, state, "", ""))
         at += length
-    return spans
+    return found
 
 
-def figure_of(overlays: list[Logged], spans: list[Span], known_ms: int = NOW) -> Figure:
-    layers = laid_over(in_force(overlays, known_ms), WINDOW)
-    return figure(spans, window=WINDOW, now_ms=NOW, excluded=layers.excluded, corrections=layers.corrections)
-
-
-@given(overlays_drawn(), ledgers, st.sampled_from((199, 250, 302, 404, 502, NOW)))
+@given(overlays_drawn(), ledgers(), st.sampled_from((199, 250, 302, 404, 502, NOW)))
 def test_five_overlapping_overlays_are_what_each_instant_says(
-    overlays: list[Logged], lengths: list[tuple[str, int]], known_ms: int
+    overlays: list[Logged], ledger: list[Explained], known_ms: int
 ) -> None:
-    spans = spans_of(lengths)
-    expected = by_instants(overlays, spans, known_ms)
-    laid = in_force(overlays, known_ms)
-    strip = lay([Segment(one.from_ms, one.to_ms, one.state, "", "") for one in spans], laid, WINDOW)
+    expected = by_instants(overlays, ledger, known_ms)
 
-    found = figure_of(overlays, spans, known_ms)
+    strip = told(ledger, overlays, known_ms)
 
+    found = figure_of(strip)
     assert [one.state for one in strip for _ in range(one.from_ms, one.to_ms)] == expected
     assert [expected.count(state) for state in (*STATES, EXCLUDED)] == [
         found.up_ms,
@@ -337,13 +303,13 @@ def test_five_overlapping_overlays_are_what_each_instant_says(
     ]
 
 
-@given(overlays_drawn(), ledgers)
-def test_what_is_revoked_restores_the_figure(overlays: list[Logged], lengths: list[tuple[str, int]]) -> None:
-    spans = spans_of(lengths)
-    revoked = [(made, (*log, event("revoke", 900))) for made, log in overlays]
+@given(overlays_drawn(), ledgers())
+def test_what_is_revoked_restores_what_was_told(overlays: list[Logged], ledger: list[Explained]) -> None:
+    revoked: list[Logged] = [(made, (*log, event("revoke", 900))) for made, log in overlays]
 
-    assert figure_of(revoked, spans) == figure(spans, window=WINDOW, now_ms=NOW)
-    assert figure_of(revoked, spans, known_ms=899) == figure_of(overlays, spans, known_ms=899), "as it was known then"
+    assert joined(told(ledger, revoked)) == joined(told(ledger, []))
+    assert figure_of(told(ledger, revoked)) == figure_of(told(ledger, []))
+    assert told(ledger, revoked, known_ms=899) == told(ledger, overlays, known_ms=899), "as it was known then"
 
 
 @given(overlays_drawn(), st.randoms())

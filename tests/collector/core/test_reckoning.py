@@ -1,5 +1,6 @@
 """From evidence to percentages: the layers, the sums, the buckets, and the golden numbers of the trade."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from itertools import pairwise
@@ -8,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roundsman_collector.core.availability import Figure, Span, figure, percent, pool
+from roundsman_collector.core.availability import Figure, percent, pool
 from roundsman_collector.core.calendar import working_intervals
 from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.hours import calendar_of
 from roundsman_collector.core.intervals import Intervals, normal
-from roundsman_collector.core.overlay import Laid, laid_over
+from roundsman_collector.core.overlay import Laid, stated
 from roundsman_collector.core.reckoning import (
     BUCKETS,
     WHOLE,
@@ -33,6 +34,7 @@ from roundsman_collector.core.reckoning import (
     summed,
     tally,
 )
+from tests.collector.core.oracle import Span, figure
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 EVER: Intervals = ((0, 1000),)
@@ -118,6 +120,25 @@ def test_of_two_exclusions_that_overlap_the_one_that_counted_first_is_named() ->
         ("excluded", "maintenance", "maintenance:1"),
         ("excluded", "customer_power", "exclusion:2"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("by", "expected"),
+    [
+        ("", ("", "", "", None)),
+        ("condition", ("condition", "", "", None)),
+        ("cause:switch-1", ("cause", "switch-1", "switch-1", None)),
+        ("correction:7", ("correction", "7", "", 7)),
+        ("maintenance:8", ("maintenance", "8", "", 8)),
+        ("exclusion:9", ("exclusion", "9", "", 9)),
+    ],
+)
+def test_a_stretch_tells_the_root_and_the_overlay_apart_that_made_it_so(
+    by: str, expected: tuple[str, str, str, int | None]
+) -> None:
+    one = Stretch(0, 1, "down", "", "", False, by)
+
+    assert (one.kind, one.key, one.root, one.overlay) == expected
 
 
 def test_a_function_is_down_by_its_own_fault_while_its_device_is_up_and_whenever_the_device_is_not() -> None:
@@ -391,7 +412,7 @@ COUNTED = st.lists(SPAN, max_size=4).map(normal)
 
 @settings(deadline=None)
 @given(ledgers(), overlays(), COUNTED)
-def test_every_instant_that_counts_is_told_once_and_the_figure_is_that_of_core_availability(
+def test_every_instant_that_counts_is_told_once_and_the_figure_is_that_of_the_oracle(
     ledger: list[Explained], over: list[Laid], counted: Intervals
 ) -> None:
     told = stretches(ledger, counted=counted, overlays=over)
@@ -399,17 +420,24 @@ def test_every_instant_that_counts_is_told_once_and_the_figure_is_that_of_core_a
     assert normal((one.from_ms, one.to_ms) for one in told) == counted
     assert all(one.from_ms < one.to_ms for one in told)
     assert all(a.to_ms <= b.from_ms for a, b in pairwise(told))
-    window = (0, 5000)
-    layers = laid_over(over, window)
-    spans = [Span(from_ms=one.from_ms, to_ms=one.to_ms or 0, state=one.state) for one in ledger]  # type: ignore[arg-type]
-    assert figure_of(told) == figure(
-        spans,
-        window=window,
+    assert figure_of(told) == by_the_oracle(ledger, over, counted)
+
+
+def by_the_oracle(ledger: list[Explained], over: Sequence[Laid], counted: Intervals) -> Figure:
+    excluded = [(one.from_ms, one.to_ms or 5000) for one in over if one.kind != "correction"]
+    corrections = [(one.from_ms, one.to_ms or 5000, one.state) for one in over if one.kind == "correction"]
+    return figure(
+        [span(one.from_ms, one.to_ms or 0, one.state) for one in ledger],
+        window=(-5000, 5000),
         now_ms=5000,
         in_service=counted,
-        excluded=layers.excluded,
-        corrections=layers.corrections,
+        excluded=normal(excluded),
+        corrections=[span(*one) for one in corrections],
     )
+
+
+def span(from_ms: int, to_ms: int, state: str) -> Span:
+    return Span(from_ms=from_ms, to_ms=to_ms, state=stated(state))
 
 
 def times(one: Figure) -> tuple[int, ...]:

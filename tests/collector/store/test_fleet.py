@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from roundsman_collector.core.availability import Span, figure
 from roundsman_collector.core.model import Retold, Segment
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
 from roundsman_collector.store import Batch, Board, BoardRow, DeviceNow, FleetFilter, Store, View
 from roundsman_collector.store.fleet import DevicePast, Past
+from tests.collector.core.oracle import Span, figure
 from tests.collector.store.cast import TODAY, evidence, staffed, ticket
 
 MINUTE = 60_000

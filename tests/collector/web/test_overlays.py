@@ -221,6 +221,26 @@ def test_what_changed_since_shows_both_states_the_sums_and_the_reason(
     assert Loads(html).is_ours()
 
 
+@pytest.mark.parametrize(
+    ("changes", "zh", "en"),
+    [
+        ({"kind": "exclusion", "reason": "customer_power"}, "不计 客户停电", "excluded the customer's power"),
+        ({"kind": "exclusion", "reason": "other"}, "不计 其他", "excluded other"),
+        ({"kind": "maintenance", "reason": "work_done"}, "不计 检修", "excluded by maintenance"),
+        ({"state": "down", "reason": "found_off"}, "停机 关机或断电", "down switched off, or no power"),
+        ({"state": "unknown", "reason": "other"}, "未知 更正", "unknown as corrected"),
+    ],
+)
+def test_what_changed_since_says_why_it_is_told_so_today(desk: Desk, changes: dict[str, str], zh: str, en: str) -> None:
+    second = who(desk, "second")
+    address = proposed(who(desk, "dispatcher"), **({"state": ""} | changes))
+    second.post(f"{address}/act", data={"verb": "approve"})
+
+    for language, told in (("zh", zh), ("en", en)):
+        html = page(who(desk, "dispatcher", language), "/changes?known=2024-10-05T01:59:59&device=nvr-2")
+        assert told in words_of(html)
+
+
 def test_what_changed_since_begins_with_the_month_and_takes_no_nonsense(desk: Desk) -> None:
     author = who(desk, "dispatcher")
 

@@ -35,7 +35,6 @@ from roundsman_collector.api.devices import DeviceId, device_or_404
 from roundsman_collector.api.moments import DAY_MS, HOUR_MS, MINUTE_MS, Window, window
 from roundsman_collector.api.problem import bad_parameter
 from roundsman_collector.core.availability import Figure, percent_text
-from roundsman_collector.core.overlay import REASONS
 from roundsman_collector.core.reckoning import BUCKETS, KINDS, Reckoned, Stretch, reckoned
 from roundsman_collector.roles import Who
 from roundsman_collector.store.reckon import Answer, Row
@@ -395,8 +394,6 @@ def _split(desk: Desk, saying: Saying, key: tuple[str, str, str], ms: int, figur
 
 def _why(desk: Desk, saying: Saying, cause: str, fault: str) -> str:
     """A cause in words: with the fault that is behind it, if there is one."""
-    if cause in REASONS:
-        return REASONS[cause].zh if saying.language == "zh" else REASONS[cause].en
     if not fault or cause == "fault":
         return reason(desk, saying, fault or cause)
     return f"{saying.word('cause', cause)}{saying.aside(desk.fault_name(fault, saying.language))}"
@@ -479,12 +476,11 @@ def _reckoning(
 
 
 def _interval(desk: Desk, saying: Saying, device: str, one: Stretch, site: str) -> dict[str, Any]:
-    kind, _, key = one.by.partition(":")
     link = ""
-    if kind == "cause":
-        link = f"/devices/{key}"
-    elif key:
-        link = f"/overlays/{key}"
+    if one.root:
+        link = f"/devices/{one.root}"
+    elif one.overlay is not None:
+        link = f"/overlays/{one.overlay}"
     return {
         "state": one.state,
         "word": saying(STATES[one.state]),
@@ -494,8 +490,8 @@ def _interval(desk: Desk, saying: Saying, device: str, one: Stretch, site: str) 
         "exact": f"{(one.to_ms - one.from_ms) / 1000:,.3f} s",
         "why": _why(desk, saying, one.cause, one.fault) if one.cause or one.fault else "",
         "is_coarse": one.coarse,
-        "made_by": "" if one.state == NOT_COUNTED else saying(MADE_BY[kind]),
-        "key": key,
+        "made_by": "" if one.state == NOT_COUNTED else saying(MADE_BY[one.kind]),
+        "key": one.key,
         "link": link,
         "site": site,
         "samples": "" if one.state == NOT_COUNTED else f"/devices/{device}/samples?at={one.from_ms}",

@@ -49,6 +49,7 @@ OVERLAID: Mapping[str, str] = {
     "exclusion": N_("by the contract"),
     "correction": N_("as corrected"),
 }
+"""Causes that name no more than the kind of an overlay; others are told as anywhere: customer_power, off."""
 
 router = APIRouter()
 
@@ -166,7 +167,7 @@ def _deciding(one: Mapping[str, Any]) -> int | None:
 
 
 def _told(desk: Desk, saying: Saying, told: Mapping[str, Any]) -> dict[str, str]:
-    if told["overlay"] is not None:
+    if told["overlay"] is not None and told["cause"] in OVERLAID:
         said = saying(OVERLAID[told["cause"]])
     else:
         said = reason(desk, saying, told["fault"] or told["cause"])
