@@ -224,7 +224,7 @@ def test_what_changed_since_shows_both_states_the_sums_and_the_reason(
 @pytest.mark.parametrize(
     ("changes", "zh", "en"),
     [
-        ({"kind": "exclusion", "reason": "customer_power"}, "不计 客户停电", "excluded the customer's power"),
+        ({"kind": "exclusion", "reason": "force_majeure"}, "不计 不可抗力", "excluded force majeure"),
         ({"kind": "exclusion", "reason": "other"}, "不计 其他", "excluded other"),
         ({"kind": "maintenance", "reason": "work_done"}, "不计 检修", "excluded by maintenance"),
         ({"state": "down", "reason": "found_off"}, "停机 关机或断电", "down switched off, or no power"),
