@@ -247,7 +247,7 @@ class SplitShape(Shape):
 
 
 class PowerOnShape(Shape):
-    """The power-on rate: up ÷ service time, and the rest of it by kind: together they are the service time. Not availability."""
+    """The power-on rate: up ÷ service time, and the rest by kind: all of the service time. Not availability."""
 
     service_ms: int
     up_ms: int

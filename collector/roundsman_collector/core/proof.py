@@ -37,6 +37,7 @@ def proven(
             found = proof(ticket.subject, ticket.fault_from_ms, items)
             if not found and newest is not None and newest.t > ticket.fault_from_ms:
                 found = (newest,)
-            one = replace(one, proof=found)
-        told.append(one)
+            told.append(replace(one, proof=found))
+        else:
+            told.append(one)
     return told

@@ -41,8 +41,8 @@ UPSERT = (
     "received_ms = CASE WHEN excluded.received_ms > device_now.received_ms THEN excluded.received_ms "
     "ELSE device_now.received_ms END, "
     "settling = excluded.settling, readings = COALESCE(excluded.readings, device_now.readings), "
-    "readings_t_ms = CASE WHEN excluded.readings IS NULL THEN device_now.readings_t_ms ELSE excluded.readings_t_ms END, "
-    "runs = excluded.runs"
+    "runs = excluded.runs, "
+    "readings_t_ms = CASE WHEN excluded.readings IS NULL THEN device_now.readings_t_ms ELSE excluded.readings_t_ms END"
 )
 
 

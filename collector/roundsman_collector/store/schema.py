@@ -487,7 +487,7 @@ overlay_event = Table(
     Column("text", Text, nullable=False),
     Index("overlay_event_by_overlay", "overlay_id", "at_ms"),
 )
-"""`approve` (by a second person; from then on it counts), `refuse`, `revoke` (it counts no more), `end` (at `to_ms`)."""
+"""`approve` (by a second person; from then on it counts), `refuse`, `revoke` (it counts no more), `end` (`to_ms`)."""
 
 device_search = Table("device_search", metadata, _device(primary_key=True), Column("text", Text, nullable=False))
 
