@@ -197,7 +197,7 @@ def test_doctor_does_not_blame_the_collector_for_its_own_port_but_pages_that_do_
     assert said_of(result, "API").startswith("WARN API           127.0.0.1:")
     assert "does not answer" in said_of(result, "API")
     assert said_of(result, "collector") == "OK   collector     runs"
-    assert said_of(result, "database").startswith("OK   database      schema")
+    assert said_of(result, "database").startswith("OK   database      SQLite, schema")
 
 
 def test_doctor_tells_a_data_folder_that_is_none(tmp_path: Path) -> None:

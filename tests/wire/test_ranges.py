@@ -118,3 +118,9 @@ def test_it_shows_its_ranges() -> None:
 
 def test_it_is_equal_to_no_list() -> None:
     assert RangeSet([(1, 3)]) != [(1, 3)]
+
+
+def test_all_numbers_up_to_one_are_a_set_like_any_other() -> None:
+    assert [list(RangeSet.just(last)) for last in (0, 1, 7)] == [[], [(1, 1)], [(1, 7)]]
+    assert [RangeSet.just(7).is_just(last) for last in (0, 6, 7)] == [False, False, True]
+    assert RangeSet().is_just(0)

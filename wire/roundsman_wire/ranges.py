@@ -25,14 +25,14 @@ class RangeSet:
 
     @staticmethod
     def just(last: int) -> "RangeSet":
-        """The numbers 1..last, all of a stream without holes."""
+        """The numbers 1..last, all of a stream without holes; none for 0."""
         ranges = RangeSet.__new__(RangeSet)
-        ranges._starts, ranges._ends = [1], [last]
+        ranges._starts, ranges._ends = ([1], [last]) if last > 0 else ([], [])
         return ranges
 
     def is_just(self, last: int) -> bool:
         """Whether these are the numbers 1..last."""
-        return self._ends == [last] and self._starts == [1]
+        return self._ends == [last] and self._starts == [1] if last > 0 else not self._ends
 
     def copy(self) -> "RangeSet":
         """The same set, to be changed without changing this one."""
