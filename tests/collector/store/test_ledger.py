@@ -48,8 +48,9 @@ def test_the_evidence_of_many_is_the_intervals_of_each(store: Store, view: View,
 
         for device in devices:
             until_ms = 60 if device == "kiosk-7" else 0
+            ends = {"up": until_ms, "down": until_ms, "unknown": known_ms or 3000}
             rows = [
-                (row.event_from_ms, row.event_to_ms or max(row.event_from_ms, until_ms), row.state)
+                (row.event_from_ms, row.event_to_ms or max(row.event_from_ms, ends[row.state]), row.state)
                 for row in view.intervals(device, *window, known_ms)
             ]
             told_of_it = [one[:3] for one in found[device].segments if one.to_ms is None or one.to_ms > window[0]]
