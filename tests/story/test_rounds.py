@@ -71,7 +71,9 @@ def test_a_round_sees_what_is_there_and_says_what_is_not(site: Site, tmp_path: P
     with site.view() as view:
         bus = view.device("bus-31")
     assert bus is not None
-    verdict = "fail" if bus.conditions else "unseen"  # what was wrong when it died is wrong until somebody sees it well
+    # What was wrong when it died is wrong until somebody sees it well; what takes nothing away is for attention.
+    effects = {held.effect for held in bus.conditions}
+    verdict = "unseen" if not effects else "fail" if "down" in effects else "attention"
     assert found["bus-31"]["verdict"] == verdict
     assert any(line["measured"] and line["measured"][0]["is_fresh"] for line in found["kiosk-7"]["lines"])
     assert f"{verdict:<9} bus-31" in told
