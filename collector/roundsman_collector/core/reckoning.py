@@ -21,7 +21,6 @@ Three ratios are often taken for each other; they are kept apart:
     owed            availability under the contract's policy for unknown time, in fields of its own
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -526,8 +525,3 @@ def _name(bucket: Bucket, day: date) -> str:
             return f"{day.year:04d}"
         case _:
             return day.isoformat()
-
-
-def bucket_at(edges: Edges, at_ms: int) -> str:
-    """The name of the bucket that holds an instant."""
-    return edges[max(0, bisect_right(edges, (at_ms, "\uffff")) - 1)][1]
