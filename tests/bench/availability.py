@@ -15,6 +15,7 @@ sqlite3 alone. `known` is the same as known a week ago, of the smaller sizes.
 
 import argparse
 import contextlib
+import gc
 import json
 import random
 import resource
@@ -31,6 +32,7 @@ from typing import Any
 from roundsman_collector.core.hours import AROUND_THE_CLOCK, kept
 from roundsman_collector.store import Store, View
 from roundsman_collector.store.reckon import Answer, Asked
+from roundsman_collector.web.__main__ import GARBAGE_THRESHOLDS
 from tests.bench._machine import facts, starved_s
 
 DAY_MS = 86_400_000
@@ -89,6 +91,7 @@ def _in_a_process(path: Path) -> dict[str, Any]:
 
 
 def _measured(path: Path) -> dict[str, object]:
+    gc.set_threshold(*GARBAGE_THRESHOLDS)  # as in the console's process
     with View.open(path) as view:
         whole, answer = _timed(lambda: view.reckon(_asked()))
         by_site, divided = _timed(lambda: view.reckon(_asked(by="site", bucket="day")))

@@ -315,49 +315,49 @@ def tally(runs: Iterable[Run]) -> dict[str, Sum]:
     last, down_from, down_to = "", 0, -1
     for run in runs:
         takes_unknown = run.unknown_as != "exclude"
-        for name, begin, end, state, cause, fault, coarse in _parts(run):
+        for name, told in _divided(run):
             total = sums.get(name)
             if total is None:
                 total = sums[name] = Sum()
-            key, ms = (state, cause, fault), end - begin
             times = total.times
-            times[key] = times.get(key, 0) + ms
-            if coarse:
-                total.coarse_ms += ms
-            if state == DOWN:
-                if down_to != begin or last != name:
-                    total.outages += 1
-                    down_from, last = begin, name
-                down_to = end
-                total.longest_ms = max(total.longest_ms, end - down_from)
-            elif takes_unknown and state == UNKNOWN:
-                total.taken[run.unknown_as] = total.taken.get(run.unknown_as, 0) + ms
+            for begin, end, state, cause, fault, coarse, _ in told:
+                key, ms = (state, cause, fault), end - begin
+                times[key] = times.get(key, 0) + ms
+                if coarse:
+                    total.coarse_ms += ms
+                if state == DOWN:
+                    if down_to != begin or last != name:
+                        total.outages += 1
+                        down_from, last = begin, name
+                    down_to = end
+                    total.longest_ms = max(total.longest_ms, end - down_from)
+                elif takes_unknown and state == UNKNOWN:
+                    total.taken[run.unknown_as] = total.taken.get(run.unknown_as, 0) + ms
     return sums
 
 
-Part = tuple[str, int, int, str, str, str, bool]
-"""Bucket, from, to, state, cause, fault, coarse."""
-
-
-def _parts(run: Run) -> Iterable[Part]:
-    """The stretches of a run, cut where another bucket begins."""
-    if len(run.edges) == 1:
-        name = run.edges[0][1]
-        return [(name, *one[:6]) for one in run.stretches]
-    return _divided(run)
-
-
-def _divided(run: Run) -> Iterator[Part]:
+def _divided(run: Run) -> Iterator[tuple[str, Sequence[Stretch]]]:
+    """The stretches of a run by bucket, cut where another bucket begins; no bucket is empty."""
     edges, place, count = run.edges, 0, len(run.edges)
-    for from_ms, to_ms, state, cause, fault, coarse, _ in run.stretches:
-        while place + 1 < count and edges[place + 1][0] <= from_ms:
+    if count == 1:
+        if run.stretches:
+            yield edges[0][1], run.stretches
+        return
+    told: list[Stretch] = []
+    for one in run.stretches:
+        left = one
+        while place + 1 < count and edges[place + 1][0] < left.to_ms:
+            turn_ms = edges[place + 1][0]
+            if left.from_ms < turn_ms:
+                told.append(left._replace(to_ms=turn_ms))
+                left = left._replace(from_ms=turn_ms)
+            if told:
+                yield edges[place][1], told
+                told = []
             place += 1
-        begin = from_ms
-        while place + 1 < count and edges[place + 1][0] < to_ms:
-            yield edges[place][1], begin, edges[place + 1][0], state, cause, fault, coarse
-            place += 1
-            begin = edges[place][0]
-        yield edges[place][1], begin, to_ms, state, cause, fault, coarse
+        told.append(left)
+    if told:
+        yield edges[place][1], told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -349,10 +349,13 @@ def as_known(rows: Sequence[tuple[Any, ...]], known_ms: int | None) -> list[tupl
 
     A version made later is not there; nor is then the end that it put to the one before.
     """
+    if known_ms is None:
+        ends = [(begin, EVER if end is None else end, *rest) for begin, end, _, *rest in rows]
+        return [row for row in ends if row[0] < row[1]]
     kept: list[tuple[Any, ...]] = []
-    unmade = set() if known_ms is None else {row[0] for row in rows if row[2] > known_ms}
+    unmade = {row[0] for row in rows if row[2] > known_ms}
     for begin, end, made_ms, *rest in rows:
-        if known_ms is not None and made_ms > known_ms:
+        if made_ms > known_ms:
             continue
         kept.append((begin, EVER if end is None or end in unmade else end, *rest))
     return [row for row in kept if row[0] < row[1]]
