@@ -15,7 +15,7 @@ from pydantic_core import from_json
 from roundsman_collector.engine.unit import Newest
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
-from roundsman_collector.store.evidence import EvidenceRow
+from roundsman_collector.store.evidence import RUNS, EvidenceRow
 from roundsman_collector.store.samples import records_in
 from roundsman_wire.codec import rows
 
@@ -38,7 +38,8 @@ class Recent:
         looked = 0
         for count in STEPS:
             for row in self._newest(agent_no, head_seq, count)[looked:]:
-                if row.stream == stream and row.first_n <= n <= row.last_n:
+                # Of what is condensed nobody knows any more what it said.
+                if row.kind != RUNS and row.stream == stream and row.first_n <= n <= row.last_n:
                     found = self._taken_apart(row).get(n)
                     if found is not None:
                         return found

@@ -13,6 +13,13 @@ A link that is missing from a table which should have it is damage, and is told.
 Dropping is done in two steps: a partition leaves the list in one small transaction (`prune`), and then its table is
 emptied a slice at a time (`clear`), because SQLite looks at every page of a table that it drops, and a day of a large
 fleet would hold up the reports for a minute. A table that no partition names is one that is being emptied.
+
+Where a fleet keeps runs and changes (engine/condensing.py), rows of an agent that stand one after the other in its
+chain become one of kind `runs`, in one transaction. It bears the number of the newest of them, so that whoever walks
+down to a seq in between meets it, and links to what the oldest linked to:
+
+    3 <- 6 <- 7 <- 12          prev_seq of 12 is 7
+    3 <------ 7 <- 12          6 and 7 are one, which is 7
 """
 
 import json
@@ -21,7 +28,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby, pairwise
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sqlalchemy import Connection, Row, inspect
 from sqlalchemy.schema import CreateTable, DropTable
@@ -34,6 +41,9 @@ from roundsman_wire.ranges import Range
 DAY_MS = 86_400_000
 CHUNK = 1000
 TABLE = re.compile(r"evidence_\d{8}")
+RUNS: Final = "runs"
+RECORDS = ("report", "history", RUNS)
+"""Kinds of rows that hold records."""
 COLUMNS = "seq, agent_no, prev_seq, kind, stream, first_n, last_n, received_ms, taken, body"
 
 
@@ -44,12 +54,13 @@ class EvidenceRow(NamedTuple):
     that were new (both ends included) where not all were; None: all. `prev_seq` is the agent's row before, None for
     its first.
     A birth or a stream's loss has stream "" or the stream lost, and 0 for numbers that mean nothing.
+    `runs` is what several reports became (runs.py): `received_ms` is when the newest of them came.
     """
 
     seq: int
     agent_no: int
     prev_seq: int | None
-    kind: Literal["report", "history", "birth", "lost"]
+    kind: Literal["report", "history", "birth", "lost", "runs"]
     stream: str
     first_n: int
     last_n: int
@@ -263,6 +274,104 @@ def _links(connection: Connection, home: Partition, seq: int, down_to: int, chun
         down_to,
     )
     return sorted(_read(rows), key=lambda row: -row.seq)
+
+
+class Link(NamedTuple):
+    """A row without its body; `size` is that of the body in bytes, `table` where it stands."""
+
+    seq: int
+    prev_seq: int | None
+    agent_no: int
+    kind: str
+    stream: str
+    received_ms: int
+    size: int
+    table: str
+
+
+def links(connection: Connection, known: Sequence[Partition], head_seq: int, limit: int) -> list[Link]:
+    """An agent's rows from `head_seq` down to the first of kind `runs` (included), newest first, `limit` at most."""
+    columns = "seq, prev_seq, agent_no, kind, stream, received_ms"
+    older = ", ".join(f"older.{name}" for name in columns.split(", "))
+    found: list[Link] = []
+    seq: int | None = head_seq
+    while seq is not None and len(found) < limit:
+        home = _home(known, seq)
+        if home is None:
+            break
+        rows = look(
+            connection,
+            f"WITH RECURSIVE link ({columns}, size, depth) AS ("
+            f"SELECT {columns}, length(body), 1 FROM {home.table_name} WHERE seq = ? "
+            f"UNION ALL SELECT {older}, length(older.body), link.depth + 1 FROM link "
+            f"CROSS JOIN {home.table_name} older "
+            f"WHERE older.seq = link.prev_seq AND link.kind <> '{RUNS}' AND link.depth < ?) "
+            f"SELECT {columns}, size FROM link",
+            seq,
+            limit - len(found),
+        )
+        found += [Link._make((*row, home.table_name)) for row in sorted(rows, reverse=True)]
+        if not rows or found[-1].kind == RUNS:
+            break
+        seq = found[-1].prev_seq
+    return found
+
+
+def some(connection: Connection, known: Sequence[Partition], numbers: Sequence[int]) -> list[EvidenceRow]:
+    """The rows with these seqs, all of one partition, oldest first."""
+    home = _home(known, numbers[0])
+    found: list[EvidenceRow] = []
+    if home is not None:
+        for few in chunks(sorted(numbers)):
+            asked = f"SELECT {COLUMNS} FROM {home.table_name} WHERE seq IN ({marks(len(few))}) ORDER BY seq"
+            found += _read(run(connection, asked, *few))
+    return found
+
+
+class Merge(NamedTuple):
+    """Rows that follow one another in an agent's chain, oldest first, and the one that they become."""
+
+    rows: Sequence[EvidenceRow]
+    into: EvidenceRow
+
+
+def merge(connection: Connection, known: Sequence[Partition], merges: Sequence[Merge], where: str) -> None:
+    """Let rows of one partition each become one; what is in them was read in the same process, which alone writes."""
+    for one in merges:
+        into, home = one.into, _home(known, one.into.seq)
+        numbers = [row.seq for row in one.rows[:-1]]
+        changed = 0
+        if home is not None and into.seq == one.rows[-1].seq and all(seq >= home.first_seq for seq in numbers):
+            for few in chunks(numbers):
+                gone = run(connection, f"DELETE FROM {home.table_name} WHERE seq IN ({marks(len(few))})", *few)
+                changed += gone.rowcount
+            changed += run(
+                connection,
+                f"UPDATE {home.table_name} SET prev_seq = ?, kind = ?, first_n = ?, last_n = ?, taken = NULL, body = ? "
+                "WHERE seq = ? AND agent_no = ?",
+                into.prev_seq,
+                into.kind,
+                into.first_n,
+                into.last_n,
+                into.body,
+                into.seq,
+                into.agent_no,
+            ).rowcount
+        if home is None or changed != len(one.rows):
+            raise StoreError(
+                what=f"of {len(one.rows)} rows of evidence of agent {into.agent_no} up to {into.seq}, "
+                f"which were to become one, {changed} were there",
+                where=where,
+                do="keep the file and restore a backup",
+                cause="damaged",
+            )
+        run(
+            connection,
+            "UPDATE partition SET row_count = row_count - ?, byte_count = byte_count - ? WHERE day = ?",
+            len(numbers),
+            sum(len(row.body) for row in one.rows) - len(into.body),
+            home.day,
+        )
 
 
 def head_of(connection: Connection, known: Sequence[Partition], agent_no: int, before_seq: int | None = None) -> int:

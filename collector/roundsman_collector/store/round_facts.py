@@ -17,7 +17,7 @@ from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import conditions, evidence, reckon, rounds
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
-from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.evidence import RUNS, EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.reckon import Frame, Served
 from roundsman_collector.store.rounds import ErrandRow, RoundRow
@@ -145,8 +145,9 @@ def samples_of(connection: Connection, row: RoundRow, where: str) -> Iterator[Re
     wanted = set(run(connection, "SELECT device FROM round_device WHERE round_id = ?", row.id).scalars())
     for agent_no, link in reported(connection, row, where):
         sent = _sent(link)
+        from_ms = row.asked_ms if link.kind == RUNS else 0  # it may have begun before the round
         for record in reversed(records_in(link)):
-            if record["kind"] == "sample" and record["device"] in wanted:
+            if record["kind"] == "sample" and record["device"] in wanted and record["t"] >= from_ms:
                 yield Reported(
                     agent_no,
                     link.stream,

@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from roundsman_collector.core.model import Ref
 from roundsman_collector.store import evidence
 from roundsman_collector.store.evidence import Partition
-from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.samples import record_in
 from roundsman_collector.store.sql import look
 
 LINKS = 10_000
@@ -29,13 +29,14 @@ SLACK_MS = evidence.DAY_MS
 
 
 class RecordRow(NamedTuple):
-    """A record as the agent made it, and the evidence row it stands in."""
+    """A record as the agent made it, and the evidence row it stands in; `as_of_ms` as in SampleRow."""
 
     seq: int
     agent_no: int
     stream: str
     received_ms: int
     record: Mapping[str, Any]
+    as_of_ms: int | None = None
 
 
 class _Link(NamedTuple):
@@ -113,10 +114,8 @@ def _record(connection: Connection, known: Sequence[Partition], link: _Link, n: 
     row = next(evidence.chain(connection, known, link.seq, link.seq, "evidence", 1), None)
     if row is None:
         return None
-    for record in records_in(row):
-        if record["n"] == n:
-            return RecordRow(row.seq, row.agent_no, row.stream, row.received_ms, record)
-    return None
+    found = record_in(row, n)
+    return None if found is None else RecordRow(row.seq, row.agent_no, row.stream, row.received_ms, *found)
 
 
 def _home(known: Sequence[Partition], seq: int) -> Partition | None:
