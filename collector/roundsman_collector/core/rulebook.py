@@ -23,6 +23,8 @@ WHERE: tuple[Where, ...] = ("kind", "model", "site", "device")
 """From the widest to the narrowest, which wins."""
 LIMITS = ("limit", "clear")
 """Fields of a change that belong to the rule's `when`."""
+ALWAYS = -(2**62)
+"""From when on the first rules hold, and what a device was first: nothing is known of the time before."""
 
 
 class RuleChangeError(ValueError):
@@ -136,7 +138,7 @@ class Rulebook:
             raise ValueError("a rulebook needs at least one rule set")
         self.sets = tuple(sorted(sets, key=lambda one: one.valid_from_ms))
         self._traits = traits or (lambda device: ())
-        self._from = self.sets[-1].valid_from_ms
+        self._from = self.sets[-1].valid_from_ms if len(self.sets) > 1 else ALWAYS
         self._policies: dict[tuple[int, tuple[int, ...], str], Policy] = {}
         self._kinds = frozenset(kind for one in self.sets for function in one.functions for kind in function.kinds)
         self._is_plain = not self._kinds and not any(one.overrides for one in self.sets)
@@ -169,7 +171,7 @@ class Rulebook:
             return known[1]
         dated = self._dated(device)
         policy = self._policy(device, dated, t)
-        since_ms = max(self._from, dated[-1][0] if dated else 0)
+        since_ms = max(self._from, dated[-1][0] if len(dated) > 1 else ALWAYS)
         if t >= since_ms:
             self._now[device] = self._pairs.setdefault((since_ms, id(policy)), (since_ms, policy))
         return policy
@@ -208,4 +210,4 @@ def book_of(policy: Policy) -> Rulebook:
 class _Single(Rulebook):
     def __init__(self, policy: Policy) -> None:
         super().__init__([RuleSet(rules=policy.rules, hash=policy.hash, valid_from_ms=0)])
-        self._newest, self._from = policy, -(2**62)
+        self._newest, self._from = policy, ALWAYS

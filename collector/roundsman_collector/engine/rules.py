@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-RECENT = 100
+RECENT = 50_000
+"""Devices of which it is remembered what they were before the newest rules: a fleet that comes back with a backlog."""
 
 
 def begin(store: Store, rules: RuleSet, now_ms: int) -> None:
@@ -82,14 +83,15 @@ class _Traits:
     """What devices were when: of the whole fleet read at once, then one by one.
 
     Each is asked for when something is heard of it first, and remembered by the rulebook; so what was read is let go.
-    Of the past the rulebook remembers nothing and asks sample by sample: the RECENT devices that were asked for last,
-    which are those of a rebuild, are kept.
+    Of the time before the newest rules the rulebook remembers nothing and asks sample by sample: the RECENT devices
+    that were asked for last are kept, and of equal answers only one.
     """
 
     def __init__(self, ahead: dict[str, Dated], one: Callable[[str], Dated]) -> None:
         self._ahead = ahead
         self._one = one
         self._recent: dict[str, Dated] = {}
+        self._alike: dict[Dated, Dated] = {}
 
     def __call__(self, device: str) -> Dated:
         found = self._recent.get(device)
@@ -98,7 +100,9 @@ class _Traits:
             found = self._one(device) if found is None else found
             if len(self._recent) >= RECENT:
                 self._recent.pop(next(iter(self._recent)))
-            self._recent[device] = found
+            if len(self._alike) >= RECENT:
+                self._alike.clear()
+            self._recent[device] = found = self._alike.setdefault(found, found)
         return found
 
     def forget(self, devices: Collection[str]) -> None:
