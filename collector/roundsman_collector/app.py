@@ -164,7 +164,7 @@ class Collector:
         if connected and not self._was_connected:
             self._greeted.clear()
         self._was_connected = connected
-        self.clockwork.step(now_ms, mono_s)
+        self.clockwork.step(now_ms, mono_s, is_busy=2 * settled >= self.config.collector.batch_max)
         if mono_s >= self._next_look:
             self._next_look = mono_s + LOOK_S
             self._look_after()

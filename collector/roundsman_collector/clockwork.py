@@ -1,12 +1,13 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause, some
-                  memory swept to disk, a slice of the evidence that is to go
-    every 1 s     rebuilds whose backlog has paused, rounds that are over
+                  memory swept to disk, a slice of the evidence that is to go, a slice of the rebuilds
+    every 1 s     rounds that are over
     every 5 s     errands that nobody has answered go once more
     every 1 h     what evidence is to go, by age or budget?
 
 Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
+Rebuilds have half of the time while reports leave it to them, and a tenth while they come in crowds.
 
 No silence is told before the collector has listened long enough without a break: the longest `arrive_by` of all agents
 and two minutes more after a start or a lost broker (law 4), or as configured.
@@ -16,17 +17,19 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from roundsman_collector import fault
+from roundsman_collector import clock, fault
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.pruning import Pruning
+from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.store.errors import StoreError
 
 log = structlog.get_logger(__name__)
 
 GRACE_MS = 120_000
 OFTEN_S = 0.2
-REBUILDS_EVERY_S = 1.0
+REBUILDS_S, REBUILDS_BUSY_S = 0.07, 0.015
+"""How long a slice of rebuilds may take, what it then stores aside; and while reports wait."""
 PRUNING_EVERY_S = 3600.0
 ROUNDS_EVERY_S = 1.0
 AGAIN_EVERY_S = 5.0
@@ -58,10 +61,12 @@ class Clockwork:
     ) -> None:
         self.engine = engine
         self.listen_grace_s = listen_grace_s
-        self.pause_ms = round(rebuild_pause_s * 1000)
-        self.at_latest_ms = round(rebuild_at_latest_s * 1000)
         self.sweep_rows = sweep_rows
         self.publish = publish
+        self._rebuilds = Rebuilds(
+            engine, pause_ms=round(rebuild_pause_s * 1000), at_latest_ms=round(rebuild_at_latest_s * 1000)
+        )
+        self._is_busy = False
         self._pruning = Pruning(engine, days=evidence_days, budget_bytes=evidence_bytes)
         self._listening_since_ms: int | None = None
         self._enough_ms = GRACE_MS
@@ -76,7 +81,7 @@ class Clockwork:
             (OFTEN_S, self._send),
             (OFTEN_S, self._wake),
             (OFTEN_S, self.engine.desk.step),
-            (REBUILDS_EVERY_S, self._rebuild),
+            (OFTEN_S, self._rebuild),
             (OFTEN_S, self._sweep),
             (ROUNDS_EVERY_S, self._end_rounds),
             (AGAIN_EVERY_S, self._send_again),
@@ -92,8 +97,9 @@ class Clockwork:
         elif self._listening_since_ms is None:
             self._listening_since_ms = now_ms
 
-    def step(self, now_ms: int, mono_s: float) -> None:
-        """Do what is due."""
+    def step(self, now_ms: int, mono_s: float, is_busy: bool = False) -> None:
+        """Do what is due; `is_busy`: reports come in crowds, and what can wait takes less time."""
+        self._is_busy = is_busy
         try:
             for position, (every_s, act) in enumerate(self._steps):
                 if mono_s >= self._next[position]:
@@ -151,7 +157,8 @@ class Clockwork:
 
     def _rebuild(self, now_ms: int) -> None:
         if self.engine.dirty:
-            timely.rebuild_due(self.engine, now_ms, pause_ms=self.pause_ms, at_latest_ms=self.at_latest_ms)
+            end_s = clock.mono_s() + (REBUILDS_BUSY_S if self._is_busy else REBUILDS_S)
+            self._rebuilds.step(now_ms, lambda: clock.mono_s() < end_s)
 
     def _sweep(self, now_ms: int) -> None:
         timely.sweep(self.engine, max(1, round(self.sweep_rows * OFTEN_S)), now_ms)

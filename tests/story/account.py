@@ -21,8 +21,7 @@ from roundsman_collector.core.rebuild import rebuild
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import rules
 from roundsman_collector.engine.intake import spec_of
-from roundsman_collector.engine.timely import items_of
-from roundsman_collector.engine.unit import unknown
+from roundsman_collector.engine.past import items_of
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.ledger import retold
@@ -290,7 +289,7 @@ def _told(agent: str, devices: frozenset[str], view: View) -> Told:
 def _rebuilt(agent: str, rows: list[EvidenceRow], devices: frozenset[str], book: Rulebook) -> Told:
     """What the whole of the evidence means, read from nothing."""
     specs = [spec_of(json.loads(row.body)) for row in rows if row.kind == "birth"]
-    items, _ = items_of(rows, unknown(agent)._replace(specs={spec.hash: spec for spec in specs}))
+    items, _ = items_of(rows, {}, {spec.hash: spec for spec in specs})
     change = rebuild(newborn(agent), items, book)
     return Told(
         ledger={device: _canonical(device, change.retold) for device in devices},

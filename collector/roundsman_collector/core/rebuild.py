@@ -1,4 +1,8 @@
-"""The same meaning from the whole set of evidence: `rebuild(start, items, book) -> Change`.
+"""The same meaning from the whole set of evidence: `rebuild(start, items, book) -> Change`; or piece by piece.
+
+    anew = Rebuild(start, book)
+    anew.fold(piece)  ...             each piece: all items of a stretch of time, later than those of the pieces before
+    anew.change()                     the same as `rebuild` of all of them at once
 
 A rebuild sorts the evidence by event time and folds it with `turn`, or, where that leaves a tie to it, with what `turn`
 itself folds by, from a checkpoint (a `resting` state taken before the first late item) or from nothing. What comes out
@@ -25,7 +29,7 @@ from roundsman_collector.core.model import (
 from roundsman_collector.core.policy import judged
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.timeline import horizon, tell
-from roundsman_collector.core.turn import fold, has_answer, turn
+from roundsman_collector.core.turn import fold, go_on, has_answer, turn
 
 
 class Telling:
@@ -80,25 +84,57 @@ def resting(state: UnitState) -> UnitState:
     return state._replace(silent=False, devices=tuple(d._replace(quiet=False) for d in state.devices))
 
 
-def rebuild(start: UnitState, items: Iterable[Item], book: Rulebook) -> Change:
-    """The meaning of all `items` that come after the resting state `start`; items before it are left out.
+class Rebuild:
+    """A rebuild from the resting state `start`, fed with pieces of the evidence; see the module."""
 
-    The change is whole: per device of `start` from its horizon on, for others from 0.
-    """
-    telling = Telling(start)
-    seen = {d.device: d for d in start.devices}
-    for device in start.devices:
-        if device.pieces:
-            segments = tell(device)
-            telling.add(Change(state=start, retold=(Retold(device.device, segments[0].from_ms, tuple(segments)),)))
-        telling.add(Change(state=start, conditions=device.faults))
-    for item in arranged(items, book):
-        if item.t > start.last_t or (item.t == start.last_t and item.stream == start.stream and item.n > start.n):
-            telling.add(turn(telling.state, item, book) or fold(telling.state, item, book))
-    for device in telling.state.devices:
-        telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
-    telling.whole(f"@{start.agent}", start.last_t)
-    return telling.change()
+    def __init__(self, start: UnitState, book: Rulebook) -> None:
+        self._start = start
+        self._book = book
+        self._telling = telling = Telling(start)
+        for device in start.devices:
+            if device.pieces:
+                segments = tell(device)
+                telling.add(Change(state=start, retold=(Retold(device.device, segments[0].from_ms, tuple(segments)),)))
+            telling.add(Change(state=start, conditions=device.faults))
+
+    def fold(self, items: Iterable[Item]) -> None:
+        """Judge a piece: all there is of a stretch of time behind the pieces before; what `start` knows is left out."""
+        start, telling, book = self._start, self._telling, self._book
+        ordered = [
+            item
+            for item in arranged(items, book)
+            if item.t > start.last_t or (item.t == start.last_t and item.stream == start.stream and item.n > start.n)
+        ]
+        place = 0
+        while place < len(ordered):
+            telling.state, place = go_on(telling.state, ordered, place, book)
+            if place < len(ordered):
+                item = ordered[place]
+                telling.add(turn(telling.state, item, book) or fold(telling.state, item, book))
+                place += 1
+
+    def take(self, item: Item) -> bool:
+        """Judge what came since, as it came; False: it is late, and left out."""
+        change = turn(self._telling.state, item, self._book)
+        if change is not None:
+            self._telling.add(change)
+        return change is not None
+
+    def change(self) -> Change:
+        """What all pieces mean. It is whole: per device of `start` from its horizon on, for others from 0."""
+        start, telling = self._start, self._telling
+        seen = {d.device: d for d in start.devices}
+        for device in telling.state.devices:
+            telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
+        telling.whole(f"@{start.agent}", start.last_t)
+        return telling.change()
+
+
+def rebuild(start: UnitState, items: Iterable[Item], book: Rulebook) -> Change:
+    """The meaning of all `items` that come after the resting state `start`; items before it are left out."""
+    anew = Rebuild(start, book)
+    anew.fold(items)
+    return anew.change()
 
 
 def arranged(items: Iterable[Item], book: Rulebook) -> list[Item]:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from roundsman_collector.core.causes import KINDS
-from roundsman_collector.core.model import Action, Change, Condition, Item, Ref, Ticket
+from roundsman_collector.core.model import Action, Change, Condition, Ref, Ticket
 from roundsman_collector.core.policy import Rule
-from roundsman_collector.core.proof import proof
+from roundsman_collector.core.proof import Doubt, Prove
 from roundsman_collector.core.ticket import opens_ticket
 from roundsman_collector.core.waiting import (
     PATIENCE_MS,
@@ -170,11 +170,11 @@ class Desk:
         return bool(device and rule is not None and rule.explained_by and self._wiring.above(device))
 
     def adopt(
-        self, unit: Unit, change: Change, held: Iterable[Condition], now_ms: int, items: Sequence[Item] = ()
+        self, unit: Unit, change: Change, held: Iterable[Condition], now_ms: int, prove: Prove | None = None
     ) -> None:
         """A change is stored: what it says of faults that wait, of those that are explained, and of roots.
 
-        `items`: the evidence of a rebuild, which may show that a fault never was.
+        `prove` asks the evidence of a rebuild, which may show that a fault never was.
         """
         self._found_in.clear()
         self._arrive.clear()
@@ -184,7 +184,7 @@ class Desk:
             told.setdefault(key_of(condition), []).append(condition)
         for subject in {*whole, *(key[0] for key in told)}:
             from_ms = whole.get(subject)
-            self._adopt_held(subject, told, from_ms, items)
+            self._adopt_held(subject, told, from_ms, prove)
             device = self._device_of(unit, subject)
             if device is not None and device in self._wiring.roots:
                 self._adopt_root(unit, device, subject, told, from_ms, now_ms)
@@ -192,7 +192,7 @@ class Desk:
             if key_of(condition) not in self.held:
                 self._wait(unit, condition, self._due(unit, condition, now_ms))
 
-    def _adopt_held(self, subject: str, told: Told, whole_from_ms: int | None, items: Sequence[Item]) -> None:
+    def _adopt_held(self, subject: str, told: Told, whole_from_ms: int | None, prove: Prove | None) -> None:
         for held in self.held.of_subject(subject):
             standing, is_over = _what_became(held.condition, told.get(held.key, ()), whole_from_ms)
             if standing is not None:
@@ -204,12 +204,12 @@ class Desk:
                 if held.merged is not None:
                     self._ended.setdefault(subject, {})[held.merged] = held.condition
         if whole_from_ms is not None and subject in self._ended:
-            self._look_for_proof(subject, told, whole_from_ms, items)
+            self._look_for_proof(subject, told, whole_from_ms, prove)
 
-    def _look_for_proof(self, subject: str, told: Told, whole_from_ms: int, items: Sequence[Item]) -> None:
+    def _look_for_proof(self, subject: str, told: Told, whole_from_ms: int, prove: Prove | None) -> None:
         """Faults whose tickets were merged are over; a rebuild may show that they never were."""
         for ticket, condition in tuple(self._ended[subject].items()):
-            if items and whole_from_ms <= condition.since_ms:
+            if prove is not None and whole_from_ms <= condition.since_ms:
                 del self._ended[subject][ticket]
                 reaching = (
                     one
@@ -217,7 +217,8 @@ class Desk:
                     if one.to_ms is None or one.to_ms > condition.since_ms
                 )
                 if not any(reaching):
-                    self._disproved[ticket] = proof(subject, condition.since_ms, items)
+                    doubt = Doubt(subject, condition.since_ms)
+                    self._disproved[ticket] = prove([doubt])[doubt]
         if not self._ended[subject]:
             del self._ended[subject]
 

@@ -446,7 +446,7 @@ class _News:
             wanted = reconcile(change, unit.tickets, self.book, settling, draft.dirty_from_ms is not None)
             state = draft.telling.state
             newest = Ref(state.stream, state.n, state.last_t)
-            actions, held = self.desk.sift(unit, proven(wanted, unit.tickets, (), newest), self.now_ms)
+            actions, held = self.desk.sift(unit, proven(wanted, unit.tickets, {}, newest), self.now_ms)
             self._tickets += tickets.changes(unit, actions, self.book, self.now_ms)
             self.acted.append((unit, actions))
             self.told.append((unit, change, held))

@@ -28,7 +28,7 @@ import structlog
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.state import dump
 from roundsman_collector.engine.engine import Engine, unit_row
-from roundsman_collector.engine.timely import rebuild_unit
+from roundsman_collector.engine.rebuilds import rebuild_unit
 from roundsman_collector.engine.unit import Unit, memory_of
 from roundsman_collector.store.evidence import Partition
 from roundsman_collector.store.units import Checkpoint, UnitRow

@@ -1,30 +1,25 @@
-"""What time means: silence told, late evidence rebuilt, people's commands carried out, memory swept to disk.
+"""What time means: silence told, people's commands carried out, memory swept to disk; rebuilds.py is a part of it.
 
     wake(engine, now_ms)             units whose `wake_at` is over: tell a silence, or look again later
-    rebuild_due(engine, pause, now)  units whose backlog has paused (or that waited long enough): rebuilt from evidence
     obey(engine, commands, now_ms)   acknowledge, note, resolve, round: a person's click is a row the engine takes
     sweep(engine, limit, now_ms)     rows of units that are ahead of them, the longest first
 
-Each is one or more commits of its own. A unit whose rebuild fails stays dirty and is told, the others go on.
+Each is one or more commits of its own; `commit` is one for changes that bring no evidence.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from roundsman_collector.core.causes import KINDS
-from roundsman_collector.core.dating import Base, better, event_time, gap_time
-from roundsman_collector.core.model import Action, Change, Condition, Item, UnitState, newborn
-from roundsman_collector.core.proof import proven
-from roundsman_collector.core.rebuild import Telling, rebuild, resting
-from roundsman_collector.core.state import load
+from roundsman_collector.core.model import Action, Change, Condition
+from roundsman_collector.core.proof import Prove, doubts, proven
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
 from roundsman_collector.engine import errands, rules, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.handover import own
-from roundsman_collector.engine.intake import is_ahead
 from roundsman_collector.engine.recent import newest_readings
 from roundsman_collector.engine.unit import Memory, Unit
 from roundsman_collector.store import batch as stored
@@ -32,18 +27,16 @@ from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.behind import Wanted
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
-from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow, Run
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import DeviceEntry
-from roundsman_collector.store.samples import told_in
 from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
 from roundsman_wire.topics import checked_id
 
 log = structlog.get_logger(__name__)
 
 WAKES_AT_ONCE = 1000
-REBUILDS_AT_ONCE = 50
+_NOTHING: Mapping[int, Prove] = {}
 
 
 def wake(engine: Engine, now_ms: int) -> int:
@@ -61,127 +54,22 @@ def wake(engine: Engine, now_ms: int) -> int:
             telling.append((unit, change))
         wakes[unit.no] = wake_at(unit.state if change is None else change.state)
     if wakes:
-        _commit(engine, telling, wakes, now_ms)
+        commit(engine, telling, wakes, now_ms)
     return len(telling)
 
 
-def rebuild_due(engine: Engine, now_ms: int, *, pause_ms: int, at_latest_ms: int) -> int:
-    """Rebuild dirty units whose late evidence has paused for `pause_ms`, or that are dirty for `at_latest_ms`."""
-    due = []
-    for no in engine.dirty:
-        unit = engine.units.get(no)
-        if unit is not None and (
-            now_ms - unit.late_ms >= pause_ms or now_ms - (unit.dirty_since_ms or now_ms) >= at_latest_ms
-        ):
-            due.append(unit)
-            if len(due) == REBUILDS_AT_ONCE:
-                break
-    for unit in due:
-        rebuild_unit(engine, unit, now_ms)
-    return len(due)
-
-
-def rebuild_unit(engine: Engine, unit: Unit, now_ms: int) -> bool:
-    """Tell a unit anew from its evidence since the checkpoint before it became dirty; False: it failed, stays dirty.
-
-    Evidence of a time whose other evidence was pruned tells nothing any more: it is kept, shown and counted (law 8).
-    """
-    assert unit.dirty_from_ms is not None
-    try:
-        start, after_seq = _start(engine, unit, unit.dirty_from_ms)
-        rows = [] if unit.head_seq is None else engine.store.evidence_of(unit.no, unit.head_seq, after_seq + 1)
-        items, bases = items_of(rows, unit.memory)
-        too_late = _too_late(rows, unit, start, now_ms) if start.last_t >= unit.dirty_from_ms else []
-        change = rebuild(start, items, engine.book)
-        was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)
-        silence = tick(change.state, now_ms, engine.book) if was_told else None
-        if silence is not None:
-            change = _joined(change, silence)
-        unit.memory = unit.memory._replace(bases=bases)
-        dirty = unit.dirty_from_ms, unit.dirty_since_ms
-        unit.dirty_from_ms = unit.dirty_since_ms = None
-        try:
-            _commit(engine, [(unit, change)], {unit.no: wake_at(change.state)}, now_ms, too_late, items)
-        except BaseException:
-            unit.dirty_from_ms, unit.dirty_since_ms = dirty
-            raise
-    except StoreError as error:
-        if error.again:
-            raise
-        problem: Exception = error
-    except Exception as error:  # one unit's evidence must not stop the others
-        problem = error
-    else:
-        engine.dirty.pop(unit.no, None)
-        return True
-    log.error("a rebuild failed; the unit stays as told before", agent=unit.agent, cause=str(problem), exc_info=problem)
-    unit.late_ms = now_ms
-    unit.dirty_since_ms = now_ms
-    return False
-
-
-def _joined(change: Change, silence: Change) -> Change:
-    telling = Telling(change.state)
-    for one in (change, silence):
-        telling.add(Change(state=one.state, retold=one.retold, conditions=one.conditions))
-    both = telling.change()
-    return Change(state=both.state, retold=both.retold, conditions=both.conditions, whole=change.whole)
-
-
-def _start(engine: Engine, unit: Unit, from_ms: int) -> tuple[UnitState, int]:
-    """The state to rebuild from and the last evidence in it: a checkpoint before `from_ms`, or the agent's horizon."""
-    checkpoint = engine.store.checkpoint_before(unit.no, from_ms)
-    horizon = engine.store.horizon(unit.no)
-    if checkpoint is None or (horizon is not None and checkpoint.seq < horizon.seq):
-        checkpoint = horizon
-    if checkpoint is None:
-        return newborn(unit.agent), 0
-    return resting(load(checkpoint.body)), checkpoint.seq
-
-
-def _too_late(rows: Sequence[EvidenceRow], unit: Unit, start: UnitState, now_ms: int) -> list[Count]:
-    """What came since the unit became dirty, and speaks of the time before the evidence that is kept."""
-    since_ms = unit.dirty_since_ms or now_ms
-    late, _ = items_of([row for row in rows if row.received_ms >= since_ms], unit.memory)
-    count = sum(1 for item in late if item.t <= start.last_t)
-    example = f"{unit.agent}: of a time whose evidence was pruned"
-    return [Count(name="late", cause="beyond_horizon", at_ms=now_ms, count=count, example=example)] if count else []
-
-
-def items_of(rows: Sequence[EvidenceRow], memory: Memory) -> tuple[list[Item], dict[str, Base]]:
-    """The dated items of evidence rows, and the bases of boots with what their clock records add."""
-    reports = [(row, *told_in(row)) for row in rows if row.kind in ("report", "history")]
-    bases = dict(memory.bases)
-    for _, _, records in reports:
-        for record in records:
-            if record["kind"] == "clock":
-                bases[record["boot"]] = better(bases.get(record["boot"]), record)
-    return list(_items(reports, memory, bases)), bases
-
-
-def _items(
-    reports: Sequence[tuple[EvidenceRow, str, list[Mapping[str, Any]]]], memory: Memory, bases: Mapping[str, Base]
-) -> Iterator[Item]:
-    for row, birth, records in reports:
-        spec = memory.specs.get(birth)
-        for record in records:
-            t = event_time(record, bases.get(record["boot"]))
-            if t is None or is_ahead(t, row.received_ms):  # a base that came later may date what is nonsense
-                continue
-            if record["kind"] == "gap" and record["from_t"] is not None:
-                t = gap_time(record, t)
-            yield Item(t, row.stream, record["n"], record, spec)
-
-
-def _commit(
+def commit(
     engine: Engine,
     changes: Sequence[tuple[Unit, Change]],
     wakes: Mapping[int, int | None],
     now_ms: int,
     counts: Sequence[Count] = (),
-    items: Sequence[Item] = (),
+    prove: Mapping[int, Prove] = _NOTHING,
 ) -> None:
-    """One transaction for changes that bring no evidence; then memory follows. `items`: the evidence of a rebuild."""
+    """One transaction for changes that bring no evidence; then memory follows.
+
+    `prove` asks the evidence of units that were rebuilt, by their numbers.
+    """
     ticket_changes: list[TicketChange] = []
     all_actions: list[tuple[Unit, list[Action]]] = []
     all_held: list[tuple[Unit, Change, list[Condition]]] = []
@@ -189,7 +77,9 @@ def _commit(
     changes = [(unit, own(change, unit.devices, engine.since)) for unit, change in changes]
     for unit, change in changes:
         wanted = reconcile(change, unit.tickets, engine.book, unit.settling, unit.dirty_from_ms is not None)
-        actions, held = engine.desk.sift(unit, proven(wanted, unit.tickets, items), now_ms)
+        doubted = doubts(wanted, unit.tickets)
+        known = prove[unit.no](doubted) if doubted and unit.no in prove else {}
+        actions, held = engine.desk.sift(unit, proven(wanted, unit.tickets, known), now_ms)
         all_actions.append((unit, actions))
         all_held.append((unit, change, held))
         ticket_changes += tickets.changes(unit, actions, engine.book, now_ms)
@@ -217,7 +107,7 @@ def _commit(
         unit.tickets = tickets.after(unit, actions, [next(opened) for action in actions if action.verb == "open"])
         engine.unswept.setdefault(unit.no, engine.next_seq)
     for unit, change, held in all_held:
-        engine.desk.adopt(unit, change, held, now_ms, items)
+        engine.desk.adopt(unit, change, held, now_ms, prove.get(unit.no))
     for no, at in wakes.items():
         unit_or_none = engine.units.get(no)
         if unit_or_none is not None:

@@ -10,6 +10,7 @@ from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine, Owed, Rejected
 from roundsman_collector.engine.intake import Arrival
+from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.reads import View
 from roundsman_collector.store.register import DeviceEntry
@@ -120,7 +121,7 @@ class Collector:
 
     def look(self, minutes: float) -> None:
         """Everything that time brings at this minute."""
-        timely.rebuild_due(self.engine, at(minutes), pause_ms=0, at_latest_ms=0)
+        Rebuilds(self.engine, pause_ms=0, at_latest_ms=0).step(at(minutes))
         timely.wake(self.engine, at(minutes))
         self.engine.desk.step(at(minutes))
         timely.sweep(self.engine, 1000, at(minutes))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from roundsman_collector.core.rebuild import Rebuild
 from roundsman_collector.engine import pruning, timely
 from roundsman_collector.engine.pruning import Pruning, expired, size_of
 from roundsman_collector.store import Batch, EvidenceRow, Partition, Store, StoreError
@@ -215,7 +216,7 @@ def test_a_unit_that_cannot_be_rebuilt_does_not_hold_up_the_disk_and_stays_as_to
     told = collector.ledger("kiosk-7")
     collector.take(6 * DAY_MINUTES, agent.report(6 * DAY_MINUTES, late, leaf="history"))
     with monkeypatch.context() as patch:
-        patch.setattr(timely, "rebuild", lambda *_: 1 / 0)
+        patch.setattr(Rebuild, "fold", lambda *_: 1 / 0)
         prune(collector, 6 * DAY_MINUTES, 3)
 
     collector.look(6 * DAY_MINUTES + 1)

@@ -9,12 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundsman_collector.clockwork import Clockwork
+from roundsman_collector.core.model import newborn
 from roundsman_collector.core.policy import Builtin, Is
-from roundsman_collector.core.rebuild import rebuild, resting
+from roundsman_collector.core.rebuild import Rebuild, rebuild, resting
 from roundsman_collector.core.rulebook import Rulebook, RuleSet
 from roundsman_collector.core.state import dump
 from roundsman_collector.core.turn import tick
 from roundsman_collector.engine import timely
+from roundsman_collector.engine.past import items_of
 from roundsman_collector.store.errors import StoreError
 from tests.collector.core.desk import START, at, rule
 from tests.collector.engine.desk import Collector, kiosk
@@ -98,7 +100,7 @@ def test_a_rebuild_that_fails_leaves_the_unit_dirty_and_the_others_alone(
     collector.take(2, agent.report(2, late, leaf="history"))
     unit = collector.engine.by_agent["kiosk-7"]
     with monkeypatch.context() as patch:
-        patch.setattr(timely, "rebuild", lambda *_: 1 / 0)
+        patch.setattr(Rebuild, "fold", lambda *_: 1 / 0)
         collector.look(3)
     assert unit.dirty_from_ms == at(0)
 
@@ -200,8 +202,8 @@ def test_law_one_holds_through_store_batches_and_crashes(data: st.DataObject, li
 
             unit = collector.engine.by_agent["kiosk-7"]
             rows = collector.store.evidence_of(unit.no, unit.head_seq or 0, 0)
-            items, _ = timely.items_of(rows, unit.memory)
-            change = rebuild(timely.newborn("kiosk-7"), items, collector.book)
+            items, _ = items_of(rows, unit.memory.bases, unit.memory.specs)
+            change = rebuild(newborn("kiosk-7"), items, collector.book)
             last = tick(change.state, at(1000), collector.book)
             assert last is not None
             whole = {s.from_ms: s for told in (*change.retold, *last.retold) for s in told.segments}

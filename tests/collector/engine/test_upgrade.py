@@ -11,8 +11,8 @@ from roundsman_collector.core.model import Ref, newborn
 from roundsman_collector.core.policy import WHOLE
 from roundsman_collector.core.rulebook import book_of
 from roundsman_collector.core.state import plain
-from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store import migrate
 from roundsman_collector.store.door import Store
@@ -91,7 +91,7 @@ def test_a_database_of_before_is_told_anew_and_its_tickets_stay(tmp_path: Path) 
         assert engine.dirty == {unit.no: None}
         (rules,) = store.rule_sets()
         assert rule_set_from(rules.body, source="rule_set 1").rules[0].function == WHOLE
-        timely.rebuild_due(engine, at(10), pause_ms=0, at_latest_ms=0)
+        Rebuilds(engine, pause_ms=0, at_latest_ms=0).step(at(10))
         assert engine.dirty == {}
 
     with View.open(path) as view:
