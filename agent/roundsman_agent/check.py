@@ -1,27 +1,46 @@
 """From TOML to the normalised configuration: every key with its default, unit and sentence, and kind errors.
 
-    check("agent.toml") -> dict          the normalised form, or ConfigError with one line per mistake
+    check("agent.toml") -> dict          the normalised form, or ConfigError with one line per mistake: file:line
+    check_push(base, body) -> dict       the tables that the collector pushed, normalised; they lie over `base`
     write(body, path)                    as JSON, readable by the agent's user alone
 
 Only `check` imports this: pydantic costs more memory than the whole agent. `run` does it in a process of its own.
 """
 
 import difflib
+import hashlib
 import json
+import math
 import os
+import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
-from roundsman_agent import probes
+from roundsman_agent import probes, toml_lines
 from roundsman_agent.config import FORM, ConfigError, fingerprint, normalised_path
-from roundsman_agent.probe import SettingError, complete
+from roundsman_agent.limits import pattern
+from roundsman_agent.probe import Probe, SettingError, complete
 from roundsman_agent.tls import is_pem
+from roundsman_wire import catalogue
 from roundsman_wire.topics import ID_PATTERN
 
+PUSHED: Final = ("device", "spool", "uplink", "limits")
+"""The tables that a collector may push. Who the agent is, its broker, its secrets and what it may be commanded to do
+are the operator's, in the file on the device: whoever takes the collector over gets no further."""
+
+Loc = tuple[int | str, ...]
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 Seconds = Annotated[float, Field(gt=0, le=10_000_000)]
 
@@ -68,7 +87,10 @@ class _Spool(_Table):
 class _Uplink(_Table):
     reconnect_min_s: Seconds = 1.0
     reconnect_max_s: Seconds = 120.0
-    reconnect_jitter: float = Field(default=1.0, ge=0, le=1, description="1: anywhere between now and the back-off")
+    reconnect_jitter: float = Field(default=0.5, ge=0, le=1, description="0.5: the back-off, 50 % more or less")
+    reconnect_spread_s: float = Field(
+        default=120.0, ge=0, le=3600, description="After a connection broke: the first try is anywhere within"
+    )
     batch_s: float = Field(default=0.0, ge=0, le=86_400, description="How long live records wait for company; 0: not")
     compress: bool = Field(default=False, description="Deflate reports (metered lines)")
     backlog_records_per_s: Seconds = 200.0
@@ -108,42 +130,191 @@ class _Device(_Table):
     probe: list[_ProbeUse] = Field(min_length=1)
 
 
+def _limits_given(given: object) -> list[float | str]:
+    """Rising numbers, or words."""
+    if not isinstance(given, list) or not 1 <= len(given) <= 16:
+        raise ValueError("expected a list of 1 to 16 numbers or words")
+    if all(isinstance(one, str) for one in given):
+        return given
+    if not all(type(one) in (int, float) and math.isfinite(one) for one in given) or given != sorted(set(given)):
+        raise ValueError("expected rising numbers, each once, or words")
+    return given
+
+
+def _secret_given(given: object) -> str | dict[str, str]:
+    """A text, or the file it stands in (systemd's credentials are files too)."""
+    if isinstance(given, str) and given:
+        return given
+    if isinstance(given, dict) and set(given) == {"file"} and isinstance(given["file"], str) and given["file"]:
+        return given
+    raise ValueError('expected a text, or { file = "PATH" }')
+
+
+Secrets = dict[Id, Annotated[Any, AfterValidator(_secret_given)]]
+Limits = Annotated[dict[str, Annotated[Any, AfterValidator(_limits_given)]], Field(max_length=1000)]
+Devices = Annotated[list[_Device], Field(min_length=1, max_length=2000)]
+
+
 class _File(_Table):
     agent: _Agent
     broker: _Broker
     spool: _Spool = _Spool()
     uplink: _Uplink = _Uplink()
-    device: list[_Device] = Field(min_length=1, max_length=2000)
+    limits: Limits = {}
+    secrets: Secrets = {}
+    device: Devices
+
+
+class _Push(_Table):
+    """The tables of PUSHED; one that is not there is the local file's."""
+
+    spool: _Spool | None = None
+    uplink: _Uplink | None = None
+    limits: Limits | None = None
+    device: Devices | None = None
+
+
+class Mistake(NamedTuple):
+    """Where in the tables, and what."""
+
+    loc: Loc
+    text: str
 
 
 def check(path: str) -> dict[str, Any]:
-    """The normalised form of a TOML file; ConfigError lists mistakes: file, key, what was expected, what is near."""
+    """The normalised form of a TOML file; ConfigError lists mistakes: file:line, key, what was expected and is near."""
     try:
-        table = tomllib.loads(Path(path).read_text("utf-8"))
+        text = Path(path).read_text("utf-8")
+        table = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}") from error
-    try:
-        file = _File.model_validate(table, strict=True)
-    except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {_mistake(e)}" for e in error.errors())) from error
-    mistakes: list[str] = []
-    body = file.model_dump(exclude={"device"})
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}{_line_said(str(error))}: not TOML: {error}") from error
+    body, mistakes = _normalised(table)
+    if mistakes:
+        raise ConfigError("\n".join(_told(path, toml_lines.lines(text), mistakes)))
     base = Path(path).resolve().parent
-    body["agent"]["data"] = str(base / file.agent.data)
+    body["agent"]["data"] = str(base / body["agent"]["data"])
     for name in ("password_file", "ca", "cert", "key"):
         if body["broker"][name] and not is_pem(body["broker"][name]):
             body["broker"][name] = str(base / body["broker"][name])
-    body["form"] = FORM
-    body["device"] = [_device(device, mistakes) for device in file.device]
-    ids = [device.id for device in file.device]
-    twice = sorted({one for one in ids if ids.count(one) > 1})
-    mistakes += [f"device {one}: stands in the file twice; ids are unique" for one in twice]
-    if mistakes:
-        raise ConfigError("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    for secret in body["secrets"].values():
+        if isinstance(secret, dict):
+            secret["file"] = str(base / secret["file"])
     body["hash"] = fingerprint(body, _secrets(body))
+    body["given"] = _given(table)
     return body
+
+
+def _given(table: Mapping[str, Any]) -> str:
+    """Twelve hex digits over what the file itself says where something may be pushed; no default enters it, so that an
+    agent of another version finds the same."""
+    said = {name: table[name] for name in PUSHED if name in table}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def check_push(base: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """The normalised tables of a configuration that was pushed, to lie over the normalised local one.
+
+    ConfigError has a line per mistake. A secret must be one of the local [secrets], by its name.
+    """
+    mistakes: list[Mistake] = []
+    try:
+        push = _Push.model_validate(dict(body), strict=True)
+    except ValidationError as error:
+        mistakes = [Mistake(e["loc"], _pushed_mistake(e)) for e in error.errors()]
+        raise ConfigError("\n".join(mistake.text for mistake in mistakes)) from error
+    tables = push.model_dump(exclude={"device"}, exclude_none=True)
+    if push.limits is not None:
+        mistakes += _limits_mistakes(push.limits)
+    if push.device is not None:
+        known = frozenset(base.get("secrets", {}))
+        tables["device"] = [_device(i, device, mistakes, known, is_pushed=True) for i, device in enumerate(push.device)]
+        mistakes += _twice(push.device)
+    if mistakes:
+        raise ConfigError("\n".join(mistake.text for mistake in mistakes))
+    return tables
+
+
+def _pushed_mistake(error: Any) -> str:
+    if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
+        local = ", ".join(name for name in _File.model_fields if name not in PUSHED)
+        named = str(error["loc"][0])[:80]
+        return f"{named}: cannot be pushed; expected {', '.join(PUSHED)}. Local alone: {local}, commands"
+    return _mistake(error)
+
+
+def _normalised(table: Mapping[str, Any]) -> tuple[dict[str, Any], list[Mistake]]:
+    """The normalised form but for its paths and its hash, or mistakes: all of them."""
+    mistakes: list[Mistake] = []
+    try:
+        file = _File.model_validate(table, strict=True)
+    except ValidationError as error:
+        mistakes = [Mistake(e["loc"], _mistake(e)) for e in error.errors()]
+        wrong = {e["loc"][1] for e in error.errors() if e["loc"][0] == "device" and len(e["loc"]) > 1}
+        devices = list(_right(table.get("device"), wrong))  # what is wrong with their probes, all the same
+        secrets = table.get("secrets", {})
+        known = frozenset(secrets) if isinstance(secrets, dict) else frozenset()
+        for i, device in devices:
+            _device(i, device, mistakes, known, is_pushed=False)
+        return {}, mistakes
+    body = file.model_dump(exclude={"device"})
+    body["form"] = FORM
+    known = frozenset(file.secrets)
+    body["device"] = [_device(i, device, mistakes, known, is_pushed=False) for i, device in enumerate(file.device)]
+    mistakes += _twice(file.device)
+    mistakes += _limits_mistakes(file.limits)
+    return body, mistakes
+
+
+def _right(devices: object, wrong: set[int | str]) -> Iterator[tuple[int, _Device]]:
+    """The devices that are right by themselves, in a file that is not."""
+    if isinstance(devices, list) and not any(isinstance(one, str) for one in wrong):
+        for i, device in enumerate(devices):
+            if i not in wrong:
+                yield i, _Device.model_validate(device, strict=True)
+
+
+def _twice(devices: Sequence[_Device]) -> list[Mistake]:
+    ids = [device.id for device in devices]
+    again = [i for i, one in enumerate(ids) if one in ids[:i] and one not in ids[i + 1 :]]
+    return [Mistake(("device", i), f"device {ids[i]}: stands in the file twice; ids are unique") for i in again]
+
+
+def _limits_mistakes(table: Mapping[str, Sequence[float | str]]) -> list[Mistake]:
+    """Names and words that no reading has."""
+    return [
+        Mistake(("limits", name), f"limits.{name}: {why}")
+        for name, some in table.items()
+        if (why := _amiss(name, some))
+    ]
+
+
+def _amiss(name: str, some: Sequence[float | str]) -> str | None:
+    point = catalogue.POINTS.get(pattern(name))
+    if point is None:
+        return f"there is no such reading; expected {_nearest(pattern(name), catalogue.POINTS)}"
+    if not point.words:
+        words = [one for one in some if isinstance(one, str)]
+        return f"{point.name} is a number, not {words[0]!r}" if words else None
+    strange = [one for one in some if one not in point.words]
+    if strange:
+        return f"{strange[0]!r}: expected {_nearest(str(strange[0]), point.words)}"
+    return None
+
+
+def _told(path: str, found: Mapping[Loc, int], mistakes: Iterable[Mistake]) -> list[str]:
+    """Mistakes as file:line, in the order of the file."""
+    placed = sorted((toml_lines.line(found, mistake.loc), mistake.text) for mistake in mistakes)
+    return [f"{path}:{number}: {text}" for number, text in placed]
+
+
+def _line_said(text: str) -> str:
+    """`:2` of tomllib's "... (at line 2, column 6)"."""
+    said = re.search(r"at line ([0-9]+)", text)
+    return f":{said[1]}" if said else ""
 
 
 def write(body: Mapping[str, Any], path: str) -> None:
@@ -155,40 +326,82 @@ def write(body: Mapping[str, Any], path: str) -> None:
     os.replace(beside, path)
 
 
-def _device(device: _Device, mistakes: list[str]) -> dict[str, Any]:
+def _device(
+    index: int, device: _Device, mistakes: list[Mistake], known: frozenset[str], *, is_pushed: bool
+) -> dict[str, Any]:
+    """A device's normalised form. What is wrong with its probes goes to `mistakes`; `known` are the local secrets."""
     body = device.model_dump(exclude={"probe", "behind"})
     body["valid_s"] = device.valid_s or min(device.period_s * 1.5, 86_400.0)
     body["arrive_by_s"] = device.arrive_by_s or max(3 * device.period_s, 180.0)
     body["behind"] = {road: ids for road, ids in device.behind.model_dump().items() if ids}
     body["probes"] = []
-    for use in device.probe:
+    for number, use in enumerate(device.probe):
+        loc: Loc = ("device", index, "probe", number)
         where = f"device {device.id}, probe {use.name}"
         try:
             probe = probes.load(use.name)
         except LookupError:
-            mistakes.append(f"{where}: there is no such probe; expected {_nearest(use.name, probes.names())}")
+            text = f"{where}: there is no such probe; expected {_nearest(use.name, probes.names())}"
+            mistakes.append(Mistake((*loc, "name"), text))
             continue
         every_s = use.every_s or device.period_s
         timeout_s = use.timeout_s or min(probe.default_timeout_s, every_s)
         if timeout_s > every_s:
-            mistakes.append(f"{where}, timeout_s = {timeout_s:g}: expected at most its period of {every_s:g} s")
+            text = f"{where}, timeout_s = {timeout_s:g}: expected at most its period of {every_s:g} s"
+            mistakes.append(Mistake((*loc, "timeout_s"), text))
         given = dict(use.model_extra or {})
         unknown = [name for name in given if name not in {setting.name for setting in probe.settings}]
         for name in unknown:
-            known = ["every_s", "timeout_s", *(setting.name for setting in probe.settings)]
-            mistakes.append(f"{where}, {name}: there is no such setting; expected {_nearest(name, known)}")
+            names = ["every_s", "timeout_s", *(setting.name for setting in probe.settings)]
+            text = f"{where}, {name}: there is no such setting; expected {_nearest(name, names)}"
+            mistakes.append(Mistake((*loc, name), text))
             del given[name]
+        named, plain = _named_secrets(probe, given)
+        mistakes += [Mistake((*loc, name), f"{where}, {name}: {why}") for name, why in _denied(named, known)]
+        if is_pushed:
+            mistakes += [
+                Mistake((*loc, name), f'{where}, {name}: a secret is pushed by name only: {{"secret": "NAME"}}')
+                for name in plain
+            ]
         try:
-            settings = complete(probe, given)
+            settings = complete(probe, {**given, **dict.fromkeys(named, "")})
         except SettingError as error:
-            mistakes.append(f"device {device.id}, {error}")
+            mistakes.append(Mistake(_blamed(loc, probe, str(error)), f"device {device.id}, {error}"))
             continue
         same = sum(one["name"] == use.name for one in body["probes"])
         label = use.name if not same else f"{use.name}#{same + 1}"
+        settings |= {name: {"secret": secret} for name, secret in named.items()}
         body["probes"].append(
             {"name": use.name, "label": label, "every_s": every_s, "timeout_s": timeout_s, "settings": settings}
         )
     return body
+
+
+def _named_secrets(probe: Probe, given: Mapping[str, object]) -> tuple[dict[str, str], list[str]]:
+    """Of the secret settings that are given: those that name a secret, with its name, and those that hold one."""
+    secret = {setting.name for setting in probe.settings if setting.secret}
+    named = {
+        name: value["secret"]
+        for name, value in given.items()
+        if name in secret and isinstance(value, dict) and set(value) == {"secret"} and isinstance(value["secret"], str)
+    }
+    return named, [name for name, value in given.items() if name in secret and name not in named and value != ""]
+
+
+def _denied(named: Mapping[str, str], known: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Settings whose secret is not one of [secrets]."""
+    for name, secret in named.items():
+        if secret not in known:
+            near = _nearest(secret, sorted(known)) if known else "a table [secrets] in the agent's own file"
+            yield name, f"there is no secret {secret[:80]!r} here; expected {near}"
+
+
+def _blamed(loc: Loc, probe: Probe, said: str) -> Loc:
+    """The place of the setting that an error of `complete` names."""
+    for setting in probe.settings:
+        if f"setting {setting.name}:" in said:
+            return (*loc, setting.name)
+    return loc
 
 
 def _secrets(body: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -210,7 +423,8 @@ def _mistake(error: Any) -> str:
             return f"{key}: {error['ctx']['error']}"
         case _:
             expected = error["msg"].replace("Input should be", "expected")
-            found = "" if isinstance(error["input"], dict | list) or "password" in key else f", got {error['input']!r}"
+            is_secret = "password" in key or key.startswith("secrets.")
+            found = "" if isinstance(error["input"], dict | list) or is_secret else f", got {error['input']!r:.200}"
             return f"{key}: {expected}{found}"
 
 

@@ -1,16 +1,18 @@
 """The agent's configuration, as `run` uses it: checked, complete, plain. It is read from the normalised JSON alone.
 
     load("/var/lib/roundsman-agent/config.json") -> Config
+    read_file(path) -> body        made(body, where) -> Config       the two halves of it
 
 check.py makes that file from TOML; it needs pydantic, which a running agent cannot afford. What the keys mean, their
-defaults and units: check.py and docs/agent.md.
+defaults and units: check.py and docs/agent.md. Where a setting of a probe names a secret, `{"secret": "snmp-core"}`,
+its value is put in here, from `secrets` of the same body: a text, or a file that is read now.
 """
 
 import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 FORM: Final = 1
@@ -57,6 +59,7 @@ class UplinkSettings:
     reconnect_min_s: float
     reconnect_max_s: float
     reconnect_jitter: float
+    reconnect_spread_s: float = 120.0
     batch_s: float
     compress: bool
     backlog_records_per_s: float
@@ -98,11 +101,18 @@ class Config:
     uplink: UplinkSettings
     devices: tuple[DeviceConfig, ...]
     hash: str
-    """Twelve hex digits over everything but secrets."""
+    """Twelve hex digits over everything but secrets; of a configuration that was pushed, the hash it came with."""
+    limits: Mapping[str, list[float | str]] = field(default_factory=dict)
+    """Numbers whose crossing is told at once, by name of the reading."""
 
 
 def load(path: str) -> Config:
     """Read the normalised form; ConfigError when it is not one."""
+    return made(read_file(path), path)
+
+
+def read_file(path: str) -> dict[str, Any]:
+    """The normalised form as it stands in its file; ConfigError when it is not one."""
     try:
         with open(path, encoding="utf-8") as file:
             body = json.load(file)
@@ -112,10 +122,15 @@ def load(path: str) -> Config:
         raise ConfigError(f"{path}: not JSON ({error}); `roundsman-agent check CONFIG.toml` writes it") from error
     if not isinstance(body, dict) or body.get("form") != FORM:
         raise ConfigError(f"{path}: not a normalised configuration of form {FORM}; run `roundsman-agent check` again")
+    return body
+
+
+def made(body: Mapping[str, Any], where: str) -> Config:
+    """A normalised form as a Config; ConfigError when something is missing in it, or a secret cannot be had."""
     try:
         return _config(body)
-    except (KeyError, TypeError) as error:
-        raise ConfigError(f"{path}: incomplete ({error!r}); run `roundsman-agent check` again") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"{where}: incomplete ({error!r}); run `roundsman-agent check` again") from error
 
 
 def _config(body: Mapping[str, Any]) -> Config:
@@ -127,11 +142,35 @@ def _config(body: Mapping[str, Any]) -> Config:
         spool=SpoolLimits(**body["spool"]),
         uplink=UplinkSettings(**body["uplink"]),
         devices=tuple(
-            DeviceConfig(**{**device, "probes": tuple(ProbeUse(**use) for use in device["probes"])})
+            DeviceConfig(**{**device, "probes": tuple(_use(use, body) for use in device["probes"])})
             for device in body["device"]
         ),
         hash=body["hash"],
+        limits=body.get("limits", {}),
     )
+
+
+def _use(use: Mapping[str, Any], body: Mapping[str, Any]) -> ProbeUse:
+    """A probe's use with the values of its secrets."""
+    settings = {
+        name: _secret(value["secret"], body.get("secrets", {})) if isinstance(value, dict) else value
+        for name, value in use["settings"].items()
+    }
+    return ProbeUse(**{**use, "settings": settings})
+
+
+def _secret(name: str, known: Mapping[str, Any]) -> str:
+    """The value of a secret of [secrets]."""
+    if name not in known:
+        raise ConfigError(f"secret {name!r}: [secrets] of the agent's own file has none of that name")
+    value = known[name]
+    if isinstance(value, str):
+        return value
+    try:
+        with open(value["file"], encoding="utf-8") as file:
+            return file.read().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"secrets.{name} {value['file']}: cannot be read: {error}") from error
 
 
 def normalised_path(data: str) -> str:
@@ -144,6 +183,7 @@ def fingerprint(body: Mapping[str, Any], secret_keys: Mapping[str, frozenset[str
     shown = json.loads(json.dumps(body))
     for name in ("password", "password_file"):
         shown["broker"].pop(name, None)
+    shown["secrets"] = sorted(shown.get("secrets", {}))
     for device in shown["device"]:
         for use in device["probes"]:
             for name in secret_keys.get(use["name"], frozenset()):

@@ -10,7 +10,7 @@ from typing import Any
 
 from roundsman_agent import poll, probes
 from roundsman_agent.clock import SystemClock
-from roundsman_agent.config import ConfigError
+from roundsman_agent.config import ConfigError, made
 from roundsman_agent.isolate import Isolation
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, SettingError, complete
 
@@ -19,14 +19,14 @@ def poll_config(path: str) -> list[dict[str, Any]]:
     """One sample of each device in a TOML file."""
     from roundsman_agent.check import check
 
-    body = check(path)
+    config = made(check(path), path)
     return [
         _sample(
-            device["id"],
-            device["valid_s"],
-            {use["label"]: (probes.load(use["name"]), use["settings"], use["timeout_s"]) for use in device["probes"]},
+            device.id,
+            device.valid_s,
+            {use.label: (probes.load(use.name), use.settings, use.timeout_s) for use in device.probes},
         )
-        for device in body["device"]
+        for device in config.devices
     ]
 
 

@@ -79,7 +79,7 @@ def test_check_tells_mistakes_and_exits_as_a_supervisor_understands(
     config.write_text(CONFIG.format(port=99_999))
 
     assert cli.main(["check", str(config)]) == 78
-    assert capsys.readouterr().err == f"{config}: broker.port: expected less than or equal to 65535, got 99999\n"
+    assert capsys.readouterr().err == f"{config}:8: broker.port: expected less than or equal to 65535, got 99999\n"
 
 
 def test_run_does_not_start_on_a_wrong_configuration(config: Path) -> None:

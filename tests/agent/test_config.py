@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from roundsman_agent.check import check, write
-from roundsman_agent.config import ConfigError, load
+from roundsman_agent.check import check, check_push, write
+from roundsman_agent.config import Config, ConfigError, load, made
 
 GOOD = """
 [agent]
@@ -51,7 +51,7 @@ def written(folder: Path, text: str = GOOD) -> str:
 def mistakes(folder: Path, text: str) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         check(written(folder, text))
-    return [line.removeprefix(f"{folder / 'agent.toml'}: ") for line in str(caught.value).splitlines()]
+    return [line.removeprefix(f"{folder / 'agent.toml'}:") for line in str(caught.value).splitlines()]
 
 
 def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
@@ -115,11 +115,176 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
 def test_a_device_may_stand_in_the_file_once(tmp_path: Path) -> None:
     again = GOOD[GOOD.index("[[device]]") :]
 
-    assert "device kiosk-7: stands in the file twice; ids are unique" in mistakes(tmp_path, GOOD + again)
+    assert mistakes(tmp_path, GOOD + again) == ["25: device kiosk-7: stands in the file twice; ids are unique"]
 
 
 def test_what_is_not_toml_is_said_with_its_line(tmp_path: Path) -> None:
-    assert "line 2" in mistakes(tmp_path, "[agent]\nid = =\n")[0]
+    assert mistakes(tmp_path, "[agent]\nid = =\n")[0].startswith("2: not TOML: ")
+
+
+def test_every_mistake_stands_with_its_line_those_of_probes_too(tmp_path: Path) -> None:
+    wrong = (
+        GOOD.replace('host = "127.0.0.1"', 'hots = "x"')
+        .replace("timeout_s = 7", "timout_s = 7")
+        .replace("local = true", "period_s = 60")
+        .replace("period_s = 60\nbehind", "behind")
+    )
+
+    assert [line.partition(": ")[0::2] for line in mistakes(tmp_path, wrong)] == [
+        ("7", "broker.host: is missing"),
+        ("8", "broker.hots: there is no such key; expected 'host'?"),
+        ("23", "device kiosk-7, probe host, timout_s: there is no such setting; expected 'timeout_s'?"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ('"host.cpu_percnt" = [80]', "limits.host.cpu_percnt: there is no such reading; expected 'host.cpu_percent'?"),
+        ('"host.cpu_percent" = [95, 80]', "limits.host.cpu_percent: expected rising numbers, each once, or words"),
+        ('"host.cpu_percent" = [80, "x"]', "limits.host.cpu_percent: expected rising numbers, each once, or words"),
+        ('"host.cpu_percent" = [nan]', "limits.host.cpu_percent: expected rising numbers, each once, or words"),
+        ('"host.cpu_percent" = 80', "limits.host.cpu_percent: expected a list of 1 to 16 numbers or words"),
+        ('"host.cpu_percent" = ["x"]', "limits.host.cpu_percent: host.cpu_percent is a number, not 'x'"),
+        ('"printer.paper" = ["ends"]', "limits.printer.paper: 'ends': expected 'end'?"),
+    ],
+)
+def test_a_limit_is_of_a_reading_that_there_is(tmp_path: Path, limits: str, said: str) -> None:
+    assert mistakes(tmp_path, f"{GOOD}[limits]\n{limits}\n") == [f"26: {said}"]
+
+
+def test_limits_come_through(tmp_path: Path) -> None:
+    limits = '[limits]\n"disk[].used_percent" = [90]\n"disk[/].used_percent" = [80, 95.5]\n"printer.paper" = ["end"]\n'
+    write(check(written(tmp_path, GOOD + limits)), str(tmp_path / "config.json"))
+
+    assert load(str(tmp_path / "config.json")).limits == {
+        "disk[].used_percent": [90],
+        "disk[/].used_percent": [80, 95.5],
+        "printer.paper": ["end"],
+    }
+
+
+SNMP = """
+[secrets]
+plain = "rounds-ro"
+filed = { file = "community" }
+[[device]]
+id = "nvr-2"
+kind = "nvr"
+[[device.probe]]
+name = "snmp"
+host = "192.0.2.64"
+community = COMMUNITY
+"""
+
+
+@pytest.mark.parametrize(
+    ("community", "found"), [('{ secret = "plain" }', "rounds-ro"), ('{ secret = "filed" }', "rotated"), ('"x"', "x")]
+)
+def test_a_secret_may_be_named_and_is_read_at_the_start(tmp_path: Path, community: str, found: str) -> None:
+    body = check(written(tmp_path, GOOD + SNMP.replace("COMMUNITY", community)))
+    (tmp_path / "community").write_text("rotated\n")
+    write(body, str(tmp_path / "config.json"))
+
+    assert load(str(tmp_path / "config.json")).devices[1].probes[0].settings["community"] == found
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (
+            '{ secret = "plian" }',
+            "35: device nvr-2, probe snmp, community: there is no secret 'plian' here; expected 'plain'?",
+        ),
+        ("{ secret = 7 }", "35: device nvr-2, probe snmp, setting community: expected str, got dict"),
+        ('"x"\nfamily = { secret = "plain" }', "36: device nvr-2, probe snmp, setting family: expected str, got dict"),
+    ],
+)
+def test_a_secret_is_one_of_the_table_and_stands_where_secrets_do(tmp_path: Path, wrong: str, said: str) -> None:
+    (found,) = mistakes(tmp_path, GOOD + SNMP.replace("COMMUNITY", wrong))
+
+    assert found.startswith(said)
+
+
+def test_a_secret_file_that_is_gone_is_said(tmp_path: Path) -> None:
+    write(check(written(tmp_path, GOOD + SNMP.replace("COMMUNITY", '{ secret = "filed" }'))), str(tmp_path / "c.json"))
+
+    with pytest.raises(ConfigError, match=r"secrets.filed .*community: cannot be read"):
+        load(str(tmp_path / "c.json"))
+
+
+BODY: dict[str, Any] = {
+    "device": [
+        {
+            "id": "nvr-2",
+            "kind": "nvr",
+            "probe": [{"name": "snmp", "host": "192.0.2.64", "community": {"secret": "plain"}}],
+        }
+    ],
+    "limits": {"host.cpu_percent": [80, 95]},
+}
+
+
+def test_pushed_tables_come_out_complete_and_name_their_secrets(tmp_path: Path) -> None:
+    base = check(written(tmp_path, GOOD + SNMP.replace("COMMUNITY", '"x"')))
+
+    tables = check_push(base, BODY)
+    config = made({**base, **tables}, "pushed")
+
+    assert tables["device"][0]["probes"][0]["settings"]["community"] == {"secret": "plain"}
+    assert "rounds-ro" not in json.dumps(tables)
+    assert [device.id for device in config.devices] == ["nvr-2"]
+    assert config.devices[0].probes[0].settings["community"] == "rounds-ro"
+    assert config.uplink == load_from(base).uplink
+
+
+def load_from(base: dict[str, Any]) -> Config:
+    return made(base, "base")
+
+
+def changed(**more: Any) -> dict[str, Any]:
+    return {**BODY, **more}
+
+
+def with_probe(**more: Any) -> dict[str, Any]:
+    (device,) = BODY["device"]
+    (probe,) = device["probe"]
+    return changed(device=[{**device, "probe": [{**probe, **more}]}])
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (changed(agent={"id": "gw-3"}), "agent: cannot be pushed; expected device, spool"),
+        (changed(broker={"host": "evil.example"}), "broker: cannot be pushed"),
+        (changed(secrets={"a": "b"}), "secrets: cannot be pushed"),
+        (changed(commands={"reboot": True}), "commands: cannot be pushed"),
+        (changed(device=[]), "device: "),
+        (changed(spool={"max_bytes": 5}), "spool.max_bytes: expected greater than or equal to 1000000, got 5"),
+        (with_probe(community="hunter2"), 'community: a secret is pushed by name only: {"secret": "NAME"}'),
+        (with_probe(community={"secret": "other"}), "there is no secret 'other' here; expected one of filed, plain"),
+        (with_probe(host={"secret": "plain"}), "setting host: expected str, got dict"),
+        (with_probe(name="shell", command="rm"), "probe shell: there is no such probe"),
+        (changed(limits={"host.cpu": [1]}), "limits.host.cpu: there is no such reading"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_may_not_be_pushed_is_said_and_no_secret_with_it(tmp_path: Path, body: dict[str, Any], said: str) -> None:
+    base = check(written(tmp_path, GOOD + SNMP.replace("COMMUNITY", '"x"')))
+
+    with pytest.raises(ConfigError) as caught:
+        check_push(base, body)
+
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_the_operator_said_of_pushable_tables_has_a_name_of_its_own(tmp_path: Path) -> None:
+    first = check(written(tmp_path))["given"]
+    another_password = check(written(tmp_path, GOOD.replace("s3cret", "another")))["given"]
+    another_period = check(written(tmp_path, GOOD.replace("period_s = 60", "period_s = 61")))["given"]
+
+    assert (first == another_password, first == another_period) == (True, False)
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ def birth_hash(devices: Sequence[Device], config_hash: str) -> str:
     return hashlib.sha256(canonical([devices, config_hash])).hexdigest()[:6]
 
 
+def config_hash(body: Mapping[str, Any]) -> str:
+    """Twelve hex digits naming a configuration that is pushed: SHA-256 over its canonical JSON, both ends alike."""
+    return hashlib.sha256(canonical(body)).hexdigest()[:12]
+
+
 def birth_dictionary(devices: Sequence[Device], points: Sequence[str]) -> bytes:
     """The deflate dictionary both ends build from a birth: the words its reports repeat, the likeliest last."""
     words = [*(d["device"] for d in devices), *points]

@@ -9,7 +9,7 @@ Unknown fields are ignored, unknown enum words become *unknown*: a newer agent m
 """
 
 from dataclasses import dataclass
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from roundsman_wire.topics import ID_PATTERN
 
@@ -270,6 +270,25 @@ class Command(TypedDict):
     consent: Text | None
 
 
+class ConfigPush(TypedDict):
+    """A configuration for one agent, retained; the agent answers with a `result` of the command `config:HASH`.
+
+    `body` holds tables of agent.toml (`device`, `spool`, `uplink`, `limits`, ...): one that is there replaces the
+    agent's own, one that is not leaves it alone, so `{}` is the agent's own file. Never who the agent is, its broker or
+    its commands; secrets by name only: `{"secret": "snmp-core"}`. `hash` is codec.config_hash(body). Without an
+    acknowledgement within `rollback_s` of the change the agent goes back by itself. `agent`, and `at` with `expires_s`
+    (the collector's clock when it was pushed), are checked where they are there.
+    """
+
+    v: Literal[1]
+    hash: Annotated[str, Limit(pattern=r"^[0-9a-f]{12}$")]
+    body: Annotated[dict[Name, Any], Limit(max_length=32)]
+    rollback_s: Annotated[int, Limit(ge=60, le=86_400)]
+    agent: NotRequired[Id]
+    at: NotRequired[Milliseconds]
+    expires_s: NotRequired[Seconds]
+
+
 class CollectorState(TypedDict):
     """The collector of a group: whether it listens, the epoch of its database, when to come back."""
 
@@ -285,6 +304,7 @@ MESSAGES: dict[str, type] = {
     "report": Report,
     "ack": Ack,
     "cmd": Command,
+    "config": ConfigPush,
     "collector_state": CollectorState,
 }
 """The message type of each topic leaf (`history` carries a Report too)."""
