@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from roundsman_wire.catalogue import FAILURES
+from roundsman_wire.failures import FAILURES
 
 __all__ = [
     "REQUIRED",
@@ -99,7 +99,10 @@ class SettingError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """A way to read one kind of device. ``platforms`` are the values of ``sys.platform`` on which it was tried."""
+    """A way to read one kind of device. ``platforms`` are the values of ``sys.platform`` on which it was tried.
+
+    ``blocks``: the kernel may hold a visit for ever (disks, serial lines, makers' tools), so it is made in a cell.
+    """
 
     name: str
     platforms: frozenset[str]
@@ -107,6 +110,7 @@ class Probe:
     fetch: Callable[[Mapping[str, object]], object]
     parse: Callable[[object, Mapping[str, object]], Answer]
     default_timeout_s: float
+    blocks: bool = False
 
 
 def complete(probe: Probe, given: Mapping[str, object]) -> dict[str, object]:

@@ -9,9 +9,12 @@ from importlib import import_module
 
 from roundsman_agent.probe import Probe
 
-__all__ = ["load", "names"]
+__all__ = ["BLOCKING", "load", "names"]
 
 _NAMES = ("escpos", "host", "nmea", "snmp")
+
+BLOCKING = frozenset({"escpos", "host", "nmea"})
+"""Those that say ``blocks``: they run in a cell (warden.py), and the agent itself does not import them."""
 
 
 def names() -> tuple[str, ...]:

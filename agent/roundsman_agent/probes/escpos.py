@@ -191,4 +191,5 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=6.0,
+    blocks=True,
 )

@@ -338,4 +338,5 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=5.0,
+    blocks=True,
 )

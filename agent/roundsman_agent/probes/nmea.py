@@ -379,4 +379,5 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=10.0,
+    blocks=True,
 )

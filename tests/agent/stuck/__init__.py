@@ -1,0 +1,1 @@
+"""Probes that misbehave, for cells: they are imported by name in another process."""
