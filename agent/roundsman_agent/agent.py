@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roundsman_agent import __version__, commands, fault, poll, probes
+from roundsman_agent import __version__, commands, fault, poll
 from roundsman_agent.birth import Pages, compose
 from roundsman_agent.clock import Clock, Moment, Offset, is_news, spoken
 from roundsman_agent.config import Config, ProbeUse
@@ -30,6 +30,7 @@ from roundsman_agent.probe import Answer, Probe, ProbeError
 from roundsman_agent.ready import Supervisor
 from roundsman_agent.spool import Spool
 from roundsman_agent.uplink import Uplink
+from roundsman_agent.warden import Warden
 
 log = logging.getLogger("roundsman.agent")
 
@@ -57,7 +58,7 @@ class Agent:
         config: Config,
         *,
         clock: Clock,
-        load: Callable[[str], Probe] = probes.load,
+        load: Callable[[str], Probe] | None = None,
         rng: random.Random | None = None,
         stopping: Callable[[], bool | None] = system_is_stopping,
         supervisor: Supervisor | None = None,
@@ -66,6 +67,8 @@ class Agent:
         self._clock = clock
         self._stopping = stopping
         self._supervisor = supervisor or Supervisor()
+        self._warden = Warden()
+        load = load or self._warden.load
         self._devices = {device.id: device for device in config.devices}
         self._uses: dict[str, tuple[ProbeUse, Probe]] = {
             f"{device.id}/{use.label}": (use, load(use.name)) for device in config.devices for use in device.probes
@@ -164,6 +167,7 @@ class Agent:
         self.uplink.close()
         self.spool.close(now=now, system_stopping=self._stopping())
         self._isolation.close()
+        self._warden.close()
         log.info("agent %s: stopped", self._config.id)
 
     # --- polling ------------------------------------------------------------------------------------------------------
