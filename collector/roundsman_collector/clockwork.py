@@ -8,6 +8,7 @@
 
 Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
 Rebuilds have half of the time while reports leave it to them, and a tenth while they come in crowds.
+Rebuilds have half of the time while reports leave it to them, and a tenth while they come in crowds.
 
 No silence is told before the collector has listened long enough without a break: the longest `arrive_by` of all agents
 and two minutes more after a start or a lost broker (law 4), or as configured.
@@ -21,6 +22,7 @@ from roundsman_collector import clock, fault
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.pruning import Pruning
+from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.store.errors import StoreError
 
@@ -63,6 +65,10 @@ class Clockwork:
         self.listen_grace_s = listen_grace_s
         self.sweep_rows = sweep_rows
         self.publish = publish
+        self._rebuilds = Rebuilds(
+            engine, pause_ms=round(rebuild_pause_s * 1000), at_latest_ms=round(rebuild_at_latest_s * 1000)
+        )
+        self._is_busy = False
         self._rebuilds = Rebuilds(
             engine, pause_ms=round(rebuild_pause_s * 1000), at_latest_ms=round(rebuild_at_latest_s * 1000)
         )

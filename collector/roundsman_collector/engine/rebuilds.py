@@ -174,24 +174,28 @@ class Rebuilds:
     def step(self, now_ms: int, has_time: Callable[[], bool] = lambda: True) -> int:
         """Do a slice, at least one step of it; return how many units were rebuilt."""
         done: list[Retelling] = []
-        is_full = len(self._under_way) >= UNDER_WAY
-        if self._under_way and (is_full or not self._is_turn_of_new):
-            self._is_turn_of_new = True
+        if self._under_way and (len(self._under_way) >= UNDER_WAY or not self._is_turn_of_new):
             self._go_on(self._under_way.popleft(), done, now_ms, has_time)
+            self._is_turn_of_new = True
+            if not has_time():
+                return store_told(self.engine, done, now_ms)
         else:
             self._is_turn_of_new = False
-            for unit in self._due(now_ms):
-                self._go_on(Retelling(self.engine, unit, now_ms), done, now_ms, has_time)
-                if len(done) == AT_ONCE or not has_time():
-                    break
+        self._begin(done, now_ms, has_time)
         return store_told(self.engine, done, now_ms)
 
-    def _due(self, now_ms: int) -> Iterator[Unit]:
+    def _begin(self, done: list[Retelling], now_ms: int, has_time: Callable[[], bool]) -> None:
+        """Begin units that are due while there is time."""
+        for unit in self._due({one.unit.no for one in (*self._under_way, *done)}, now_ms):
+            self._go_on(Retelling(self.engine, unit, now_ms), done, now_ms, has_time)
+            if len(done) == AT_ONCE or not has_time():
+                return
+
+    def _due(self, busy: Collection[int], now_ms: int) -> Iterator[Unit]:
         """Units that are to be rebuilt and are not at it."""
         if self._idle_since_ms is not None and 0 <= now_ms - self._idle_since_ms < PAUSE_MS:
             return
         self._idle_since_ms = now_ms
-        busy = {one.unit.no for one in self._under_way}
         for no in list(self.engine.dirty):
             unit = self.engine.units.get(no)
             if unit is None or unit.dirty_from_ms is None or no in busy:

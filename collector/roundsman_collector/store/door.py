@@ -372,6 +372,26 @@ class Store:
         with transaction(self._read, "reading evidence", self._place) as connection:
             return picked.rows(connection, self._partitions, seqs)
 
+    def evidence_down(self, agent_no: int, head_seq: int, down_to_seq: int, limit: int) -> list[EvidenceRow]:
+        """At most `limit` of an agent's rows from `head_seq` down to `down_to_seq`, newest first; less where pruned.
+
+        The `prev_seq` of the last is where to go on.
+        """
+        where, chunk = f"evidence of agent {agent_no}", min(limit, evidence.CHUNK)
+        with transaction(self._read, f"reading evidence of agent {agent_no}", self._place) as connection:
+            chain = evidence.chain(connection, self._partitions, head_seq, down_to_seq, where, chunk)
+            rows = list(islice(chain, limit))
+        if any(row.agent_no != agent_no for row in rows):
+            raise conflict(
+                f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
+            )
+        return rows
+
+    def evidence_at(self, seqs: Iterable[int]) -> list[EvidenceRow]:
+        """These rows of evidence in the order of seq, as far as they are still there."""
+        with transaction(self._read, "reading evidence", self._place) as connection:
+            return picked.rows(connection, self._partitions, seqs)
+
     def newest_of(self, agent_no: int, head_seq: int, limit: int) -> list[EvidenceRow]:
         """At most `limit` of an agent's rows from its newest (head_seq) down, newest first."""
         where = f"evidence of agent {agent_no}"
