@@ -97,6 +97,7 @@ class Collector:
             evidence_bytes=config.keeping.evidence_bytes,
             publish=self.live.publish_many,
         )
+            keeper=self.live,
         self.children = (
             Child("web", config, self.folder, lambda: config.api.port > 0, "--port", str(config.api.port)),
             Child("notify", config, self.folder, self._has_ways),

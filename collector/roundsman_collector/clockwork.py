@@ -22,7 +22,7 @@ from roundsman_collector import clock, fault
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.pruning import Pruning
-from roundsman_collector.engine.rebuilds import Rebuilds
+from roundsman_collector.engine.pushing import Keeper, Pushing
 from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.store.errors import StoreError
 
@@ -61,14 +61,12 @@ class Clockwork:
         evidence_bytes: int,
         publish: Publish = no_line,
     ) -> None:
+        keeper: Keeper | None = None,
         self.engine = engine
         self.listen_grace_s = listen_grace_s
         self.sweep_rows = sweep_rows
         self.publish = publish
-        self._rebuilds = Rebuilds(
-            engine, pause_ms=round(rebuild_pause_s * 1000), at_latest_ms=round(rebuild_at_latest_s * 1000)
-        )
-        self._is_busy = False
+        self._pushing = Pushing(engine, keeper)
         self._rebuilds = Rebuilds(
             engine, pause_ms=round(rebuild_pause_s * 1000), at_latest_ms=round(rebuild_at_latest_s * 1000)
         )
@@ -87,6 +85,7 @@ class Clockwork:
             (OFTEN_S, self._send),
             (OFTEN_S, self._wake),
             (OFTEN_S, self.engine.desk.step),
+            (ROUNDS_EVERY_S, self._push),
             (OFTEN_S, self._rebuild),
             (OFTEN_S, self._sweep),
             (ROUNDS_EVERY_S, self._end_rounds),
@@ -147,9 +146,23 @@ class Clockwork:
         if not waiting:
             return
         fault.hit("clockwork.before_publish")
-        if self.publish([message for _, message in waiting]):
+        if again and self.publish([one.message for one in again]):
             fault.hit("clockwork.before_sent")
-            errands.sent(self.engine, [errand for errand, _ in waiting], now_ms)
+        self._send_once([one for one in waiting if one.is_once], now_ms)
+        again = [one for one in waiting if not one.is_once]
+            errands.sent(self.engine, [one.id for one in again], now_ms)
+
+    def _send_once(self, waiting: Sequence[errands.Outgoing], now_ms: int) -> None:
+        """What must not go twice is noted as sent before it goes; what dies between goes never, and is told as over."""
+        if not waiting:
+            return
+        errands.sent(self.engine, [one.id for one in waiting], now_ms)
+        fault.hit("clockwork.before_once")
+        if not self.publish([one.message for one in waiting]):
+            errands.unsent(self.engine, [one.id for one in waiting])
+
+    def _push(self, now_ms: int) -> None:
+        self._pushing.step(now_ms)
 
     def _send_again(self, now_ms: int) -> None:
         errands.send_again(self.engine, now_ms)

@@ -477,6 +477,7 @@ class _News:
             inbox=batch.knocks,
             errand_answers=batch.answers,
         )
+            births=list(batch.births.values()),
 
 
 def _reopen_waiting_silence(unit: Unit, now_ms: int) -> None:

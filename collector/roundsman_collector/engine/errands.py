@@ -3,18 +3,22 @@
     begin(engine, command, now_ms)      a round and an errand for each of its agents, one commit, command answered
     outgoing(engine, now_ms)            what is to be published now, at most AT_ONCE: after the commit, never before it
     sent(engine, ids, now_ms)           it is on the line
+    unsent(engine, ids)                 it is not: there was no line
     send_again(engine, now_ms)          messages may be lost (QoS 0): fresh errands without an answer go once more
-    end_rounds(engine, now_ms)          rounds whose errands are answered, or whose time is over
+    end_rounds(engine, now_ms)          rounds whose errands are answered, or whose time is over; people's commands too
 
 Results come as records of evidence (intake.py) and are written in the same commit. An agent remembers what it was
 asked, so a copy is harmless; it refuses what is not fresh, so nothing has to be taken back. Nothing here waits:
 whatever is unfinished stands in the database and is found again after a restart.
+
+What people ask beside rounds (store/asked.py) is an errand too. What changes something goes once: it waits for an agent
+that is on the line, and is noted as sent before it is published, so that no restart sends it again.
 """
 
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SITE_ZONE
@@ -26,6 +30,8 @@ from roundsman_wire.topics import COMMAND, down
 
 AT_ONCE = 200
 """Errands published at once; clockwork asks five times a second, so a round of 10,000 agents is on its way in 10 s."""
+CHANGING_AT_ONCE = 2000
+"""Those of them that change something are few, and some wait for an agent that is away."""
 AGAIN_MS = 15_000
 WITHIN_MS = 120_000
 SHORTEST_MS, LONGEST_MS = 5_000, 15 * 60_000
@@ -89,9 +95,27 @@ def _errands(engine: Engine, devices: list[RoundDevice]) -> list[ErrandNew]:
     return found
 
 
-def outgoing(engine: Engine, now_ms: int) -> list[tuple[str, tuple[str, bytes]]]:
-    """Errands to be published now: (id, (topic, payload))."""
-    return [(one.id, _written(one)) for one in engine.store.errands_out(now_ms, AT_ONCE)]
+class Outgoing(NamedTuple):
+    """An errand to be published now. `is_once`: it is noted as sent before it is, and goes once."""
+
+    id: str
+    message: tuple[str, bytes]
+    is_once: bool
+
+
+def outgoing(engine: Engine, now_ms: int) -> list[Outgoing]:
+    """Errands to be published now."""
+    reading = engine.store.errands_out(now_ms, AT_ONCE)
+    changing = engine.store.errands_out(now_ms, CHANGING_AT_ONCE, changing=True)
+    return [
+        *(Outgoing(one.id, _written(one), False) for one in reading),
+        *(Outgoing(one.id, _written(one), True) for one in changing if _is_online(engine, one.agent)),
+    ]
+
+
+def _is_online(engine: Engine, agent: str) -> bool:
+    unit = engine.by_agent.get(agent)
+    return unit is not None and unit.memory.online
 
 
 def _written(one: ErrandOut) -> tuple[str, bytes]:
@@ -114,13 +138,22 @@ def sent(engine: Engine, ids: list[str], now_ms: int) -> None:
     engine.store.commit(stored.Batch(now_ms=now_ms, errands_sent=ids))
 
 
+def unsent(engine: Engine, ids: list[str]) -> None:
+    """These errands were noted as sent and did not leave."""
+    engine.store.unsend_errands(ids)
+
+
 def send_again(engine: Engine, now_ms: int) -> int:
     """What was sent AGAIN_MS ago, is fresh and unanswered goes once more."""
     return engine.store.send_errands_again(now_ms - AGAIN_MS, now_ms)
 
 
 def end_rounds(engine: Engine, now_ms: int) -> int:
-    """End the rounds that are over: all they saw is in the evidence up to here. Returns how many."""
+    """End the rounds that are over: all they saw is in the evidence up to here. Returns how many.
+
+    People's commands whose time is over end as well.
+    """
+    engine.store.expire_asked(now_ms)
     answered = []
     for round_id, agents in engine.store.rounds_over(now_ms):
         units = (engine.units.get(no) for no in agents)

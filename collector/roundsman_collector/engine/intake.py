@@ -21,6 +21,7 @@ from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.turn import turn
 from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft, Newest
+from roundsman_collector.store.agents_now import Born
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_collector.store.rounds import ErrandAnswer
@@ -68,6 +69,8 @@ class Batch:
         self.knocks: list[Knock] = []
         self.answers: list[ErrandAnswer] = []
         """Results of errands: stored with the evidence that tells of them."""
+        self.births: dict[int, Born] = {}
+        """What agents say of themselves, by their numbers."""
 
     def count(self, name: str, cause: str, example: str = "", times: int = 1) -> None:
         """Count something; the first example of the batch is kept."""
@@ -136,6 +139,7 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
         _not_yours(arrival, draft, batch, name)
     spec = spec._replace(devices=tuple(one for one in spec.devices if one[0] in draft.unit.devices))
     is_news = known != spec or birth["session"] != draft.session
+    batch.births[draft.unit.no] = _born(birth, draft.unit.no, batch.now_ms)
     draft.session = max(draft.session, birth["session"])
     draft.online = True
     draft.specs = {**dict(list(draft.specs.items())[-SPECS_KEPT:]), spec.hash: spec}
@@ -153,6 +157,19 @@ def take_birth(arrival: Arrival, draft: Draft, batch: Batch) -> None:
                 "declared", "lost_before", f"{draft.unit.agent}/{stream['id']} {first}..{last}", last - first + 1
             )
         draft.owes[stream["id"]] = birth["sent"]["mono"]
+
+
+def _born(birth: Mapping[str, Any], agent_no: int, now_ms: int) -> Born:
+    return Born(
+        agent_no,
+        now_ms,
+        birth["session"],
+        birth["boot"],
+        birth["platform"],
+        birth["versions"],
+        tuple(birth["capabilities"]),
+        birth["config_hash"],
+    )
 
 
 def _given_up(stream: StreamRange, settled: RangeSet) -> list[Range]:
@@ -330,7 +347,9 @@ def _quarantine(arrival: Arrival, batch: Batch, cause: str, detail: str) -> None
 
 def _answered(record: Result, draft: Draft, now_ms: int) -> ErrandAnswer:
     """What became of an errand; that it is this agent's is seen where it is written."""
-    return ErrandAnswer(record["command"], draft.unit.no, record["ok"], record["detail"], now_ms)
+    return ErrandAnswer(
+        record["command"], draft.unit.no, record["ok"], record["detail"], now_ms, str(record.get("output", ""))
+    )
 
 
 def _ranges(records: list[Any]) -> tuple[Range, ...]:

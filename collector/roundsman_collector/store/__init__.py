@@ -4,6 +4,8 @@ Store (door.py) is for the engine's process, the only writer of what it decides;
 keep; View (reads.py) is for everybody who looks.
 """
 
+from roundsman_collector.store.agents_now import AgentNow, Born
+from roundsman_collector.store.asked import AskedRow, AskWish
 from roundsman_collector.store.audit import AuditRow, Deed
 from roundsman_collector.store.batch import Batch, Committed
 from roundsman_collector.store.board import Board, BoardPage, BoardRow, FleetFilter
@@ -26,6 +28,7 @@ from roundsman_collector.store.outbox import Names, Outbox, Waiting
 from roundsman_collector.store.overlays import By, OverlayFilter, OverlayRow, Wish
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import DeviceNow
+from roundsman_collector.store.pushed import PushRow, PushWish
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
@@ -53,7 +56,10 @@ __all__ = [
     "KINDS",
     "ZONES",
     "AgentEntry",
+    "AgentNow",
     "AgentRow",
+    "AskWish",
+    "AskedRow",
     "AssignmentRow",
     "AuditRow",
     "Batch",
@@ -61,6 +67,7 @@ __all__ = [
     "Board",
     "BoardPage",
     "BoardRow",
+    "Born",
     "By",
     "Card",
     "ChangesPage",
@@ -98,6 +105,8 @@ __all__ = [
     "OverlayRow",
     "Partition",
     "PersonRow",
+    "PushRow",
+    "PushWish",
     "QuarantineRow",
     "Quarantined",
     "RoundFacts",

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from roundsman_collector.core.model import Retold
+from roundsman_collector.store.agents_now import Born
 from roundsman_collector.store.commands import CommandDone
 from roundsman_collector.store.conditions import ConditionsTold
 from roundsman_collector.store.evidence import EvidenceRow
@@ -40,6 +41,9 @@ class Batch:
     rounds_over: Sequence[RoundAnswered] = ()
     errands_sent: Sequence[str] = ()
     errand_answers: Sequence[ErrandAnswer] = ()
+    births: Sequence[Born] = ()
+    pushes_sent: Sequence[int] = ()
+    pushes_withdrawn: Sequence[int] = ()
     read_from_seq: int | None = None
     """With `units`: evidence before this seq is in the rows of all units from now on; a start reads from here."""
 

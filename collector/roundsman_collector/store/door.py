@@ -19,6 +19,8 @@ from roundsman_collector.core.causes import Link
 from roundsman_collector.core.rulebook import Dated
 from roundsman_collector.store import (
     aged,
+    agents_now,
+    asked,
     behind,
     children,
     commands,
@@ -31,6 +33,7 @@ from roundsman_collector.store import (
     notices,
     picked,
     present,
+    pushed,
     quarantine,
     register,
     rounds,
@@ -140,7 +143,13 @@ class Store:
             commands.answer(connection, batch.commands_done)
             rounds.begin(connection, batch.rounds)
             rounds.mark_sent(connection, batch.errands_sent, batch.now_ms)
+            asked.tell_answered(connection, batch.errand_answers)
             rounds.answer(connection, batch.errand_answers)
+            agents_now.keep(connection, batch.births)
+            pushed.mark_sent(connection, batch.pushes_sent, batch.now_ms)
+            pushed.mark_withdrawn(connection, batch.pushes_withdrawn, batch.now_ms)
+            pushed.born(connection, batch.births)
+            pushed.answer(connection, batch.errand_answers)
             rounds.end(connection, batch.rounds_over, known_ms)
             fault.hit("store.in_commit")
         self._partitions = known
@@ -287,10 +296,10 @@ class Store:
                 return None
             return target, rounds.devices_of(connection, target), rounds.running_of(connection, target)
 
-    def errands_out(self, now_ms: int, limit: int) -> list[rounds.ErrandOut]:
+    def errands_out(self, now_ms: int, limit: int, *, changing: bool = False) -> list[rounds.ErrandOut]:
         """Errands that wait to be published and are fresh, those first that end first."""
         with transaction(self._read, "reading errands", self._place) as connection:
-            return rounds.outgoing(connection, now_ms, limit)
+            return rounds.outgoing(connection, now_ms, limit, changing=changing)
 
     def send_errands_again(self, sent_before_ms: int, now_ms: int) -> int:
         """Let fresh errands that were sent before, and are not answered, be sent once more; returns how many."""
@@ -318,6 +327,24 @@ class Store:
 
     def units(self) -> Iterator[UnitRow]:
         """What is remembered of every agent, by number."""
+    def unsend_errands(self, ids: Sequence[str]) -> None:
+        """These errands were not handed to the line after all."""
+        with transaction(self._write, "taking errands back", self._place) as connection:
+            asked.unsend(connection, ids)
+
+    def expire_asked(self, now_ms: int) -> int:
+        """Let people's commands be over whose time is; returns how many."""
+        with transaction(self._read, "looking for commands that are over", self._place) as connection:
+            if not asked.are_over(connection, now_ms):
+                return 0
+        with transaction(self._write, "ending commands", self._place) as connection:
+            return asked.expire(connection, now_ms)
+
+    def pushes_out(self, limit: int) -> list[pushed.PushOut]:
+        """Configurations that the broker does not have yet."""
+        with transaction(self._read, "reading pushed configurations", self._place) as connection:
+            return pushed.outgoing(connection, limit)
+
         after = -1
         while part := self._units_after(after):
             yield from part

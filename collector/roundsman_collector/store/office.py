@@ -21,6 +21,7 @@ from roundsman_collector.core.overlay import Verb
 from roundsman_collector.roles import EVERYTHING, Role, Scope
 from roundsman_collector.rules.calendars import CalendarFile
 from roundsman_collector.store import (
+    asked,
     audit,
     calendars,
     commands,
@@ -29,12 +30,14 @@ from roundsman_collector.store import (
     outbox,
     overlays,
     people,
+    pushed,
     quarantine,
     rounds,
     rules,
     search,
     ways,
 )
+from roundsman_collector.store.asked import AskWish
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.connect import Place, connector, place, transaction
 from roundsman_collector.store.entries import Became
@@ -42,6 +45,7 @@ from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.overlays import By, OverlayRow, Wish
 from roundsman_collector.store.people import PersonRow
+from roundsman_collector.store.pushed import PushWish
 from roundsman_collector.store.ways import Filter, NewWay, WayRow
 
 
@@ -387,6 +391,23 @@ class Office:
         """Ask the engine for a round {site, from_ms, to_ms, within_ms}; returns the command's id, to be looked up."""
         with self._change("asking for a round") as connection:
             return rounds.ask(connection, deed, args)
+
+    # --- commands and configurations for one agent: asked.py, pushed.py ----------------------------------------------
+
+    def ask_agent(self, agent: str, wish: AskWish, *, deed: Deed, scope: Scope = EVERYTHING) -> str:
+        """Ask something of an agent; returns the command's id. Raises EntryError."""
+        with self._change(f"asking agent {agent[:63]}") as connection:
+            return asked.ask(connection, agent, wish, deed=deed, scope=scope)
+
+    def push_config(self, agent: str, wish: PushWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Push a configuration to an agent; returns the push's id. Raises EntryError."""
+        with self._change(f"pushing a configuration to agent {agent[:63]}") as connection:
+            return pushed.push(connection, agent, wish, deed=deed, scope=scope)
+
+    def withdraw_config(self, agent: str, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Let the broker keep no configuration for an agent any more; returns the push. Raises EntryError."""
+        with self._change(f"withdrawing the configuration of agent {agent[:63]}") as connection:
+            return pushed.withdraw(connection, agent, deed=deed, scope=scope)
 
     def freeze_round(self, number: str, body: str, sha256: str, now_ms: int) -> bool:
         """Keep the document of a round that is over; False: somebody was first, whose document stays."""

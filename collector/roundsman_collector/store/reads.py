@@ -26,6 +26,8 @@ from roundsman_collector.core.model import Ref
 from roundsman_collector.core.overlay import Laid
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
+    agents_now,
+    asked,
     audit,
     behind,
     calendars,
@@ -43,6 +45,7 @@ from roundsman_collector.store import (
     migrate,
     overlays,
     people,
+    pushed,
     quarantine,
     ratio_facts,
     reach,
@@ -56,6 +59,8 @@ from roundsman_collector.store import (
 from roundsman_collector.store import rounds as round_rows
 from roundsman_collector.store import rules as rule_rows
 from roundsman_collector.store import tickets as ticket_rows
+from roundsman_collector.store.agents_now import AgentNow
+from roundsman_collector.store.asked import AskedRow
 from roundsman_collector.store.audit import AuditRow
 from roundsman_collector.store.behind import BehindRow
 from roundsman_collector.store.calendars import DayVersion, ServiceHours, ServiceKey
@@ -74,6 +79,7 @@ from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import Run
+from roundsman_collector.store.pushed import PushRow
 from roundsman_collector.store.quarantine import CounterRow, InboxRow, QuarantineRow
 from roundsman_collector.store.ratio_facts import Points, Registered
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
@@ -732,6 +738,34 @@ class View:
             return facts(connection, row, str(self._place))
 
     # --- how it goes -------------------------------------------------------------------------------------------------
+
+    def agent_now(self, agent: str, *, scope: Scope = EVERYTHING) -> AgentNow | None:
+        """An agent with what it says of itself; None where there is none that this scope reaches, all of it."""
+        with self._reading("an agent") as connection:
+            found = agents_now.one(connection, agent)
+            if found is None or not agents_now.reaches_wholly(connection, scope, found):
+                return None
+            return found
+
+    def asked(self, agent: str, *, limit: int, before_ms: int | None = None) -> list[AskedRow]:
+        """What people asked of an agent, the newest first."""
+        with self._reading("commands") as connection:
+            return asked.rows(connection, agent, limit=limit, before_ms=before_ms)
+
+    def asked_one(self, command: str) -> AskedRow | None:
+        """One of it, by its id."""
+        with self._reading("a command") as connection:
+            return asked.one(connection, command)
+
+    def pushes(self, agent: str, *, limit: int, before_id: int | None = None) -> list[PushRow]:
+        """The configurations that were pushed to an agent, the newest first."""
+        with self._reading("pushed configurations") as connection:
+            return pushed.rows(connection, agent, limit=limit, before_id=before_id)
+
+    def push(self, agent: str, push_id: int) -> PushRow | None:
+        """One of them."""
+        with self._reading("a pushed configuration") as connection:
+            return pushed.one(connection, agent, push_id)
 
     def agents(self) -> list[register.AgentRow]:
         """All agents ever entered, by number."""

@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.asking import CHANGING
 from roundsman_collector.store import audit, commands, schema, series
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.sql import clean, insert, json_text, many, run
@@ -25,6 +26,7 @@ from roundsman_collector.store.sql import clean, insert, json_text, many, run
 SERIES = "round"
 Kind = Literal["site", "group", "device"]
 DETAIL_LIMIT = 400
+OUTPUT_LIMIT = 65_536
 
 
 class Target(NamedTuple):
@@ -79,6 +81,7 @@ class ErrandAnswer(NamedTuple):
     ok: bool
     detail: str
     at_ms: int
+    output: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -268,6 +271,9 @@ def _errand(one: RoundBegun, round_id: int, errand: ErrandNew) -> tuple[object, 
         None,
         None,
         "",
+        None,
+        None,
+        "",
     )
 
 
@@ -280,7 +286,9 @@ def mark_sent(connection: Connection, ids: Sequence[str], now_ms: int) -> None:
     )
 
 
-UNANSWERED = "state = 'sent' AND expires_ms > ? AND sent_ms <= ?"
+ONCE = "(" + ", ".join(f"'{verb}'" for verb in sorted(CHANGING)) + ")"
+"""What changes something goes once."""
+UNANSWERED = f"state = 'sent' AND expires_ms > ? AND sent_ms <= ? AND verb NOT IN {ONCE}"
 
 
 def is_unanswered(connection: Connection, sent_before_ms: int, now_ms: int) -> bool:
@@ -296,13 +304,24 @@ def send_again(connection: Connection, sent_before_ms: int, now_ms: int) -> int:
 
 
 def answer(connection: Connection, answers: Sequence[ErrandAnswer]) -> None:
-    """Agents' results. The first one counts, and only that of the agent who was asked."""
+    """Agents' results. The first one counts, and only that of the agent who was asked.
+
+    To what a person asked (asked.py) an answer is welcome also when its time is over: a machine that reboots needs
+    some. A round ends with its time.
+    """
     many(
         connection,
-        "UPDATE errand SET state = ?, done_ms = ?, detail = ? "
-        "WHERE id = ? AND agent_no = ? AND state IN ('new', 'sent')",
+        "UPDATE errand SET state = ?, done_ms = ?, detail = ?, output = ? "
+        "WHERE id = ? AND agent_no = ? AND (state IN ('new', 'sent') OR (state = 'expired' AND round_id IS NULL))",
         [
-            ("done" if one.ok else "failed", one.at_ms, clean(one.detail, DETAIL_LIMIT), one.id, one.agent_no)
+            (
+                "done" if one.ok else "failed",
+                one.at_ms,
+                clean(one.detail, DETAIL_LIMIT),
+                clean(one.output, OUTPUT_LIMIT),
+                one.id,
+                one.agent_no,
+            )
             for one in answers
         ],
     )
@@ -333,13 +352,14 @@ def end(connection: Connection, answered: Sequence[RoundAnswered], at_ms: int) -
 # --- what the engine reads -------------------------------------------------------------------------------------------
 
 
-def outgoing(connection: Connection, now_ms: int, limit: int) -> list[ErrandOut]:
-    """Errands that wait to be published and are fresh."""
+def outgoing(connection: Connection, now_ms: int, limit: int, *, changing: bool = False) -> list[ErrandOut]:
+    """Errands that wait to be published and are fresh: those that only read, or those that change something."""
     found = run(
         connection,
         "SELECT errand.id, agent.group_id, agent.id, errand.verb, errand.args, errand.asked_ms, errand.asked_by, "
         "errand.consent, errand.expires_ms FROM errand JOIN agent ON agent.no = errand.agent_no "
         "WHERE errand.state = 'new' AND errand.expires_ms > ? AND agent.removed_ms IS NULL "
+        f"AND errand.verb {'' if changing else 'NOT '}IN {ONCE} "
         "ORDER BY errand.expires_ms LIMIT ?",
         now_ms,
         limit,

@@ -16,6 +16,7 @@
     person person_scope invitation session token audit            who may do what, and what they did
     way notice                                                    who is told, and what waits to be told (the outbox)
     round round_device errand                                     inspections, and what agents were asked to do
+    agent_now pushed                                              what agents say of themselves; pushed configurations
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -45,7 +46,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0003"
+REVISION = "0004"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -661,9 +662,51 @@ errand = Table(
     Column("done_ms", Big),
     Column("seq", Big),
     Column("detail", Text, nullable=False),
+    Column("device", Text),
+    Column("agreed", Text),
+    Column("output", Text, nullable=False, server_default=""),
     Index("errand_by_state", "state", "expires_ms"),
     Index("errand_by_round", "round_id", "agent_no"),
+    Index("errand_by_agent", "agent_no", "asked_ms"),
 )
+"""Without a round it is a command of a person: about a `device`, with what the customer `agreed` to, where it needs
+that."""
+
+# --- agents ----------------------------------------------------------------------------------------------------------
+
+agent_now = Table(
+    "agent_now",
+    metadata,
+    _agent(primary_key=True),
+    Column("received_ms", Big, nullable=False),
+    Column("session", Big, nullable=False),
+    Column("boot", Text, nullable=False),
+    Column("platform", Text, nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("capabilities", Text, nullable=False),
+    Column("config_hash", Text, nullable=False),
+)
+"""What an agent said of itself in its newest birth."""
+
+pushed = Table(
+    "pushed",
+    metadata,
+    Column("id", Big, primary_key=True),
+    _agent(),
+    Column("hash", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("rollback_s", Big, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("sent_ms", Big),
+    Column("done_ms", Big),
+    Column("detail", Text, nullable=False),
+    Index("pushed_by_agent", "agent_no", "id"),
+    Index("pushed_by_state", "state", "id"),
+)
+"""Configurations that people pushed: new, sent, confirmed, refused, rolled_back, replaced, withdrawing, withdrawn."""
 
 
 @cache

@@ -33,10 +33,12 @@ class Agent:
         ]
         self.stream, self.n, self.boot, self.session = f"{name}-1", 0, "b1", 1
         self.booted = START - 60 * MINUTE
+        self.capabilities: list[str] = []
+        self.config_hash = "c1"
 
     @property
     def hash(self) -> str:
-        return birth_hash(self.devices, "c1")  # type: ignore[arg-type]
+        return birth_hash(self.devices, self.config_hash)  # type: ignore[arg-type]
 
     def birth(self, minutes: float, oldest: int = 1, gone: tuple[tuple[int, int], ...] = ()) -> Arrival:
         said = {
@@ -47,8 +49,8 @@ class Agent:
             "sent": self.sent(minutes),
             "versions": {"agent": "0.1.0"},
             "platform": "linux",
-            "capabilities": [],
-            "config_hash": "c1",
+            "capabilities": self.capabilities,
+            "config_hash": self.config_hash,
             "streams": [{"id": self.stream, "oldest": oldest, "newest": max(self.n, oldest - 1), "gone": [*gone]}],
             "probes": ["host"],
             "devices": self.devices,

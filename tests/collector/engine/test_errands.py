@@ -375,6 +375,6 @@ def test_the_topic_of_an_errand_is_its_agent_s(desk: Desk) -> None:
     born(desk)
     desk.ask(10)
 
-    for errand, (topic, _) in errands.outgoing(desk.engine, at(10)):
+    for errand, (topic, _), _ in errands.outgoing(desk.engine, at(10)):
         address = parse_up(topic.removesuffix("cmd") + "report")
         assert desk.engine.by_agent[address.agent].no == int(errand.rpartition(".")[2])

@@ -14,6 +14,7 @@ import pytest
 from roundsman_collector.core.model import Retold
 from roundsman_collector.store import (
     Batch,
+    Born,
     Checkpoint,
     CommandDone,
     ConditionsTold,
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 KEPT_BY_PEOPLE = {
     *("audit", "contract", "customer", "device_search", "installation", "invitation", "monitoring_group"),
-    *("notice", "person", "person_scope", "place", "session", "site", "token", "way"),
+    *("notice", "person", "person_scope", "place", "pushed", "session", "site", "token", "way"),
     *("behind", "calendar", "calendar_day", "device_trait", "overlay", "overlay_event"),
 }
 """What is written through the other door."""
@@ -60,6 +61,7 @@ def everything(*, tells: tuple[Retold, ...] = (), done: tuple[CommandDone, ...] 
         inbox=[Knock(agent="x", device="", at_ms=1)],
         commands_done=done,
         rounds=[a_round(asked)] if asked else (),
+        births=[Born(1, 1, 1, "b1", "linux", {"agent": "0.1.0"}, ("cmd.inspect",), "c1")],
     )
 
 
