@@ -96,8 +96,8 @@ class Collector:
             evidence_days=config.keeping.evidence_days,
             evidence_bytes=config.keeping.evidence_bytes,
             publish=self.live.publish_many,
-        )
             keeper=self.live,
+        )
         self.children = (
             Child("web", config, self.folder, lambda: config.api.port > 0, "--port", str(config.api.port)),
             Child("notify", config, self.folder, self._has_ways),

@@ -1,13 +1,12 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause, some
-                  memory swept to disk, a slice of the evidence that is to go, a slice of the rebuilds
-    every 1 s     rounds that are over
+                  memory swept to disk, a slice of the evidence that is to go, or that is condensed
+    every 1 s     rebuilds whose backlog has paused, rounds that are over, configurations to the broker
     every 5 s     errands that nobody has answered go once more
     every 1 h     what evidence is to go, by age or budget?
 
 Little and often: while one of these runs no report is taken, so each is bounded to some hundredths of a second.
-Rebuilds have half of the time while reports leave it to them, and a tenth while they come in crowds.
 Rebuilds have half of the time while reports leave it to them, and a tenth while they come in crowds.
 
 No silence is told before the collector has listened long enough without a break: the longest `arrive_by` of all agents
@@ -20,6 +19,7 @@ import structlog
 
 from roundsman_collector import clock, fault
 from roundsman_collector.engine import errands, timely
+from roundsman_collector.engine.condensing import Condensing
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.pruning import Pruning
 from roundsman_collector.engine.pushing import Keeper, Pushing
@@ -59,9 +59,10 @@ class Clockwork:
         sweep_rows: int,
         evidence_days: int,
         evidence_bytes: int,
+        condenses: bool = False,
         publish: Publish = no_line,
-    ) -> None:
         keeper: Keeper | None = None,
+    ) -> None:
         self.engine = engine
         self.listen_grace_s = listen_grace_s
         self.sweep_rows = sweep_rows
@@ -72,6 +73,7 @@ class Clockwork:
         )
         self._is_busy = False
         self._pruning = Pruning(engine, days=evidence_days, budget_bytes=evidence_bytes)
+        self._condensing = Condensing(engine) if condenses else None
         self._listening_since_ms: int | None = None
         self._enough_ms = GRACE_MS
         """For how long we must have listened, as far as is known: the fleet is asked when that is over."""
@@ -83,11 +85,12 @@ class Clockwork:
             (OFTEN_S, self._pruning.step),
             (OFTEN_S, self._obey),
             (OFTEN_S, self._send),
+            (ROUNDS_EVERY_S, self._push),
             (OFTEN_S, self._wake),
             (OFTEN_S, self.engine.desk.step),
-            (ROUNDS_EVERY_S, self._push),
             (OFTEN_S, self._rebuild),
             (OFTEN_S, self._sweep),
+            (OFTEN_S, self._condense),
             (ROUNDS_EVERY_S, self._end_rounds),
             (AGAIN_EVERY_S, self._send_again),
         ]
@@ -145,11 +148,11 @@ class Clockwork:
         waiting = errands.outgoing(self.engine, now_ms)
         if not waiting:
             return
+        self._send_once([one for one in waiting if one.is_once], now_ms)
+        again = [one for one in waiting if not one.is_once]
         fault.hit("clockwork.before_publish")
         if again and self.publish([one.message for one in again]):
             fault.hit("clockwork.before_sent")
-        self._send_once([one for one in waiting if one.is_once], now_ms)
-        again = [one for one in waiting if not one.is_once]
             errands.sent(self.engine, [one.id for one in again], now_ms)
 
     def _send_once(self, waiting: Sequence[errands.Outgoing], now_ms: int) -> None:
@@ -178,6 +181,10 @@ class Clockwork:
         if self.engine.dirty:
             end_s = clock.mono_s() + (REBUILDS_BUSY_S if self._is_busy else REBUILDS_S)
             self._rebuilds.step(now_ms, lambda: clock.mono_s() < end_s)
+
+    def _condense(self, now_ms: int) -> None:
+        if self._condensing is not None:
+            self._condensing.step(now_ms)
 
     def _sweep(self, now_ms: int) -> None:
         timely.sweep(self.engine, max(1, round(self.sweep_rows * OFTEN_S)), now_ms)

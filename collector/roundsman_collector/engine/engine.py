@@ -34,7 +34,7 @@ from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Knock, Quarantined
-from roundsman_collector.store.samples import records_in
+from roundsman_collector.store.samples import told_in
 from roundsman_collector.store.tickets import TicketChange
 from roundsman_collector.store.units import Checkpoint, UnitRow
 from roundsman_wire.ranges import Range
@@ -262,15 +262,16 @@ class Engine:
         if row.kind == "lost":
             draft.ranges(row.stream).add(row.first_n, row.last_n)
             return
-        body = json.loads(row.body)
         if row.kind == "birth":
+            body = json.loads(row.body)
             spec = spec_of(body)
             known = tuple(one for one in spec.devices if one[0] in unit.devices)
             draft.specs = {**draft.specs, spec.hash: Spec(spec.hash, known)}
             draft.session = max(draft.session, body["session"])
             return
-        spec = draft.specs.get(body["birth"])  # type: ignore[assignment]
-        for record in records_in(row):
+        birth, records = told_in(row)
+        spec = draft.specs.get(birth)  # type: ignore[assignment]
+        for record in records:
             admit(record, draft.ranges(row.stream), draft)
             judge(record, row.stream, spec, draft, self.book)
 
@@ -476,8 +477,8 @@ class _News:
             wakes=self.wakes,
             inbox=batch.knocks,
             errand_answers=batch.answers,
-        )
             births=list(batch.births.values()),
+        )
 
 
 def _reopen_waiting_silence(unit: Unit, now_ms: int) -> None:

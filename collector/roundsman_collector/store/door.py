@@ -229,6 +229,24 @@ class Store:
         with transaction(self._write, "clearing evidence", self._place) as connection:
             return evidence.clear(connection, rows)
 
+    def links_of(self, agent_no: int, head_seq: int, limit: int) -> list[evidence.Link]:
+        """An agent's rows from its newest (`head_seq`) down to the first that is condensed, newest first."""
+        with transaction(self._read, f"reading evidence of agent {agent_no}", self._place) as connection:
+            links = evidence.links(connection, self._partitions, head_seq, limit)
+        if any(one.agent_no != agent_no for one in links):
+            raise conflict(
+                f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
+            )
+        return links
+
+    def merge(self, merges: Sequence[evidence.Merge]) -> None:
+        """Let rows of evidence become one each, all of it in one transaction."""
+        fault.hit("store.before_merge")
+        with transaction(self._write, "condensing evidence", self._place) as connection:
+            evidence.merge(connection, self._partitions, merges, str(self._place))
+            fault.hit("store.in_merge")
+        fault.hit("store.after_merge")
+
     def drop_aged(self, now_ms: int, limit: int = 1000) -> dict[str, int]:
         """Delete what is of no use any more for 90 days (aged.py), at most `limit` rows of a kind; how many of each."""
         with transaction(self._write, "dropping what is old", self._place) as connection:
@@ -309,24 +327,6 @@ class Store:
         with transaction(self._write, "sending errands again", self._place) as connection:
             return rounds.send_again(connection, sent_before_ms, now_ms)
 
-    def rounds_over(self, now_ms: int) -> list[tuple[int, list[int]]]:
-        """Running rounds whose errands, or time, are over: (id, numbers of its agents)."""
-        with transaction(self._read, "reading rounds", self._place) as connection:
-            return rounds.over(connection, now_ms)
-
-    # --- reading, for the engine -------------------------------------------------------------------------------------
-
-    def maintenance_now(self, now_ms: int) -> dict[str, int | None]:
-        """Subjects under maintenance, or laid up, now, and until when (None: open): none of their tickets opens."""
-        with transaction(self._read, "reading what is under maintenance", self._place) as connection:
-            return laid.maintenance_now(connection, now_ms)
-
-    def last_seq(self) -> int:
-        """The largest evidence number given so far; 0 in a new database."""
-        return self._last_seq
-
-    def units(self) -> Iterator[UnitRow]:
-        """What is remembered of every agent, by number."""
     def unsend_errands(self, ids: Sequence[str]) -> None:
         """These errands were not handed to the line after all."""
         with transaction(self._write, "taking errands back", self._place) as connection:
@@ -345,6 +345,24 @@ class Store:
         with transaction(self._read, "reading pushed configurations", self._place) as connection:
             return pushed.outgoing(connection, limit)
 
+    def rounds_over(self, now_ms: int) -> list[tuple[int, list[int]]]:
+        """Running rounds whose errands, or time, are over: (id, numbers of its agents)."""
+        with transaction(self._read, "reading rounds", self._place) as connection:
+            return rounds.over(connection, now_ms)
+
+    # --- reading, for the engine -------------------------------------------------------------------------------------
+
+    def maintenance_now(self, now_ms: int) -> dict[str, int | None]:
+        """Subjects under maintenance, or laid up, now, and until when (None: open): none of their tickets opens."""
+        with transaction(self._read, "reading what is under maintenance", self._place) as connection:
+            return laid.maintenance_now(connection, now_ms)
+
+    def last_seq(self) -> int:
+        """The largest evidence number given so far; 0 in a new database."""
+        return self._last_seq
+
+    def units(self) -> Iterator[UnitRow]:
+        """What is remembered of every agent, by number."""
         after = -1
         while part := self._units_after(after):
             yield from part
@@ -378,26 +396,6 @@ class Store:
                 f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
             )
         return rows[::-1]
-
-    def evidence_down(self, agent_no: int, head_seq: int, down_to_seq: int, limit: int) -> list[EvidenceRow]:
-        """At most `limit` of an agent's rows from `head_seq` down to `down_to_seq`, newest first; less where pruned.
-
-        The `prev_seq` of the last is where to go on.
-        """
-        where, chunk = f"evidence of agent {agent_no}", min(limit, evidence.CHUNK)
-        with transaction(self._read, f"reading evidence of agent {agent_no}", self._place) as connection:
-            chain = evidence.chain(connection, self._partitions, head_seq, down_to_seq, where, chunk)
-            rows = list(islice(chain, limit))
-        if any(row.agent_no != agent_no for row in rows):
-            raise conflict(
-                f"evidence {head_seq} is not of agent {agent_no}", str(self._place), "give the agent's own head"
-            )
-        return rows
-
-    def evidence_at(self, seqs: Iterable[int]) -> list[EvidenceRow]:
-        """These rows of evidence in the order of seq, as far as they are still there."""
-        with transaction(self._read, "reading evidence", self._place) as connection:
-            return picked.rows(connection, self._partitions, seqs)
 
     def evidence_down(self, agent_no: int, head_seq: int, down_to_seq: int, limit: int) -> list[EvidenceRow]:
         """At most `limit` of an agent's rows from `head_seq` down to `down_to_seq`, newest first; less where pruned.
