@@ -95,6 +95,7 @@ class Collector:
             sweep_rows=config.collector.sweep_rows,
             evidence_days=config.keeping.evidence_days,
             evidence_bytes=config.keeping.evidence_bytes,
+            condenses=config.keeping.evidence == "changes",
             publish=self.live.publish_many,
             keeper=self.live,
         )

@@ -171,6 +171,12 @@ class Keeping(_Section):
         description="bytes of the disk that they may take; beyond this the oldest days go earlier. The newest day "
         "always stays",
     )
+    evidence: Literal["full", "changes"] = Field(
+        default="full",
+        description="`full`: every report as it came; `changes`, for large fleets: reports older than an hour become "
+        "runs and changes, which take a fiftieth of the room. Of readings in which no rule sees a difference only the "
+        "first are kept then, and the times of all",
+    )
 
 
 class Api(_Section):

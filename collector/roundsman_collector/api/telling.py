@@ -132,7 +132,7 @@ def interval(row: Interval) -> dict[str, Any]:
 
 
 def sample(row: SampleRow) -> dict[str, Any]:
-    """A sample as the agent recorded it."""
+    """A sample as the agent recorded it; `readings_of`: only its time was kept, these are the readings of another."""
     record = row.sample
     return {
         "stream": row.stream,
@@ -145,6 +145,7 @@ def sample(row: SampleRow) -> dict[str, Any]:
         **stamped("received", row.received_ms),
         "seq": row.seq,
         "readings": record["readings"],
+        **(stamped("readings_of", row.as_of_ms) if row.as_of_ms is not None else {}),
         "failed": {name: list(told) for name, told in record.get("failed", {}).items()},
     }
 

@@ -234,5 +234,6 @@ def _told(desk: Desk, who: Who, one: Reference, found: RecordRow | None) -> dict
     device = found.record["device"]
     if not desk.view.reaches(who.scope, device):
         return said | {"why": "it is of a device that you do not reach"}
-    sample = SampleRow(found.seq, found.agent_no, found.stream, found.received_ms, cast(Sample, found.record))
+    record = cast(Sample, found.record)
+    sample = SampleRow(found.seq, found.agent_no, found.stream, found.received_ms, record, found.as_of_ms)
     return said | {"record": telling.sample(sample), "device": device}

@@ -20,18 +20,18 @@ Left alone: units that are dirty, and rows that memory on disk does not know of 
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
-from roundsman_collector.core.policy import Above, Below, Is, Policy, Rule, judged
+from roundsman_collector.core.policy import Above, Below, Policy, Rule, judged
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.turn import has_answer
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.unit import Unit
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import RECORDS, RUNS, EvidenceRow, Link, Merge
-from roundsman_collector.store.runs import Run, Runs, begun, is_uptime, packed, unpacked
+from roundsman_collector.store.runs import UPTIME, Run, Runs, begun, packed, unpacked
 from roundsman_collector.store.samples import told_in
 
 log = structlog.get_logger(__name__)
@@ -40,18 +40,42 @@ AFTER_MS = 60 * 60 * 1000
 """So old is what is condensed: an agent that asks again does so sooner, and faults are looked at whole."""
 ROUND_MS = 60 * 60 * 1000
 UNITS_AT_ONCE = 50
+UNITS_TOGETHER = 10
 ROWS_AT_ONCE = 1_500
 BYTES_AT_ONCE = 1_500_000
-"""How many units, rows and bytes of bodies a step takes up at most; one row at least."""
+"""How many units, rows and bytes of bodies a step takes up at most; two rows at least. Units are due ten together, so
+that a commit serves several."""
 LINKS_AT_ONCE = 10_000
-RECORDS_KEPT = 5_000
+RECORDS_KEPT = 2_000
 WORDS_KEPT = 500
 """A row has at most about so many records, and records word for word or runs: it is read as a whole."""
 PLAIN = {"n", "kind", "boot", "mono", "t", "ntp", "device", "valid_s", "readings", "failed"}
 _NUMBER = ...
-_LIMITS_KEPT = 5_000
+_NUMBERS = frozenset({int, float})
+_LOOKS_KEPT = 5_000
 
-Judges = tuple[tuple[str, Rule, str], ...]
+
+class Look(NamedTuple):
+    """What of readings with some names matters to some rules, where none of them holds for a device that is well.
+
+    bands     the limits at which a suspected fault is over, where they are not those at which it begins: (reading,
+              whether above it is bad, limit). Other limits say the same of all that is well, words speak for themselves
+    judges    what is not so simple: rules that look at a second reading too
+    uptimes   the readings that tell for how long a device has been up
+    """
+
+    policy: Policy
+    bands: tuple[tuple[str, bool, float], ...]
+    judges: tuple[tuple[str, Rule, str], ...]
+    uptimes: tuple[str, ...]
+    is_uptime_judged: bool
+
+
+class Seen(NamedTuple):
+    """What is the same in all samples of a run; `exact`: what each says of its uptime is kept."""
+
+    key: Hashable
+    exact: bool
 
 
 class Eyes:
@@ -59,39 +83,53 @@ class Eyes:
 
     def __init__(self, book: Rulebook) -> None:
         self.book = book
-        self._judges: dict[tuple[int, tuple[str, ...]], tuple[Policy, Judges]] = {}
+        self._looks: dict[tuple[int, tuple[str, ...]], Look] = {}
 
-    def sees(self, sample: Mapping[str, Any], exact: bool) -> Hashable | None:
-        """What is the same in all samples of a run; None for one that is kept word for word."""
+    def sees(self, sample: Mapping[str, Any], is_local: bool, exact: bool | None = None) -> Seen | None:
+        """What a sample shares with others of its run; None for one that is kept word for word."""
         if sample.get("failed") or not sample.get("ntp", True) or not PLAIN.issuperset(sample):
             return None
-        readings = sample["readings"]
+        readings: Mapping[str, Any] = sample["readings"]
         policy = self.book.at(sample["device"], sample["t"])
         if not has_answer(sample) or not policy.finds_well(readings):
             return None
-        seen = [judged(rule, name, component, readings, True) for name, rule, component in self._of(policy, readings)]
-        words = [_NUMBER if type(value) in (int, float) else value for value in readings.values()]
+        look = self._look(policy, tuple(readings))
+        if exact is None:
+            exact = bool(look.uptimes) and (look.is_uptime_judged or not is_local)
+        words = [_NUMBER if type(value) in _NUMBERS else value for value in readings.values()]
+        bands = [
+            (value > clear if is_above else value < clear) if type(value := readings[name]) in _NUMBERS else None
+            for name, is_above, clear in look.bands
+        ]
+        verdicts = [judged(rule, name, component, readings, True) for name, rule, component in look.judges]
         named = sample["device"], sample["boot"], sample["valid_s"], tuple(sample), tuple(readings)
-        return (*named, id(policy), exact, tuple(words), tuple(seen))
+        return Seen((*named, id(policy), exact, *words, *bands, *verdicts), exact)
 
-    def is_judged(self, sample: Mapping[str, Any], name: str) -> bool:
-        """Whether a rule looks at this reading."""
-        return bool(self.book.at(sample["device"], sample["t"]).judges(name))
-
-    def _of(self, policy: Policy, readings: Mapping[str, Any]) -> Judges:
-        key = id(policy), tuple(readings)
-        known = self._judges.get(key)
+    def _look(self, policy: Policy, names: tuple[str, ...]) -> Look:
+        known = self._looks.get((id(policy), names))
         if known is None:
-            judges = tuple(
-                (name, rule, component)
-                for name in readings
-                for rule, component in policy.judges(name)
-                if isinstance(rule.when, Is | Above | Below)
-            )
-            if len(self._judges) >= _LIMITS_KEPT:
-                self._judges.clear()
-            known = self._judges[key] = policy, judges  # the policy is held, so that its id is nobody else's
-        return known[1]
+            if len(self._looks) >= _LOOKS_KEPT:
+                self._looks.clear()
+            # It holds the policy, so that its id is nobody else's.
+            known = self._looks[id(policy), names] = _looked(policy, names)
+        return known
+
+
+def _looked(policy: Policy, names: Sequence[str]) -> Look:
+    bands: list[tuple[str, bool, float]] = []
+    judges: list[tuple[str, Rule, str]] = []
+    for name in names:
+        for rule, component in policy.judges(name):
+            match rule.when:
+                case Above(per=per, limit=limit, clear=clear) | Below(per=per, limit=limit, clear=clear):
+                    if per or rule.only_while is not None:
+                        judges.append((name, rule, component))
+                    elif clear != limit:
+                        bands.append((name, isinstance(rule.when, Above), clear))
+                case _:
+                    pass
+    uptimes = tuple(name for name in names if name.endswith(UPTIME))
+    return Look(policy, tuple(bands), tuple(judges), uptimes, any(policy.judges(name) for name in uptimes))
 
 
 class Folding:
@@ -122,9 +160,9 @@ class Folding:
             self._noted(run.n)
             self._runs.append(run)
             exact = any(said is not None for said in run.uptimes.values())
-            seen = self._eyes.sees(run.first, exact)
+            seen = self._eyes.sees(run.first, run.first["device"] in self._locals, exact)
             if seen is not None:
-                self._of[seen] = run
+                self._of[seen.key] = run
         self.rows.append(row)
         self.has_own_row = has_own_row(kept.records)
 
@@ -136,25 +174,17 @@ class Folding:
 
     def _add(self, record: dict[str, Any]) -> None:
         self._noted([record["n"]])
-        exact = False
-        seen = None
-        if record["kind"] == "sample":
-            exact = self._is_exact(record)
-            seen = self._eyes.sees(record, exact)
+        is_sample = record["kind"] == "sample"
+        seen = self._eyes.sees(record, record["device"] in self._locals) if is_sample else None
         if seen is None:
             self._records.append(record)
-        elif seen in self._of:
-            self._of[seen].add(record)
+            return
+        run = self._of.get(seen.key)
+        if run is not None:
+            run.add(record)
         else:
-            self._of[seen] = begun(record, exact)
-            self._runs.append(self._of[seen])
-
-    def _is_exact(self, sample: Mapping[str, Any]) -> bool:
-        """Whether what a sample says of the device's uptime is to be kept."""
-        uptimes = [name for name, value in sample["readings"].items() if is_uptime(name, value)]
-        if sample["device"] not in self._locals:
-            return bool(uptimes)
-        return any(self._eyes.is_judged(sample, name) for name in uptimes)
+            self._of[seen.key] = begun(record, seen.exact)
+            self._runs.append(self._of[seen.key])
 
     def _noted(self, numbers: Sequence[int]) -> None:
         lowest, highest = min(numbers), max(numbers)
@@ -229,6 +259,8 @@ class Condensing:
         if self._eyes.book is not self.engine.book:
             self._eyes = Eyes(self.engine.book)
         merges: list[Merge] = []
+        if self._due < min(UNITS_TOGETHER, len(self.engine.units)):
+            return 0
         rows, size, units = ROWS_AT_ONCE, BYTES_AT_ONCE, UNITS_AT_ONCE
         while self._due >= 1 and rows > 0 and size > 0 and units > 0:
             unit = self._next()
@@ -294,7 +326,7 @@ class Condensing:
         merges: list[Merge] = []
         for group in _groups(old):
             taken, is_all = _within(group, rows, size)
-            merges += folded(self.engine.store.rows_of([one.seq for one in taken]), self._eyes, locals_of)
+            merges += folded(self.engine.store.evidence_at([one.seq for one in taken]), self._eyes, locals_of)
             rows -= len(taken)
             size -= sum(one.size for one in taken)
             if not is_all or rows <= 0 or size <= 0:

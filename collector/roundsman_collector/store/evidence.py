@@ -317,17 +317,6 @@ def links(connection: Connection, known: Sequence[Partition], head_seq: int, lim
     return found
 
 
-def some(connection: Connection, known: Sequence[Partition], numbers: Sequence[int]) -> list[EvidenceRow]:
-    """The rows with these seqs, all of one partition, oldest first."""
-    home = _home(known, numbers[0])
-    found: list[EvidenceRow] = []
-    if home is not None:
-        for few in chunks(sorted(numbers)):
-            asked = f"SELECT {COLUMNS} FROM {home.table_name} WHERE seq IN ({marks(len(few))}) ORDER BY seq"
-            found += _read(run(connection, asked, *few))
-    return found
-
-
 class Merge(NamedTuple):
     """Rows that follow one another in an agent's chain, oldest first, and the one that they become."""
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from roundsman_collector import fault
 from roundsman_collector.core.model import Item, Spec
-from roundsman_collector.core.policy import Above
+from roundsman_collector.core.policy import Above, Rule
 from roundsman_collector.core.rebuild import resting
-from roundsman_collector.core.rulebook import Rulebook, book_of
+from roundsman_collector.core.rulebook import Rulebook, RuleSet, book_of
 from roundsman_collector.core.state import dump
 from roundsman_collector.engine import condensing
 from roundsman_collector.engine.condensing import Condensing, Eyes, folded
@@ -89,6 +89,48 @@ def test_a_rebuild_from_runs_and_changes_tells_what_one_from_the_reports_tells(
     assert list(links.values()) == [None, *links][: len(links)]
 
 
+def limits(clear: int, clear_share: int) -> tuple[Rule, ...]:
+    return (
+        rule("host.cpu_high", Above(reading="host.cpu_percent", limit=90, clear=clear), clear_for_s=60),
+        rule(
+            "host.load_high",
+            Above(reading="host.cpu_percent", limit=50, clear=clear_share, per="host.cpus"),
+            effect="degraded",
+        ),
+    )
+
+
+MOVED = Rulebook(
+    [
+        RuleSet(rules=limits(80, 40), hash="a", valid_from_ms=0),
+        RuleSet(rules=limits(50, 20), hash="b", valid_from_ms=at(6.5)),
+    ]
+)
+"""Limits at which a fault is over that move while the device lives."""
+LEVEL = st.tuples(st.sampled_from([25.0, 30.0, 45.0, 60.0, 85.0, 95.0]), st.sampled_from([1, 2, 4]))
+
+
+@settings(max_examples=300)
+@given(st.lists(LEVEL, min_size=4, max_size=16), st.lists(st.integers(1, 14), max_size=2))
+def test_between_two_limits_a_run_holds_only_what_a_fault_that_is_open_would_take_for_the_same(
+    levels: list[tuple[float, int]], cuts: list[int]
+) -> None:
+    agent = Recorder("k7-1", KIOSK)
+    items = [
+        agent.sample(i, "kiosk-7", host__cpu_percent=percent, host__cpus=cpus)
+        for i, (percent, cpus) in enumerate(levels)
+    ]
+    rows = [row_of(item.n, item.stream, KIOSK.hash, [item.record]) for item in items]
+
+    kept = condensed(rows, sorted(cut for cut in cuts if cut < len(rows)), MOVED)
+
+    records = [record for row in kept for record in told_in(row)[1]]
+    unfolded = [item._replace(record=record) for item, record in zip(items, records, strict=True)]
+    told, whole = (from_nothing("kiosk-7", some, at(100), MOVED) for some in (unfolded, items))
+    assert told.truth == whole.truth
+    assert told.state == whole.state
+
+
 @given(
     st.lists(st.tuples(st.integers(-3, 3), st.integers(-90_000, 90_000), st.integers(-5, 5)), max_size=30),
     st.lists(st.integers(0, 10**9) | st.floats(-1e9, 1e9) | st.decimals(0, 10**7, places=2).map(float), min_size=31),
@@ -119,9 +161,9 @@ def test_numbers_times_and_uptimes_come_back_as_they_were(
 
 
 BANDS = book_of(
-    law_one.Rulebook(
-        [law_one.RuleSet(rules=(rule("host.cpu_high", Above(reading="host.cpu_percent", limit=90, clear=80)),))]
-    ).at("kiosk-7", START)
+    Rulebook([RuleSet(rules=(rule("host.cpu_high", Above(reading="host.cpu_percent", limit=90, clear=80)),))]).at(
+        "kiosk-7", START
+    )
 )
 
 

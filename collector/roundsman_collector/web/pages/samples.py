@@ -52,6 +52,7 @@ def _told(saying: Saying, row: SampleRow, at_ms: int) -> dict[str, Any]:
         "stream": told["stream"],
         "t_ms": told["t_ms"],
         "received_ms": told["received_ms"],
+        "as_of_ms": row.as_of_ms,
         "is_it": told["t_ms"] == at_ms,
         "readings": [{"label": one[f"name_{saying.language}"], "value": saying.value(one)} for one in readings],
         "failed": [f"{name}: {': '.join(words)}" for name, words in told["failed"].items()],
