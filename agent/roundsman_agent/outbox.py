@@ -23,6 +23,8 @@ _PERIODS: Final = 3
 _PATIENCE_LIMIT: Final = 64
 """Patience doubles up to this many times three periods."""
 _HISTORY_BATCH: Final = 100
+_CATCH_UP_MS: Final = 1000
+"""History that is late by no more than this is made up for, so that the rate is kept however the loop is delayed."""
 _LIVE_BATCH: Final = 500
 
 
@@ -36,10 +38,9 @@ class Batch:
 
 @dataclass(kw_only=True, slots=True)
 class _Out:
-    """A range that went out on one topic."""
+    """What went out together on one topic, as far as it is not settled."""
 
-    first: int
-    last: int
+    left: RangeSet
     since: int
     is_history: bool
 
@@ -96,18 +97,20 @@ class Outbox:
         return Batch(records=records, is_history=False)
 
     def next_history(self, now: int) -> Batch | None:
-        """Older records that are not out, oldest first, no faster than the rate, never more than a window."""
+        """Older records that are not out, oldest first, at the rate, never more than a window."""
         if now < self._history_at or self._history_after >= self._live_after:
             return None
         room = min(self._window() - self._history_out(), _HISTORY_BATCH, max(int(self._records_per_s), 1))
         if room <= 0:
             return None
         while self._history_after < self._live_after:
+            self._history_after = self._out.first_missing(self._history_after + 1) - 1
             found = self._spool.unsettled(self._history_after, room)
             records = [r for r in found if r["n"] <= self._live_after and r["n"] not in self._out]
             self._history_after = found[-1]["n"] if found else self._live_after
             if records:
-                self._history_at = now + int(len(records) * 1000 / self._records_per_s)
+                begun = max(self._history_at, now - _CATCH_UP_MS)
+                self._history_at = begun + int(len(records) * 1000 / self._records_per_s)
                 return Batch(records=records, is_history=True)
         return None
 
@@ -118,26 +121,31 @@ class Outbox:
             ranges.add(record["n"], record["n"])
         for first, last in ranges:
             self._out.add(first, last)
-            self._sendings.append(_Out(first=first, last=last, since=now, is_history=is_history))
+        self._sendings.append(_Out(left=ranges, since=now, is_history=is_history))
 
     def settled(self, ranges: Iterable[Range]) -> None:
         """The collector has these; whatever of them was out is progress."""
+        ranges = list(ranges)
         for first, last in ranges:
             self._out.remove(first, last)
-        for sending in [one for one in self._sendings if not self._is_out(one)]:
-            self._sendings.remove(sending)
-            # Live progress says nothing of history: a collector that is catching up settles live at once, history late.
-            self._patience[sending.is_history] = self._patience[False] = 1
+        for sending in self._sendings:
+            for first, last in ranges:
+                sending.left.remove(first, last)
+            if not sending.left:
+                # Live progress says nothing of history: a collector that is catching up settles live at once.
+                self._patience[sending.is_history] = self._patience[False] = 1
+        self._sendings = deque(one for one in self._sendings if one.left)
 
     def expire(self, now: int) -> int:
-        """Make what was out too long waiting again; returns how many ranges."""
+        """Make what was out too long waiting again; returns how many sendings."""
         late = [one for one in self._sendings if now - one.since >= self._waits(one)]
-        for one in late:
-            self._sendings.remove(one)
-            for first, last in self._parts_out(one):
-                self._out.remove(first, last)
-                self._history_after = min(self._history_after, first - 1)
-                self._live_after = max(self._live_after, last)
+        if not late:
+            return 0
+        self._sendings = deque(one for one in self._sendings if now - one.since < self._waits(one))
+        for first, last in (part for one in late for part in one.left):
+            self._out.remove(first, last)
+            self._history_after = min(self._history_after, first - 1)
+            self._live_after = max(self._live_after, last)
         for is_history in {one.is_history for one in late}:
             self._patience[is_history] = min(self._patience[is_history] * 2, _PATIENCE_LIMIT)
         return len(late)
@@ -147,31 +155,31 @@ class Outbox:
         """Whether live records wait."""
         return bool(self._current) or self._spool.newest > self._live_after
 
-    def wake_at(self, now: int) -> int | None:
-        """When there may be something to do that no event announces; None when nothing waits."""
+    def wake_at(self, now: int, *, may_history: bool = True) -> int | None:
+        """When there may be something to do that no event announces; None when nothing waits.
+
+        History that may not go out at the moment is nothing to wake for: whoever holds it back knows until when.
+        """
         times = [one.since + self._waits(one) for one in self._sendings]
         if self._current:
             times.append(now)
         if self._spool.newest > self._live_after:
             times.append((self._live_since or now) + self._batch_ms)
-        if self._history_after < self._live_after and self._history_out() < self._window():
+        if may_history and self._history_after < self._live_after and self._history_out() < self._window():
             times.append(self._history_at)
         return min(times, default=None)
 
+    @property
+    def has_history(self) -> bool:
+        """Whether older records wait."""
+        return self._history_after < self._live_after
+
     def _waits(self, one: _Out) -> int:
         return _PERIODS * self._ack_expected_ms * self._patience[one.is_history]
-
-    def _is_out(self, one: _Out) -> bool:
-        return bool(self._parts_out(one))
-
-    def _parts_out(self, one: _Out) -> list[Range]:
-        """The parts of a sending that are not settled."""
-        holes = RangeSet(self._out.missing(one.first, one.last))
-        return holes.missing(one.first, one.last)
 
     def _window(self) -> int:
         """How much history may be out: what the rate gives until patience ends."""
         return max(int(self._records_per_s * self._ack_expected_ms / 1000 * _PERIODS), _HISTORY_BATCH)
 
     def _history_out(self) -> int:
-        return sum(one.last - one.first + 1 for one in self._sendings if one.is_history)
+        return sum(one.left.count() for one in self._sendings if one.is_history)

@@ -2,34 +2,40 @@
 
     offline --dial (in a thread)--> connecting --CONNACK--> online: subscribe, birth, state, then the outbox
        ^                                |                      |
-       +--- full jitter, back-off ------+----------------------+
+       +--- reconnect.py says when -----+----------------------+
 
 paho-mqtt is fed by the agent's own loop: it starts no thread, and gets a socket that is connected already, because name
 look-ups and handshakes block. Its queue stays nearly empty: at most WINDOW publishes wait for the broker's PUBACK; the
 rest waits in the spool. Each connection gets a paho client of its own, so nothing of the last one is sent again behind
-our back. A PUBACK settles nothing: the collector's `ack` does.
+our back. A PUBACK settles nothing: the collector's `ack` does, as far as it can be true (acks.py).
+
+What comes in is written by others: a message that makes no sense, a giant, a storm costs a line in the log, never a
+record. A broker that breaks MQTT itself is left.
 """
 
-import json
 import logging
 import random
 import socket
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
-from roundsman_agent import fault, tls
+from roundsman_agent import acks, fault, tls
 from roundsman_agent.batch import LIMIT, payloads
 from roundsman_agent.birth import Pages
 from roundsman_agent.clock import Moment, Offset, offset
 from roundsman_agent.config import Broker, ConfigError, UplinkSettings
 from roundsman_agent.isolate import Isolation, Outcome
 from roundsman_agent.outbox import Batch, Outbox
+from roundsman_agent.rarely import Rarely
+from roundsman_agent.reconnect import Reconnect
 from roundsman_agent.spool import Spool
+from roundsman_agent.strainer import LIMIT as INBOUND_LIMIT
+from roundsman_agent.strainer import Strainer
 from roundsman_wire import topics
 from roundsman_wire.codec import encode
 from roundsman_wire.report import Record
@@ -47,36 +53,22 @@ _HISTORY_BYTES: Final = 32 * 1024
 """A message of history is no larger: on a slow line live waits behind at most two of them."""
 _DIAL_S: Final = 20.0
 _CONNACK_MS: Final = 20_000
-_STABLE_MS: Final = 30_000
-"""A connection that lasted this long starts the back-off anew."""
 _BIRTH_EVERY_MS: Final = 10_000
 _HUNG_DIALS: Final = 3
+_STORM: Final = 100
+_STORM_MS: Final = 10_000
+"""More acknowledgements than _STORM within this are worth a word: one is due."""
 
 
 class _Client(mqtt.Client):
     """paho with a socket that we connected ourselves."""
 
-    def __init__(self, given: socket.socket, client_id: str) -> None:
+    def __init__(self, given: Strainer, client_id: str) -> None:
         super().__init__(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False, protocol=mqtt.MQTTv311)
         self._given = given
 
     def _create_socket(self) -> Any:  # private in paho 2.2.0; tests/agent/test_uplink.py guards it
         return self._given
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Ack:
-    """An acknowledgement that was understood."""
-
-    stream: str
-    epoch: str
-    upto: int
-    also: list[tuple[int, int]]
-    refused: list[tuple[int, int, str]]
-    at: int
-    echo: int
-    slow_down_s: float
-    need_birth: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -111,6 +103,7 @@ class Uplink:
         birth: Callable[[Moment], Pages],
         on_command: Callable[[bytes, Moment], None],
         on_offset: Callable[[Offset, Moment], None],
+        on_config: Callable[[bytes, Moment], None] = lambda *_: None,
         now: Moment,
         rng: random.Random,
     ) -> None:
@@ -123,7 +116,11 @@ class Uplink:
         self._birth = birth
         self._on_command = on_command
         self._on_offset = on_offset
+        self._on_config = on_config
         self._rng = rng
+        self._rarely = Rarely(log)
+        self._reconnect = Reconnect(settings, rng)
+        self._known, self._known_stream = acks.Known(spool.newest), spool.stream
         self._outbox = Outbox(
             spool,
             records_per_s=settings.backlog_records_per_s,
@@ -136,7 +133,6 @@ class Uplink:
         self._dial_at = now.mono
         self._dialing: str | None = None
         self._dials = 0
-        self._attempts = 0
         self._connack: str | None = None  # "" is yes
         self._connect_sent = 0
         self._online_since: int | None = None
@@ -150,6 +146,9 @@ class Uplink:
         self._quiet_until = 0
         self._collector_is_online = True
         self._collector_back_at = 0
+        self._retry_after_s = 0.0
+        self._storm_since = now.mono
+        self._storm = 0
         self._epoch: str | None = None
         self._reset_at: int | None = None
         self._told = ""  # the last cause of trouble in the log
@@ -176,9 +175,12 @@ class Uplink:
         if not self.is_online:
             times.append(self._connect_sent + _CONNACK_MS)
         elif self._has_room(is_history=False):
-            due = self._outbox.wake_at(now.mono)
-            if due is not None and (self._has_room(is_history=True) or self._outbox.has_live):
+            may_history = self._is_listened_to(now) and self._has_room(is_history=True)
+            due = self._outbox.wake_at(now.mono, may_history=may_history)
+            if due is not None:
                 times.append(max(due, self._quiet_until))
+            if self._collector_back_at > now.mono and self._outbox.has_history:
+                times.append(self._collector_back_at)
         if self._reset_at is not None:
             times.append(self._reset_at)
         return min(times)
@@ -278,7 +280,7 @@ class Uplink:
             self._fail(now, str(error))
 
     def _connect(self, sock: socket.socket, now: Moment) -> None:
-        client = _Client(sock, self._agent)
+        client = _Client(Strainer(sock, on_giant=self._pass_over), self._agent)
         if self._broker.user:
             client.username_pw_set(self._broker.user, self._broker.secret() or None)
         self._session = self._spool.session
@@ -287,6 +289,7 @@ class Uplink:
         client.on_connect = self._on_connack
         client.on_publish = self._on_puback
         client.on_message = self._on_message
+        client.on_subscribe = self._on_suback
         self._connack, self._connect_sent = None, now.mono
         self._client = client
         client.connect(self._broker.host, self._broker.port, keepalive=self._broker.keepalive_s)
@@ -297,8 +300,16 @@ class Uplink:
     def _on_puback(self, _client: object, _data: object, mid: int, _reason: object, _properties: object) -> None:
         self._flying.pop(mid, None)
 
+    def _on_suback(self, _client: object, _data: object, _mid: int, reasons: Any, _properties: object) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.error("uplink: the broker does not let us listen to all we need (ack, cmd, the collector's state)")
+
     def _on_message(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        self._inbox.append((message.topic, bytes(message.payload)))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # raising it through paho would leave the packet there, to be raised for ever
+            topic = "(no UTF-8)"
+        self._inbox.append((topic, bytes(message.payload)))
 
     def _await_connack(self, now: Moment) -> None:
         if self._connack is None:
@@ -317,13 +328,15 @@ class Uplink:
         fault.point("uplink.after_connect")
         self._online_since = now.mono
         self._first_sent = now.mono if self._first_sent is None else self._first_sent
-        self._quiet_until = self._collector_back_at = 0
-        self._collector_is_online = True
+        self._collector_is_online = True  # what is retained says otherwise right away; waits that were asked for go on
         self._reset_at = None
+        if self._known_stream != self._spool.stream:
+            self._known, self._known_stream = acks.Known(self._spool.newest), self._spool.stream
         client.subscribe(
             [
                 (topics.down(self._group, self._agent, topics.ACK), 0),
                 (topics.down(self._group, self._agent, topics.COMMAND), 1),
+                (topics.down(self._group, self._agent, topics.CONFIG), 1),
                 (topics.collector_state(self._group), 1),
             ]
         )
@@ -335,16 +348,13 @@ class Uplink:
         self._told = ""
         self._send(now)
 
-    def _fail(self, now: Moment, cause: str) -> None:
-        """Come back later: anywhere between now and the back-off."""
+    def _fail(self, now: Moment, cause: str, wait_ms: int | None = None) -> None:
+        """Come back later; not before the collector said that it is there again."""
         if cause != self._told:
             log.warning("uplink: no connection to %s:%d: %s; trying on", self._broker.host, self._broker.port, cause)
             self._told = cause
-        limit = min(self._settings.reconnect_max_s, self._settings.reconnect_min_s * 2 ** min(self._attempts, 30))
-        jitter = self._settings.reconnect_jitter
-        delay = limit * (1 - jitter) + self._rng.uniform(0, limit * jitter)
-        self._attempts += 1
-        self._dial_at = now.mono + max(int(delay * 1000), 50)
+        wait_ms = self._reconnect.failed() if wait_ms is None else wait_ms
+        self._dial_at = max(now.mono + wait_ms, self._collector_back_at)
 
     def _lose(self, now: Moment, cause: str, *, is_ours: bool = False) -> None:
         """The connection is over."""
@@ -353,10 +363,9 @@ class Uplink:
                 self._client.disconnect()
             elif (sock := self._client.socket()) is not None:
                 sock.close()
-        if self._online_since is not None and now.mono - self._online_since >= _STABLE_MS:
-            self._attempts = 0
+        stood_since = None if is_ours else self._online_since
         self._forget()
-        self._fail(now, cause)
+        self._fail(now, cause, None if stood_since is None else self._reconnect.broke(now.mono - stood_since))
 
     def _forget(self) -> None:
         self._client = None
@@ -370,16 +379,12 @@ class Uplink:
         """Let paho read and write what the socket allows, and keep the connection alive; False when it is over."""
         client = self._client
         assert client is not None
-        code = mqtt.MQTT_ERR_SUCCESS
-        while code == mqtt.MQTT_ERR_SUCCESS:
-            code = client.loop_read()
-            sock = client.socket()
-            if sock is None or not getattr(sock, "pending", int)():  # TLS may hold what select() cannot see
-                break
-        if code == mqtt.MQTT_ERR_SUCCESS and client.want_write():
-            code = client.loop_write()
-        if code == mqtt.MQTT_ERR_SUCCESS:
-            code = client.loop_misc()
+        try:
+            code = _moved(client)
+        except Exception as error:  # a packet that paho cannot take apart: it would stumble over it again for ever
+            log.debug("uplink: what the broker sent", exc_info=error)
+            self._lose(now, f"the broker sent what is no MQTT ({type(error).__name__}: {error})")
+            return False
         oldest = next(iter(self._flying.values()), None)
         if code != mqtt.MQTT_ERR_SUCCESS or client.socket() is None:
             self._lose(now, self._connack or f"connection lost ({mqtt.error_string(code)})")
@@ -405,9 +410,13 @@ class Uplink:
             return
         while self._has_room(is_history=False) and (batch := self._outbox.next_live(now.mono)) is not None:
             self._prepare(batch, now, LIMIT)
-        is_listening = self._collector_is_online and now.mono >= self._collector_back_at
+        is_listening = self._is_listened_to(now)
         while is_listening and self._has_room(is_history=True) and (batch := self._outbox.next_history(now.mono)):
             self._prepare(batch, now, _HISTORY_BYTES)
+
+    def _is_listened_to(self, now: Moment) -> bool:
+        """Whether a collector takes history now."""
+        return self._collector_is_online and now.mono >= self._collector_back_at
 
     def _has_room(self, *, is_history: bool) -> bool:
         """Whether one more publish may go out."""
@@ -441,6 +450,8 @@ class Uplink:
                 topics.HISTORY if ready.is_history else topics.REPORT, ready.payload, now, is_history=ready.is_history
             )
             self._outbox.sent(ready.records, is_history=ready.is_history, now=now.mono)
+            for record in ready.records:
+                self._known.sent(record["n"], record["n"])
             fault.point("uplink.after_publish")
 
     def _publish(
@@ -460,51 +471,118 @@ class Uplink:
 
     # --- hearing ------------------------------------------------------------------------------------------------------
 
+    def _pass_over(self, topic: str, size: int) -> None:
+        """A giant came; the strainer threw it away."""
+        log.warning(
+            "uplink: a message of %d bytes on %s was passed over; the most that is taken is %d",
+            size,
+            topic[:200],
+            INBOUND_LIMIT,
+        )
+
     def _hear(self, topic: str, payload: bytes, now: Moment) -> None:
         if topic == topics.down(self._group, self._agent, topics.ACK):
-            ack = read_ack(payload)
+            ack = acks.read(payload)
             if ack is None:
-                self._tell_once(f"uplink: an acknowledgement that makes no sense was ignored: {payload[:200]!r}")
+                text = "uplink: an acknowledgement that makes no sense was ignored: %r"
+                self._rarely.warn("ack", now.mono, text, payload[:200])
             else:
                 self._take_ack(ack, now)
         elif topic == topics.down(self._group, self._agent, topics.COMMAND):
             self._on_command(payload, now)
+        elif topic == topics.down(self._group, self._agent, topics.CONFIG):
+            self._on_config(payload, now)
         elif topic == topics.collector_state(self._group):
             self._take_collector_state(payload, now)
+        else:
+            text = "uplink: a message on %r was ignored: nobody asked for that topic"
+            self._rarely.warn("topic", now.mono, text, topic[:200])
 
-    def _take_ack(self, ack: Ack, now: Moment) -> None:
-        if ack.stream != self._spool.stream:
-            self._tell_once(
-                f"uplink: an acknowledgement of stream {ack.stream} was ignored, ours is {self._spool.stream}"
+    def _take_ack(self, ack: acks.Ack, now: Moment) -> None:
+        self._count_ack(now)
+        if ack.stream != self._spool.stream or self._known_stream != self._spool.stream:
+            text = "uplink: an acknowledgement of stream %s was ignored, ours is %s"
+            self._rarely.warn("stream", now.mono, text, ack.stream, self._spool.stream)
+            return
+        verdict = self._known.judge(ack, self._spool.newest)
+        if verdict.beyond:
+            text = (
+                "uplink: an acknowledgement up to number %d was ignored: of stream %s only %d were ever given out."
+                " Another agent works with a copy of this data folder, or it is an old copy itself: if so, move it away"
             )
+            self._rarely.warn("beyond", now.mono, text, verdict.beyond, ack.stream, self._spool.newest)
             return
         self._collector_is_online = True
-        if self._first_sent is not None and ack.echo >= self._first_sent:
-            found = offset(at=ack.at, echo=ack.echo, now=now)
-            if found is not None:
-                self._on_offset(found, now)
-        fault.point("uplink.before_settle")
-        refused = [(first, last) for first, last, _ in ack.refused]
-        for first, last, cause in ack.refused:
-            log.error("uplink: the collector refused %d..%d: %s", first, last, cause[:160])
-        self._spool.settle(ack.upto, ack.also, refused)
-        prefix = [(1, ack.upto)] if ack.upto >= 1 else []
-        self._outbox.settled([*prefix, *ack.also, *refused])
+        self._learn_offset(ack, now)
+        self._settle(verdict, now)
         self._notice_epoch(ack.epoch, now)
         if ack.slow_down_s:
             self._quiet_until = now.mono + int(ack.slow_down_s * 1000)
+            text = "uplink: the collector asks to slow down; nothing is sent for %g s"
+            self._rarely.warn("slow", now.mono, text, ack.slow_down_s)
         if ack.need_birth and now.mono - self._birth_said >= _BIRTH_EVERY_MS:
             self.say_birth(now)
 
+    def _count_ack(self, now: Moment) -> None:
+        """Say so when acknowledgements come in a storm. Those that settle nothing new cost no write."""
+        if now.mono - self._storm_since >= _STORM_MS:
+            self._storm_since, self._storm = now.mono, 0
+        self._storm += 1
+        if self._storm > _STORM:
+            text = "uplink: more than %d acknowledgements within %d s, one is due; all are read"
+            self._rarely.warn("storm", now.mono, text, _STORM, _STORM_MS // 1000)
+
+    def _learn_offset(self, ack: acks.Ack, now: Moment) -> None:
+        if ack.echo > now.mono:  # of a boot before, or invented
+            text = "uplink: an acknowledgement echoes a time to come (%d, now is %d); it tells nothing of the clock"
+            self._rarely.warn("echo", now.mono, text, ack.echo, now.mono)
+        elif self._first_sent is not None and ack.echo >= self._first_sent:
+            found = offset(at=ack.at, echo=ack.echo, now=now)
+            if found is not None:
+                self._on_offset(found, now)
+
+    def _settle(self, verdict: acks.Verdict, now: Moment) -> None:
+        """Delete what the collector has, but for records of which we know that they never went out."""
+        fault.point("uplink.before_settle")
+        for first, last, cause in verdict.refused:
+            log.error("uplink: the collector refused %d..%d: %s", first, last, cause[:160])
+        kept = [(first, last) for first, last in verdict.unsent if self._holds(first, last)]
+        if kept:
+            text = "uplink: %d..%d were acknowledged and never sent; they are kept"
+            self._rarely.warn("unsent", now.mono, text, kept[0][0], kept[-1][1])
+        settled = acks.without(verdict.settled, kept)
+        if settled:
+            self._spool.settle(0, settled)
+            self._outbox.settled(settled)
+            self._known.settle(settled)
+
+    def _holds(self, first: int, last: int) -> bool:
+        """Whether the spool has a record among these numbers."""
+        found = self._spool.unsettled(first - 1, 1)
+        return bool(found) and found[0]["n"] <= last
+
     def _take_collector_state(self, payload: bytes, now: Moment) -> None:
-        body = _object(payload)
+        body = acks.parsed(payload)
         epoch, retry_after = body.get("epoch"), body.get("retry_after", 0)
-        if not isinstance(body.get("online"), bool) or not isinstance(epoch, str) or not _is_seconds(retry_after):
-            self._tell_once(f"uplink: a collector state that makes no sense was ignored: {payload[:200]!r}")
+        if not isinstance(body.get("online"), bool) or not acks.is_word(epoch) or not acks.is_wait(retry_after):
+            text = "uplink: a collector state that makes no sense was ignored: %r"
+            self._rarely.warn("state", now.mono, text, payload[:200])
             return
         self._collector_is_online = body["online"]
-        self._collector_back_at = now.mono + int(retry_after * 1000) if retry_after else 0
-        self._notice_epoch(epoch, now)
+        self._hold_back(acks.wait_s(retry_after), now)
+        self._notice_epoch(str(epoch), now)
+
+    def _hold_back(self, retry_after_s: float, now: Moment) -> None:
+        """Until the collector is back no backlog goes, and a lost connection is not tried again; then not all at once.
+
+        The message is retained: heard again on the next connection it must not begin the wait anew.
+        """
+        if not retry_after_s:
+            self._collector_back_at, self._retry_after_s = 0, 0.0
+        elif retry_after_s != self._retry_after_s:
+            self._retry_after_s = retry_after_s
+            self._collector_back_at = now.mono + int(retry_after_s * 1000) + self._reconnect.spread()
+            log.info("uplink: the collector asks to come back after %g s", retry_after_s)
 
     def _notice_epoch(self, epoch: str, now: Moment) -> None:
         """A new epoch is a new database: everything unsettled is sent again, not by all agents at once."""
@@ -514,54 +592,15 @@ class Uplink:
             log.info("uplink: the collector has a new database; sending everything unsettled again in %.0f s", delay)
         self._epoch = epoch
 
-    def _tell_once(self, text: str) -> None:
-        if text != self._told:
-            log.warning("%s", text)
-            self._told = text
 
-
-def read_ack(payload: bytes) -> Ack | None:
-    """An acknowledgement, or None for anything else."""
-    body = _object(payload)
-    also, refused = body.get("also", []), body.get("refused", [])
-    numbers = (body.get("upto"), body.get("at"), body.get("echo"))
-    if body.get("v") != 1 or not all(type(n) is int for n in numbers) or not _is_seconds(body.get("slow_down_s", 0)):
-        return None
-    if not isinstance(body.get("stream"), str) or not isinstance(body.get("epoch"), str):
-        return None
-    if not _are_ranges(also, 2) or not _are_ranges(refused, 3) or not all(isinstance(c, str) for *_, c in refused):
-        return None
-    return Ack(
-        stream=body["stream"],
-        epoch=body["epoch"],
-        upto=body["upto"],
-        also=[(a, b) for a, b in also],
-        refused=[(a, b, cause) for a, b, cause in refused],
-        at=body["at"],
-        echo=body["echo"],
-        slow_down_s=min(float(body.get("slow_down_s", 0)), 86_400.0),
-        need_birth=body.get("need_birth") is True,
-    )
-
-
-def _object(payload: bytes) -> Mapping[str, Any]:
-    try:
-        body = json.loads(payload)
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _is_seconds(value: object) -> bool:
-    return type(value) in (int, float) and 0 <= value < float("inf")  # type: ignore[operator]
-
-
-def _are_ranges(value: object, length: int) -> bool:
-    """Whether this is a list of [first, last, ...] with first <= last."""
-    return isinstance(value, list) and all(_is_range(one, length) for one in value)
-
-
-def _is_range(one: Any, length: int) -> bool:
-    if not isinstance(one, Sequence) or len(one) != length:
-        return False
-    return type(one[0]) is int and type(one[1]) is int and 1 <= one[0] <= one[1]
+def _moved(client: _Client) -> MQTTErrorCode:
+    """Let paho read and write what the socket allows, and keep the connection alive."""
+    code = mqtt.MQTT_ERR_SUCCESS
+    while code == mqtt.MQTT_ERR_SUCCESS:
+        code = client.loop_read()
+        sock = client.socket()
+        if sock is None or not getattr(sock, "pending", int)():  # TLS, or we, may hold what select() cannot see
+            break
+    if code == mqtt.MQTT_ERR_SUCCESS and client.want_write():
+        code = client.loop_write()
+    return client.loop_misc() if code == mqtt.MQTT_ERR_SUCCESS else code

@@ -79,7 +79,8 @@ def config(data: str, *devices: DeviceConfig, port: int = 1, **uplink: Any) -> C
     settings: dict[str, Any] = {
         "reconnect_min_s": 0.1,
         "reconnect_max_s": 1.0,
-        "reconnect_jitter": 1.0,
+        "reconnect_jitter": 0.5,
+        "reconnect_spread_s": 0.0,
         "batch_s": 0.0,
         "compress": False,
         "backlog_records_per_s": 10_000.0,

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from paho.mqtt import client as paho
 
+from roundsman_agent import acks
 from roundsman_agent import uplink as uplink_module
 from roundsman_agent.birth import compose
 from roundsman_agent.clock import Moment, Offset
 from roundsman_agent.config import Broker
 from roundsman_agent.isolate import Isolation
 from roundsman_agent.spool import Spool
-from roundsman_agent.uplink import WINDOW, Uplink, read_ack
+from roundsman_agent.uplink import WINDOW, Uplink
 from roundsman_wire.codec import rows, unpack
 from roundsman_wire.report import MESSAGE_LIMIT
 from tests.agent.cast import START, ToldClock, config, later, sample
@@ -50,6 +51,7 @@ class Rig:
             isolation=self.isolation,
             birth=self._birth,
             on_command=lambda payload, _: self.commands.append(payload),
+            on_config=lambda *_: None,
             on_offset=lambda found, _: self.offsets.append(found),
             now=self.clock.now(),
             rng=random.Random(1),
@@ -156,7 +158,12 @@ def test_the_will_is_offline_with_the_same_session_and_the_session_persists(rig:
     assert broker.will.topic == "rm/1/south/gw-2/state"
     assert json.loads(broker.will.payload) == {"v": 1, "state": "offline", "session": rig.spool.session}
     assert (broker.client_id, broker.clean) == ("gw-2", False)
-    assert broker.subscribed == {"rm/1/south/gw-2/ack": 0, "rm/1/south/gw-2/cmd": 1, "rm/1/south/_collector/state": 1}
+    assert broker.subscribed == {
+        "rm/1/south/gw-2/ack": 0,
+        "rm/1/south/gw-2/cmd": 1,
+        "rm/1/south/gw-2/config": 1,
+        "rm/1/south/_collector/state": 1,
+    }
 
 
 def test_reports_name_the_birth_in_force_and_when_they_were_sent(rig: Rig, broker: TinyBroker) -> None:
@@ -213,7 +220,7 @@ def test_only_the_collectors_acknowledgement_settles(rig: Rig, broker: TinyBroke
     ids=range(12),
 )
 def test_what_is_not_an_acknowledgement_is_not_read_as_one(payload: bytes) -> None:
-    assert read_ack(payload) is None
+    assert acks.read(payload) is None
 
 
 def test_an_acknowledgement_of_another_stream_settles_nothing(rig: Rig, broker: TinyBroker) -> None:
@@ -401,35 +408,21 @@ def test_a_broker_that_refuses_is_asked_ever_more_rarely(tmp_path: Path, broker:
     rig = Rig(tmp_path, broker.port, reconnect_min_s=1.0, reconnect_max_s=8.0)
     waits: list[int] = []
     for attempt in range(1, 13):
-        rig.run(lambda attempt=attempt: rig.uplink._attempts == attempt, f"refusal {attempt} was heard")
+        rig.run(lambda attempt=attempt: rig.uplink._reconnect.attempts == attempt, f"refusal {attempt} was heard")
         waits.append(rig.uplink._dial_at - rig.clock.now().mono)
         rig.clock.moment = later(waits[-1] / 1000 + 0.001, rig.clock.now())
 
     assert broker.connects == 12
-    assert waits[0] <= 1_000
-    assert max(waits) <= 8_000
+    assert 500 <= waits[0] <= 1_500
+    assert max(waits) <= 12_000
     assert sum(waits[6:]) > sum(waits[:6])
     rig.close()
-
-
-def test_reconnecting_agents_do_not_come_in_step(tmp_path: Path) -> None:
-    delays = set()
-    for seed in range(20):
-        rig = Rig(tmp_path / str(seed), 1, reconnect_min_s=10.0, reconnect_max_s=60.0)
-        rig.uplink._rng = random.Random(seed)
-        rig.uplink._fail(START, "nobody there")
-        delays.add(rig.uplink._dial_at - START.mono)
-        rig.close()
-
-    assert len(delays) == 20
-    assert min(delays) < 3_000
-    assert 7_000 < max(delays) <= 10_000
 
 
 def test_nobody_listening_costs_no_cpu_and_no_exception(tmp_path: Path) -> None:
     rig = Rig(tmp_path, 1)  # nothing listens on port 1
 
-    rig.run(lambda: rig.uplink._attempts, "the first attempt failed")
+    rig.run(lambda: rig.uplink._reconnect.attempts, "the first attempt failed")
 
     assert rig.uplink.connection() is None
     assert rig.uplink.wake_at(rig.clock.now()) >= rig.clock.now().mono + 50

@@ -4,12 +4,15 @@
         broker.port          where it listens
         broker.published     every publish it got: (topic, payload, retain)
         broker.send(topic, payload, qos)
-        broker.acknowledges = False      takes publishes and says nothing
+        broker.raw(data)                 bytes to the agent as they are, MQTT or not
+    broker.answered                  the ids of our QoS 1 publishes that the agent acknowledged
+    broker.acknowledges = False      takes publishes and says nothing
+    broker.grants = False            refuses subscriptions
         broker.refuses = 5               the return code of the next CONNACKs
         broker.drop()                    cuts the connection
 
 It is a fake at the socket, for what a real broker cannot be made to do; the real ones are in tests/brokers.py, which
-need the collector installed.
+need the collector installed. tests/agent/liar.py is one that lies.
 """
 
 import json
@@ -49,6 +52,8 @@ class TinyBroker:
         self.connects = 0
         self.farewells = 0
         self.acknowledges = True
+        self.grants = True
+        self.answered: list[int] = []
         self.refuses = 0
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -72,12 +77,17 @@ class TinyBroker:
             with suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
 
-    def send(self, topic: str, body: Any, qos: int = 0) -> None:
+    def send(self, topic: str | bytes, body: Any, qos: int = 0, *, retain: bool = False) -> None:
         """Publish to the agent."""
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
-        packet = struct.pack("!H", len(topic)) + topic.encode() + (b"\0\7" if qos else b"") + payload
+        name = topic if isinstance(topic, bytes) else topic.encode()
+        packet = struct.pack("!H", len(name)) + name + (b"\0\7" if qos else b"") + payload
+        self.raw(bytes([PUBLISH << 4 | qos << 1 | retain]) + _length(len(packet)) + packet)
+
+    def raw(self, data: bytes) -> None:
+        """Send bytes to the agent as they are."""
         assert self._connection is not None
-        self._connection.sendall(bytes([PUBLISH << 4 | qos << 1]) + _length(len(packet)) + packet)
+        self._connection.sendall(data)
 
     def leaf(self, leaf: str) -> list[Any]:
         """The bodies published on a leaf of the topic tree."""
@@ -106,7 +116,7 @@ class TinyBroker:
             while at < len(body):
                 topic, at = _text(body, at)
                 self.subscribed[topic] = body[at]
-                granted.append(body[at])
+                granted.append(body[at] if self.grants else 0x80)
                 at += 1
             connection.sendall(bytes([0x90, 2 + len(granted)]) + body[:2] + bytes(granted))
         elif kind == PUBLISH:
@@ -115,6 +125,8 @@ class TinyBroker:
             self.published.append(Publish(topic, body[at:], bool(flags & 1)))
             if self.acknowledges:
                 connection.sendall(bytes([0x40, 2]) + mid)
+        elif kind == PUBACK:
+            self.answered.append(int.from_bytes(body, "big"))
         elif kind == PINGREQ:
             connection.sendall(bytes([0xD0, 0]))
         elif kind == DISCONNECT:

@@ -89,6 +89,7 @@ free_floor_bytes = 0
 [uplink]
 reconnect_min_s = 0.05
 reconnect_max_s = 0.4
+reconnect_spread_s = 0.2
 ack_expected_s = 0.5
 epoch_jitter_s = 0.5
 backlog_records_per_s = 3000.0

@@ -1,6 +1,6 @@
 """A set of record numbers as ranges, held against Python's own set."""
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
@@ -49,6 +49,10 @@ class AgainstASet(RuleBasedStateMachine):
         expected = set(range(span[0], span[1] + 1)) - self.model
         assert {n for a, b in holes for n in range(a, b + 1)} == expected
         assert all(b + 1 < c for (_, b), (c, _) in pairwise(holes))
+
+    @rule(number=numbers)
+    def first_missing(self, number: int) -> None:
+        assert self.ranges.first_missing(number) == next(n for n in count(number) if n not in self.model)
 
     @rule(span=spans)
     def add_to_a_copy(self, span: Range) -> None:

@@ -59,9 +59,15 @@ class RangeSet:
         """Take first..last out, both included, where they are in."""
         if last < first:
             raise ValueError(f"a range runs upwards: got {first}..{last}")
-        kept = [part for one in self for part in _without(one, first, last)]
-        self._starts = [a for a, _ in kept]
-        self._ends = [b for _, b in kept]
+        starts, ends = self._starts, self._ends
+        low = bisect_left(ends, first)
+        high = bisect_right(starts, last)
+        if low >= high:
+            return
+        below, above = (starts[low], first - 1), (last + 1, ends[high - 1])
+        kept = [(a, b) for a, b in (below, above) if a <= b]
+        starts[low:high] = [a for a, _ in kept]
+        ends[low:high] = [b for _, b in kept]
 
     def missing(self, first: int, last: int) -> list[Range]:
         """The parts of first..last that are not in the set."""
@@ -76,6 +82,12 @@ class RangeSet:
         if at <= last:
             holes.append((at, last))
         return holes
+
+    def first_missing(self, number: int) -> int:
+        """The smallest number from this one on that is not in the set."""
+        position = bisect_left(self._ends, number)
+        is_in = position < len(self._starts) and self._starts[position] <= number
+        return self._ends[position] + 1 if is_in else number
 
     def upto(self) -> int:
         """The largest n so that 1..n are all in; 0 when 1 is not."""
@@ -109,8 +121,3 @@ class RangeSet:
 
     def __repr__(self) -> str:
         return f"RangeSet({list(self)})"
-
-
-def _without(one: Range, first: int, last: int) -> list[Range]:
-    a, b = one
-    return [part for part in ((a, min(b, first - 1)), (max(a, last + 1), b)) if part[0] <= part[1]]
