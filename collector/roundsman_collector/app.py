@@ -51,7 +51,7 @@ TOKEN_NAME = "first"
 FIRST_PERSON = "admin"
 FIRST_LOGIN_MS = 7 * 86_400_000
 RUNTIME = "runtime.json"
-IDLE_S = 0.2
+IDLE_S, REBUILDING_IDLE_S = 0.2, 0.05
 GATHER_S = 0.02
 """How far batches are apart at least: a commit costs a millisecond, for one report as for a thousand."""
 LOOK_S = 1.0
@@ -157,7 +157,7 @@ class Collector:
 
     def step(self) -> None:
         """One turn of the loop: wait for news, take it, do what time brings, look after the children."""
-        wait([self.live, self.history], IDLE_S)
+        wait([self.live, self.history], REBUILDING_IDLE_S if self.engine.dirty else IDLE_S)
         begun_s = clock.mono_s()
         settled = self.ingest.step()
         now_ms, mono_s = clock.now_ms(), clock.mono_s()

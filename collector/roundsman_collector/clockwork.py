@@ -2,7 +2,8 @@
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause, some
                   memory swept to disk, a slice of the evidence that is to go, or that is condensed
-    every 1 s     rebuilds whose backlog has paused, rounds that are over, configurations to the broker
+    every 0.1 s   a slice of the rebuilds
+    every 1 s     rounds that are over, configurations to the broker
     every 5 s     errands that nobody has answered go once more
     every 1 h     what evidence is to go, by age or budget?
 
@@ -30,8 +31,8 @@ log = structlog.get_logger(__name__)
 
 GRACE_MS = 120_000
 OFTEN_S = 0.2
-REBUILDS_S, REBUILDS_BUSY_S = 0.07, 0.015
-"""How long a slice of rebuilds may take, what it then stores aside; and while reports wait."""
+REBUILDS_EVERY_S, REBUILDS_S, REBUILDS_BUSY_S = 0.1, 0.05, 0.01
+"""How often there is a slice of rebuilds, how long it may take, what it then stores aside; and while reports wait."""
 PRUNING_EVERY_S = 3600.0
 ROUNDS_EVERY_S = 1.0
 AGAIN_EVERY_S = 5.0
@@ -88,7 +89,7 @@ class Clockwork:
             (ROUNDS_EVERY_S, self._push),
             (OFTEN_S, self._wake),
             (OFTEN_S, self.engine.desk.step),
-            (OFTEN_S, self._rebuild),
+            (REBUILDS_EVERY_S, self._rebuild),
             (OFTEN_S, self._sweep),
             (OFTEN_S, self._condense),
             (ROUNDS_EVERY_S, self._end_rounds),
