@@ -19,15 +19,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roundsman_agent import __version__, commands, fault, poll
+from roundsman_agent import __version__, commands, fault, poll, remote
 from roundsman_agent.birth import Pages, compose
 from roundsman_agent.clock import Clock, Moment, Offset, is_news, spoken
 from roundsman_agent.config import Config, ProbeUse
 from roundsman_agent.isolate import Isolation, Outcome
+from roundsman_agent.limits import Limits
 from roundsman_agent.machine import system_is_stopping
 from roundsman_agent.poll import Round, Turn
 from roundsman_agent.probe import Answer, Probe, ProbeError
 from roundsman_agent.ready import Supervisor
+from roundsman_agent.remote import Remote
 from roundsman_agent.spool import Spool
 from roundsman_agent.uplink import Uplink
 from roundsman_agent.warden import Warden
@@ -62,8 +64,10 @@ class Agent:
         rng: random.Random | None = None,
         stopping: Callable[[], bool | None] = system_is_stopping,
         supervisor: Supervisor | None = None,
+        remote: Remote | None = None,
     ) -> None:
         self._config = config
+        self._remote = remote
         self._clock = clock
         self._stopping = stopping
         self._supervisor = supervisor or Supervisor()
@@ -81,6 +85,7 @@ class Agent:
         self._inspections: dict[str, set[str]] = {}
         self._commands: list[str] = []
         self._is_stopping = False
+        self._begins_anew = False
         now = clock.now()
         self.spool = Spool.open(
             config.data,
@@ -88,6 +93,7 @@ class Agent:
             max_bytes=config.spool.max_bytes,
             free_floor_bytes=config.spool.free_floor_bytes,
             fsync_ms=int(config.spool.fsync_s * 1000),
+            limits=Limits(config.limits),
         )
         self._isolation = Isolation()
         self.uplink = Uplink(
@@ -100,6 +106,7 @@ class Agent:
             birth=self._birth,
             on_command=self._take_command,
             on_offset=self._take_offset,
+            on_config=self._take_config,
             now=now,
             rng=rng or random.Random(),
         )
@@ -107,8 +114,9 @@ class Agent:
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Go round until `stop`, then say goodbye and leave the spool in order."""
+    def run(self) -> bool:
+        """Go round until `stop`, then say goodbye and leave the spool in order. True: begin anew, the configuration is
+        another one."""
         log.info("agent %s: stream %s, session %d", self._config.id, self.spool.stream, self.spool.session)
         while not self._is_stopping:
             try:
@@ -120,6 +128,7 @@ class Agent:
                 log.exception("agent: something broke; going on in %.0f s", _PAUSE_AFTER_ERROR_S)
                 self._sleep(_PAUSE_AFTER_ERROR_S)
         self._leave()
+        return self._begins_anew
 
     def stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -129,9 +138,12 @@ class Agent:
     def step(self) -> None:
         """Do everything that can be done now."""
         now = self._clock.now()
+        self._serve_remote(now)
         for outcome in self._isolation.collect(now.mono):
             if outcome.key.startswith("uplink/"):
                 self.uplink.dialed(outcome, now)
+            elif outcome.key.startswith(remote.KEY):
+                self._remote_checked(outcome, now)
             else:
                 self._take_outcome(outcome, now)
         for due in poll.due(self._plan, self._done, now.mono):
@@ -146,6 +158,8 @@ class Agent:
         idle = [turn for turn in self._plan if turn.device not in self._running]
         times = [now.mono + _NAP_MS, poll.wake_at(idle, self._done, now.mono), self.uplink.wake_at(now)]
         times += [at for at in (self._isolation.wake_at(), self._supervisor.wake_at(now.mono)) if at is not None]
+        if self._remote is not None and (at := self._remote.wake_at()) is not None:
+            times.append(at)
         self._sleep(max(min(times) - now.mono, 0) / 1000)
 
     def _sleep(self, seconds: float) -> None:
@@ -156,7 +170,8 @@ class Agent:
 
     def _leave(self) -> None:
         fault.point("agent.before_stop")
-        self._supervisor.stopping()
+        if not self._begins_anew:
+            self._supervisor.stopping()
         began = now = self._clock.now()
         self.uplink.stop(now)
         while not self.uplink.is_quiet() and now.mono - began.mono < _GOODBYE_MS:
@@ -244,9 +259,28 @@ class Agent:
             self.spool.remember_boot(now.boot)
 
     def _take_offset(self, found: Offset, now: Moment) -> None:
+        if self._remote is not None:
+            self._remote.acknowledged()
         if is_news(found, self._offset):
             self._offset = found
             self.spool.take({**_stamp("clock", now), "offset_ms": found.offset_ms, "error_ms": found.error_ms})
+
+    # --- what the collector pushes ------------------------------------------------------------------------------------
+
+    def _take_config(self, payload: bytes, now: Moment) -> None:
+        if self._remote is not None:
+            self._remote.take(payload, now)
+
+    def _remote_checked(self, outcome: Outcome, now: Moment) -> None:
+        if self._remote is not None:
+            self._remote.checked(outcome, now)
+
+    def _serve_remote(self, now: Moment) -> None:
+        """First in every turn: a configuration on trial ends in time, whatever it breaks."""
+        if self._remote is None or self._is_stopping:
+            return
+        if self._remote.serve(isolation=self._isolation, keep=self.spool.take, now=now, offset=self._offset):
+            self._begins_anew = self._is_stopping = True
 
     def _birth(self, now: Moment) -> Pages:
         return compose(

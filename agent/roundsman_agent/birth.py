@@ -13,7 +13,7 @@ from roundsman_wire.codec import birth_hash, encode
 from roundsman_wire.ranges import Range
 from roundsman_wire.report import MESSAGE_LIMIT, Device, StreamRange
 
-CAPABILITIES: Final = ["columns", "deflate", "cmd.inspect", "cmd.birth"]
+CAPABILITIES: Final = ["columns", "deflate", "cmd.inspect", "cmd.birth", "config"]
 _PAGE_BYTES: Final = MESSAGE_LIMIT - 8 * 1024
 """Room for devices on a page; the rest is for everything else a birth says."""
 

@@ -1,13 +1,14 @@
-"""The command line: check, run, once, probes.
+"""The command line: check, run, once, doctor, probes.
 
     roundsman-agent check agent.toml            every mistake at once, or the normalised form
     roundsman-agent run agent.toml              checks in a process of its own, then runs
     roundsman-agent once agent.toml --json      polls everything once and prints it
     roundsman-agent once --probe host           one probe, without any configuration
+    roundsman-agent doctor agent.toml           looks at everything the agent needs, and says how to mend it
     roundsman-agent probes                      what can be read, and each probe's settings
 
-Exit codes: 0 done; 1 `once`: a probe failed; 2 wrong arguments; 75 the data folder is in use, try later; 78 the
-configuration (or what it names) cannot be used: starting again will not help.
+Exit codes: 0 done; 1 `once`: a probe failed, `doctor`: something has to be mended; 2 wrong arguments; 75 the data
+folder is in use, try later; 78 the configuration (or what it names) cannot be used: starting again will not help.
 """
 
 import argparse
@@ -15,13 +16,15 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 from roundsman_agent import __version__, fault
 
 OK: Final = 0
 PROBE_FAILED: Final = 1
+UNWELL: Final = 1
 WRONG_ARGUMENTS: Final = 2
 TRY_LATER: Final = 75
 CANNOT_BE_USED: Final = 78
@@ -66,6 +69,15 @@ def _parser() -> argparse.ArgumentParser:
     once.add_argument("--json", action="store_true", help="print JSON")
     once.set_defaults(command=_once)
 
+    doctor = commands.add_parser("doctor", help="look at everything the agent needs: OK, WARN or FAIL, and how to mend")
+    doctor.add_argument("config", help="agent.toml")
+    doctor.add_argument("--json", action="store_true", help="print JSON")
+    doctor.set_defaults(command=_doctor)
+
+    push = commands.add_parser("check-push", help="look through what a collector pushed (the agent itself asks)")
+    push.add_argument("config", help="the normalised config.json that it lies over; the pushed tables come as JSON")
+    push.set_defaults(command=_check_push)
+
     probes = commands.add_parser("probes", help="list the probes and their settings")
     probes.set_defaults(command=_probes)
     return parser
@@ -108,8 +120,7 @@ def _run(arguments: argparse.Namespace) -> int:
             code, path = _check_in_a_process_of_its_own(path)
             if code != OK:
                 return code
-        config = load(path)
-        return _serve(config)
+        return _serve(path, is_tls=load(path).broker.tls)
     except ConfigError as error:
         return _say(str(error), CANNOT_BE_USED)
     except OSError as error:
@@ -133,29 +144,66 @@ def _check_in_a_process_of_its_own(config: str) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), path
 
 
-def _serve(config: Any) -> int:
+def _serve(path: str, is_tls: bool) -> int:
+    """Run with the local configuration, or with what was pushed over it; again as often as that changes."""
     from roundsman_agent.lean import lean
 
-    with lean(tls=config.broker.tls):
+    with lean(tls=is_tls):
         from roundsman_agent import tls
         from roundsman_agent.agent import Agent
         from roundsman_agent.clock import SystemClock
         from roundsman_agent.ready import Supervisor
+        from roundsman_agent.remote import Remote
         from roundsman_agent.spool import SpoolBusy, SpoolDenied
 
-    config.broker.secret()  # a password file that cannot be read: now, not at the first connection
-    if config.broker.tls:
-        tls.context(config.broker)  # nor a CA
-    try:
-        agent = Agent(config, clock=SystemClock(), supervisor=Supervisor.of(os.environ))
-    except SpoolBusy as error:
-        return _say(str(error), TRY_LATER)
-    except (SpoolDenied, LookupError) as error:
-        return _say(str(error), CANNOT_BE_USED)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: agent.stop())
-    agent.run()
-    return OK
+    clock, supervisor, signals = SystemClock(), Supervisor.of(os.environ), _Signals()
+    remote: Remote | None = None
+    while True:
+        remote = Remote.begin(path, clock.now(), before=remote)
+        broker = remote.config.broker
+        broker.secret()  # a password file that cannot be read: now, not at the first connection
+        if broker.tls:
+            tls.context(broker)  # nor a CA
+        try:
+            agent = Agent(remote.config, clock=clock, supervisor=supervisor, remote=remote)
+        except SpoolBusy as error:
+            return _say(str(error), TRY_LATER)
+        except SpoolDenied as error:
+            return _say(str(error), CANNOT_BE_USED)
+        except Exception as error:
+            if remote.is_pushed:
+                remote.fall_back(f"the agent cannot start with it: {error}")
+                continue
+            if isinstance(error, LookupError):
+                return _say(str(error), CANNOT_BE_USED)
+            raise
+        with signals.ending(agent.stop):
+            begins_anew = agent.run()
+        if not begins_anew or signals.came:
+            return OK
+
+
+class _Signals:
+    """SIGTERM and SIGINT end the agent that runs; one that comes between two ends the second at once."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._stop: Callable[[], None] | None = None
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take)
+
+    def _take(self, *_: object) -> None:
+        self.came = True
+        if self._stop is not None:
+            self._stop()
+
+    @contextmanager
+    def ending(self, stop: Callable[[], None]) -> Iterator[None]:
+        self._stop = stop
+        if self.came:
+            stop()
+        yield
+        self._stop = None
 
 
 def _once(arguments: argparse.Namespace) -> int:
@@ -170,6 +218,41 @@ def _once(arguments: argparse.Namespace) -> int:
         return _say(str(error), CANNOT_BE_USED)
     print(printed(samples, as_json=arguments.json))
     return OK if all(sample["readings"] for sample in samples) else PROBE_FAILED
+
+
+def _check_push(arguments: argparse.Namespace) -> int:
+    """Reads tables from standard input; answers with {"tables": ...} or {"mistakes": ...}."""
+    import json
+
+    from roundsman_agent.check import check_push
+    from roundsman_agent.config import ConfigError, read_file
+
+    answer: dict[str, object]
+    try:
+        answer = {"tables": check_push(read_file(arguments.config), json.load(sys.stdin))}
+    except ConfigError as error:
+        answer = {"mistakes": str(error)}
+    except ValueError as error:
+        return _say(f"standard input: expected tables as JSON: {error}", WRONG_ARGUMENTS)
+    print(json.dumps(answer))
+    return CANNOT_BE_USED if "mistakes" in answer else OK
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from roundsman_agent.doctor import findings, printed
+
+    worst = OK
+    shown = []
+    for one in findings(arguments.config):
+        worst = UNWELL if one.level == "FAIL" else worst
+        shown.append(one)
+        if not arguments.json:
+            print(printed(one), flush=True)
+    if arguments.json:
+        import json
+
+        print(json.dumps([one._asdict() for one in shown], ensure_ascii=False, indent=1))
+    return worst
 
 
 def _probes(arguments: argparse.Namespace) -> int:

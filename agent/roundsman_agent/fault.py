@@ -29,6 +29,9 @@ POINTS: Final = (
     "uplink.after_publish",  # handed to the socket
     "uplink.before_settle",  # an acknowledgement is here, nothing deleted
     "agent.before_stop",
+    "config.started",  # what this start runs with is decided, and counted if it is on trial
+    "config.before_trial",  # a push was looked through, nothing is written
+    "config.after_trial",  # written, not yet in force
 )
 
 _left: dict[str, int] = {}

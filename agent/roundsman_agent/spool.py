@@ -30,6 +30,7 @@ from typing import IO, Any, Final, cast
 
 from roundsman_agent import fault, head, machine
 from roundsman_agent.clock import Moment, spoken
+from roundsman_agent.limits import Limits
 from roundsman_agent.loss import Loss, gap_record, losses_of, merged, touch, unnumbered
 from roundsman_wire.codec import encode
 from roundsman_wire.ranges import Range, RangeSet
@@ -43,6 +44,7 @@ BLOCK: Final = 256
 """Numbers reserved with one fsync."""
 HELD_BYTES: Final = 512 * 1024
 """What memory holds while the disk takes nothing."""
+NO_LIMITS: Final = Limits({})
 GONE: Final = 32
 """Ranges that a birth names as gone."""
 _PAGE: Final = 4096
@@ -114,8 +116,10 @@ class Spool:
         free_floor_bytes: int,
         fsync_ms: int,
         free: Callable[[str], int],
+        limits: Limits,
     ) -> None:
         self.folder = folder
+        self._limits = limits
         self.stream = ""
         self.session = 0
         self.newest = 0
@@ -159,10 +163,18 @@ class Spool:
         free_floor_bytes: int = 20_000_000,
         fsync_ms: int = 10_000,
         free: Callable[[str], int] = machine.free_bytes,
+        limits: Limits = NO_LIMITS,
     ) -> "Spool":
         """Open or make the spool in a folder and raise its session. Starts whatever the disk and the files are like;
         only a foreign lock (SpoolBusy) or a folder that this user may not write (SpoolDenied) stops it."""
-        spool = cls(folder, max_bytes=max_bytes, free_floor_bytes=free_floor_bytes, fsync_ms=fsync_ms, free=free)
+        spool = cls(
+            folder,
+            max_bytes=max_bytes,
+            free_floor_bytes=free_floor_bytes,
+            fsync_ms=fsync_ms,
+            free=free,
+            limits=limits,
+        )
         spool._seen = now
         spool._lock_folder()
         fault.point("start.after_lock")
@@ -266,7 +278,7 @@ class Spool:
             for row in self._rows("SELECT n, crc, body FROM record WHERE n = ?", n):
                 record = _decoded(*row)
                 if record is not None and record["kind"] == "sample":
-                    self._said[device] = _said(record)
+                    self._said[device] = _said(record, self._limits)
         self._has_losses = bool(self._rows("SELECT 1 FROM loss LIMIT 1"))
         self.newest = self._stored
         self.last_change = self._stored
@@ -433,7 +445,7 @@ class Spool:
             self._hold_loss(unnumbered(record))
             return 0
         device = record["device"] if record["kind"] == "sample" else None
-        said = _said(record) if device is not None else None
+        said = _said(record, self._limits) if device is not None else None
         kept = _Held(
             t=record["t"],
             until=record["t"] + int(record.get("valid_s", 0) * 1000),
@@ -963,15 +975,17 @@ def _decoded(n: int, crc: int, body: object) -> Record | None:
     return cast(Record, record) if record["n"] == n else None
 
 
-def _said(sample: Mapping[str, Any]) -> int:
-    """A checksum of what a sample says apart from its numbers: words, what is unknown, what failed and why.
+def _said(sample: Mapping[str, Any], limits: Limits) -> int:
+    """A checksum of what a sample says apart from its numbers: words, what is unknown, what failed and why, and which
+    limits its numbers have reached.
 
     Two samples in a row with the same checksum: the second tells nothing but numbers.
     """
     words = sorted((name, value) for name, value in sample["readings"].items() if isinstance(value, str))
     unknown = sorted(name for name, value in sample["readings"].items() if value is None)
     failed = sorted((name, code) for name, (code, _) in sample.get("failed", {}).items())
-    return zlib.crc32(repr((words, unknown, failed, bool(sample["readings"]))).encode())
+    reached = limits.bands(sample["readings"])
+    return zlib.crc32(repr((words, unknown, failed, bool(sample["readings"]), reached)).encode())
 
 
 def _new_stream() -> str:
