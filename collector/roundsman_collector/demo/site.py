@@ -219,7 +219,9 @@ def agent_toml(agent: AgentSpec, *, broker_port: int, user: str, password: str) 
             {"host": "127.0.0.1", "port": broker_port, "user": user, "password": password, "keepalive_s": 10},
         ),
         *_table("spool", {"free_floor_bytes": 0}),
-        *_table("uplink", {"reconnect_max_s": 2.0, "reconnect_spread_s": 1.0, "ack_expected_s": 3.0, "epoch_jitter_s": 2.0}),
+        *_table(
+            "uplink", {"reconnect_max_s": 2.0, "reconnect_spread_s": 1.0, "ack_expected_s": 3.0, "epoch_jitter_s": 2.0}
+        ),
     ]
     for device in agent.devices:
         shown: dict[str, object] = {"id": device.id, "kind": device.kind}
