@@ -77,6 +77,8 @@ class Answer:
 
     readings: Mapping[str, Value]
     failed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    bytes_moved: int | None = field(default=None, compare=False)
+    """What went over the line both ways, where the probe can tell: a cost, no reading."""
 
 
 class ProbeError(Exception):

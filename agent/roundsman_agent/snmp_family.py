@@ -50,14 +50,12 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from roundsman_agent.probe import Answer, Value
-from roundsman_agent.snmp_session import Bound
+from roundsman_agent.snmp_ber import Bound
+from roundsman_agent.snmp_visit import ROWS_LIMIT
 
-__all__ = ["ROWS_LIMIT", "Family", "Item", "Summary", "Talk", "below", "families", "family", "names", "read"]
+__all__ = ["Family", "Item", "Summary", "Talk", "families", "family", "names", "read"]
 
 FOLDER: Final = Path(__file__).parent / "families"
-
-ROWS_LIMIT: Final = 256
-"""Rows of one column that are read: a recorder has 24 disks, a UPS three phases; more is a loop or a mistake."""
 
 Type = Literal["number", "word", "bits"]
 Failure = tuple[str, str]
@@ -124,11 +122,7 @@ class Talk:
     answers: Mapping[str, Bound]
     stumbled: Mapping[str, str]
     cut: Failure | None
-
-
-def below(oid: str, root: str) -> bool:
-    """Whether the object is the root or lies under it."""
-    return oid == root or oid.startswith(root + ".")
+    bytes_moved: int | None = None
 
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -215,7 +209,7 @@ def read(talk: Talk) -> Answer:
         ]
         if values:
             readings[summary.reading] = max(values) if summary.take == "max" else min(values)
-    return Answer(readings=readings, failed=failed)
+    return Answer(readings=readings, failed=failed, bytes_moved=talk.bytes_moved)
 
 
 def _missing(oid: str, talk: Talk) -> Failure | None:

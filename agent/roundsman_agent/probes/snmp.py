@@ -1,11 +1,11 @@
 """Devices that speak SNMP: UPS, network printers, Hikvision recorders and cameras (SNMP 设备).
 
-    identify  GETNEXT   which family is it, does it answer at all?
-    scalars   GET       ten at a time
-    tables    GETBULK   column by column, at most 20 rows a request
+    identify  GETNEXT   which family is it, does it answer at all? Once an hour
+    scalars   GET       sixty at a time
+    tables    GETBULK   all columns side by side, at most 20 rows a request
 
-What a family asks and what the answers mean is data: families/*.toml, explained in snmp_family.py. Reading only: there
-is no SET in the agent.
+What a family asks and what the answers mean is data: families/*.toml, explained in snmp_family.py. How much is asked at
+once adapts to the device: snmp_visit.py. Reading only: there is no SET in the agent.
 
 Nothing at all is a ProbeError (timeout). A device that answers but has none of the family's objects is not_supported.
 One that stops in the middle keeps what it said; the rest of its readings is None with the reason.
@@ -19,36 +19,53 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, number, text
-from roundsman_agent.snmp_family import ROWS_LIMIT, Family, Talk, below, families, family, names, read
-from roundsman_agent.snmp_session import AUTH, PRIV, Bound, PduError, Session, V2cSession, V3Session, V3User
+from roundsman_agent.snmp_family import Family, Talk, families, family, names, read
+from roundsman_agent.snmp_session import AUTH, PRIV, PduError, Session, V2cSession, V3Session, V3User
+from roundsman_agent.snmp_visit import Known, Memory, Visit, below
 
 __all__ = ["probe"]
 
 AUTO: Final = "auto"
-OBJECTS_AT_ONCE: Final = 10
 REPETITIONS: Final = 20
 """Rows of one GETBULK: small devices choke on more."""
+NAMED_BY: Final = ("host", "port", "family", "version", "community", "user", "context")
+"""The settings that tell one device from another."""
+
+_memory = Memory()
 
 
 def fetch(settings: Mapping[str, object]) -> Talk:
     """One visit to one device, over at its deadline."""
-    deadline = time.monotonic() + number(settings, "timeout_s")
-    with _session(settings, deadline) as session:
+    began = time.monotonic()
+    known = _memory.of(tuple(settings[name] for name in NAMED_BY), began)
+    with _session(settings, began + number(settings, "timeout_s")) as session:
+        if known.family is not None:
+            talk = _talk(session, family(known.family), known, settings)
+            if talk.answers or talk.stumbled:
+                return talk
+        # Not known yet, or another device stands at this address now.
         plan = _identified(session, text(settings, "family"), text(settings, "host"))
-        answers: dict[str, Bound] = {}
-        stumbled: dict[str, str] = {}
-        cut: tuple[str, str] | None = None
-        try:
-            objects = plan.objects()
-            for start in range(0, len(objects), OBJECTS_AT_ONCE):
-                _get(session, objects[start : start + OBJECTS_AT_ONCE], answers, stumbled)
-            for column in plan.columns():
-                _walk(session, column, int(number(settings, "repetitions")), answers, stumbled)
-        except ProbeError as error:
-            if not answers:
-                raise
-            cut = (error.code, error.detail)
-    return Talk(family=plan.name, answers=answers, stumbled=stumbled, cut=cut)
+        known.family = plan.name
+        return _talk(session, plan, known, settings)
+
+
+def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, object]) -> Talk:
+    visit = Visit(session, known, repetitions=int(number(settings, "repetitions")))
+    cut: tuple[str, str] | None = None
+    try:
+        visit.get(plan.objects())
+        visit.walk(plan.columns())
+    except ProbeError as error:
+        if not visit.answers:
+            raise
+        cut = (error.code, error.detail)
+    return Talk(
+        family=plan.name,
+        answers=visit.answers,
+        stumbled=visit.stumbled,
+        cut=cut,
+        bytes_moved=session.bytes_moved,
+    )
 
 
 def _session(settings: Mapping[str, object], deadline: float) -> AbstractContextManager[Session]:
@@ -86,53 +103,16 @@ def _identified(session: Session, wanted: str, host: str) -> Family:
 def _following(session: Session, roots: Sequence[str]) -> list[str]:
     """The objects that follow the roots."""
     try:
-        return [oid for oid, _ in session.next(roots)]
+        return [oid for oid, value in session.next(roots) if value is not None]
     except PduError:
         # An old device refuses the whole request for one object that has no successor: ask one by one.
         found: list[str] = []
         for root in roots:
             try:
-                found += [oid for oid, _ in session.next([root])]
+                found += [oid for oid, value in session.next([root]) if value is not None]
             except PduError:
                 continue
         return found
-
-
-def _get(session: Session, oids: Sequence[str], answers: dict[str, Bound], stumbled: dict[str, str]) -> None:
-    """Get the objects; an object over which the device stumbles is noted, and must not cost us the others."""
-    try:
-        heard = session.get(oids)
-    except PduError as error:
-        if len(oids) == 1:
-            stumbled[oids[0]] = str(error)
-        else:
-            # By halves, and not by the error index: some agents name the wrong object (snmpsim does).
-            _get(session, oids[: len(oids) // 2], answers, stumbled)
-            _get(session, oids[len(oids) // 2 :], answers, stumbled)
-        return
-    answers.update({oid: heard[oid] for oid in oids if oid in heard})
-
-
-def _walk(session: Session, column: str, repetitions: int, answers: dict[str, Bound], stumbled: dict[str, str]) -> None:
-    """Walk one column: to its end, to ROWS_LIMIT, or until the device repeats itself."""
-    last, rows = column, 0
-    while rows < ROWS_LIMIT:
-        try:
-            heard = session.bulk(last, min(repetitions, ROWS_LIMIT - rows))
-        except PduError as error:
-            stumbled[column] = str(error)
-            return
-        if not heard:
-            return
-        for oid, value in heard[: ROWS_LIMIT - rows]:
-            if not below(oid, column) or _parts(oid) <= _parts(last):
-                return
-            answers[oid] = value
-            last, rows = oid, rows + 1
-
-
-def _parts(oid: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in oid.split("."))
 
 
 def parse(raw: object, settings: Mapping[str, object]) -> Answer:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from roundsman_agent import snmp_family
 from roundsman_agent.probe import Answer, complete
 from roundsman_agent.probes import snmp
+from roundsman_agent.snmp_ber import Bound
 from roundsman_agent.snmp_family import Talk
-from roundsman_agent.snmp_session import Bound
 from roundsman_wire.catalogue import find, misfit
 
 SETTINGS = complete(snmp.probe, {"host": "nvr-2"})

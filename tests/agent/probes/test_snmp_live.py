@@ -18,8 +18,9 @@ from pysnmp.proto.api import v2c
 
 from roundsman_agent.probe import Answer, ProbeError, complete
 from roundsman_agent.probes import snmp
-from roundsman_agent.snmp_family import ROWS_LIMIT, Talk
+from roundsman_agent.snmp_family import Talk
 from roundsman_agent.snmp_session import V2cSession
+from roundsman_agent.snmp_visit import ROWS_LIMIT
 from tests.agent.probes.devices import Ports
 
 UPS = "1.3.6.1.2.1.33.1"
