@@ -61,7 +61,7 @@ class Place:
             **os.environ,
             "ROUNDSMAN_FAULT": fault,
             "NOTIFY_SOCKET": str(self.folder / "notify"),
-            "WATCHDOG_USEC": "200000",
+            "WATCHDOG_USEC": "60000000",
         }
         self.broker.published.clear()
         self.broker.subscribed.clear()
