@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundsman_collector import fault
-from roundsman_collector.core.model import Item, Spec
+from roundsman_collector.api import telling
+from roundsman_collector.core.model import Item, Ref, Spec
 from roundsman_collector.core.policy import Above, Rule
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook, RuleSet, book_of
@@ -500,9 +501,14 @@ def test_shown_samples_say_whose_readings_they_bear(collector: Collector) -> Non
     with collector.view() as view:
         page = view.samples("kiosk-7", at(0), at(100))
         some = view.samples("kiosk-7", at(3), at(5))
+        pointed_at = view.record(collector.engine.by_agent["kiosk-7"].no, Ref("kiosk-7-1", 5, at(4)))
 
     assert [one.as_of_ms for one in page.samples] == [*[at(0)] * 29, None]
     assert [one.sample["t"] for one in some.samples] == [at(4), at(3)]
+    assert telling.sample(some.samples[0])["readings_of_ms"] == at(0)
+    assert "readings_of_ms" not in telling.sample(page.samples[-1])
+    assert pointed_at is not None
+    assert (pointed_at.record["t"], pointed_at.as_of_ms) == (at(4), at(0))
 
 
 def test_a_spec_that_was_forgotten_keeps_uptimes() -> None:
