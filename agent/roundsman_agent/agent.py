@@ -23,6 +23,7 @@ from roundsman_agent import __version__, commands, fault, poll, remote
 from roundsman_agent.birth import Pages, compose
 from roundsman_agent.clock import Clock, Moment, Offset, is_news, spoken
 from roundsman_agent.config import Config, ProbeUse
+from roundsman_agent.cost import Costs
 from roundsman_agent.isolate import Isolation, Outcome
 from roundsman_agent.limits import Limits
 from roundsman_agent.machine import system_is_stopping
@@ -72,6 +73,7 @@ class Agent:
         self._stopping = stopping
         self._supervisor = supervisor or Supervisor()
         self._warden = Warden()
+        self._costs = Costs(int(config.cost_every_s * 1000))
         load = load or self._warden.load
         self._devices = {device.id: device for device in config.devices}
         self._uses: dict[str, tuple[ProbeUse, Probe]] = {
@@ -226,10 +228,14 @@ class Agent:
         running = self._running[device]
         running.waiting.discard(key)
         running.answers[label] = answer
+        self._costs.note(key, answer, took_ms=now.mono - running.begun.mono)
         if running.waiting:
             return
         del self._running[device]
-        self.spool.take(poll.sample(device, self._devices[device].valid_s, running.begun, running.answers))
+        sample = poll.sample(device, self._devices[device].valid_s, running.begun, running.answers)
+        if sample["readings"]:  # our own costs must not make a device that is silent look as if it had answered
+            sample["readings"] |= self._costs.told(device, now.mono)
+        self.spool.take(sample)
         self._close_inspections(device, now)
 
     def _tell_once(self, key: str, answer: Answer) -> None:

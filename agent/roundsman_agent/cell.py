@@ -5,9 +5,9 @@
     {"module", "settings"} + the visit's own socket  --> main thread --> a thread per visit: fetch, parse
                          "." at once, then the outcome  <--------------- then the socket is closed
 
-The outcome is {"readings", "failed"}, {"error": [code, detail]} of a ProbeError, or {"crash": text} of anything else.
-A thread that the kernel holds holds no other one. The cell lives as long as its agent has the other end of the socket,
-and it ends without asking anybody: by the agent's signal, or when the socket is closed.
+The outcome is {"readings", "failed", "bytes"}, {"error": [code, detail]} of a ProbeError, or {"crash": text} of
+anything else. A thread that the kernel holds holds no other one. The cell lives as long as its agent has the other end
+of the socket, and it ends without asking anybody: by the agent's signal, or when the socket is closed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _outcome(request: dict[str, Any]) -> dict[str, Any]:
         print(f"{request['module']}: the probe itself broke", file=sys.stderr)
         traceback.print_exc()
         return {"crash": f"{type(error).__name__}: {error}"}
-    return {"readings": dict(answer.readings), "failed": dict(answer.failed)}
+    return {"readings": dict(answer.readings), "failed": dict(answer.failed), "bytes": answer.bytes_moved}
 
 
 if __name__ == "__main__":

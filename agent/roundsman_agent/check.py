@@ -53,6 +53,7 @@ class _Agent(_Table):
     id: Id = Field(description="The agent's id: its MQTT client id and its topics' second level")
     group: Id = Field(description="The monitoring centre or branch the agent belongs to")
     data: str = Field(min_length=1, description="The folder of the spool and the normalised configuration")
+    cost_every_s: float = Field(default=3600, ge=0, le=86_400, description="How often probes tell what they cost")
 
 
 class _Broker(_Table):

@@ -104,6 +104,8 @@ class Config:
     """Twelve hex digits over everything but secrets; of a configuration that was pushed, the hash it came with."""
     limits: Mapping[str, list[float | str]] = field(default_factory=dict)
     """Numbers whose crossing is told at once, by name of the reading."""
+    cost_every_s: float = 3600.0
+    """How often a device's sample tells what its probes cost; 0: never."""
 
 
 def load(path: str) -> Config:
@@ -147,6 +149,7 @@ def _config(body: Mapping[str, Any]) -> Config:
         ),
         hash=body["hash"],
         limits=body.get("limits", {}),
+        cost_every_s=body["agent"].get("cost_every_s", 3600.0),
     )
 
 

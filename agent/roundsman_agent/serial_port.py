@@ -3,6 +3,12 @@
     with opened(port="/dev/ttyS0", baud=9600, write_timeout_s=1.0) as line:
         line.write(b"…"); read(line, deadline=…)
 
+    found("/dev/serial/by-id/usb-FTDI_…")    -> the same       a path, which the kernel keeps right
+    found("usb:0403:6001:A50285BI")          -> "/dev/ttyUSB1" the adapter of that id, wherever it is plugged in now
+
+A USB adapter that is pulled out and put back in may have another number. The line is opened anew for each visit, and
+its name is looked up anew, so it is found again by either stable name.
+
 The law: **the agent never takes a port from the business application.** So before opening it looks whether any process
 holds the device (an open file in /proc), and it opens with a lock (flock) that other polite programs see. It does not
 use TIOCEXCL: that would lock the application out while the agent reads. What /proc does not show to an unprivileged
@@ -20,12 +26,15 @@ import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Final
 
 import serial
 
 from roundsman_agent.probe import ProbeError
 
-__all__ = ["holder", "opened", "read"]
+__all__ = ["found", "holder", "opened", "read"]
+
+BY_ID: Final = "/dev/serial/by-id"
 
 # What the operating system says -> what it means. Anything else is a port that went away under us or never was one.
 _CODES = {
@@ -43,6 +52,7 @@ _CODES = {
 @contextmanager
 def opened(*, port: str, baud: int, write_timeout_s: float) -> Iterator[serial.Serial]:
     """The open line, closed on the way out; raises ProbeError no_port, busy_port, permission or bad_setting."""
+    port = found(port)
     pid = holder(port)
     if pid is not None:
         raise ProbeError("busy_port", f"{port} is open in process {pid}")
@@ -52,7 +62,7 @@ def opened(*, port: str, baud: int, write_timeout_s: float) -> Iterator[serial.S
     except ValueError as error:
         raise ProbeError("bad_setting", f"{port}: {error}") from error
     except serial.SerialException as error:
-        raise ProbeError(_code(error.errno), f"{port}: {error}") from error
+        raise ProbeError(_code(error.errno), f"{port}: {error}{_others(error.errno)}") from error
     except termios.error as error:
         raise ProbeError(_code(error.args[0]), f"{port}: {error.args[-1]}") from error
     try:
@@ -73,6 +83,35 @@ def read(line: serial.Serial, *, most: int, deadline: float) -> bytes:
     ready, _, _ = select.select([line.fileno()], [], [], max(0.0, left))
     data: bytes = line.read(most) if ready else b""
     return data
+
+
+def found(port: str) -> str:
+    """The device that a name means now: `usb:VID:PID` or `usb:VID:PID:SERIAL` is looked for, a path is as it is."""
+    if not port.startswith("usb:"):
+        return port
+    wanted = port.lower().removeprefix("usb:").split(":", 2)
+    from serial.tools import list_ports
+
+    here = {one.device: _usb_id(one) for one in list_ports.comports() if one.vid is not None}
+    matching = sorted(device for device, id_ in here.items() if id_[: len(wanted)] == wanted)
+    if not matching:
+        known = ", ".join(":".join(["usb", *id_]) for id_ in here.values()) or "none"
+        raise ProbeError("no_port", f"{port}: no such adapter is plugged in; there are: {known}")
+    if len(matching) > 1:
+        raise ProbeError(
+            "bad_setting", f"{port}: is {', '.join(matching)}; name one by its serial number or by-id path"
+        )
+    return matching[0]
+
+
+def _usb_id(one: Any) -> list[str]:
+    return [f"{one.vid:04x}", f"{one.pid or 0:04x}", *([one.serial_number.lower()] if one.serial_number else [])]
+
+
+def _others(number: int | None) -> str:
+    """Which stable names there are, for somebody who named a port that is not there."""
+    names = _listed(BY_ID) if number is None or _CODES.get(number) == "no_port" else []
+    return f"; there are: {', '.join(f'{BY_ID}/{name}' for name in sorted(names)[:3])}" if names else ""
 
 
 def holder(port: str) -> int | None:

@@ -224,7 +224,7 @@ def _outcome(data: bytes) -> Answer:
     if "crash" in outcome:
         raise ProbeError("crashed", outcome["crash"])
     failed = {name: (code, detail) for name, (code, detail) in outcome["failed"].items()}
-    return Answer(readings=outcome["readings"], failed=failed)
+    return Answer(readings=outcome["readings"], failed=failed, bytes_moved=outcome["bytes"])
 
 
 def _heard(raw: object, settings: Mapping[str, object]) -> Answer:

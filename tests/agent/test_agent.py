@@ -427,3 +427,21 @@ def test_the_loop_sleeps_while_nothing_is_due(tmp_path: Path) -> None:
 
     assert slept[0] > 1
     stage.close()
+
+
+def test_what_the_probes_cost_stands_in_a_sample_now_and_then_and_never_in_that_of_a_silent_device(
+    tmp_path: Path,
+) -> None:
+    answers: list[Any] = [lambda: {"a": 1}, failing(), lambda: {"a": 1}]
+    clock = ToldClock()
+    stage = Stage(tmp_path, [probe("snmp", lambda: answers.pop(0)())], device("nvr-2", "snmp"), clock=clock)
+    stage.samples(1)
+
+    clock.advance(3600)
+    silent = stage.samples(2)[1]
+    clock.advance(60)
+    told = stage.samples(3)[2]
+
+    assert silent["readings"] == {}
+    assert told["readings"] == {"a": 1, "probe[snmp].took_ms": 0, "probe[snmp].failures": 1}
+    stage.close()

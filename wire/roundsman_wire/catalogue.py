@@ -150,6 +150,10 @@ _TABLE: tuple[Point, ...] = (
         warning=("有坏块或预警", "warning"),
         failing=("即将损坏", "failing"),
     ),
+    # --- what the agent's own looking costs ---------------------------------------------------------------------------
+    _n("probe[].took_ms", "milliseconds", "探测 {instance} 最长耗时", "slowest visit of probe {instance}"),
+    _n("probe[].failures", "count", "探测 {instance} 累计失败次数", "failed visits of probe {instance}"),
+    _n("probe[].bytes", "bytes", "探测 {instance} 累计流量", "bytes moved by probe {instance}"),
     # --- the business program and what a customer touches -------------------------------------------------------------
     _w(
         "app[].state",

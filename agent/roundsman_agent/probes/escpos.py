@@ -158,7 +158,7 @@ probe = Probe(
             kind=str,
             default=REQUIRED,
             unit="",
-            sentence="The serial device of the printer; prefer the stable name under /dev/serial/by-id/.",
+            sentence="The printer's serial device; best a name under /dev/serial/by-id/, or usb:VID:PID:SERIAL.",
         ),
         Setting(
             name="baud",

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import xor
 from typing import Final
@@ -176,7 +176,8 @@ def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     if counts.good == 0:
         detail = f"{len(raw.data)} bytes and no whole sentence (baud rate, or not NMEA?)"
         return Answer(readings={}, failed={"nmea": ("bad_answer", detail)})
-    return _answer(summary, counts, raw.seconds, flag(settings, "position"))
+    answer = _answer(summary, counts, raw.seconds, flag(settings, "position"))
+    return replace(answer, bytes_moved=len(raw.data))
 
 
 def _take(summary: _Summary, message: NMEAMessage) -> None:
@@ -339,7 +340,7 @@ probe = Probe(
             kind=str,
             default=REQUIRED,
             unit="",
-            sentence="The serial device of the receiver; prefer the stable name under /dev/serial/by-id/.",
+            sentence="The receiver's serial device; best a name under /dev/serial/by-id/, or usb:VID:PID:SERIAL.",
         ),
         Setting(
             name="baud",
