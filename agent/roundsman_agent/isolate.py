@@ -4,9 +4,10 @@
     isolation.collect(mono) -> [Outcome(key, value | error | hung since)]
 
 Work that passes its deadline is abandoned, not killed: Python cannot. Its thread is left to itself, counted, and the
-same key is not started again until it returns. At most `threads` threads live at once; what does not fit waits its turn
-and its deadline runs from its start. As hung work keeps a thread but blocks nobody's start before the limit is reached,
-one dead device does not delay the others.
+same key is not started again until it returns. `threads` work at once; what does not fit waits its turn, and its
+deadline runs from its start. Work that hangs takes nobody's turn, but only `left_behind` such threads are borne; beyond
+that each takes the place of one that works. So a dead device does not delay the others, and memory stays bounded:
+threads + left_behind, and `SPARE` for what the agent itself needs to go on (`at_once`: the uplink's dialling).
 """
 
 import select
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _STACK_BYTES = 512 * 1024
+SPARE = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +38,7 @@ class _Work:
     key: str
     call: Callable[[], Any]
     timeout_ms: int
+    at_once: bool
     started: int
     """When it was asked for; once it runs, when it began."""
     is_hung: bool = False
@@ -53,11 +56,11 @@ class _Shared:
 class Isolation:
     """Threads with deadlines. `wake` is a socket that becomes readable whenever something finished."""
 
-    def __init__(self, threads: int = 32) -> None:
+    def __init__(self, threads: int = 48, left_behind: int = 16) -> None:
         self.wake, self._bell = socket.socketpair()
         self.wake.setblocking(False)
         self._bell.setblocking(False)
-        self._limit = threads
+        self._limit, self._left_behind = threads, left_behind
         threading.stack_size(_STACK_BYTES)
         self._alive: dict[str, _Work] = {}
         self._waiting: deque[_Work] = deque()
@@ -71,6 +74,7 @@ class Isolation:
         now: int,
         timeout_ms: int,
         late: Callable[[Any], None] | None = None,
+        at_once: bool = False,
     ) -> int | None:
         """Run `call` in a thread. If work of this key still hangs, nothing is started and the answer is since when.
 
@@ -80,7 +84,11 @@ class Isolation:
             return self._alive[key].started
         if any(work.key == key for work in self._waiting):
             return None
-        self._waiting.append(_Work(key=key, call=call, timeout_ms=timeout_ms, started=now, late=late))
+        work = _Work(key=key, call=call, timeout_ms=timeout_ms, at_once=at_once, started=now, late=late)
+        if at_once:
+            self._waiting.appendleft(work)
+        else:
+            self._waiting.append(work)
         self._fill(now)
         return None
 
@@ -134,11 +142,18 @@ class Isolation:
                 pass
 
     def _fill(self, now: int) -> None:
-        while self._waiting and len(self._alive) < self._limit:
+        while self._waiting and self._has_room(self._waiting[0]):
             work = self._waiting.popleft()
             work.started = now
             self._alive[work.key] = work
             threading.Thread(target=self._run, args=(work,), name=work.key, daemon=True).start()
+
+    def _has_room(self, work: _Work) -> bool:
+        most = self._limit + self._left_behind
+        if work.at_once:
+            return len(self._alive) < most + SPARE
+        hung = sum(one.is_hung for one in self._alive.values())
+        return len(self._alive) - hung < self._limit and len(self._alive) < most
 
     def _run(self, work: _Work) -> None:
         value: Any = None

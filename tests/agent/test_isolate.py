@@ -11,7 +11,7 @@ from roundsman_agent.isolate import Isolation, Outcome
 
 @pytest.fixture
 def isolation() -> Iterator[Isolation]:
-    isolation = Isolation(threads=4)
+    isolation = Isolation(threads=4, left_behind=0)
     yield isolation
     isolation.close()
 
@@ -118,6 +118,33 @@ def test_beyond_the_limit_work_waits_its_turn_and_is_given_up_at_its_deadline(
     assert [outcome.hung_since for outcome in hung] == [0] * 4
     assert given_up == [Outcome(key="e", hung_since=10)]
     assert threading.active_count() <= 1 + 4 + 1
+
+
+def test_what_hangs_takes_nobodys_turn_until_too_much_hangs(gate: threading.Event) -> None:
+    isolation = Isolation(threads=2, left_behind=3)
+    for name in ("a", "b", "c", "d"):
+        isolation.start(name, gate.wait, now=0, timeout_ms=50)
+        isolation.collect(60)
+
+    isolation.start("kiosk-7/host", lambda: 42, now=60, timeout_ms=1000)
+    well = collected(isolation, 61, 1)
+    isolation.start("e", gate.wait, now=61, timeout_ms=50)
+    isolation.collect(200)
+    isolation.start("kiosk-7/host", lambda: 42, now=200, timeout_ms=1000)
+
+    assert well == [Outcome(key="kiosk-7/host", value=42)]
+    assert len(isolation.hung()) == 5
+    assert isolation.collect(1200) == [Outcome(key="kiosk-7/host", hung_since=200)]
+    isolation.close()
+
+
+def test_the_agents_own_work_starts_though_every_thread_hangs(isolation: Isolation, gate: threading.Event) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        isolation.start(name, gate.wait, now=0, timeout_ms=60_000)
+
+    isolation.start("uplink/1", lambda: "connected", now=0, timeout_ms=1000, at_once=True)
+
+    assert collected(isolation, 1, 1) == [Outcome(key="uplink/1", value="connected")]
 
 
 def test_the_next_deadline_is_known(isolation: Isolation, gate: threading.Event) -> None:
