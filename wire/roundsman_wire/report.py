@@ -118,7 +118,7 @@ class Gap(TypedDict):
 
 
 class Result(TypedDict):
-    """What became of a command."""
+    """What became of a command. `output` is what it brought that a line of `detail` cannot hold: a log's last lines."""
 
     n: Number
     kind: Literal["result"]
@@ -129,6 +129,7 @@ class Result(TypedDict):
     command: Token
     ok: bool
     detail: Text
+    output: NotRequired[Annotated[str, Limit(max_length=65_536)]]
 
 
 Record = Sample | Boot | Clock | Gap | Result
