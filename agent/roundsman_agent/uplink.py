@@ -243,7 +243,12 @@ class Uplink:
         key = f"uplink/{self._dials}"
         self._dialing = key
         self._isolation.start(
-            key, self._connected_socket, now=now.mono, timeout_ms=int(_DIAL_S * 1500), late=lambda sock: sock.close()
+            key,
+            self._connected_socket,
+            now=now.mono,
+            timeout_ms=int(_DIAL_S * 1500),
+            late=lambda sock: sock.close(),
+            at_once=True,
         )
 
     def _connected_socket(self) -> socket.socket:
