@@ -119,6 +119,7 @@ def test_the_doctor_says_which_certificate_and_which_credential_is_wrong(place: 
     assert "is for another host" in found["TLS"][0]["found"]
 
     place.roundsman("init-tls", "--name", AT)
+    place.until(lambda: "the broker has a new certificate" in place.collector.words(), "the renewal is noticed")
     password = next(line.split('"')[1] for line in text.splitlines() if line.startswith("password"))
     file.write_text(text.replace(password, "wrong"))
     code, found = diagnosed(place)
