@@ -62,6 +62,11 @@ class Telling:
         """From here on what is told of `subject` is all there is."""
         self._whole[subject] = from_ms
 
+    def ledger(self, device: str, from_ms: Milliseconds) -> None:
+        """From here on the segments that are told of `device` are its ledger; there may be none."""
+        self._segments.setdefault(device, [])
+        self._from[device] = min(from_ms, self._from.get(device, from_ms))
+
     @property
     def is_news(self) -> bool:
         """Whether anything was told, other than that it goes on."""
@@ -125,7 +130,10 @@ class Rebuild:
         start, telling = self._start, self._telling
         seen = {d.device: d for d in start.devices}
         for device in telling.state.devices:
-            telling.whole(device.device, horizon(seen[device.device]) if device.device in seen else 0)
+            name, before = device.device, seen.get(device.device)
+            telling.whole(name, 0 if before is None else horizon(before))
+            if before is None or not before.pieces:  # what was told of it may have been wrong from the first instant on
+                telling.ledger(name, 0 if before is None else start.last_t)
         telling.whole(f"@{start.agent}", start.last_t)
         return telling.change()
 

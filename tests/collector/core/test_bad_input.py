@@ -58,6 +58,14 @@ def test_whatever_readings_say_is_judged_the_same_at_once_and_anew_and_can_be_ke
         assert all(one.to_ms == other.from_ms for one, other in pairwise(segments))
 
 
+def test_a_first_sample_that_another_one_of_the_same_instant_takes_back_leaves_nothing_in_the_ledger() -> None:
+    items = lived([("nvr-2", 0, {"host.cpu_percent": 1}, {}), ("nvr-2", 0, {}, {"snmp": ("timeout", "x")})])
+
+    told = Desk("gw-2", BUILT_IN).take_all(items).tick(at(500)).truth[0]
+
+    assert told == {}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_reading_of_the_catalogue_is_too_absurd_to_be_judged(name: str) -> None:
     recorder = Recorder("gw-2-1", GATEWAY)
