@@ -11,7 +11,7 @@ process for each mutant, which takes hours; here a process forked from one that 
 mutant instead of the module and runs, until one fails:
 
     1. the tests that import the module, examples first     2. … with Hypothesis (25 examples, not shrunk)
-    3. the other tests of the core that reach it through other modules
+    3. the other tests of the core that reach it through other modules, rule tests among them
 
 A mutant on which the tests compute for a minute is killed: it hangs. Each line of `mutation.jsonl` is one mutant; what
 is in it is not run again.
@@ -50,6 +50,8 @@ CPU_S, CLOCK_S = 60, 1800
 """For how long the tests may compute before a mutant counts as one that hangs, and how long they may take."""
 LEFT_OUT = ("core/VariableInserter", "core/VariableReplacer", "core/RemoveDecorator")
 """Operators that need arguments, or whose every mutant ends at the import."""
+RULES_USED = "from roundsman_collector.rules"
+"""A test that imports rules, or tells its tale through them, reaches all of the core."""
 IMPORT = re.compile(rf"^\s*from {re.escape(PACKAGE)}\.(\w+) import|^\s*from {re.escape(PACKAGE)} import (.+)$", re.M)
 
 settings.register_profile(
@@ -155,6 +157,7 @@ def tests_of(module: str) -> tuple[list[str], list[str]]:
         reaching |= more
     files = [path for folder in TESTS for path in folder.glob("*.py")]
     helpers = {path.stem: _imported(path) for path in files if not path.stem.startswith("test_")}
+    tales = {path.stem for path in files if path.stem in helpers and RULES_USED in path.read_text(encoding="utf-8")}
     tests = [path for path in files if path.stem.startswith("test_")]
     near, far = [], []
     for path in sorted(tests, key=lambda one: (one.stem != f"test_{module}", one.stem)):
@@ -162,7 +165,7 @@ def tests_of(module: str) -> tuple[list[str], list[str]]:
         through = set().union(*(used for name, used in helpers.items() if f".{name} import" in text), set())
         if module in direct:
             near.append(str(path))
-        elif (direct | through) & reaching or path.parent.name == "rules":
+        elif (direct | through) & reaching or RULES_USED in text or any(f".{name} import" in text for name in tales):
             far.append(str(path))
     return near, far
 
