@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Right = Literal["see", "act", "round", "place", "tell", "system", "people"]
+Right = Literal["see", "act", "round", "command", "configure", "place", "tell", "system", "people"]
 Role = Literal["viewer", "engineer", "dispatcher", "administrator"]
 
 RIGHTS: Mapping[Right, tuple[str, str]] = {
@@ -21,6 +21,11 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
         "acknowledge, note and resolve tickets; propose maintenance, exclusions and corrections",
     ),
     "round": ("发起巡检", "start rounds"),
+    "command": (
+        "向采集端下达命令：自检、查看日志，经客户同意后重启",
+        "command agents: diagnose, show logs, and restart with the customer's consent",
+    ),
+    "configure": ("向采集端下发配置", "push configurations to agents"),
     "place": (
         "维护客户、站点与设备台账，处理待认领设备，审批检修、剔除与更正",
         "keep the register of customers, sites and devices; settle the inbox; approve maintenance and corrections",
@@ -35,7 +40,7 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
 ROLES: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({"see"}),
     "engineer": frozenset({"see", "act", "round"}),
-    "dispatcher": frozenset({"see", "act", "round", "place", "tell"}),
+    "dispatcher": frozenset({"see", "act", "round", "command", "place", "tell"}),
     "administrator": frozenset(get_args(Right)),
 }
 ROLE_NAMES: Mapping[Role, tuple[str, str]] = {

@@ -16,6 +16,8 @@ TABLE = {
     "see": {"viewer", "engineer", "dispatcher", "administrator"},
     "act": {"engineer", "dispatcher", "administrator"},
     "round": {"engineer", "dispatcher", "administrator"},
+    "command": {"dispatcher", "administrator"},
+    "configure": {"administrator"},
     "place": {"dispatcher", "administrator"},
     "tell": {"dispatcher", "administrator"},
     "system": {"administrator"},

@@ -193,6 +193,8 @@ def needs(right: Right) -> Callable[..., Who]:
 See = Annotated[Who, Depends(needs("see"))]
 Act = Annotated[Who, Depends(needs("act"))]
 Inspect = Annotated[Who, Depends(needs("round"))]
+Command = Annotated[Who, Depends(needs("command"))]
+Configure = Annotated[Who, Depends(needs("configure"))]
 Place = Annotated[Who, Depends(needs("place"))]
 Tell = Annotated[Who, Depends(needs("tell"))]
 System = Annotated[Who, Depends(needs("system"))]

@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from roundsman_collector.api import (
+    agents,
     availability,
     behind,
     calendars,
@@ -66,6 +67,7 @@ def application(desk: Desk) -> FastAPI:
         availability.router,
         tickets.router,
         rounds.router,
+        agents.router,
         status.router,
         ways.router,
         cards.router,

@@ -87,7 +87,7 @@ def ask(connection: Connection, agent: str, wish: AskWish, *, deed: Deed, scope:
         verb = verb_of(wish.verb)
         args = checked(verb, wish.args)
         life_ms = expiry(wish.expires_s)
-        consent = _consent(verb, wish.consent, now, deed.at_ms)
+        consent = _consent(verb, wish.consent, deed.at_ms)
     except AskError as error:
         raise _wrong(where, error.field, error.what, error.expected) from error
     device = str(args["device"]) if "device" in args else consent.device if consent is not None else None
@@ -140,7 +140,7 @@ def reached(connection: Connection, agent: str, scope: Scope) -> AgentNow:
     return now
 
 
-def _consent(verb: str, given: Consent | None, now: AgentNow, at_ms: int) -> Consent | None:
+def _consent(verb: str, given: Consent | None, at_ms: int) -> Consent | None:
     if verb not in CHANGING:
         if given is not None:
             raise AskError("consent", f"{verb} only reads and needs none", "nothing")

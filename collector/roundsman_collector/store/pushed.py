@@ -28,10 +28,12 @@ from roundsman_collector.store.sql import chunks, clean, json_text, marks, run
 from roundsman_wire.codec import config_hash
 
 ANSWERS_TO = "config:"
-ROLLED_BACK = "rolled back"
-"""So an agent's answer begins that took the old configuration back."""
+TAKEN_BACK = ("rolled back", "set aside")
+"""So an agent's answer begins that took the old configuration back, or its own file, which somebody changed."""
 DETAIL_LIMIT = 400
 WAITING = "('new', 'sent')"
+UNMOVED = ("new", "sent", "confirmed", "refused", "rolled_back")
+"""An agent that has a configuration, or does not want it, does nothing when the same comes again."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,6 +98,15 @@ def push(connection: Connection, agent: str, wish: PushWish, *, deed: Deed, scop
     # Takes the agent's row, so that two people who push at once do so one after the other. It changes nothing.
     run(connection, "UPDATE agent SET no = no WHERE no = ?", now.no)
     before = newest(connection, agent)
+    if before is not None and before.hash == new and before.state in UNMOVED:
+        raise EntryError(
+            what=f"configuration {new} is the newest one already: {before.state}",
+            where=where,
+            expected="another one: an agent does nothing about one that it has, or that it refused",
+            do="change something, and push again",
+            cause="conflict",
+            field="same",
+        )
     run(
         connection,
         f"UPDATE pushed SET state = 'replaced', done_ms = ? WHERE agent_no = ? AND state IN {WAITING}",
@@ -163,7 +174,7 @@ def outgoing(connection: Connection, limit: int) -> list[PushOut]:
 
 
 def mark_sent(connection: Connection, ids: Sequence[int], now_ms: int) -> None:
-    """The broker has confirmed these."""
+    """The broker has confirmed these; one that the agent says it has already is in force."""
     for one_id in ids:
         run(
             connection,
@@ -171,6 +182,14 @@ def mark_sent(connection: Connection, ids: Sequence[int], now_ms: int) -> None:
             now_ms,
             one_id,
         )
+        has = run(
+            connection,
+            "SELECT pushed.agent_no, pushed.hash FROM pushed JOIN agent_now ON agent_now.agent_no = pushed.agent_no "
+            "AND agent_now.config_hash = pushed.hash WHERE pushed.id = ? AND pushed.state = 'sent'",
+            one_id,
+        ).first()
+        if has is not None:
+            _settle(connection, has[0], has[1], "confirmed", "", now_ms)
 
 
 def mark_withdrawn(connection: Connection, ids: Sequence[int], now_ms: int) -> None:
@@ -203,7 +222,7 @@ def answer(connection: Connection, answers: Sequence[ErrandAnswer]) -> None:
     for one_answer in answers:
         if one_answer.id.startswith(ANSWERS_TO):
             said = one_answer.detail
-            state = "confirmed" if one_answer.ok else "rolled_back" if said.startswith(ROLLED_BACK) else "refused"
+            state = "confirmed" if one_answer.ok else "rolled_back" if said.startswith(TAKEN_BACK) else "refused"
             hash_ = one_answer.id.removeprefix(ANSWERS_TO)
             _settle(connection, one_answer.agent_no, hash_, state, said, one_answer.at_ms)
 

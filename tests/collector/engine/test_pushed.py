@@ -182,6 +182,37 @@ def test_a_later_push_replaces_one_that_is_not_answered(desk: Desk) -> None:
     assert [said["body"] for _, said in desk.keeper.kept] == [BODY]
 
 
+def test_the_same_again_is_refused_because_no_agent_would_do_anything_about_it(desk: Desk, agent: Agent) -> None:
+    desk.push(1)
+    desk.sent(1)
+    result(desk, agent, 2, BODY, ok=False, detail="refused: it has no such probe")
+    with pytest.raises(EntryError) as error:
+        desk.push(3)
+    desk.push(4, OTHER)
+    desk.push(5)
+
+    assert (error.value.cause, error.value.field) == ("conflict", "same")
+    assert desk.states() == ["new", "replaced", "refused"]
+
+
+def test_what_the_agent_has_already_is_in_force_as_soon_as_the_broker_has_it(desk: Desk, agent: Agent) -> None:
+    agent.config_hash = config_hash(BODY)
+    desk.take(1, agent.birth(1))
+    desk.push(2)
+    desk.sent(2)
+
+    assert desk.states() == ["confirmed"]
+
+
+def test_an_agents_own_file_that_was_changed_sets_a_push_aside(desk: Desk, agent: Agent) -> None:
+    desk.push(1)
+    desk.sent(1)
+    result(desk, agent, 2, BODY, ok=True, detail="in force")
+    result(desk, agent, 3, BODY, ok=False, detail="set aside: the agent's own file was changed")
+
+    assert desk.states() == ["rolled_back"]
+
+
 def test_withdrawing_empties_the_brokers_place_once_the_broker_says_so(desk: Desk) -> None:
     desk.push(1)
     desk.sent(1)

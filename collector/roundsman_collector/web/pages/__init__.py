@@ -16,6 +16,7 @@ from fastapi import APIRouter
 
 from roundsman_collector.web import live
 from roundsman_collector.web.pages import (
+    agents,
     audit,
     availability,
     calendars,
@@ -48,6 +49,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     ticket.router,
     rounds.router,
+    agents.router,
     calendars.router,
     ratios.router,
     overlays.router,

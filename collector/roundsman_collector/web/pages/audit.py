@@ -18,7 +18,13 @@ from roundsman_collector.web.saying import Saying
 
 PAGE = 100
 TEXT = 200
-LINKS = {"device": "/devices/", "ticket": "/tickets/", "overlay": "/overlays/", "person": "/people/"}
+LINKS = {
+    "device": "/devices/",
+    "ticket": "/tickets/",
+    "overlay": "/overlays/",
+    "person": "/people/",
+    "agent": "/agents/",
+}
 
 router = APIRouter()
 

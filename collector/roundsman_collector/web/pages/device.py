@@ -21,6 +21,7 @@ from roundsman_collector.store.present import Run
 from roundsman_collector.store.reckon import Frame
 from roundsman_collector.web.evidence import Known, recent
 from roundsman_collector.web.page import page, saying_of
+from roundsman_collector.web.pages.agents import may_command
 from roundsman_collector.web.pages.fleet import USUAL, Span
 from roundsman_collector.web.pages.overlays import overlay_rows
 from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
@@ -93,6 +94,7 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "intervals": [_interval(desk, saying, one, row, known) for row in reversed(rows[-ROWS:])],
         "is_cut": len(rows) > ROWS,
         "rows": ROWS,
+        "may_command": may_command(desk, who, one.agent),
         "links": {name: f"{links[name]}?{query}" for name in LINKS} | {"self": links["self"]},
     }
 
