@@ -22,16 +22,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from paho.mqtt import client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
-
 from roundsman_agent import machine, probes, pushed, tls
 from roundsman_agent.adjtimex import Kernel, kernel_clock
 from roundsman_agent.check import check
 from roundsman_agent.clock import SystemClock, spoken
 from roundsman_agent.config import Broker, Config, ConfigError, ProbeUse, made
 from roundsman_agent.probe import ProbeError
-from roundsman_wire import topics
+from roundsman_agent.visit import Heard, visit
 
 if TYPE_CHECKING:
     import ssl
@@ -394,83 +391,36 @@ def _is_this_machine(host: str) -> bool:
         return host == "localhost"
 
 
-class _Visitor(mqtt.Client):
-    """A client under an id of its own, on a socket that is connected already."""
-
-    def __init__(self, given: socket.socket, agent: str) -> None:
-        super().__init__(
-            CallbackAPIVersion.VERSION2, client_id=f"{agent}-doctor", clean_session=True, protocol=mqtt.MQTTv311
-        )
-        self._given = given
-        self.welcome: Any = None
-        self.granted: Any = None
-        self.heard: dict[str, tuple[bytes, int]] = {}
-
-    def _create_socket(self) -> Any:
-        return self._given
-
-
 def _welcome(line: socket.socket, config: Config) -> list[Finding]:
     """CONNECT with the agent's own credential, then listen: nothing is published."""
-    broker = config.broker
-    visitor = _Visitor(line, config.id)
-    clock = SystemClock()
-    ack, state = topics.down(config.group, config.id, topics.ACK), topics.collector_state(config.group)
-    visitor.on_connect = lambda _c, _d, _f, reason, _p: setattr(visitor, "welcome", reason)
-    visitor.on_subscribe = lambda _c, _d, _m, reasons, _p: setattr(visitor, "granted", reasons)
-
-    def hear(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        visitor.heard[message.topic] = (bytes(message.payload), clock.now().wall)
-
-    visitor.on_message = hear
     try:
-        if broker.user:
-            visitor.username_pw_set(broker.user, broker.secret() or None)
-        visitor.connect(broker.host, broker.port, keepalive=60)
-        _turn(visitor, lambda: visitor.welcome is not None, ANSWER_S)
-        refusal = _refusal(visitor, config)
-        if refusal is not None:
-            return [refusal]
-        visitor.subscribe([(ack, 0), (state, 1)])
-        _turn(visitor, lambda: ack in visitor.heard and state in visitor.heard, LISTEN_S)
+        seen = visit(line, config, answer_s=ANSWER_S, listen_s=LISTEN_S)
     except (OSError, ValueError, ConfigError) as error:
-        return [Finding("FAIL", "login", f"{error}", "see the broker's log")]
-    finally:
-        visitor.disconnect()
-    found = [Finding("OK", "login", f"user {broker.user or 'nobody'} may come in")]
-    if visitor.granted is None or any(reason.is_failure for reason in visitor.granted):
+        return [Finding("FAIL", "login", str(error), "see the broker's log")]
+    if seen.welcome != "":
+        return [_refusal(seen.welcome, config)]
+    found = Finding("OK", "login", f"user {config.broker.user or 'nobody'} may come in")
+    if not seen.may_listen:
         mend = (
             "the broker must let it read ack, cmd, config and the collector's state: `roundsman agent add` prints how"
         )
-        found = [Finding("FAIL", "login", "it comes in, and may not listen", mend)]
-    return [*found, _collector(visitor.heard.get(state)), _compared(visitor.heard.get(ack))]
+        found = Finding("FAIL", "login", "it comes in, and may not listen", mend)
+    return [found, _collector(seen.state), _compared(seen.ack)]
 
 
-def _turn(visitor: _Visitor, done: Callable[[], bool], seconds: float) -> None:
-    """Let paho work until something has come, or so long."""
-    end = time.monotonic() + seconds
-    while not done() and time.monotonic() < end:
-        if visitor.loop(0.1) != mqtt.MQTT_ERR_SUCCESS:
-            break
-
-
-def _refusal(visitor: _Visitor, config: Config) -> Finding | None:
-    if visitor.welcome is None:
+def _refusal(said: str | None, config: Config) -> Finding:
+    broker = config.broker
+    if said is None:
         mend = "is this the port for MQTT (and not for TLS, WebSocket or HTTP)?"
-        return Finding(
-            "FAIL", "login", f"{config.broker.host}:{config.broker.port} does not speak MQTT, or not to us", mend
-        )
-    if not visitor.welcome.is_failure:
-        return None
-    said = str(visitor.welcome)
+        return Finding("FAIL", "login", f"{broker.host}:{broker.port} does not speak MQTT, or not to us", mend)
     if "dentifier" in said:
         mend = f"the broker takes no other client id than {config.id!r}: stop the agent to try, or read its journal"
         return Finding("WARN", "login", f"{said}; not tried under the agent's own id", mend)
     mend = "`roundsman agent list` on the collector: revoked, or a newer password? `roundsman agent rotate` makes one"
-    return Finding("FAIL", "login", f"the broker refuses user {config.broker.user or '(none)'}: {said}", mend)
+    return Finding("FAIL", "login", f"the broker refuses user {broker.user or '(none)'}: {said}", mend)
 
 
-def _collector(heard: tuple[bytes, int] | None) -> Finding:
+def _collector(heard: Heard | None) -> Finding:
     import json
 
     if heard is None:
@@ -485,7 +435,7 @@ def _collector(heard: tuple[bytes, int] | None) -> Finding:
     return Finding("OK", "collector", "is online")
 
 
-def _compared(heard: tuple[bytes, int] | None) -> Finding:
+def _compared(heard: Heard | None) -> Finding:
     """Our clock beside the collector's, if an acknowledgement came by."""
     import json
 

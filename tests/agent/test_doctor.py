@@ -23,6 +23,7 @@ from roundsman_agent.config import Config, ProbeUse, made
 from roundsman_agent.doctor import Finding, findings, printed
 from roundsman_agent.probe import Answer, Probe, ProbeError
 from roundsman_agent.pushed import Journal, Pushed
+from roundsman_agent.visit import Heard
 from roundsman_wire import topics
 from tests.agent.cast import START
 from tests.agent.cast import config as plain
@@ -310,8 +311,8 @@ def test_a_port_that_speaks_something_else_is_a_failure(tmp_path: Path) -> None:
     assert (levels(found["TCP"]), levels(found["login"])) == (["OK"], ["FAIL"])
 
 
-def heard(body: Any, wall: int = START.wall) -> tuple[bytes, int]:
-    return (body if isinstance(body, bytes) else json.dumps(body).encode(), wall)
+def heard(body: Any, wall: int = START.wall) -> Heard:
+    return Heard(body if isinstance(body, bytes) else json.dumps(body).encode(), wall)
 
 
 @pytest.mark.parametrize(
