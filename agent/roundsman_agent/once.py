@@ -13,6 +13,7 @@ from roundsman_agent.clock import SystemClock
 from roundsman_agent.config import ConfigError, made
 from roundsman_agent.isolate import Isolation
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, SettingError, complete
+from roundsman_agent.warden import Warden
 
 
 def poll_config(path: str) -> list[dict[str, Any]]:
@@ -67,12 +68,12 @@ def _sample(
     device: str, valid_s: float, uses: Mapping[str, tuple[Probe, Mapping[str, object], float]]
 ) -> dict[str, Any]:
     """Run these probes with their deadlines, all at once, and merge what they say."""
-    clock, isolation = SystemClock(), Isolation()
+    clock, isolation, warden = SystemClock(), Isolation(), Warden()
     begun = clock.now()
     for label, (probe, settings, timeout_s) in uses.items():
         isolation.start(
             label,
-            _call(probe, settings),
+            _call(warden.load(probe.name) if probe.blocks else probe, settings),
             now=begun.mono,
             timeout_ms=int(timeout_s * 1000),
         )
@@ -82,6 +83,7 @@ def _sample(
         for outcome in isolation.collect(clock.now().mono):
             answers[outcome.key] = outcome.value if isinstance(outcome.value, Answer) else _failed(outcome)
     isolation.close()
+    warden.close()
     return poll.sample(device, valid_s, begun, {label: answers[label] for label in uses})
 
 
