@@ -53,7 +53,11 @@ _HISTORY_BYTES: Final = 32 * 1024
 """A message of history is no larger: on a slow line live waits behind at most two of them."""
 _DIAL_S: Final = 20.0
 _CONNACK_MS: Final = 20_000
+_PUBACK_MS: Final = 180_000
+"""A broker that acknowledges nothing for so long is not there, however long the keep-alive is: a metered line that went
+dead in silence must not hold back an alarm for hours. The largest message at 9,600 bit/s takes 110 s."""
 _BIRTH_EVERY_MS: Final = 10_000
+_RESET_EVERY_MS: Final = 60_000
 _HUNG_DIALS: Final = 3
 _STORM: Final = 100
 _STORM_MS: Final = 10_000
@@ -69,14 +73,6 @@ class _Client(mqtt.Client):
 
     def _create_socket(self) -> Any:  # private in paho 2.2.0; tests/agent/test_uplink.py guards it
         return self._given
-
-
-@dataclass(kw_only=True, slots=True)
-class _Flying:
-    """A publish the broker has not acknowledged."""
-
-    since: int
-    is_history: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +136,10 @@ class Uplink:
         self._birth_hash = ""
         self._birth_said = 0
         self._first_sent: int | None = None
-        self._flying: dict[int, _Flying] = {}
+        self._flying: dict[int, bool] = {}  # what the broker has not acknowledged: whether it is history
+        self._patience_ms = min(broker.keepalive_s * 1500, _PUBACK_MS)
+        self._waits_since = now.mono
+        self._was_acknowledged = False
         self._ready: deque[_Ready] = deque()
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._quiet_until = 0
@@ -151,6 +150,7 @@ class Uplink:
         self._storm = 0
         self._epoch: str | None = None
         self._reset_at: int | None = None
+        self._reset_last: int | None = None
         self._told = ""  # the last cause of trouble in the log
 
     # --- for the loop -------------------------------------------------------------------------------------------------
@@ -172,6 +172,8 @@ class Uplink:
         if self._client is None:
             return self._dial_at if self._dialing is None else now.mono + 1_000
         times = [now.mono + self._broker.keepalive_s * 250]
+        if self._flying:
+            times.append(self._waits_since + self._patience_ms + 1)
         if not self.is_online:
             times.append(self._connect_sent + _CONNACK_MS)
         elif self._has_room(is_history=False):
@@ -202,7 +204,7 @@ class Uplink:
         while self._inbox:
             self._hear(*self._inbox.popleft(), now)
         if self._reset_at is not None and now.mono >= self._reset_at:
-            self._reset_at = None
+            self._reset_at, self._reset_last = None, now.mono
             self.say_birth(now)  # a restored collector learns from it what it lacks and will not get
             self._outbox.reset(now.mono)
             self._ready.clear()
@@ -303,7 +305,8 @@ class Uplink:
         self._connack = str(reason) if reason.is_failure else ""
 
     def _on_puback(self, _client: object, _data: object, mid: int, _reason: object, _properties: object) -> None:
-        self._flying.pop(mid, None)
+        if self._flying.pop(mid, None) is not None:
+            self._was_acknowledged = True
 
     def _on_suback(self, _client: object, _data: object, _mid: int, reasons: Any, _properties: object) -> None:
         if any(reason.is_failure for reason in reasons):
@@ -390,11 +393,12 @@ class Uplink:
             log.debug("uplink: what the broker sent", exc_info=error)
             self._lose(now, f"the broker sent what is no MQTT ({type(error).__name__}: {error})")
             return False
-        oldest = next(iter(self._flying.values()), None)
+        if not self._flying or self._was_acknowledged:
+            self._waits_since, self._was_acknowledged = now.mono, False
         if code != mqtt.MQTT_ERR_SUCCESS or client.socket() is None:
             self._lose(now, self._connack or f"connection lost ({mqtt.error_string(code)})")
-        elif oldest is not None and now.mono - oldest.since > self._broker.keepalive_s * 1500:
-            self._lose(now, f"the broker acknowledged nothing for {self._broker.keepalive_s * 1.5:g} s")
+        elif now.mono - self._waits_since > self._patience_ms:
+            self._lose(now, f"the broker acknowledged nothing for {self._patience_ms / 1000:g} s")
         return self._client is not None
 
     # --- sending ------------------------------------------------------------------------------------------------------
@@ -427,7 +431,7 @@ class Uplink:
         """Whether one more publish may go out."""
         if self._ready or len(self._flying) >= WINDOW:
             return False
-        return not is_history or sum(one.is_history for one in self._flying.values()) < HISTORY_WINDOW
+        return not is_history or sum(self._flying.values()) < HISTORY_WINDOW
 
     def _prepare(self, batch: Batch, now: Moment, limit: int) -> None:
         """Make payloads of a batch and send as many as there is room for."""
@@ -466,7 +470,7 @@ class Uplink:
         topic = topics.up(self._group, self._agent, leaf, page)
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         # A connection that just broke shows itself in the next pump; then everything unsettled is sent again.
-        self._flying[info.mid] = _Flying(since=now.mono, is_history=is_history)
+        self._flying[info.mid] = is_history
 
     def _topic(self, leaf: str) -> str:
         return topics.up(self._group, self._agent, leaf)
@@ -594,6 +598,8 @@ class Uplink:
         if self._epoch is not None and epoch != self._epoch and self._reset_at is None:
             delay = self._rng.uniform(0, self._settings.epoch_jitter_s)
             self._reset_at = now.mono + int(delay * 1000)
+            if self._reset_last is not None:  # two collectors on one group, or a liar: not all of it all the time
+                self._reset_at = max(self._reset_at, self._reset_last + _RESET_EVERY_MS)
             log.info("uplink: the collector has a new database; sending everything unsettled again in %.0f s", delay)
         self._epoch = epoch
 

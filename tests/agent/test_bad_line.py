@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,21 @@ def test_a_collector_restored_from_its_backup_gets_again_what_is_still_here(tmp_
     assert (stream["oldest"], stream["newest"]) == (11, 20)
     assert collector.stored == {}
     rig.close()
+
+
+def test_two_collectors_on_one_group_do_not_make_the_agent_send_all_the_time(rig: Rig, broker: TinyBroker) -> None:
+    rig.settle_down()
+    rig.take(5)
+    rig.settle_down()
+
+    for i in range(60):
+        acknowledge(broker, rig, epoch=f"e{i % 2}")
+        rig.clock.advance(1)
+        for _ in range(3):
+            rig.turn()
+            time.sleep(0.002)
+
+    assert rig.births <= 3, "at the arrival, at the first change, a minute later"
 
 
 # --- acknowledgements that cannot be true -----------------------------------------------------------------------------
@@ -296,6 +312,28 @@ def test_a_broker_that_breaks_mqtt_is_left_or_borne_and_nothing_is_lost(
     acknowledge(broker, rig, upto=3)
 
     rig.run(lambda: rig.spool.oldest == 4, "records are settled as ever")
+
+
+def test_a_line_that_died_in_silence_is_noticed_long_before_a_metered_keep_alive(
+    tmp_path: Path, broker: TinyBroker
+) -> None:
+    rig = Rig(tmp_path, broker.port)
+    rig.uplink = rig._made(replace(rig.config.broker, keepalive_s=4000))
+    rig.settle_down()
+    rig.clock.advance(3000)
+    rig.settle_down()
+    broker.acknowledges = False
+    rig.take()
+    rig.turn()
+    rig.clock.advance(179)
+    rig.turn()
+    patient = rig.uplink.is_online
+    rig.clock.advance(2)
+    rig.turn()
+
+    assert patient
+    assert not rig.uplink.is_online
+    rig.close()
 
 
 def test_puback_for_what_was_never_published_is_borne(rig: Rig, broker: TinyBroker) -> None:

@@ -138,5 +138,51 @@ def test_records_wait_for_company_unless_they_have_news(spool: Spool) -> None:
     assert pulled(outbox, 6100) == [("live", [4, 5])]
 
 
+def test_a_loop_that_comes_late_keeps_the_rate_of_history(spool: Spool) -> None:
+    for i in range(1500):
+        spool.take(sample(at=later(i)))
+    outbox = box(spool, rate=100)
+
+    sent = [len(n) for now in range(0, 9_001, 1_500) for kind, n in pulled(outbox, now) if kind == "history"]
+
+    assert sum(sent) == 1000, "100 at once and 100 a second"
+
+
+def test_history_is_no_burst_after_a_pause(spool: Spool) -> None:
+    for i in range(1000):
+        spool.take(sample(at=later(i)))
+    outbox = box(spool, rate=100)
+    pulled(outbox, 0)
+
+    burst = sum(len(n) for kind, n in pulled(outbox, 20_000) if kind == "history")
+
+    assert burst == 200
+
+
+def test_history_that_is_held_back_is_nothing_to_wake_for(spool: Spool) -> None:
+    for i in range(300):
+        spool.take(sample(at=later(i)))
+    outbox = box(spool, rate=50)
+    pulled(outbox, 0)
+
+    assert outbox.has_history
+    assert outbox.wake_at(5_000) == 1_000
+    assert outbox.wake_at(5_000, may_history=False) == 30_000
+
+
+def test_a_sending_with_holes_is_sent_again_without_what_was_settled(spool: Spool) -> None:
+    for i in range(9):
+        spool.take(sample(at=later(i)))
+    spool.settle(0, [(2, 2), (4, 4), (6, 6)])
+    outbox = box(spool)
+    assert pulled(outbox, 0) == [("live", [9]), ("history", [1, 3, 5, 7, 8])]
+    spool.settle(0, [(3, 5), (8, 9)])
+    outbox.settled([(3, 5), (8, 9)])
+
+    outbox.expire(30_000)
+
+    assert pulled(outbox, 30_000) == [("history", [1, 7])]
+
+
 def test_when_nothing_waits_there_is_nothing_to_wake_for(spool: Spool) -> None:
     assert box(spool).wake_at(0) is None
