@@ -19,6 +19,7 @@ POINTS: Final = (
     "spool.after_insert",  # the record is in the spool, nobody was told its number
     "spool.in_settle",  # deleted, not committed
     "spool.after_settle",
+    "spool.in_thin",  # old samples thinned and written down, not committed
     "spool.in_drop",  # the spool is full: dropped and written down, not committed
     "spool.in_declare",  # losses became gap records, not committed
     "spool.before_sync",

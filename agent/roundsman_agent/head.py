@@ -1,6 +1,7 @@
 """The head of a stream: a small file beside the spool that says which stream it is and how far its numbers went.
 
-    {"stream": "3f9c…", "session": 1795257600, "reserved": 512, "boot": "b41e…", "stopped": null, "crc": 123}
+    {"stream": "3f9c…", "session": 1795257600, "reserved": 512, "boot": "b41e…", "quarantined": 0, "stopped": null,
+     "crc": 123}
 
 It is replaced as a whole and fsynced before a number of a new block is used, so whatever happens to the spool itself,
 a number is never used twice. Its checksum tells a damaged head from a good one.
@@ -29,6 +30,8 @@ class Head:
     session: int
     reserved: int
     boot: str | None = None
+    quarantined: int = 0
+    """How often the spool file was found damaged and put aside."""
     stopped: Stopped | None = None
 
 

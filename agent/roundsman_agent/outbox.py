@@ -119,6 +119,7 @@ class Outbox:
         ranges = RangeSet()
         for record in records:
             ranges.add(record["n"], record["n"])
+        self._spool.sent(ranges.last())
         for first, last in ranges:
             self._out.add(first, last)
         self._sendings.append(_Out(left=ranges, since=now, is_history=is_history))

@@ -182,7 +182,11 @@ def _fits_one(name: str, value: Value) -> bool:
 
 
 def _is_bad_gap(record: Record) -> bool:
-    return record["kind"] == "gap" and record["lost"] is not None and record["lost"][0] > record["lost"][1]
+    """A range that runs downwards."""
+    if record["kind"] != "gap":
+        return False
+    ranges = [record["lost"], *record.get("kept", ())]
+    return any(one is not None and one[0] > one[1] for one in ranges)
 
 
 # --- the slow path: which records are good? --------------------------------------------------------------------------

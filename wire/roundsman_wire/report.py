@@ -101,6 +101,8 @@ class Gap(TypedDict):
 
     `lost` are their numbers, if they had any; `from_t`/`to_t` the time they speak of, null where nobody knows. With the
     reason `thinned` nothing is unknown: of these numbers one sample every `every_s` is kept and speaks that long.
+    `kept`: ranges among `lost` of which this record does not speak, as they are stored or told of elsewhere. `upper`:
+    more than is lost, some may have arrived. `ended`: a stream of which nothing is left, and its last number.
     """
 
     n: Number
@@ -115,6 +117,9 @@ class Gap(TypedDict):
     count: Annotated[int, Limit(ge=0, le=2**53)]
     reason: Name
     every_s: NotRequired[Validity]
+    kept: NotRequired[Annotated[list[tuple[Number, Number]], Limit(max_length=2000)]]
+    upper: NotRequired[bool]
+    ended: NotRequired[tuple[Token, Number]]
 
 
 class Result(TypedDict):

@@ -33,6 +33,7 @@ the run without it, as always.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from roundsman_collector.core.gaps import THINNED, told
 from roundsman_collector.core.model import (
     Accounted,
     Change,
@@ -74,8 +75,6 @@ BOOTS_KEPT = 32
 """How many restarts of a device are remembered at most."""
 RESTART_MS = 60_000
 """A device started anew if it says it was up since this much later than before; less is its clock running slow."""
-THINNED = "thinned"
-"""The reason of a gap record that tells of samples left out, not lost."""
 FLAP_FULL, FLAP_CALM = 4, 2
 """In `flap_ms`: how much restlessness makes a fault flap, and how little lets it be calm again."""
 SPANS_KEPT = 64
@@ -332,8 +331,8 @@ def _explained(state: UnitState, item: Item) -> tuple[Span, ...]:
         length = _gap_length(record)
         if record["reason"] == THINNED:
             return spans
-        told = Span(item.t, item.t + length, str(record["reason"]))
-        return spans if not length or told in spans else (told, *spans)  # a checkpoint may know of it already
+        span = Span(item.t, item.t + length, str(record["reason"]))
+        return spans if not length or span in spans else (span, *spans)  # a checkpoint may know of it already
     if not state.last_t or item.t <= state.last_t:
         return spans
     if not _is_next(state, item):
@@ -385,9 +384,9 @@ def _advanced(state: UnitState, item: Item, spans: tuple[Span, ...], devices: tu
         kept = kept[:1] + kept[2:]
     thinned = tuple(one for one in state.thinned if one.to_ms > item.t) if state.thinned else ()
     if item.record["kind"] == "gap":
-        told = _thinned(item)
-        if told is not None and told not in thinned:
-            thinned = (*thinned, told)[-SPANS_KEPT:]
+        one = _thinned(item)
+        if one is not None and one not in thinned:
+            thinned = (*thinned, one)[-SPANS_KEPT:]
         return state._replace(spans=kept, devices=devices, accounted=_accounted(state, item), thinned=thinned)
     same = item.stream == state.stream
     n = max(item.n, state.n) if same else item.n
@@ -406,14 +405,21 @@ def _thinned(item: Item) -> Thinned | None:
     return Thinned(item.t, item.t + length, round(every_s * 1000)) if length else None
 
 
+def _spacing(thin: Thinned) -> Milliseconds:
+    """Where a stretch was thinned again, the wider spacing is what is left."""
+    return thin.every_ms
+
+
 def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
     if item.stream != state.stream:
         return state.accounted
     lost = item.record["lost"]
     ranges = {*state.accounted, Accounted(item.n, item.n, False)}
-    if lost is not None:  # numbers that speak of no time at all were reserved and never used
-        is_loss = item.record["reason"] != THINNED and (item.record["from_t"] is None or _gap_length(item.record) > 0)
-        ranges.add(Accounted(lost[0], lost[1], is_loss))
+    if lost is not None and item.record["reason"] == THINNED:  # what is kept of them is on its way
+        ranges.add(Accounted(lost[0], lost[1], False))
+    elif lost is not None:  # numbers that speak of no time at all were reserved and never used
+        is_loss = item.record["from_t"] is None or _gap_length(item.record) > 0
+        ranges.update(Accounted(first, last, is_loss) for first, last in told(item.record))
     return tuple(sorted(one for one in ranges if one.last > state.n)[:ACCOUNTED_KEPT])
 
 
@@ -439,7 +445,8 @@ def _silence_ended(
         return (), ()
     subject = f"@{state.agent}"
     whole = ((subject, state.last_t),) if state.silent else ()
-    if item.t - state.last_t <= state.arrive_by_ms:
+    left_out = any(one.from_ms <= state.last_t and item.t <= one.to_ms for one in state.thinned)
+    if item.t - state.last_t <= state.arrive_by_ms or left_out:
         return (), whole
     causes = {span.cause for span in spans if span.to_ms > state.last_t}
     cause = next((cause for cause in ("missing", "off", "starting") if cause in causes), "agent_stopped")
@@ -465,7 +472,7 @@ def _sampled(
             device = _under_other_rules(device, edge, book.at(name, edge))
     ref = Ref(item.stream, item.n, item.t)
     to_ms, mark = _speaks_to(item), ""
-    thin = next((one for one in thinned if one.from_ms <= item.t < one.to_ms), None)
+    thin = max((one for one in thinned if one.from_ms <= item.t < one.to_ms), key=_spacing, default=None)
     if thin is not None:
         to_ms, mark = max(to_ms, min(item.t + thin.every_ms, thin.to_ms)), COARSE
     touched: dict[str, DeviceState] = {}

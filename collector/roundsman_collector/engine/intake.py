@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from roundsman_collector.core.dating import better, event_time, gap_time, has_impossible_clock, true_time
+from roundsman_collector.core.gaps import EXACT, told
 from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook
@@ -222,8 +223,14 @@ def take_report(arrival: Arrival, draft: Draft, batch: Batch, book: Rulebook, st
 
 
 def admit(record: Mapping[str, Any], settled: RangeSet, draft: Draft) -> None:
-    """The record is ours: its number is settled, and its boot is known to have been without NTP if it was."""
+    """The record is ours: its number is settled, and its boot is known to have been without NTP if it was.
+
+    What an agent tells that it gave up itself is settled with it: the stream must not be left with a hole for each.
+    """
     settled.add(record["n"], record["n"])
+    if record["kind"] == "gap" and record["reason"] in EXACT:
+        for first, last in told(record):
+            settled.add(first, last)
     if not record.get("ntp", True) and record["boot"] not in draft.unsynced:
         draft.unsynced = (*draft.unsynced, record["boot"])[-BOOTS_KEPT:]
 
