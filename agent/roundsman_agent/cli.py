@@ -12,6 +12,7 @@ folder is in use, try later; 78 the configuration (or what it names) cannot be u
 """
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -164,6 +165,7 @@ def _serve(path: str, is_tls: bool) -> int:
         broker.secret()  # a password file that cannot be read: now, not at the first connection
         if broker.tls:
             tls.context(broker)  # nor a CA
+        agent: Agent | None
         try:
             agent = Agent(remote.config, clock=clock, supervisor=supervisor, remote=remote)
         except SpoolBusy as error:
@@ -171,12 +173,15 @@ def _serve(path: str, is_tls: bool) -> int:
         except SpoolDenied as error:
             return _say(str(error), CANNOT_BE_USED)
         except Exception as error:
-            if remote.is_pushed:
-                remote.fall_back(f"the agent cannot start with it: {error}")
-                continue
-            if isinstance(error, LookupError):
-                return _say(str(error), CANNOT_BE_USED)
-            raise
+            if not remote.is_pushed:
+                if isinstance(error, LookupError):
+                    return _say(str(error), CANNOT_BE_USED)
+                raise
+            remote.fall_back(f"the agent cannot start with it: {error}")
+            agent = None
+        if agent is None:
+            gc.collect()  # half an agent is a ring of references, and holds the data folder
+            continue
         with signals.ending(agent.stop):
             begins_anew = agent.run()
         if not begins_anew or signals.came:

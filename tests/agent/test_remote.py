@@ -1,6 +1,7 @@
 """Configurations from the collector: whatever comes, the agent ends with one that works, and says what it did."""
 
 import json
+import signal
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,14 +10,15 @@ from typing import Any
 
 import pytest
 
-from roundsman_agent import pushed, remote
+from roundsman_agent import cli, poll, pushed, remote
+from roundsman_agent.agent import Agent
 from roundsman_agent.check import check, check_push, write
 from roundsman_agent.clock import Moment, Offset
-from roundsman_agent.config import ConfigError, read_file
+from roundsman_agent.config import Config, ConfigError, read_file
 from roundsman_agent.isolate import Isolation
 from roundsman_agent.remote import Push, Refusal, Remote, judge
 from roundsman_wire.codec import config_hash
-from tests.agent.cast import BOOT, START, T0, later
+from tests.agent.cast import BOOT, START, T0, ToldClock, later, probe
 
 LOCAL = """
 [agent]
@@ -487,6 +489,75 @@ def test_tables_of_an_older_agent_that_nobody_understands_any_more_are_set_aside
     assert site.batch_s == 0
 
 
+# --- the agent's loop -------------------------------------------------------------------------------------------------
+
+
+class Loop:
+    """An agent that runs with a configuration on trial; nobody acknowledges anything."""
+
+    def __init__(self, site: Site) -> None:
+        site.push(payload(rollback_s=60))
+        self.clock = ToldClock(site.now)
+        self.agent = Agent(
+            site.remote.config,
+            clock=self.clock,
+            load={"host": probe("host", lambda: {"host.cpu_percent": 1.0})}.__getitem__,
+            stopping=lambda: False,
+            remote=site.remote,
+        )
+        self.agent.uplink._dial_at = later(1_000_000).mono
+
+    def turns(self) -> int:
+        """Run; every turn takes ten seconds of told time."""
+        count = 0
+        step = self.agent.step
+
+        def counted() -> None:
+            nonlocal count
+            count += 1
+            assert count < 100, "the trial has no end"
+            self.clock.advance(10)
+            step()
+
+        self.agent.step = counted  # type: ignore[method-assign]
+        self.agent._sleep = lambda _: None  # type: ignore[method-assign]
+        self.begins_anew = self.agent.run()
+        return count
+
+
+def test_the_agent_itself_ends_a_trial_that_nobody_acknowledges(site: Site) -> None:
+    loop = Loop(site)
+
+    assert (loop.turns(), loop.begins_anew) == (6, True)
+
+    site.now = loop.clock.now()
+    assert site.begin(site.remote).config.hash != HASH
+
+
+def test_a_configuration_that_breaks_every_turn_ends_in_time_too(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = Loop(site)
+
+    def breaks(*_: object) -> None:
+        raise RuntimeError("this configuration breaks the loop")
+
+    monkeypatch.setattr(poll, "due", breaks)
+
+    assert (loop.turns(), loop.begins_anew) == (6, True)
+
+
+def test_with_an_acknowledgement_it_goes_on(site: Site) -> None:
+    loop = Loop(site)
+    loop.agent._take_offset(offset(0), loop.clock.now())
+    loop.clock.advance(100_000)
+    loop.agent.step()
+
+    results = [dict(one) for one in loop.agent.spool.unsettled(0, 100) if one["kind"] == "result"]
+    assert [(one["command"], one["ok"]) for one in results] == [(f"config:{HASH}", True)]
+    assert not loop.agent._begins_anew
+    loop.agent.stop()
+    assert not loop.agent.run()
+
+
 # --- the process of its own -------------------------------------------------------------------------------------------
 
 
@@ -500,3 +571,35 @@ def test_a_push_is_looked_through_in_a_process_of_its_own(site: Site) -> None:
 def test_a_base_that_is_gone_is_a_mistake_too(path: str) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.json: No such file"):
         remote.check_apart(path, BODY)
+
+
+def test_a_start_that_fails_with_what_was_pushed_goes_on_with_the_one_before(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.push(payload())
+    ran: list[str] = []
+
+    class Fragile(Agent):
+        """It holds the data folder already when it breaks."""
+
+        def __init__(self, config: Config, **more: Any) -> None:
+            super().__init__(config, **more)
+            if config.hash == HASH:
+                raise LookupError("there is no probe 'hots'")
+
+        def run(self) -> bool:
+            ran.append(self._config.hash)
+            self.spool._abandon()
+            return False
+
+    monkeypatch.setattr("roundsman_agent.agent.Agent", Fragile)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    code = cli._serve(site.path, is_tls=False)
+
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    local = read_file(site.path)["hash"]
+    assert (code, ran) == (0, [local])
+    journal = pushed.read(str(site.folder / "data"))
+    assert (journal.in_force, journal.turned_down) == (None, HASH)
