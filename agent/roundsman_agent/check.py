@@ -16,7 +16,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import (
     AfterValidator,
@@ -85,7 +85,17 @@ class _Spool(_Table):
     fsync_s: float = Field(default=10.0, ge=0.1, le=3600, description="How much a power cut may take")
 
 
+PROFILES: Final[dict[str, dict[str, Any]]] = {
+    "lan": {},
+    "metered": {"batch_s": 3600.0, "compress": True, "ack_expected_s": 600.0, "backlog_records_per_s": 20.0},
+}
+"""What keys of [uplink] are where the file does not say; the others, and those of `lan`, are as they stand below."""
+_KEEPALIVE_FACTOR: Final = 1.25
+"""A metered line's keep-alive, to its batch interval: reports themselves keep it alive then."""
+
+
 class _Uplink(_Table):
+    profile: Literal["lan", "metered"] = Field(default="lan", description="What the other keys are unless given")
     reconnect_min_s: Seconds = 1.0
     reconnect_max_s: Seconds = 120.0
     reconnect_jitter: float = Field(default=0.5, ge=0, le=1, description="0.5: the back-off, 50 % more or less")
@@ -98,11 +108,33 @@ class _Uplink(_Table):
     ack_expected_s: Seconds = Field(default=10.0, description="The collector's acknowledgement period")
     epoch_jitter_s: float = Field(default=600.0, ge=0, description="Spread of resending after a new collector database")
 
+    budget_day_bytes: int = Field(default=0, ge=0, description="What a day may cost on the line, both ways; 0: no limit")
+    budget_month_bytes: int = Field(default=0, ge=0, description="The same for a calendar month")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_profile(cls, given: Any) -> Any:
+        """Explicit keys win over the profile."""
+        if not isinstance(given, dict) or given.get("profile") not in PROFILES:
+            return given
+        return {**PROFILES[given["profile"]], **given}
+
     @model_validator(mode="after")
     def _belongs_together(self) -> "_Uplink":
         if self.reconnect_max_s < self.reconnect_min_s:
             raise ValueError("reconnect_max_s is less than reconnect_min_s")
         return self
+
+
+Word = Annotated[str, StringConstraints(min_length=1, max_length=400, pattern=r"^[^\x00]+$")]
+Argv = Annotated[list[Word], Field(min_length=1, max_length=32)]
+REBOOT: Final = ("systemctl", "reboot")
+
+
+class _Commands(_Table):
+    restart_app: Argv | None = Field(default=None, description="Argument list that restarts the application; no shell")
+    reboot: bool | Argv = Field(default=False, description="Whether the machine may be rebooted; or the argument list")
+    logs: dict[Id, Word] = Field(default={}, max_length=32, description="Files whose end may be shown, by name")
 
 
 class _ProbeUse(BaseModel):
@@ -163,7 +195,16 @@ class _File(_Table):
     uplink: _Uplink = _Uplink()
     limits: Limits = {}
     secrets: Secrets = {}
+    commands: _Commands = _Commands()
     device: Devices
+
+    @model_validator(mode="after")
+    def _is_kept_alive(self) -> "_File":
+        """The keep-alive of a metered line, unless given, is longer than its batch interval."""
+        if self.uplink.profile == "metered" and "keepalive_s" not in self.broker.model_fields_set:
+            wanted = min(max(int(self.uplink.batch_s * _KEEPALIVE_FACTOR), self.broker.keepalive_s), 65_535)
+            return self.model_copy(update={"broker": self.broker.model_copy(update={"keepalive_s": wanted})})
+        return self
 
 
 class _Push(_Table):
@@ -204,9 +245,21 @@ def check(path: str) -> dict[str, Any]:
     for secret in body["secrets"].values():
         if isinstance(secret, dict):
             secret["file"] = str(base / secret["file"])
+    body["commands"] = _commands(body["commands"], base)
     body["hash"] = fingerprint(body, _secrets(body))
     body["given"] = _given(table)
     return body
+
+
+def _commands(given: Mapping[str, Any], base: Path) -> dict[str, Any]:
+    """Argument lists, empty where it may not be done; logs with whole paths. What is not said is not there."""
+    reboot = given["reboot"]
+    said = {
+        "restart_app": given["restart_app"] or [],
+        "reboot": list(REBOOT) if reboot is True else reboot or [],
+        "logs": {name: os.path.normpath(base / path) for name, path in given["logs"].items()},
+    }
+    return {name: value for name, value in said.items() if value}
 
 
 def _given(table: Mapping[str, Any]) -> str:
@@ -243,7 +296,7 @@ def _pushed_mistake(error: Any) -> str:
     if error["type"] == "extra_forbidden" and len(error["loc"]) == 1:
         local = ", ".join(name for name in _File.model_fields if name not in PUSHED)
         named = str(error["loc"][0])[:80]
-        return f"{named}: cannot be pushed; expected {', '.join(PUSHED)}. Local alone: {local}, commands"
+        return f"{named}: cannot be pushed; expected {', '.join(PUSHED)}. Local alone: {local}"
     return _mistake(error)
 
 
@@ -441,6 +494,7 @@ def _known(loc: Iterable[int | str]) -> list[str]:
     """The keys of the table at a place."""
     tables: dict[str, type[BaseModel]] = {
         "agent": _Agent, "broker": _Broker, "spool": _Spool, "uplink": _Uplink, "device": _Device, "behind": _Behind,
+        "commands": _Commands,
     }  # fmt: skip
     names = [part for part in loc if isinstance(part, str)]
     return list((tables[names[-1]] if names else _File).model_fields)

@@ -20,6 +20,8 @@ from roundsman_agent.adjtimex import kernel_says_synchronised
 
 _BOOT_ID = "/proc/sys/kernel/random/boot_id"
 _ASK_NTP_EVERY_MS = 10_000
+_STEP_MS = 100
+"""A wall clock that went so much further than mono was set, or is being pulled hard: ask again whether NTP keeps it."""
 _MOVED_MS = 1_000
 _GOOD_ENOUGH_MS = 100  # below, a smaller error tells nobody anything
 
@@ -47,14 +49,17 @@ class SystemClock:
         self._boot = _boot_token()
         self._synchronised = kernel_says_synchronised
         self._mono = _mono_clock()
+        self._wall: Callable[[], int] = lambda: time.time_ns() // 1_000_000
         self._ntp = False
         self._asked: int | None = None
+        self._apart = 0
 
     def now(self) -> Moment:
-        mono = self._mono()
-        if self._asked is None or mono - self._asked >= _ASK_NTP_EVERY_MS:
-            self._ntp, self._asked = self._synchronised(), mono
-        return Moment(wall=time.time_ns() // 1_000_000, mono=mono, boot=self._boot, ntp=self._ntp)
+        mono, wall = self._mono(), self._wall()
+        was_set = abs(wall - mono - self._apart) > _STEP_MS  # the kernel forgets NTP whenever the clock is set
+        if self._asked is None or was_set or mono - self._asked >= _ASK_NTP_EVERY_MS:
+            self._ntp, self._asked, self._apart = self._synchronised(), mono, wall - mono
+        return Moment(wall=wall, mono=mono, boot=self._boot, ntp=self._ntp)
 
 
 def _mono_clock() -> Callable[[], int]:

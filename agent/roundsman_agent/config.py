@@ -65,6 +65,9 @@ class UplinkSettings:
     backlog_records_per_s: float
     ack_expected_s: float
     epoch_jitter_s: float
+    profile: str = "lan"
+    budget_day_bytes: int = 0
+    budget_month_bytes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -92,6 +95,15 @@ class DeviceConfig:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Commands:
+    """What may be asked of the agent besides looking: argument lists, empty where it may not; logs by name."""
+
+    restart_app: tuple[str, ...] = ()
+    reboot: tuple[str, ...] = ()
+    logs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
     id: str
     group: str
@@ -106,6 +118,10 @@ class Config:
     """Numbers whose crossing is told at once, by name of the reading."""
     cost_every_s: float = 3600.0
     """How often a device's sample tells what its probes cost; 0: never."""
+    commands: Commands = field(default_factory=Commands)
+    """What may be asked. Local alone: it cannot be pushed."""
+    known_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """The values of all secrets: what shows a text to somebody leaves them out."""
 
 
 def load(path: str) -> Config:
@@ -150,7 +166,28 @@ def _config(body: Mapping[str, Any]) -> Config:
         hash=body["hash"],
         limits=body.get("limits", {}),
         cost_every_s=body["agent"].get("cost_every_s", 3600.0),
+        commands=_commands(body.get("commands", {})),
+        known_secrets=_known_secrets(body),
     )
+
+
+def _commands(body: Mapping[str, Any]) -> Commands:
+    return Commands(
+        restart_app=tuple(body.get("restart_app", ())),
+        reboot=tuple(body.get("reboot", ())),
+        logs=dict(body.get("logs", {})),
+    )
+
+
+def _known_secrets(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """Secrets that stand in the file, and those of [secrets] in files of their own."""
+    values = [body["broker"]["password"]]
+    for name, value in body.get("secrets", {}).items():
+        try:
+            values.append(value if isinstance(value, str) else _secret(name, body["secrets"]))
+        except ConfigError:  # one that is used says so where it is
+            continue
+    return tuple(value for value in values if value)
 
 
 def _use(use: Mapping[str, Any], body: Mapping[str, Any]) -> ProbeUse:

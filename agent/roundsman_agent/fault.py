@@ -30,6 +30,9 @@ POINTS: Final = (
     "uplink.after_publish",  # handed to the socket
     "uplink.before_settle",  # an acknowledgement is here, nothing deleted
     "agent.before_stop",
+    "command.after_accept",  # remembered on disk, nothing is done yet
+    "command.after_deed",  # done, its result is nowhere
+    "command.after_result",  # its result is in the spool, not yet remembered as answered
     "config.started",  # what this start runs with is decided, and counted if it is on trial
     "config.before_trial",  # a push was looked through, nothing is written
     "config.after_trial",  # written, not yet in force

@@ -84,6 +84,12 @@ def free_bytes(folder: str) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
+def folder_bytes(folder: str) -> int:
+    """What the files in a folder take."""
+    with os.scandir(folder) as found:
+        return sum(one.stat(follow_symlinks=False).st_size for one in found if one.is_file(follow_symlinks=False))
+
+
 def replace_file(path: str, content: bytes, mode: int = 0o666) -> None:
     """Write a small file so that after a power cut there is the old or the new one, whole."""
     beside = path + ".new"

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from roundsman_agent.check import check, check_push, write
-from roundsman_agent.config import Config, ConfigError, load, made
+from roundsman_agent.config import Commands, Config, ConfigError, load, made
 
 GOOD = """
 [agent]
@@ -285,6 +285,58 @@ def test_what_the_operator_said_of_pushable_tables_has_a_name_of_its_own(tmp_pat
     another_period = check(written(tmp_path, GOOD.replace("period_s = 60", "period_s = 61")))["given"]
 
     assert (first == another_password, first == another_period) == (True, False)
+
+
+COMMANDS = """
+[commands]
+restart_app = ["systemctl", "restart", "kiosk.service"]
+reboot = true
+
+[commands.logs]
+app = "/var/log/kiosk/app.log"
+beside = "logs/../kiosk.log"
+
+[[device]]"""
+
+
+def test_what_may_be_asked_is_nothing_unless_it_is_said(tmp_path: Path) -> None:
+    assert made(check(written(tmp_path)), "here").commands == Commands()
+
+    found = made(check(written(tmp_path, GOOD.replace("[[device]]", COMMANDS, 1))), "here").commands
+
+    assert found == Commands(
+        restart_app=("systemctl", "restart", "kiosk.service"),
+        reboot=("systemctl", "reboot"),
+        logs={"app": "/var/log/kiosk/app.log", "beside": str(tmp_path / "kiosk.log")},
+    )
+
+
+@pytest.mark.parametrize(
+    ("commands", "said"),
+    [
+        ('restart_app = "systemctl restart kiosk"', "commands.restart_app: expected a valid list"),
+        ("restart_app = []", "commands.restart_app"),
+        ("shell = true", "commands.shell: there is no such key"),
+        ("reboot = 1", "commands.reboot"),
+        ('logs = { "../x" = "/var/log/x" }', "commands.logs"),
+    ],
+)
+def test_a_command_is_an_argument_list_and_nothing_else(tmp_path: Path, commands: str, said: str) -> None:
+    found = mistakes(tmp_path, GOOD.replace("[[device]]", f"[commands]\n{commands}\n[[device]]", 1))
+
+    assert any(said in one for one in found), found
+
+
+def test_commands_cannot_be_pushed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"commands: cannot be pushed"):
+        check_push(check(written(tmp_path)), {"commands": {"reboot": True}})
+
+
+def test_secrets_are_known_to_whoever_shows_a_text(tmp_path: Path) -> None:
+    config = made(check(written(tmp_path)), "here")
+
+    assert config.known_secrets == ("s3cret",)
+    assert "s3cret" not in repr(config).replace(repr(config.broker), "")
 
 
 def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
