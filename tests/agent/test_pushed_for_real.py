@@ -15,7 +15,7 @@ import pytest
 from roundsman_agent import pushed
 from roundsman_agent.pushed import STARTS
 from roundsman_wire import topics
-from roundsman_wire.codec import config_hash
+from roundsman_wire.codec import config_hash, rows
 from tests.agent.tiny_broker import TinyBroker, until
 
 CONFIG = """
@@ -97,9 +97,12 @@ class Place:
         self.broker.send(topics.down("south", "gw-2", topics.ACK), body)
 
     def results(self) -> list[tuple[str, bool, str]]:
+        return [(one["command"], one["ok"], one["detail"]) for one in self.records() if one["kind"] == "result"]
+
+    def records(self) -> list[Any]:
+        """All that was reported, in the order in which it came."""
         reports = [*self.broker.leaf("report"), *self.broker.leaf("history")]
-        found = [record for report in reports for record in report.get("records", ()) if record["kind"] == "result"]
-        return [(one["command"], one["ok"], one["detail"]) for one in found]
+        return [record for report in reports for record in rows(report)]
 
     def told(self) -> list[str]:
         said = []
@@ -169,13 +172,11 @@ def test_nothing_that_was_taken_is_lost_on_the_way(place: Place) -> None:
     births = place.broker.leaf("birth")
     assert found == list(range(1, found[-1] + 1))
     assert len({birth["streams"][0]["id"] for birth in births}) == 1
-    kinds = {record["kind"] for report in place.broker.leaf("report") for record in report.get("records", ())}
-    assert "gap" not in kinds
+    assert "gap" not in {record["kind"] for record in place.records()}
 
 
 def numbers(place: Place) -> set[int]:
-    reports = [*place.broker.leaf("report"), *place.broker.leaf("history")]
-    return {record["n"] for report in reports for record in report.get("records", ())}
+    return {record["n"] for record in place.records()}
 
 
 @pytest.mark.parametrize(
