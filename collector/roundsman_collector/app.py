@@ -56,6 +56,9 @@ GATHER_S = 0.02
 """How far batches are apart at least: a commit costs a millisecond, for one report as for a thousand."""
 LOOK_S = 1.0
 CHILD_RESTART_S = 5.0
+RETRY_AFTER_S = 5
+"""An orderly stop is mostly a restart: so soon agents may send what waited."""
+LEAVE_S = 2.0
 # Objects made and not gone before Python looks for cycles. A batch makes some ten thousand, and they go with it.
 GARBAGE_THRESHOLDS = (100_000, 50, 1000)
 
@@ -208,10 +211,23 @@ class Collector:
             self.live.publish_retained(topics.collector_state(group), said)
             self._greeted.add(group)
 
+    def _take_leave(self) -> None:
+        """Tell every group that we go, and when we may be back; a broker that does not confirm is not waited for."""
+        if not self.live.connected:
+            return
+        for group in sorted(self.engine.groups):
+            said = encode({"v": 1, "online": False, "epoch": self.store.epoch, "retry_after": RETRY_AFTER_S})
+            self.live.publish_retained(topics.collector_state(group), said)
+        until = clock.mono_s() + LEAVE_S
+        while self.live.unconfirmed and clock.mono_s() < until:
+            wait([self.live], 0.05)
+            self.live.step(0)
+
     def close(self) -> None:
         """Write memory to disk and end everything we started."""
         for child in self.children:
             child.stop()
+        self._take_leave()
         self.live.close()
         self.history.close()
         if self.broker is not None:

@@ -8,6 +8,7 @@ is held and tried again; meanwhile nothing new is taken, and brokers and agents 
 """
 
 from collections.abc import Iterable, Sequence
+from zlib import crc32
 
 import structlog
 
@@ -33,6 +34,10 @@ log = structlog.get_logger(__name__)
 
 DICTIONARIES_KEPT = 2_000
 RETRY_S = 1.0
+PRESSED_S = 10.0
+"""So long more than can be stored has to come before agents are asked to slow down, and so long they are asked."""
+SLOW_DOWN_S = (5, 16)
+NEVER_FULL = float("inf")
 NEVER = float("-inf")
 
 
@@ -143,8 +148,11 @@ class AckDesk:
             self._before = self._sent if mono_s - self._since < 2 * self.every_s else {}
             self._sent, self._since = {}, mono_s
 
-    def written(self, owed: Owed, at_ms: int) -> tuple[str, bytes]:
-        """Topic and payload of an ack, packed by hand: at 6,700 a second a JSON library would be half of the budget."""
+    def written(self, owed: Owed, at_ms: int, *, is_pressed: bool = False) -> tuple[str, bytes]:
+        """Topic and payload of an ack, packed by hand: at 6,700 a second a JSON library would be half of the budget.
+
+        `is_pressed`: the agent is asked to send nothing for some seconds, and not all agents for as many.
+        """
         said = (
             f'{{"v":1,"stream":"{owed.stream}","epoch":"{self.epoch}","upto":{owed.upto},'
             f'"at":{at_ms},"echo":{owed.echo}'
@@ -155,6 +163,8 @@ class AckDesk:
             said += ',"refused":[' + ",".join(f'[{a},{b},"{cause}"]' for a, b, cause in owed.refused) + "]"
         if owed.need_birth:
             said += ',"need_birth":true'
+        if is_pressed:
+            said += f',"slow_down_s":{SLOW_DOWN_S[0] + crc32(owed.agent.encode()) % (SLOW_DOWN_S[1] - SLOW_DOWN_S[0])}'
         return down(owed.group, owed.agent, ACK), (said + "}").encode()
 
 
@@ -191,6 +201,10 @@ class Ingest:
         self._held: tuple[list[Message], list[Message]] | None = None
         self._retry_at = 0.0
         self._is_blocked = False
+        self._full_since = NEVER_FULL
+        """Since when more reports have come than one batch takes."""
+        self._blocked_since = 0.0
+        self._pressed_until = NEVER
 
     def step(self) -> int:
         """Take what is there, commit it, acknowledge it; return how many messages were settled."""
@@ -214,7 +228,8 @@ class Ingest:
         except StoreError as error:
             self._blocked(error, mono)
             return 0
-        self._unblocked()
+        self._unblocked(mono)
+        self._feel(len(live), mono)
         self._held = None
         fault.hit("ingest.before_settle")
         self.live.settle(live)
@@ -233,8 +248,22 @@ class Ingest:
             return
         ready = [*self.acks.add(owed, mono), *self.acks.due(mono)]
         if ready:
-            at_ms = clock.now_ms()
-            self.live.publish_many([self.acks.written(one, at_ms) for one in ready])
+            at_ms, is_pressed = clock.now_ms(), mono < self._pressed_until
+            self.live.publish_many([self.acks.written(one, at_ms, is_pressed=is_pressed) for one in ready])
+
+    def _feel(self, live: int, mono: float) -> None:
+        """Whether live reports come in faster than they are stored, and have for some time: then agents are told."""
+        if live < self.batch_max:
+            self._full_since = NEVER_FULL
+        elif self._full_since == NEVER_FULL:
+            self._full_since = mono
+        elif mono - self._full_since >= PRESSED_S:
+            self._press(mono, "reports come in faster than they are stored; agents are asked to slow down")
+
+    def _press(self, mono: float, why: str) -> None:
+        if mono >= self._pressed_until:
+            log.warning(why)
+        self._pressed_until = mono + PRESSED_S
 
     def _blocked(self, error: StoreError, mono: float) -> None:
         if not error.again:
@@ -242,9 +271,12 @@ class Ingest:
         self._retry_at = mono + RETRY_S
         if not self._is_blocked:
             log.error("the store does not take the batch; it is tried again until it does", cause=str(error))
+            self._blocked_since = mono
         self._is_blocked = True
 
     def _unblocked(self) -> None:
         if self._is_blocked:
             log.info("the store takes batches again")
+            if mono - self._blocked_since >= PRESSED_S:
+                self._press(mono, "much has come meanwhile; agents are asked to slow down")
         self._is_blocked = False

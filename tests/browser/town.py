@@ -30,6 +30,7 @@ from roundsman_collector.store import (
     Wish,
 )
 from tests.collector.api import world
+from tests.collector.api.agents_desk import busy
 from tests.collector.api.rounds_desk import inspected
 from tests.collector.api.world import MINUTE, NOW, at, held, ledger, present, ticket
 from tests.collector.store.cast import TODAY, staffed
@@ -87,6 +88,7 @@ def made(where: Path) -> Path:
         office.seed_calendar(calendar(), deed=Deed(who="roundsman", at_ms=NOW - 5))
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
+        busy(store, view)
     return where
 
 

@@ -128,6 +128,45 @@ def test_while_the_store_is_full_nothing_is_acknowledged_and_nothing_is_lost(
     assert desk.collector.stored_numbers("kiosk-7") == [1]
 
 
+def slowed(desk: Desk) -> list[int | None]:
+    return [ack.get("slow_down_s") for topic, ack in desk.live.published if topic.endswith("/ack")]
+
+
+def test_agents_are_asked_to_slow_down_when_more_comes_than_is_stored_and_only_then(desk: Desk) -> None:
+    agent = kiosk()
+    desk.send(agent, 0, agent.birth(0).plain, "birth")
+    desk.step(0)
+    desk.ingest.batch_max = 3
+    for second in range(0, 60, 3):
+        for _ in range(3 if second < 18 else 1):
+            desk.send(agent, second / 60, good(agent, second / 60))
+        desk.step(second / 60)
+    asked = slowed(desk)
+
+    assert asked[0] is None
+    assert any(asked)
+    assert {one for one in asked if one is not None} <= set(range(5, 16))
+    assert asked[-1] is None
+
+
+def test_agents_are_asked_to_slow_down_after_a_store_that_took_nothing_for_long(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    agent = kiosk()
+    desk.send(agent, 0, agent.birth(0).plain, "birth")
+    with monkeypatch.context() as patch:
+
+        def full(_: object) -> None:
+            raise StoreError(what="the disk is full", where="x", do="make room", cause="full", again=True)
+
+        patch.setattr(desk.collector.store, "commit", full)
+        for second in range(0, 15):
+            desk.step(second / 60)
+    desk.step(16 / 60)
+
+    assert [one is not None for one in slowed(desk)] == [True]
+
+
 def good(agent: Agent, minute: float) -> bytes:
     return agent.report(minute, agent.sample(minute, printer__paper="ok")).plain
 

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli import agent, backup, calendar, notify, policy, register, rounds, tls, token, user
+from roundsman_collector.cli import agent, backup, calendar, notify, policy, push, register, rounds, tls, token, user
 from roundsman_collector.cli.parts import (
     CANNOT_BE_USED,
     FAILED,
@@ -45,6 +45,7 @@ app = typer.Typer(
 for name, group in GROUPS:
     app.add_typer(group, name=name)
 app.command("init-tls")(tls.init_tls)
+app.command("push-config")(push.push_config)
 
 
 @app.command()

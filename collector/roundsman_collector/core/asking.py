@@ -42,12 +42,12 @@ class Ask:
 
 
 VERBS: Mapping[Verb, Ask] = {
-    "inspect": Ask(zh="立即巡检", en="inspect now", args={"device": "device"}),
-    "diagnose": Ask(zh="自检", en="diagnose", args={"checks": "names"}),
-    "log_tail": Ask(zh="查看日志", en="show a log", args={"log": "name", "lines": "count"}),
-    "birth": Ask(zh="重新上报身份与配置", en="say again who it is", args={}),
-    "restart_app": Ask(zh="重启应用程序", en="restart the application", args={}, changes=True),
-    "reboot": Ask(zh="重启设备主机", en="reboot the machine", args={}, changes=True),
+    "inspect": Ask(zh="立即巡检", en="Inspect now", args={"device": "device"}),
+    "diagnose": Ask(zh="自检", en="Diagnose", args={"checks": "names"}),
+    "log_tail": Ask(zh="查看日志", en="Show a log", args={"log": "name", "lines": "count"}),
+    "birth": Ask(zh="重新上报身份与配置", en="Say again who it is", args={}),
+    "restart_app": Ask(zh="重启应用程序", en="Restart the application", args={}, changes=True),
+    "reboot": Ask(zh="重启设备主机", en="Reboot the machine", args={}, changes=True),
 }
 NEEDED: Mapping[Verb, frozenset[str]] = {"log_tail": frozenset({"log"})}
 CHANGING: frozenset[str] = frozenset(verb for verb, ask in VERBS.items() if ask.changes)

@@ -219,7 +219,11 @@ def shown(body: Mapping[str, Any]) -> str:
 
 
 def compared(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Line]:
-    """What is different, with three lines around it; [] nothing is."""
-    lines = difflib.unified_diff(shown(before).splitlines(), shown(after).splitlines(), n=3, lineterm="")
-    found = [line for line in lines if not line.startswith(("---", "+++"))]
-    return [Line(line[:1] if line[:1] in "+-" else " ", line[1:] if line[:1] in "+- " else line) for line in found]
+    """What is different, with three lines around each place; a line of dots stands between them. [] nothing is."""
+    lines = list(difflib.unified_diff(_lines(before), _lines(after), n=3, lineterm=""))[2:]
+    found = [Line(" ", "…") if line.startswith("@@") else Line(line[:1], line[1:]) for line in lines]
+    return found[1:]
+
+
+def _lines(body: Mapping[str, Any]) -> list[str]:
+    return shown(body).splitlines() if body else ["{", "}"]

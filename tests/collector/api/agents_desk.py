@@ -51,10 +51,10 @@ def busy(store: Store, view: View) -> list[str]:
                 said = "refused: uplink.batch_s = 60: expected at least 300 with the profile metered"
                 answer = ErrandAnswer(f"config:{config_hash(body)}", 1, False, said, push.made_ms + 4000)
                 store.commit(Batch(now_ms=answer.at_ms, errand_answers=[answer]))
+    store.commit(Batch(now_ms=NOW - 18 * MINUTE, errands_sent=made[1:]))
     store.commit(
         Batch(
             now_ms=NOW - 10 * MINUTE,
-            errands_sent=made[1:4],
             errand_answers=[
                 ErrandAnswer(made[1], 1, True, "the machine was started again 74 s later", NOW - 17 * MINUTE),
                 ErrandAnswer(made[3], 1, True, "the last 2 lines of kiosk", NOW - 12 * MINUTE, LOG),

@@ -126,4 +126,12 @@ def test_a_comparison_shows_what_is_other_and_some_lines_around_it() -> None:
 
     assert [line.text.strip() for line in lines if line.sign == "-"] == ['"batch_s": 60']
     assert [line.text.strip() for line in lines if line.sign == "+"] == ['"batch_s": 900']
+    assert [line.sign for line in compared({}, {"uplink": {"batch_s": 900}})] == [" ", "+", "+", "+", " "]
     assert compared({"a": {}}, {"a": {}}) == []
+
+
+def test_places_that_are_far_apart_are_told_so() -> None:
+    before = {"uplink": {f"a{n:02}": n for n in range(40)}}
+    after = {"uplink": before["uplink"] | {"a01": 0, "a38": 0}}
+
+    assert [line.text for line in compared(before, after)].count("…") == 1

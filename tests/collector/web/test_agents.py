@@ -77,7 +77,7 @@ def test_a_reboot_is_asked_back_and_goes_only_when_it_is_confirmed(desk: Desk) -
     assert row.agreed is not None
     assert row.agreed["at_ms"] == NOW - 5 * MINUTE
     told = words_of(page(client, done.headers["location"]))
-    assert "Who agreed 张店长 &lt;b&gt; How by phone" in told
+    assert "Who agreed 张店长 &lt;b&gt; How they agreed by phone" in told
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_only_what_the_agent_offers_can_be_chosen(store: Store, desk: Desk) -> N
     shown = page(who(desk), AT)
 
     assert re.findall(r'name="verb" value="(\w+)"', shown) == ["inspect", "birth"]
-    assert "It does not offer: diagnose, show a log, restart the application, reboot the machine." in words_of(shown)
+    assert "It does not offer: Diagnose, Show a log, Restart the application, Reboot the machine." in words_of(shown)
 
 
 def test_what_the_agent_sent_is_text_and_every_state_has_its_word(store: Store, view: View, desk: Desk) -> None:
