@@ -274,7 +274,7 @@ class Ingest:
             self._blocked_since = mono
         self._is_blocked = True
 
-    def _unblocked(self) -> None:
+    def _unblocked(self, mono: float) -> None:
         if self._is_blocked:
             log.info("the store takes batches again")
             if mono - self._blocked_since >= PRESSED_S:
