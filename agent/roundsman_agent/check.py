@@ -29,7 +29,7 @@ from pydantic import (
 )
 
 from roundsman_agent import probes, toml_lines
-from roundsman_agent.config import FORM, ConfigError, fingerprint, normalised_path
+from roundsman_agent.config import FORM, ConfigError, by_profile, fingerprint, normalised_path
 from roundsman_agent.limits import pattern
 from roundsman_agent.probe import Probe, SettingError, complete
 from roundsman_agent.tls import is_pem
@@ -90,8 +90,6 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
     "metered": {"batch_s": 3600.0, "compress": True, "ack_expected_s": 600.0, "backlog_records_per_s": 20.0},
 }
 """What keys of [uplink] are where the file does not say; the others, and those of `lan`, are as they stand below."""
-_KEEPALIVE_FACTOR: Final = 1.25
-"""A metered line's keep-alive, to its batch interval: reports themselves keep it alive then."""
 
 
 class _Uplink(_Table):
@@ -108,7 +106,9 @@ class _Uplink(_Table):
     ack_expected_s: Seconds = Field(default=10.0, description="The collector's acknowledgement period")
     epoch_jitter_s: float = Field(default=600.0, ge=0, description="Spread of resending after a new collector database")
 
-    budget_day_bytes: int = Field(default=0, ge=0, description="What a day may cost on the line, both ways; 0: no limit")
+    budget_day_bytes: int = Field(
+        default=0, ge=0, description="What a day may cost on the line, both ways; 0: no limit"
+    )
     budget_month_bytes: int = Field(default=0, ge=0, description="The same for a calendar month")
 
     @model_validator(mode="before")
@@ -199,12 +199,15 @@ class _File(_Table):
     device: Devices
 
     @model_validator(mode="after")
-    def _is_kept_alive(self) -> "_File":
-        """The keep-alive of a metered line, unless given, is longer than its batch interval."""
-        if self.uplink.profile == "metered" and "keepalive_s" not in self.broker.model_fields_set:
-            wanted = min(max(int(self.uplink.batch_s * _KEEPALIVE_FACTOR), self.broker.keepalive_s), 65_535)
-            return self.model_copy(update={"broker": self.broker.model_copy(update={"keepalive_s": wanted})})
-        return self
+    def _by_profile(self) -> "_File":
+        """On a metered line, unless given: a keep-alive longer than the batch interval, costs told once a day."""
+        agent, broker = self.agent, self.broker
+        keepalive_s, cost_every_s = by_profile(self.uplink.model_dump())
+        if "keepalive_s" not in broker.model_fields_set:
+            broker = broker.model_copy(update={"keepalive_s": keepalive_s})
+        if "cost_every_s" not in agent.model_fields_set:
+            agent = agent.model_copy(update={"cost_every_s": cost_every_s})
+        return self.model_copy(update={"agent": agent, "broker": broker})
 
 
 class _Push(_Table):
@@ -248,6 +251,8 @@ def check(path: str) -> dict[str, Any]:
     body["commands"] = _commands(body["commands"], base)
     body["hash"] = fingerprint(body, _secrets(body))
     body["given"] = _given(table)
+    free = (("broker", "keepalive_s"), ("agent", "cost_every_s"))
+    body["by_profile"] = [name for where, name in free if name not in table[where]]
     return body
 
 

@@ -218,6 +218,25 @@ def normalised_path(data: str) -> str:
     return os.path.join(data, "config.json")
 
 
+def by_profile(uplink: Mapping[str, Any]) -> tuple[int, float]:
+    """What the file need not say of other tables: the keep-alive, longer than the batch interval on a metered line,
+    because reports themselves keep it alive then; and how often probes tell what they cost."""
+    if uplink.get("profile") != "metered":
+        return 60, 3600.0
+    return min(max(int(uplink.get("batch_s", 0) * 1.25), 60), 65_535), 86_400.0
+
+
+def laid_over(base: Mapping[str, Any], tables: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The normalised local form with the tables over it that were pushed as configuration `name` (its hash)."""
+    body = {**base, **tables, "hash": name}
+    keepalive_s, cost_every_s = by_profile(body["uplink"])
+    if "keepalive_s" in base.get("by_profile", ()):
+        body["broker"] = {**base["broker"], "keepalive_s": keepalive_s}
+    if "cost_every_s" in base.get("by_profile", ()):
+        body["agent"] = {**base["agent"], "cost_every_s": cost_every_s}
+    return body
+
+
 def fingerprint(body: Mapping[str, Any], secret_keys: Mapping[str, frozenset[str]]) -> str:
     """The hash of a normalised configuration; secrets (broker's, and `secret_keys` by probe) do not enter it."""
     shown = json.loads(json.dumps(body))

@@ -26,7 +26,7 @@ from roundsman_agent import machine, probes, pushed, tls
 from roundsman_agent.adjtimex import Kernel, kernel_clock
 from roundsman_agent.check import check
 from roundsman_agent.clock import SystemClock, spoken
-from roundsman_agent.config import Broker, Config, ConfigError, ProbeUse, made
+from roundsman_agent.config import Broker, Config, ConfigError, ProbeUse, laid_over, made
 from roundsman_agent.probe import ProbeError
 from roundsman_agent.visit import Heard, visit
 
@@ -127,7 +127,7 @@ def _with_what_was_pushed(body: dict[str, Any], config: Config) -> tuple[Config,
             Finding("OK", "pushed", f"{chosen.hash} gives way: the file was changed; it counts from the next start")
         ]
     try:
-        config = made({**body, **chosen.tables, "hash": chosen.hash}, f"configuration {chosen.hash}")
+        config = made(laid_over(body, chosen.tables, chosen.hash), f"configuration {chosen.hash}")
     except ConfigError as error:
         return config, [Finding("WARN", "pushed", f"{chosen.hash} cannot be used: {error}", "push another one")]
     if journal.trial is not None:

@@ -23,7 +23,7 @@ from typing import Any, Final
 
 from roundsman_agent import commands, fault, machine, pushed
 from roundsman_agent.clock import Moment, Offset
-from roundsman_agent.config import Config, ConfigError, made, read_file
+from roundsman_agent.config import Config, ConfigError, laid_over, made, read_file
 from roundsman_agent.isolate import Isolation, Outcome
 from roundsman_agent.pushed import Journal, Pushed
 from roundsman_wire.codec import config_hash
@@ -194,12 +194,12 @@ class Remote:
     def _laid_over(self, chosen: Pushed) -> Config:
         """The local configuration with the tables that were pushed. Tables of an older agent are made anew."""
         try:
-            return made({**self._base, **chosen.tables, "hash": chosen.hash}, f"configuration {chosen.hash}")
+            return made(laid_over(self._base, chosen.tables, chosen.hash), f"configuration {chosen.hash}")
         except ConfigError as error:
             log.warning("%s; looking through it again", error)
         tables = self._check(self._path, chosen.body)
         renewed = replace(chosen, tables=tables)
-        config = made({**self._base, **tables, "hash": chosen.hash}, f"configuration {chosen.hash}")
+        config = made(laid_over(self._base, tables, chosen.hash), f"configuration {chosen.hash}")
         if self._journal.trial is not None:
             self._journal = replace(self._journal, trial=replace(self._journal.trial, pushed=renewed))
         else:
@@ -301,7 +301,7 @@ class Remote:
             if outcome.error is not None:
                 raise outcome.error
             candidate = Pushed(hash=push.hash, body=push.body, tables=outcome.value, local=self._local)
-            made({**self._base, **candidate.tables, "hash": push.hash}, f"configuration {push.hash}")
+            made(laid_over(self._base, candidate.tables, push.hash), f"configuration {push.hash}")
         except ConfigError as error:
             self._refuse(push, str(error), now)
             return

@@ -590,12 +590,13 @@ def test_a_start_that_fails_with_what_was_pushed_goes_on_with_the_one_before(
         def run(self) -> bool:
             ran.append(self._config.hash)
             self.spool._abandon()
+            self._warden.close()
             return False
 
     monkeypatch.setattr("roundsman_agent.agent.Agent", Fragile)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
-    code = cli._serve(site.path, is_tls=False)
+    code = cli.main(["run", site.path])
 
     for number, handler in handlers.items():
         signal.signal(number, handler)
