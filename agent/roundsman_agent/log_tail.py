@@ -16,7 +16,7 @@ from roundsman_agent.masked import masked
 
 OUTPUT_BYTES: Final = 64 * 1024
 """What an answer may hold, as it is written on the wire."""
-_READ_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 128 * 1024
 
 
 class LogError(Exception):

@@ -129,6 +129,7 @@ _TABLE: tuple[Point, ...] = (
     _n("temperature[].celsius", "celsius", "温度 {instance}", "temperature {instance}"),
     _w("clock.synchronised", "时钟已同步", "clock synchronised", **_YES_NO),
     _n("clock.max_error_ms", "milliseconds", "时钟最大误差", "largest possible clock error"),
+    _n("clock.wrong_by_s", "seconds", "时钟偏差", "how wrong the clock is"),
     _n("net.rx_bytes", "bytes", "累计接收流量", "bytes received since boot"),
     _n("net.tx_bytes", "bytes", "累计发送流量", "bytes sent since boot"),
     _n("net.errors", "count", "累计网卡错误", "network interface errors since boot"),
@@ -154,6 +155,9 @@ _TABLE: tuple[Point, ...] = (
     _n("probe[].took_ms", "milliseconds", "探测 {instance} 最长耗时", "slowest visit of probe {instance}"),
     _n("probe[].failures", "count", "探测 {instance} 累计失败次数", "failed visits of probe {instance}"),
     _n("probe[].bytes", "bytes", "探测 {instance} 累计流量", "bytes moved by probe {instance}"),
+    _n("line.bytes_today", "bytes", "上报线路今日流量", "bytes on the agent's line today"),
+    _n("line.bytes_month", "bytes", "上报线路本月流量", "bytes on the agent's line this month"),
+    _n("line.forecast_month_bytes", "bytes", "上报线路本月预计流量", "forecast of the agent's line for this month"),
     # --- the business program and what a customer touches -------------------------------------------------------------
     _w(
         "app[].state",

@@ -49,11 +49,13 @@ def gap_time(record: Mapping[str, Any], t: int) -> int:
     """Where a gap record stands: where the time it speaks of begins; `t` is its own event time.
 
     A gap within the boot that declares it bears the same clock, so it is repaired like its record; one that began in an
-    earlier boot bears that boot's clock and is taken as it is. What cannot be is taken as the record's own time.
+    earlier boot bears that boot's clock and is taken as it is. So is one that would lie ahead of its own record if it
+    were repaired: then the clock lost time between the boots. What cannot be is taken as the record's own time.
     """
     from_t: int = record["from_t"]
     is_of_this_boot = from_t >= record["t"] - record["mono"]
-    begins: int = from_t + (t - record["t"]) if is_of_this_boot else from_t
+    repaired: int = from_t + (t - record["t"])
+    begins = repaired if is_of_this_boot and repaired <= t else from_t
     return begins if EARLIEST_MS <= begins <= t else t
 
 

@@ -77,8 +77,15 @@ def test_a_gap_within_its_boot_is_repaired_like_its_record() -> None:
 def test_a_gap_of_an_earlier_boot_bears_that_boot_s_clock() -> None:
     gap = {**record(10, wall=60_000, ntp=False), "mono": 60_000, "from_t": at(2), "to_t": at(3)}
 
-    assert gap_time({**gap, "t": 60_000}, at(10)) == at(10)
+    assert gap_time({**gap, "t": 60_000}, at(10)) == at(2)
     assert gap_time({**record(10), "mono": 60_000, "from_t": at(2), "to_t": at(3)}, at(10)) == at(2)
+
+
+def test_a_gap_of_an_earlier_boot_is_known_as_such_where_the_clock_lost_days_between() -> None:
+    two_days = 2 * 86_400_000
+    gap = {**record(10, wall=at(10) - two_days, ntp=False), "mono": 60_000, "from_t": at(2), "to_t": at(3)}
+
+    assert gap_time(gap, at(10)) == at(2)
 
 
 def test_a_gap_that_cannot_be_stands_where_its_record_does() -> None:
