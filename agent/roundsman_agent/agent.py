@@ -15,16 +15,18 @@ import platform
 import random
 import select
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from roundsman_agent import __version__, commands, fault, poll, remote
+from roundsman_agent import __version__, errands, fault, machine, poll, remote
 from roundsman_agent.birth import Pages, compose
-from roundsman_agent.clock import Clock, Moment, Offset, is_news, spoken
+from roundsman_agent.clock import Clock, Moment, Offset, spoken
 from roundsman_agent.config import Config, ProbeUse
 from roundsman_agent.cost import Costs
+from roundsman_agent.errands import Errands
 from roundsman_agent.isolate import Isolation, Outcome
+from roundsman_agent.known_time import KnownTime
 from roundsman_agent.limits import Limits
 from roundsman_agent.machine import system_is_stopping
 from roundsman_agent.poll import Round, Turn
@@ -41,7 +43,6 @@ _NAP_MS: Final = 5_000
 """The longest sleep: whatever an event should have announced is seen then."""
 _GOODBYE_MS: Final = 2_000
 _PAUSE_AFTER_ERROR_S: Final = 1.0
-_COMMANDS_REMEMBERED: Final = 64
 
 
 @dataclass(kw_only=True, slots=True)
@@ -66,13 +67,14 @@ class Agent:
         stopping: Callable[[], bool | None] = system_is_stopping,
         supervisor: Supervisor | None = None,
         remote: Remote | None = None,
+        warden: Warden | None = None,
     ) -> None:
         self._config = config
         self._remote = remote
-        self._clock = clock
+        self._clock = self._known = KnownTime(clock)
         self._stopping = stopping
         self._supervisor = supervisor or Supervisor()
-        self._warden = Warden()
+        self._warden = warden or Warden()
         self._costs = Costs(int(config.cost_every_s * 1000))
         load = load or self._warden.load
         self._devices = {device.id: device for device in config.devices}
@@ -83,12 +85,9 @@ class Agent:
         self._done: dict[Turn, int] = {}
         self._running: dict[str, _Running] = {}
         self._broken: dict[str, str] = {}
-        self._offset: Offset | None = None
-        self._inspections: dict[str, set[str]] = {}
-        self._commands: list[str] = []
         self._is_stopping = False
         self._begins_anew = False
-        now = clock.now()
+        now = self._clock.now()
         self.spool = Spool.open(
             config.data,
             now=now,
@@ -113,6 +112,16 @@ class Agent:
             rng=rng or random.Random(),
         )
         self._note_boot(now)
+        self._errands = Errands(
+            config,
+            spool=self.spool,
+            isolation=self._isolation,
+            known=self._known,
+            poll_now=self._poll_now,
+            say_birth=self.uplink.say_birth,
+            look=self._look_at_itself,
+            now=now,
+        )
 
     # --- the loop -----------------------------------------------------------------------------------------------------
 
@@ -141,17 +150,21 @@ class Agent:
         """Do everything that can be done now."""
         now = self._clock.now()
         self._serve_remote(now)
+        self._keep_time(now)
         for outcome in self._isolation.collect(now.mono):
             if outcome.key.startswith("uplink/"):
                 self.uplink.dialed(outcome, now)
             elif outcome.key.startswith(remote.KEY):
                 self._remote_checked(outcome, now)
+            elif outcome.key.startswith(errands.KEY):
+                self._errands.finished(outcome, now)
             else:
                 self._take_outcome(outcome, now)
         for due in poll.due(self._plan, self._done, now.mono):
             if due.device not in self._running:
                 self._begin(due, now)
         self.uplink.step(now)
+        self._errands.tend(now)
         self.spool.tend(now)
 
     def wait(self) -> None:
@@ -234,9 +247,9 @@ class Agent:
         del self._running[device]
         sample = poll.sample(device, self._devices[device].valid_s, running.begun, running.answers)
         if sample["readings"]:  # our own costs must not make a device that is silent look as if it had answered
-            sample["readings"] |= self._costs.told(device, now.mono)
+            sample["readings"] |= {**self._costs.told(device, now.mono)} | self._clock_told(device, now)
         self.spool.take(sample)
-        self._close_inspections(device, now)
+        self._errands.sampled(device, now)
 
     def _tell_once(self, key: str, answer: Answer) -> None:
         """Log when a probe breaks and when it is back; quiet between."""
@@ -267,9 +280,18 @@ class Agent:
     def _take_offset(self, found: Offset, now: Moment) -> None:
         if self._remote is not None:
             self._remote.acknowledged()
-        if is_news(found, self._offset):
-            self._offset = found
-            self.spool.take({**_stamp("clock", now), "offset_ms": found.offset_ms, "error_ms": found.error_ms})
+        if (record := self._known.hear(found, now)) is not None:
+            self.spool.take(record)
+
+    def _keep_time(self, now: Moment) -> None:
+        """NTP came: what was sampled without it in this boot can be dated."""
+        if (record := self._known.look(now)) is not None:
+            self.spool.take(record)
+
+    def _clock_told(self, device: str, now: Moment) -> dict[str, int]:
+        """How wrong the machine's own clock is, as a reading of the machine itself."""
+        ahead_s = self._known.ahead_s(now) if self._devices[device].local else None
+        return {} if ahead_s is None else {"clock.wrong_by_s": abs(ahead_s)}
 
     # --- what the collector pushes ------------------------------------------------------------------------------------
 
@@ -285,7 +307,7 @@ class Agent:
         """First in every turn: a configuration on trial ends in time, whatever it breaks."""
         if self._remote is None or self._is_stopping:
             return
-        if self._remote.serve(isolation=self._isolation, keep=self.spool.take, now=now, offset=self._offset):
+        if self._remote.serve(isolation=self._isolation, keep=self.spool.take, now=now, offset=self._known.offset(now)):
             self._begins_anew = self._is_stopping = True
 
     def _birth(self, now: Moment) -> Pages:
@@ -304,43 +326,39 @@ class Agent:
     # --- commands -----------------------------------------------------------------------------------------------------
 
     def _take_command(self, payload: bytes, now: Moment) -> None:
-        judged = commands.judge(payload, now=now, offset=self._offset)
-        if judged is None:
-            log.warning("command: a message without an id was ignored: %r", payload[:200])
-            return
-        if judged.id in self._commands:  # QoS 1 may bring it twice
-            return
-        self._commands = [*self._commands, judged.id][-_COMMANDS_REMEMBERED:]
-        if isinstance(judged, commands.Refused):
-            log.warning("command %s refused: %s", judged.id, judged.why)
-            self.spool.take(commands.result(judged.id, ok=False, detail=judged.why, now=now))
-            return
-        log.info("command %s: %s %s", judged.id, judged.verb, dict(judged.args))
-        if judged.verb == "birth":
-            self.uplink.say_birth(now)
-            self.spool.take(commands.result(judged.id, ok=True, detail="said", now=now))
-        elif judged.verb == "inspect":
-            self._inspect(judged.id, judged.args, now)
+        self._errands.take(payload, now)
 
-    def _inspect(self, command: str, args: Mapping[str, str], now: Moment) -> None:
-        """Make all probes due now; the result is written when every device has its sample."""
-        wanted = [args["device"]] if "device" in args else list(self._devices)
-        if any(device not in self._devices for device in wanted):
-            detail = f"the agent does not speak for {wanted[0]}"
-            self.spool.take(commands.result(command, ok=False, detail=detail, now=now))
-            return
+    def _poll_now(self, devices: Collection[str]) -> None:
+        """Make all probes of these devices due."""
         for turn in self._plan:
-            if turn.device in wanted:
+            if turn.device in devices:
                 self._done.pop(turn, None)
-        self._inspections[command] = set(wanted)
 
-    def _close_inspections(self, device: str, now: Moment) -> None:
-        for command, waiting in list(self._inspections.items()):
-            waiting.discard(device)
-            if not waiting:
-                del self._inspections[command]
-                detail = f"sampled up to number {self.spool.newest}"
-                self.spool.take(commands.result(command, ok=True, detail=detail, now=now))
+    def _look_at_itself(self, checks: list[str], now: Moment) -> tuple[str, str]:
+        """What `diagnose` answers: a line, and a line for each check."""
+        from roundsman_agent import diagnose
+
+        offset = self._known.offset(now)
+        facts = diagnose.Facts(
+            stream=self.spool.stream,
+            oldest=self.spool.oldest,
+            newest=self.spool.newest,
+            spool_bytes=machine.folder_bytes(self._config.data),
+            spool_limit=self._config.spool.max_bytes,
+            losses=len(self.spool.losses()),
+            free_bytes=machine.free_bytes(self._config.data),
+            free_floor=self._config.spool.free_floor_bytes,
+            is_online=self.uplink.is_online,
+            session=self.spool.session,
+            ntp=now.ntp,
+            ahead_s=self._known.ahead_s(now),
+            error_ms=None if offset is None else offset.error_ms,
+            probes=len(self._uses),
+            broken=self._broken,
+            hung=[key for key in self._isolation.hung() if key in self._uses],
+        )
+        found = diagnose.findings(facts, checks)
+        return diagnose.summary(found), diagnose.written(found)
 
 
 def _turns(device: str, uses: tuple[ProbeUse, ...]) -> tuple[Turn, ...]:

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+from roundsman_agent import commands
 from roundsman_agent.clock import Moment
 from roundsman_agent.config import Config, DeviceConfig
 from roundsman_wire.codec import birth_hash, encode
 from roundsman_wire.ranges import Range
 from roundsman_wire.report import MESSAGE_LIMIT, Device, StreamRange
 
-CAPABILITIES: Final = ["columns", "deflate", "cmd.inspect", "cmd.birth", "config"]
+CAPABILITIES: Final = ["columns", "deflate", "config"]
 _PAGE_BYTES: Final = MESSAGE_LIMIT - 8 * 1024
 """Room for devices on a page; the rest is for everything else a birth says."""
 
@@ -51,7 +52,7 @@ def compose(
             "sent": {"boot": now.boot, "mono": now.mono, "wall": now.wall},
             "versions": versions,
             "platform": platform,
-            "capabilities": CAPABILITIES,
+            "capabilities": [*CAPABILITIES, *commands.capabilities(config.commands)],
             "config_hash": config.hash,
             "streams": [_range(stream, oldest, newest, gone)],
             "probes": sorted({use.name for device in config.devices for use in device.probes}),

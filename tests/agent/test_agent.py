@@ -311,7 +311,10 @@ def test_an_inspection_polls_now_and_says_when_it_is_done(tmp_path: Path, broker
 
 @pytest.mark.parametrize(
     ("sent", "detail"),
-    [(command("inspect", device="bus-31"), "does not speak for bus-31"), (command("reboot"), "no such verb")],
+    [
+        (command("inspect", device="bus-31"), "does not speak for bus-31"),
+        (command("reboot"), "not in this agent's configuration"),
+    ],
     ids=["a foreign device", "a foreign verb"],
 )
 def test_what_the_agent_does_not_do_is_answered(
