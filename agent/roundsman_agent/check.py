@@ -115,9 +115,8 @@ class _Uplink(_Table):
     @classmethod
     def _by_profile(cls, given: Any) -> Any:
         """Explicit keys win over the profile."""
-        if not isinstance(given, dict) or given.get("profile") not in PROFILES:
-            return given
-        return {**PROFILES[given["profile"]], **given}
+        profile = given.get("profile") if isinstance(given, dict) else None
+        return {**PROFILES[profile], **given} if isinstance(profile, str) and profile in PROFILES else given
 
     @model_validator(mode="after")
     def _belongs_together(self) -> "_Uplink":
@@ -281,7 +280,7 @@ def check_push(base: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, An
     """
     mistakes: list[Mistake] = []
     try:
-        push = _Push.model_validate(dict(body), strict=True)
+        push = _Push.model_validate(body, strict=True)
     except ValidationError as error:
         mistakes = [Mistake(e["loc"], _pushed_mistake(e)) for e in error.errors()]
         raise ConfigError("\n".join(mistake.text for mistake in mistakes)) from error

@@ -1,7 +1,9 @@
 """Configuration: every mistake is found at once and said kindly; what is right comes out complete."""
 
+import copy
 import json
 import os
+import random
 import stat
 import subprocess
 import sys
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 
 from roundsman_agent.check import check, check_push, write
-from roundsman_agent.config import Commands, Config, ConfigError, load, made
+from roundsman_agent.config import Commands, Config, ConfigError, laid_over, load, made
 
 GOOD = """
 [agent]
@@ -279,6 +281,38 @@ def test_what_may_not_be_pushed_is_said_and_no_secret_with_it(tmp_path: Path, bo
     assert "hunter2" not in str(caught.value)
 
 
+METERED = "[uplink]\nprofile = 'metered'\n"
+
+
+@pytest.mark.parametrize(
+    ("local", "uplink", "found"),
+    [
+        ("", {"profile": "metered"}, (4500, 86_400)),
+        ("", {"profile": "metered", "batch_s": 900}, (1125, 86_400)),
+        (METERED, {}, (60, 3600)),
+        (METERED, None, (4500, 86_400)),
+        ("", None, (60, 3600)),
+    ],
+    ids=["metered", "often", "back to lan", "metered by itself", "lan by itself"],
+)
+def test_a_pushed_profile_takes_the_keep_alive_with_it(
+    tmp_path: Path, local: str, uplink: dict[str, Any] | None, found: tuple[int, float]
+) -> None:
+    base = check(written(tmp_path, GOOD + local))
+
+    config = made(laid_over(base, check_push(base, {} if uplink is None else {"uplink": uplink}), "a" * 12), "pushed")
+
+    assert (config.broker.keepalive_s, config.cost_every_s, config.hash) == (*found, "a" * 12)
+
+
+def test_a_keep_alive_that_the_operator_gave_stays_whatever_is_pushed(tmp_path: Path) -> None:
+    base = check(written(tmp_path, GOOD.replace("[broker]", "[broker]\nkeepalive_s = 77")))
+
+    body = laid_over(base, check_push(base, {"uplink": {"profile": "metered"}}), "a" * 12)
+
+    assert body["broker"]["keepalive_s"] == 77
+
+
 def test_what_the_operator_said_of_pushable_tables_has_a_name_of_its_own(tmp_path: Path) -> None:
     first = check(written(tmp_path))["given"]
     another_password = check(written(tmp_path, GOOD.replace("s3cret", "another")))["given"]
@@ -369,7 +403,8 @@ def test_a_running_agent_loads_neither_pydantic_nor_what_its_probes_do_not_need(
         "from roundsman_agent.lean import lean\n"
         "with lean(tls=False):\n"
         "    import roundsman_agent.cli, roundsman_agent.agent, roundsman_agent.config\n"
-        "heavy = 'pydantic asyncio pysnmp serial tomllib difflib psutil http email subprocess ssl _ssl _hashlib'\n"
+        "heavy = 'pydantic asyncio inspect pysnmp serial tomllib difflib psutil http email subprocess ssl _ssl'\n"
+        "heavy += ' _hashlib'\n"
         "print([name for name in heavy.split() if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -399,3 +434,58 @@ def test_a_ca_is_a_path_beside_the_file_or_the_certificates_themselves(tmp_path:
         found[name] = check(str(file))["broker"]["ca"]
 
     assert found == {"a path": str(tmp_path / "ca.pem"), "certificates": pem}
+
+
+ODD = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    2**70,
+    "",
+    "x",
+    "a.b",
+    "\x00",
+    "snmp",
+    [],
+    {},
+    [[]],
+    {"secret": "plain"},
+    {"secret": []},
+]
+
+
+def spoiled(value: Any, rng: random.Random) -> Any:
+    """The same with one thing in it replaced by something odd, left out, or there twice."""
+    if isinstance(value, dict) and value and rng.random() < 0.8:
+        name = rng.choice(sorted(value))
+        rest = {key: one for key, one in value.items() if key != name}
+        if rng.random() < 0.1:
+            return rest
+        key = rng.choice(["", "odd", "secret", "name"]) if rng.random() < 0.1 else name
+        return {**rest, key: spoiled(value[name], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.8:
+        at = rng.randrange(len(value))
+        again = [value[at]] if rng.random() < 0.1 else []
+        return [*value[:at], spoiled(value[at], rng), *again, *value[at + 1 :]]
+    return copy.deepcopy(rng.choice(ODD))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_pushed_is_a_configuration_or_a_list_of_mistakes(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    base = check(written(tmp_path, GOOD + SNMP.replace("COMMUNITY", '"x"')))
+    whole = {**BODY, "uplink": {"batch_s": 900, "profile": "metered"}, "spool": {"max_bytes": 1_000_000}}
+    outcomes = set()
+    for _ in range(100):
+        body = whole
+        for _ in range(rng.randint(1, 3)):
+            body = spoiled(body, rng)
+        try:
+            config = made(laid_over(base, check_push(base, body), "a" * 12), "pushed")
+            outcomes.add(bool(config.devices))
+        except ConfigError as error:
+            outcomes.add(bool(str(error)))
+
+    assert outcomes == {True}
