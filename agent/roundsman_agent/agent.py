@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from roundsman_agent import __version__, errands, fault, machine, poll, remote
-from roundsman_agent.birth import Pages, compose
+from roundsman_agent.birth import Pages, compose, points_of
+from roundsman_agent.budget import Budget
 from roundsman_agent.clock import Clock, Moment, Offset, spoken
 from roundsman_agent.config import Config, ProbeUse
 from roundsman_agent.cost import Costs
@@ -96,6 +97,12 @@ class Agent:
             fsync_ms=int(config.spool.fsync_s * 1000),
             limits=Limits(config.limits),
         )
+        self._budget = Budget.open(
+            config.data,
+            day_bytes=config.uplink.budget_day_bytes,
+            month_bytes=config.uplink.budget_month_bytes,
+            now=now,
+        )
         self._isolation = Isolation()
         self.uplink = Uplink(
             agent=config.id,
@@ -110,6 +117,7 @@ class Agent:
             on_config=self._take_config,
             now=now,
             rng=rng or random.Random(),
+            budget=self._budget,
         )
         self._note_boot(now)
         self._errands = Errands(
@@ -195,6 +203,7 @@ class Agent:
             now = self._clock.now()
             self.uplink.pump(now)
         self.uplink.close()
+        self._budget.close(now)
         self.spool.close(now=now, system_stopping=self._stopping())
         self._isolation.close()
         self._warden.close()
@@ -247,7 +256,10 @@ class Agent:
         del self._running[device]
         sample = poll.sample(device, self._devices[device].valid_s, running.begun, running.answers)
         if sample["readings"]:  # our own costs must not make a device that is silent look as if it had answered
-            sample["readings"] |= {**self._costs.told(device, now.mono)} | self._clock_told(device, now)
+            costs = {**self._costs.told(device, now.mono)}
+            if costs and self._devices[device].local:
+                costs |= self._budget.told(now)
+            sample["readings"] |= costs | self._clock_told(device, now)
         self.spool.take(sample)
         self._errands.sampled(device, now)
 
@@ -321,6 +333,8 @@ class Agent:
             versions={"agent": __version__, "python": platform.python_version()},
             platform=f"{sys.platform}-{platform.machine() or 'unknown'}",
             now=now,
+            waits_s=self.uplink.waits_s,
+            points=points_of(self.spool.read(self.spool.newest_of_devices())) if self._config.uplink.compress else (),
         )
 
     # --- commands -----------------------------------------------------------------------------------------------------

@@ -10,21 +10,24 @@ from typing import Any, Final, cast
 from roundsman_agent import commands
 from roundsman_agent.clock import Moment
 from roundsman_agent.config import Config, DeviceConfig
-from roundsman_wire.codec import birth_hash, encode
+from roundsman_wire.codec import birth_dictionary, birth_hash, encode
 from roundsman_wire.ranges import Range
-from roundsman_wire.report import MESSAGE_LIMIT, Device, StreamRange
+from roundsman_wire.report import MESSAGE_LIMIT, Device, Record, StreamRange
 
 CAPABILITIES: Final = ["columns", "deflate", "config"]
 _PAGE_BYTES: Final = MESSAGE_LIMIT - 8 * 1024
 """Room for devices on a page; the rest is for everything else a birth says."""
+POINTS_LIMIT: Final = 100
+"""Names of readings in a birth: they must not cost more than they save."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pages:
-    """A whole birth: its hash and its encoded pages, in order."""
+    """A whole birth: its hash, its encoded pages in order, and the dictionary that both ends build from it, if any."""
 
     hash: str
     payloads: list[bytes]
+    dictionary: bytes | None = None
 
 
 def compose(
@@ -38,11 +41,17 @@ def compose(
     versions: dict[str, str],
     platform: str,
     now: Moment,
+    waits_s: float = 0.0,
+    points: Sequence[str] = (),
 ) -> Pages:
-    """The birth of this session, as it is now."""
-    devices = [_device(device) for device in config.devices]
-    name = birth_hash(devices, config.hash)
+    """The birth of this session, as it is now. What live records wait for company, they may arrive later by.
+
+    `points` are for the dictionary: only a birth of one page has one.
+    """
+    devices = [_device(device, waits_s) for device in config.devices]
     shares = _shares(devices)
+    points = points if len(shares) == 1 else ()
+    name = birth_hash(devices, config.hash, points)
     pages = [
         {
             "v": 1,
@@ -52,17 +61,30 @@ def compose(
             "sent": {"boot": now.boot, "mono": now.mono, "wall": now.wall},
             "versions": versions,
             "platform": platform,
-            "capabilities": [*CAPABILITIES, *commands.capabilities(config.commands)],
+            "capabilities": [
+                *CAPABILITIES,
+                *(["dictionary"] if points else []),
+                *commands.capabilities(config.commands),
+            ],
             "config_hash": config.hash,
             "streams": [_range(stream, oldest, newest, gone)],
             "probes": sorted({use.name for device in config.devices for use in device.probes}),
             "devices": share,
+            **({"points": list(points)} if points else {}),
             "page": page,
             "pages": len(shares),
         }
         for page, share in enumerate(shares, start=1)
     ]
-    return Pages(hash=name, payloads=[encode(page) for page in pages])
+    dictionary = birth_dictionary(devices, points) if points else None
+    return Pages(hash=name, payloads=[encode(page) for page in pages], dictionary=dictionary)
+
+
+def points_of(samples: Sequence[Record]) -> list[str]:
+    """The readings that these samples name, in their order; what the birth of a metered line names."""
+    return list(dict.fromkeys(name for one in samples if one["kind"] == "sample" for name in one["readings"]))[
+        :POINTS_LIMIT
+    ]
 
 
 def _range(stream: str, oldest: int, newest: int, gone: Sequence[Range]) -> StreamRange:
@@ -72,7 +94,7 @@ def _range(stream: str, oldest: int, newest: int, gone: Sequence[Range]) -> Stre
     return cast(StreamRange, held)
 
 
-def _device(config: DeviceConfig) -> Device:
+def _device(config: DeviceConfig, waits_s: float) -> Device:
     device: dict[str, Any] = {"device": config.id, "kind": config.kind}
     if config.model is not None:
         device["model"] = config.model
@@ -80,7 +102,7 @@ def _device(config: DeviceConfig) -> Device:
         device["local"] = True
     if config.behind:
         device["behind"] = dict(config.behind)
-    device |= {"period_s": config.period_s, "valid_s": config.valid_s, "arrive_by_s": config.arrive_by_s}
+    device |= {"period_s": config.period_s, "valid_s": config.valid_s, "arrive_by_s": config.arrive_by_s + waits_s}
     return cast(Device, device)
 
 

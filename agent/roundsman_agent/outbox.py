@@ -53,6 +53,7 @@ class Outbox:
         self._records_per_s = records_per_s
         self._ack_expected_ms = ack_expected_ms
         self._batch_ms = batch_ms
+        self._holds = False
         self._out = RangeSet()
         self._sendings: deque[_Out] = deque()
         self._current: deque[int] = deque()
@@ -74,6 +75,16 @@ class Outbox:
         self._history_at = now
         self._patience = {True: 1, False: 1}
 
+    def spare(self, *, batch_ms: int, holds: bool) -> None:
+        """From here live records wait so long for company; `holds`: only what says something new goes, at once.
+
+        What was held goes as history when there is no need any more.
+        """
+        self._batch_ms = batch_ms
+        if self._holds and not holds:
+            self._history_after = 0
+        self._holds = holds
+
     def next_live(self, now: int) -> Batch | None:
         """The current state first, then what was taken since the reset, once it is `batch_ms` old or has news."""
         if self._current:
@@ -86,9 +97,10 @@ class Outbox:
         if self._live_since is None:
             self._live_since = now
         is_urgent = self._spool.last_change > self._live_after
-        if not is_urgent and now - self._live_since < self._batch_ms:
+        if not is_urgent and (self._holds or now - self._live_since < self._batch_ms):
             return None
-        records = self._spool.unsettled(self._live_after, _LIVE_BATCH)
+        read = self._spool.changes if self._holds else self._spool.unsettled
+        records = read(self._live_after, _LIVE_BATCH)
         if not records:
             self._live_after, self._live_since = self._spool.newest, None
             return None
@@ -105,7 +117,7 @@ class Outbox:
             return None
         while self._history_after < self._live_after:
             self._history_after = self._out.first_missing(self._history_after + 1) - 1
-            found = self._spool.unsettled(self._history_after, room)
+            found = (self._spool.changes if self._holds else self._spool.unsettled)(self._history_after, room)
             records = [r for r in found if r["n"] <= self._live_after and r["n"] not in self._out]
             self._history_after = found[-1]["n"] if found else self._live_after
             if records:
@@ -164,7 +176,7 @@ class Outbox:
         times = [one.since + self._waits(one) for one in self._sendings]
         if self._current:
             times.append(now)
-        if self._spool.newest > self._live_after:
+        if self._spool.newest > self._live_after and not self._holds:
             times.append((self._live_since or now) + self._batch_ms)
         if may_history and self._history_after < self._live_after and self._history_out() < self._window():
             times.append(self._history_at)

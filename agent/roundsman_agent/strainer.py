@@ -9,7 +9,7 @@ the same PUBLISH with a body of one zero byte, which it acknowledges to the brok
 
 import socket
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 LIMIT: Final = 1024 * 1024
 """What both brokers we configure refuse as well; our own messages end at 128 KiB."""
@@ -29,15 +29,17 @@ class Strainer:
         self._ready = bytearray()  # judged, paho may have it
         self._passing = 0  # bytes of this packet that go to paho as they come
         self._skipping = 0  # bytes of this packet that nobody gets
+        self.passed = (0, 0)
+        """Bytes that went through, both ways, and in how many calls."""
 
     def recv(self, size: int) -> bytes:
         """At most `size` bytes; none when the other end has closed; raises what the socket raises."""
         while not self._ready:
             if self._passing:
-                data = self._sock.recv(min(self._passing, size))
+                data = self._count(self._sock.recv(min(self._passing, size)))
                 self._passing -= len(data)
                 return data
-            data = self._sock.recv(min(self._skipping, _CHUNK) or 1)
+            data = self._count(self._sock.recv(min(self._skipping, _CHUNK) or 1))
             if not data:
                 return b""
             if self._skipping:
@@ -50,11 +52,18 @@ class Strainer:
         return given
 
     def send(self, data: bytes | bytearray) -> int:
-        return self._sock.send(data)
+        sent = self._sock.send(data)
+        self.passed = self.passed[0] + sent, self.passed[1] + 1
+        return sent
 
     def pending(self) -> int:
         """Bytes that select() cannot see: ours, and those TLS has decrypted already."""
         return len(self._ready) + int(getattr(self._sock, "pending", int)())
+
+    def tls_session(self) -> Any:
+        """What the server lets us begin the next connection with; None without TLS, or before it said."""
+        session = getattr(self._sock, "session", None)
+        return session if session is not None and session.has_ticket else None
 
     def setblocking(self, flag: bool) -> None:
         self._sock.setblocking(flag)
@@ -64,6 +73,10 @@ class Strainer:
 
     def close(self) -> None:
         self._sock.close()
+
+    def _count(self, data: bytes) -> bytes:
+        self.passed = self.passed[0] + len(data), self.passed[1] + (len(data) > 1)
+        return data
 
     def _judge(self) -> None:
         """Look at what is known of the packet: of any, once its length is complete; of a giant, once its topic is."""

@@ -27,9 +27,11 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from roundsman_agent import acks, fault, tls
 from roundsman_agent.batch import LIMIT, payloads
 from roundsman_agent.birth import Pages
+from roundsman_agent.budget import Budget, Thrift
 from roundsman_agent.clock import Moment, Offset, offset
 from roundsman_agent.config import Broker, ConfigError, UplinkSettings
 from roundsman_agent.isolate import Isolation, Outcome
+from roundsman_agent.meter import CLOSING_BYTES, FAILED_BYTES, Meter
 from roundsman_agent.outbox import Batch, Outbox
 from roundsman_agent.rarely import Rarely
 from roundsman_agent.reconnect import Reconnect
@@ -59,6 +61,9 @@ dead in silence must not hold back an alarm for hours. The largest message at 9,
 _BIRTH_EVERY_MS: Final = 10_000
 _RESET_EVERY_MS: Final = 60_000
 _HUNG_DIALS: Final = 3
+_SPARING_S: Final = 900.0
+_HOLDS_S: Final = 86_400.0
+"""While the budget is spent nothing periodic may come for a day."""
 _STORM: Final = 100
 _STORM_MS: Final = 10_000
 """More acknowledgements than _STORM within this are worth a word: one is due."""
@@ -102,6 +107,7 @@ class Uplink:
         on_config: Callable[[bytes, Moment], None] = lambda *_: None,
         now: Moment,
         rng: random.Random,
+        budget: Budget | None = None,
     ) -> None:
         self._agent = agent
         self._group = group
@@ -126,6 +132,7 @@ class Uplink:
         )
         self._client: _Client | None = None
         self._tls: ssl.SSLContext | None = None
+        self._tls_session: ssl.SSLSession | None = None  # saves the certificate's way over the line next time
         self._dial_at = now.mono
         self._dialing: str | None = None
         self._dials = 0
@@ -135,19 +142,23 @@ class Uplink:
         self._session = 0
         self._birth_hash = ""
         self._birth_said = 0
+        self._birth_owed: set[int] = set()  # pages that the broker has not acknowledged
+        self._born = 0  # the session whose birth, of _birth_hash, the broker has
+        self._dictionary: bytes | None = None
+        self._has_looked_for_points = False
+        self._budget, self._thrift = budget, Thrift.FREE
+        self._meter: Meter | None = None
         self._first_sent: int | None = None
         self._flying: dict[int, bool] = {}  # what the broker has not acknowledged: whether it is history
         self._patience_ms = min(broker.keepalive_s * 1500, _PUBACK_MS)
-        self._waits_since = now.mono
-        self._was_acknowledged = False
+        self._waits_since, self._was_acknowledged = now.mono, False
         self._ready: deque[_Ready] = deque()
         self._inbox: deque[tuple[str, bytes]] = deque()
         self._quiet_until = 0
         self._collector_is_online = True
         self._collector_back_at = 0
         self._retry_after_s = 0.0
-        self._storm_since = now.mono
-        self._storm = 0
+        self._storm_since, self._storm = now.mono, 0
         self._epoch: str | None = None
         self._reset_at: int | None = None
         self._reset_last: int | None = None
@@ -159,6 +170,14 @@ class Uplink:
     def is_online(self) -> bool:
         """Whether the broker has said yes."""
         return self._online_since is not None
+
+    @property
+    def waits_s(self) -> float:
+        """How long live records wait for company now."""
+        usual = self._settings.batch_s
+        if self._thrift is Thrift.FREE:
+            return usual
+        return _HOLDS_S if self._thrift is Thrift.HOLDING else min(max(usual * 4, _SPARING_S), _HOLDS_S)
 
     def connection(self) -> Any:
         """The socket to wait on for reading; None while there is none."""
@@ -195,6 +214,7 @@ class Uplink:
             return
         if not self._pump(now):
             return
+        self._charge(now)
         if not self.is_online:
             self._await_connack(now)
             return
@@ -217,6 +237,7 @@ class Uplink:
         if self._client is None or not self.is_online:
             return False
         self._publish(topics.STATE, self._state("offline"), now, retain=True)
+        self._charge(now, CLOSING_BYTES)
         return True
 
     def is_quiet(self) -> bool:
@@ -262,7 +283,7 @@ class Uplink:
                 return sock
             if self._tls is None:
                 self._tls = tls.context(self._broker)
-            return self._tls.wrap_socket(sock, server_hostname=self._broker.host)
+            return self._tls.wrap_socket(sock, server_hostname=self._broker.host, session=self._tls_session)
         except BaseException:
             sock.close()
             raise
@@ -278,6 +299,7 @@ class Uplink:
             cause = (
                 tls.spoken(outcome.error, self._broker, now.wall) if outcome.error is not None else "no answer in time"
             )
+            self._charge(now, FAILED_BYTES)
             self._fail(now, cause)
             return
         try:
@@ -288,6 +310,7 @@ class Uplink:
 
     def _connect(self, sock: socket.socket, now: Moment) -> None:
         client = _Client(Strainer(sock, on_giant=self._pass_over), self._agent)
+        self._meter = Meter(sock, is_tls=self._broker.tls)
         if self._broker.user:
             client.username_pw_set(self._broker.user, self._broker.secret() or None)
         self._session = self._spool.session
@@ -307,6 +330,9 @@ class Uplink:
     def _on_puback(self, _client: object, _data: object, mid: int, _reason: object, _properties: object) -> None:
         if self._flying.pop(mid, None) is not None:
             self._was_acknowledged = True
+        if mid in self._birth_owed:
+            self._birth_owed.discard(mid)
+            self._born = 0 if self._birth_owed else self._session
 
     def _on_suback(self, _client: object, _data: object, _mid: int, reasons: Any, _properties: object) -> None:
         if any(reason.is_failure for reason in reasons):
@@ -348,7 +374,8 @@ class Uplink:
                 (topics.collector_state(self._group), 1),
             ]
         )
-        self.say_birth(now)
+        if not self._is_known(now):
+            self.say_birth(now)
         self._publish(topics.STATE, self._state("online"), now, retain=True)
         fault.point("uplink.after_birth")
         self._outbox.reset(now.mono)
@@ -362,10 +389,13 @@ class Uplink:
             log.warning("uplink: no connection to %s:%d: %s; trying on", self._broker.host, self._broker.port, cause)
             self._told = cause
         wait_ms = self._reconnect.failed() if wait_ms is None else wait_ms
-        self._dial_at = max(now.mono + wait_ms, self._collector_back_at)
+        self._dial_at = now.mono + wait_ms
+        if self._collector_back_at > self._dial_at:  # all were told the same
+            self._dial_at = self._collector_back_at + self._reconnect.spread()
 
     def _lose(self, now: Moment, cause: str, *, is_ours: bool = False) -> None:
         """The connection is over."""
+        self._charge(now, CLOSING_BYTES)
         if self._client is not None:
             if is_ours:
                 self._client.disconnect()
@@ -377,6 +407,8 @@ class Uplink:
 
     def _forget(self) -> None:
         self._client = None
+        self._meter = None
+        self._birth_owed.clear()
         self._online_since = None
         self._connack = None
         self._flying.clear()
@@ -401,16 +433,50 @@ class Uplink:
             self._lose(now, f"the broker acknowledged nothing for {self._patience_ms / 1000:g} s")
         return self._client is not None
 
+    # --- what it costs ------------------------------------------------------------------------------------------------
+
+    def _charge(self, now: Moment, besides: int = 0) -> None:
+        """Tell the budget what the connection has cost since the last time, and obey it."""
+        if self._budget is None:
+            return
+        size = besides
+        if self._meter is not None and (sock := self.connection()) is not None:
+            size += self._meter.more(sock.passed)
+            self._tls_session = sock.tls_session() or self._tls_session
+        self._budget.spend(size, now)
+        thrift = self._budget.thrift(now)
+        if thrift is not self._thrift:
+            log.info("uplink: the line is %s now", thrift.value)
+            self._thrift = thrift
+            self._outbox.spare(batch_ms=int(self.waits_s * 1000), holds=thrift is Thrift.HOLDING)
+            self.say_birth(now)  # it tells how late records may come
+
     # --- sending ------------------------------------------------------------------------------------------------------
 
     def say_birth(self, now: Moment) -> None:
         """Publish who we are, retained, all pages."""
         if not self.is_online:
             return
+        self._born = 0
+        self._birth_owed.clear()
         pages = self._birth(now)
         self._birth_hash, self._birth_said = pages.hash, now.mono
+        self._dictionary = pages.dictionary
         for page, payload in enumerate(pages.payloads, start=1):
-            self._publish(topics.BIRTH, payload, now, retain=True, page=page)
+            self._birth_owed.add(self._publish(topics.BIRTH, payload, now, retain=True, page=page))
+
+    def _is_known(self, now: Moment) -> bool:
+        """Whether the broker, where births are retained, has this very one: on a metered line it is not said again."""
+        is_metered = self._settings.profile == "metered"
+        return is_metered and self._born == self._session and self._birth(now).hash == self._birth_hash
+
+    def _find_words(self, records: list[Record], now: Moment) -> None:
+        """Say the birth once more when it knew no readings: only then is there a dictionary."""
+        if not self._settings.compress or self._dictionary is not None or self._has_looked_for_points:
+            return
+        if any(record["kind"] == "sample" for record in records):
+            self._has_looked_for_points = True
+            self.say_birth(now)
 
     def _send(self, now: Moment) -> None:
         """Live first; history beside it in a window of its own."""
@@ -435,13 +501,21 @@ class Uplink:
 
     def _prepare(self, batch: Batch, now: Moment, limit: int) -> None:
         """Make payloads of a batch and send as many as there is room for."""
+        self._find_words(batch.records, now)
         envelope = {
             "v": 1,
             "stream": self._spool.stream,
             "birth": self._birth_hash,
             "sent": {"boot": now.boot, "mono": now.mono, "wall": now.wall},
         }
-        made, too_large = payloads(batch.records, envelope=envelope, compress=self._settings.compress, limit=limit)
+        made, too_large = payloads(
+            batch.records,
+            envelope=envelope,
+            compress=self._settings.compress,
+            # History speaks for itself: it may be read before the birth, and it is what a lost dictionary leaves over.
+            dictionary=None if batch.is_history else self._dictionary,
+            limit=limit,
+        )
         for record in too_large:
             if limit < LIMIT:  # it fits a message of its own
                 self._prepare(Batch(records=[record], is_history=batch.is_history), now, LIMIT)
@@ -465,12 +539,13 @@ class Uplink:
 
     def _publish(
         self, leaf: str, payload: bytes, now: Moment, *, retain: bool = False, page: int = 1, is_history: bool = False
-    ) -> None:
+    ) -> int:
         assert self._client is not None
         topic = topics.up(self._group, self._agent, leaf, page)
         info = self._client.publish(topic, payload, qos=1, retain=retain)
         # A connection that just broke shows itself in the next pump; then everything unsettled is sent again.
         self._flying[info.mid] = is_history
+        return info.mid
 
     def _topic(self, leaf: str) -> str:
         return topics.up(self._group, self._agent, leaf)
@@ -582,7 +657,7 @@ class Uplink:
         self._notice_epoch(str(epoch), now)
 
     def _hold_back(self, retry_after_s: float, now: Moment) -> None:
-        """Until the collector is back no backlog goes, and a lost connection is not tried again; then not all at once.
+        """Until the collector is back no backlog goes, and a lost connection is not tried again.
 
         The message is retained: heard again on the next connection it must not begin the wait anew.
         """
@@ -590,7 +665,7 @@ class Uplink:
             self._collector_back_at, self._retry_after_s = 0, 0.0
         elif retry_after_s != self._retry_after_s:
             self._retry_after_s = retry_after_s
-            self._collector_back_at = now.mono + int(retry_after_s * 1000) + self._reconnect.spread()
+            self._collector_back_at = now.mono + int(retry_after_s * 1000)
             log.info("uplink: the collector asks to come back after %g s", retry_after_s)
 
     def _notice_epoch(self, epoch: str, now: Moment) -> None:

@@ -26,7 +26,7 @@ from pydantic_core import ErrorDetails, from_json, to_json
 from roundsman_collector.wire_types import KINDS, STRICT, Plain, typed
 from roundsman_collector.wording import got, key, short, wanted
 from roundsman_wire import VERSION, catalogue
-from roundsman_wire.codec import canonical, misfolded, unfold
+from roundsman_wire.codec import by_row, canonical, misfolded, unfold
 from roundsman_wire.report import RECORDS_LIMIT, Birth, Columns, Number, Record, Report, State, Value
 
 CAUSES = {
@@ -153,10 +153,10 @@ def _is_sound(report: Report) -> bool:
         if misfolded(block) is not None:
             return False
         points = block["points"]
-        if not all(_fits(dict(zip(points, row, strict=True))) for row in block["values"]):
+        if not all(_fits(dict(zip(points, row, strict=True))) for row in by_row(block)["values"]):
             return False
         numbers.update(range(block["n"][0], block["n"][1] + 1))
-        count += len(block["values"])
+        count += len(block["t"])
     return len(numbers) == count <= RECORDS_LIMIT
 
 
@@ -266,7 +266,7 @@ def _cells(blocks: list[Any], room: int) -> Iterator[_Found | Refused]:
             yield Refused(first, last, refusal.cause, refusal.detail, refusal.where)
             continue
         flaw = misfolded(grid)
-        room -= len(grid["values"])
+        room -= len(grid["t"])
         if flaw is None and room < 0:
             raise Refusal("shape", f"expected at most {RECORDS_LIMIT} records in rows and columns, got more", where)
         if flaw is not None:
@@ -285,7 +285,8 @@ def _numbers_of(block: Any) -> tuple[int | None, int | None]:
     last = _number_of({"n": listed[1]}) if isinstance(listed, list) and len(listed) == 2 else None
     if first is None or last is None or last < first:
         return first, first
-    rows = max((len(block[name]) for name in ("mono", "t", "values") if isinstance(block.get(name), list)), default=1)
+    lists = ("mono", "t") if "by" in block else ("mono", "t", "values")
+    rows = max((len(block[name]) for name in lists if isinstance(block.get(name), list)), default=1)
     return first, min(last, first + max(1, rows) - 1)
 
 

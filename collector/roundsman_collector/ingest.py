@@ -17,7 +17,7 @@ from roundsman_collector.engine.engine import Engine, Owed, Rejected
 from roundsman_collector.engine.intake import Arrival, Bad
 from roundsman_collector.mqtt import Message, Subscription
 from roundsman_collector.store.errors import StoreError
-from roundsman_wire.codec import CodecError, birth_dictionary, unpack
+from roundsman_wire.codec import BIRTH_BYTES, DEFLATE_WITH_BIRTH, CodecError, birth_dictionary, unpack
 from roundsman_wire.report import Birth
 from roundsman_wire.topics import (
     ACK,
@@ -32,7 +32,7 @@ from roundsman_wire.topics import (
 
 log = structlog.get_logger(__name__)
 
-DICTIONARIES_KEPT = 2_000
+DICTIONARIES_KEPT = 50_000
 RETRY_S = 1.0
 PRESSED_S = 10.0
 """So long more than can be stored has to come before agents are asked to slow down, and so long they are asked."""
@@ -45,7 +45,8 @@ class Door:
     """Raw messages -> arrivals that the engine may trust, and what was rejected."""
 
     def __init__(self) -> None:
-        self._dictionaries: dict[str, bytes] = {}
+        self._dictionaries: dict[tuple[str, str], bytes] = {}
+        """By agent and birth: a birth's name has 24 bits, a fleet has more agents than that keeps apart."""
 
     def sort(self, messages: Iterable[Message]) -> tuple[list[Arrival], list[Rejected]]:
         """Split messages into arrivals and rejected ones, in their order."""
@@ -66,10 +67,10 @@ class Door:
         return arrivals, rejected
 
     def _open(self, address: Address, payload: bytes) -> Arrival:
-        plain = unpack(payload, self._dictionaries)
+        plain = unpack(payload, self._dictionary(address.agent, payload))
         if address.leaf == BIRTH:
             birth = door.validate_birth(plain)
-            self._learn(birth)
+            self._learn(address.agent, birth)
             return Arrival(address, birth, plain)
         if address.leaf == STATE:
             return Arrival(address, door.validate_state(plain), plain)
@@ -82,11 +83,17 @@ class Door:
         bad = tuple(Bad(one.n, one.last, one.cause, f"{one.where}: {one.detail}") for one in refused)
         return Arrival(address, report, plain, bad)
 
-    def _learn(self, birth: Birth) -> None:
+    def _dictionary(self, agent: str, payload: bytes) -> dict[str, bytes]:
+        """The one that a payload asks for, if it is known."""
+        birth = payload[1 : 1 + BIRTH_BYTES].hex() if payload[:1] == bytes([DEFLATE_WITH_BIRTH]) else ""
+        found = self._dictionaries.get((agent, birth))
+        return {} if found is None else {birth: found}
+
+    def _learn(self, agent: str, birth: Birth) -> None:
         if birth["pages"] == 1 and "dictionary" in birth["capabilities"]:
             if len(self._dictionaries) >= DICTIONARIES_KEPT:
                 del self._dictionaries[next(iter(self._dictionaries))]
-            self._dictionaries[birth["hash"]] = birth_dictionary(birth["devices"], ())
+            self._dictionaries[agent, birth["hash"]] = birth_dictionary(birth["devices"], birth.get("points", ()))
 
 
 class AckDesk:

@@ -11,7 +11,7 @@ from roundsman_collector.engine.engine import Owed
 from roundsman_collector.ingest import AckDesk, Door, Ingest
 from roundsman_collector.mqtt import Message
 from roundsman_collector.store.errors import StoreError
-from roundsman_wire.codec import encode, pack
+from roundsman_wire.codec import birth_dictionary, encode, pack
 from roundsman_wire.report import MESSAGE_LIMIT
 from tests.collector.core.desk import at
 from tests.collector.engine.desk import Agent, Collector, kiosk
@@ -281,6 +281,34 @@ def test_what_was_kept_is_due_at_any_time_of_the_clock() -> None:
 
         assert [one.upto for one in desk.due(mono_s)] == [2]
         assert desk.due(mono_s + 1) == []
+
+
+def test_a_dictionary_is_its_agents_own_even_where_two_births_have_the_same_name() -> None:
+    def born(agent: str, points: list[str]) -> Message:
+        devices = [{"device": agent, "kind": "bus", "period_s": 60, "valid_s": 90, "arrive_by_s": 180}]
+        body = {
+            "v": 1, "hash": "9a41c2", "session": 1, "boot": "b", "sent": {"boot": "b", "mono": 1, "wall": 1},
+            "versions": {}, "platform": "linux", "capabilities": ["dictionary"], "config_hash": "c",
+            "streams": [{"id": "s", "oldest": 1, "newest": 0}], "probes": [], "devices": devices, "points": points,
+            "page": 1, "pages": 1,
+        }  # fmt: skip
+        return Message(f"rm/1/south/{agent}/birth", encode(body), 1, 1, True, 1)
+
+    def said(agent: str, points: list[str]) -> Message:
+        record = {"n": 1, "kind": "boot", "boot": "b", "mono": 1, "t": 1, "orderly": None}
+        body = {"v": 1, "stream": "s", "birth": "9a41c2", "sent": {"boot": "b", "mono": 1, "wall": 1}}
+        dictionary = birth_dictionary([{"device": agent}], points)  # type: ignore[typeddict-item]
+        payload = pack(encode({**body, "records": [record]}), dictionary, "9a41c2")
+        return Message(f"rm/1/south/{agent}/report", payload, 1, 1, False, 1)
+
+    door = Door()
+    door.sort([born("bus-31", ["host.cpu_percent"]), born("kiosk-7", ["printer.paper"])])
+
+    arrivals, rejected = door.sort([said("bus-31", ["host.cpu_percent"]), said("kiosk-7", ["printer.paper"])])
+    _, unknown = door.sort([said("nvr-2", [])])
+
+    assert [one.address.agent for one in arrivals] == ["bus-31", "kiosk-7"]
+    assert (rejected, [one.cause for one in unknown]) == ([], ["no_dictionary"])
 
 
 def test_a_birth_is_acknowledged_at_once() -> None:

@@ -94,6 +94,22 @@ def test_golden_columns_unfold_to_the_samples_they_were_folded_from() -> None:
     assert codec.columns(samples) == report["columns"][0]  # type: ignore[arg-type]
 
 
+def test_golden_columns_by_point_unfold_to_the_samples_they_were_folded_from() -> None:
+    report = read(FOLDER / "report.columns.point.json")
+
+    samples = codec.rows(report)  # type: ignore[arg-type]
+
+    assert [(one["n"], one["mono"], one["t"]) for one in samples] == [
+        (300 + i, 8003456 + 60_000 * i, 1795257420000 + 60_000 * i) for i in range(4)
+    ]
+    assert [one["readings"] for one in samples] == [  # type: ignore[typeddict-item]
+        {"printer.paper": "ok", "host.cpu_percent": 12.5, "net.rx_bytes": 4711000},
+        {"printer.paper": "ok", "host.cpu_percent": 12.75, "net.rx_bytes": 4711250},
+        {"printer.paper": "ok", "host.cpu_percent": 13.0, "net.rx_bytes": 4711500},
+        {"printer.paper": "near_end", "host.cpu_percent": 13.25, "net.rx_bytes": 4711750},
+    ]
+
+
 def test_the_bytes_of_version_1_do_not_change() -> None:
     """What other programs computed over these bytes must stay true."""
     birth = read(FOLDER / "birth.json")

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+from roundsman_wire import turned
 from roundsman_wire.report import MESSAGE_LIMIT, PLAIN_LIMIT, Columns, Device, Record, Report, Sample
 
 DEFLATE = 0x01
@@ -47,9 +48,10 @@ def canonical(value: object) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def birth_hash(devices: Sequence[Device], config_hash: str) -> str:
-    """Six hex digits naming what a birth says of its devices: SHA-256 over the canonical list and the config's hash."""
-    return hashlib.sha256(canonical([devices, config_hash])).hexdigest()[:6]
+def birth_hash(devices: Sequence[Device], config_hash: str, points: Sequence[str] = ()) -> str:
+    """Six hex digits naming what a birth says: SHA-256 over its devices, the config's hash and its points, if any."""
+    said = [devices, config_hash, *([list(points)] if points else [])]
+    return hashlib.sha256(canonical(said)).hexdigest()[:6]
 
 
 def config_hash(body: Mapping[str, Any]) -> str:
@@ -58,8 +60,11 @@ def config_hash(body: Mapping[str, Any]) -> str:
 
 
 def birth_dictionary(devices: Sequence[Device], points: Sequence[str]) -> bytes:
-    """The deflate dictionary both ends build from a birth: the words its reports repeat, the likeliest last."""
-    words = [*(d["device"] for d in devices), *points]
+    """The deflate dictionary both ends build from a birth: the words its reports repeat, the likeliest last.
+
+    The points stand as they do in a columns block, so that all of its names are one match.
+    """
+    words = [*(d["device"] for d in devices), '","'.join(points)]
     frame = (
         '{"v":1,"stream":"","birth":"","sent":{"boot":"","mono":,"wall":},"columns":[{"device":"","n":[,],"boot":"",'
     )
@@ -136,6 +141,11 @@ def _number(record: Record) -> int:
 
 def misfolded(block: Columns) -> str | None:
     """Why a columns block cannot be unfolded (its lists disagree, a point stands twice), or None when it can."""
+    if "by" in block:
+        flaw = turned.flaw(block)
+        if flaw is not None:
+            return flaw
+        block = turned.straight(block)
     first, last = block["n"]
     count = last - first + 1
     points, values = block["points"], block["values"]
@@ -154,11 +164,17 @@ def misfolded(block: Columns) -> str | None:
     return None
 
 
+def by_row(block: Columns) -> Columns:
+    """The block with a list of values for each row, however it was told; it must not be `misfolded`."""
+    return turned.straight(block) if "by" in block else block
+
+
 def unfold(block: Columns) -> list[Sample]:
     """The samples of one columns block. Raises CodecError for one that is `misfolded`."""
     flaw = misfolded(block)
     if flaw is not None:
         raise CodecError("columns", flaw)
+    block = by_row(block)
     first, _ = block["n"]
     points = block["points"]
     failed = block.get("failed", {})

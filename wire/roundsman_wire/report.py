@@ -144,7 +144,8 @@ GAP_REASONS = ("spool_full", "spool_damaged", "probe_hung", "agent_stopped", "un
 class Columns(TypedDict):
     """Samples of one device with the same readings, column-wise: row i is record n[0] + i.
 
-    `failed` names rows by their index as text. `valid_s` and `ntp` hold for all rows.
+    `failed` names rows by their index as text. `valid_s` and `ntp` hold for all rows. `by` point: `values` has a list
+    for each point instead, and numbers are told by differences, as roundsman_wire/turned.py says.
     """
 
     device: Id
@@ -156,6 +157,8 @@ class Columns(TypedDict):
     valid_s: Validity
     points: Annotated[list[Name], Limit(max_length=1000)]
     values: list[list[Value]]
+    by: NotRequired[Literal["point"]]
+    steps: NotRequired[dict[Annotated[str, Limit(pattern=r"^[0-9]{1,4}$")], Annotated[int, Limit(ge=0, le=15)]]]
     failed: NotRequired[dict[Annotated[str, Limit(pattern=r"^[0-9]{1,4}$")], Failed]]
 
 
@@ -214,7 +217,8 @@ class Device(TypedDict):
 class Birth(TypedDict):
     """Who the agent is, what it holds and for whom it speaks; retained, paged when large.
 
-    `hash` is of all pages together (codec.birth_hash); a report names it.
+    `hash` is of all pages together (codec.birth_hash); a report names it. `points`: what its reports name most, for
+    the dictionary of content coding 0x02; only with the capability `dictionary` and on one page.
     """
 
     v: Literal[1]
@@ -229,6 +233,7 @@ class Birth(TypedDict):
     streams: Annotated[list[StreamRange], Limit(min_length=1, max_length=100)]
     probes: list[Name]
     devices: Annotated[list[Device], Limit(max_length=RECORDS_LIMIT)]
+    points: NotRequired[Annotated[list[Name], Limit(max_length=1000)]]
     page: Annotated[int, Limit(ge=1, le=999)]
     pages: Annotated[int, Limit(ge=1, le=999)]
 
