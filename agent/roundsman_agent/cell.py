@@ -1,6 +1,7 @@
 """Inside a cell: a small process for visits that the kernel may hold for ever (a disk, a serial line).
 
-    python -m roundsman_agent.cell           its standard input is a socket to the agent (warden.py)
+    serve(socket)                            in a fork of the agent, from before it is grown
+    python -m roundsman_agent.cell           the same, with the socket to the agent (warden.py) as standard input
 
     {"module", "settings"} + the visit's own socket  --> main thread --> a thread per visit: fetch, parse
                          "." at once, then the outcome  <--------------- then the socket is closed
@@ -20,9 +21,12 @@ import sys
 import threading
 import traceback
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from roundsman_agent.probe import Probe, ProbeError
+from roundsman_agent.lean import lean
+
+with lean(tls=False):
+    from roundsman_agent.probe import Probe, ProbeError
 
 STACK_BYTES: Final = 512 * 1024
 REQUEST_LIMIT: Final = 64 * 1024
@@ -31,16 +35,20 @@ ACCEPTED: Final = b"."
 
 def main() -> None:
     """Take visits until the agent is gone."""
+    serve(socket.socket(fileno=0))
+
+
+def serve(agent: socket.socket) -> NoReturn:
+    """Take visits from this socket until it is closed."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they go to the whole group; when to end is the agent's to say
     threading.stack_size(STACK_BYTES)
-    with socket.socket(fileno=0) as agent:
-        while True:
-            request, fds, _, _ = socket.recv_fds(agent, REQUEST_LIMIT, 1)
-            if not request:
-                os._exit(0)  # not `return`: a thread in the kernel's hands would keep an orderly exit waiting
-            os.write(fds[0], ACCEPTED)
-            threading.Thread(target=_visit, args=(request, fds[0]), daemon=True).start()
+    while True:
+        request, fds, _, _ = socket.recv_fds(agent, REQUEST_LIMIT, 1)
+        if not request:
+            os._exit(0)  # not `return`: a thread in the kernel's hands would keep an orderly exit waiting
+        os.write(fds[0], ACCEPTED)
+        threading.Thread(target=_visit, args=(request, fds[0]), daemon=True).start()
 
 
 def _visit(request: bytes, fd: int) -> None:

@@ -19,9 +19,12 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from roundsman_agent import __version__, fault
+
+if TYPE_CHECKING:
+    from roundsman_agent.warden import Warden
 
 OK: Final = 0
 PROBE_FAILED: Final = 1
@@ -110,6 +113,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
     with lean(tls=False):  # the configuration's hash needs no OpenSSL either
         from roundsman_agent.config import ConfigError, load
+        from roundsman_agent.warden import early
 
     try:
         if arguments.die_with_parent:
@@ -121,7 +125,10 @@ def _run(arguments: argparse.Namespace) -> int:
             code, path = _check_in_a_process_of_its_own(path)
             if code != OK:
                 return code
-        return _serve(path, is_tls=load(path).broker.tls)
+        config = load(path)
+        # Now: the agent is small yet, and has no threads.
+        warden = early(use.name for device in config.devices for use in device.probes)
+        return _serve(path, is_tls=config.broker.tls, warden=warden)
     except ConfigError as error:
         return _say(str(error), CANNOT_BE_USED)
     except OSError as error:
@@ -145,7 +152,7 @@ def _check_in_a_process_of_its_own(config: str) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(status), path
 
 
-def _serve(path: str, is_tls: bool) -> int:
+def _serve(path: str, is_tls: bool, warden: "Warden | None") -> int:
     """Run with the local configuration, or with what was pushed over it; again as often as that changes."""
     from roundsman_agent.lean import lean
 
@@ -167,7 +174,7 @@ def _serve(path: str, is_tls: bool) -> int:
             tls.context(broker)  # nor a CA
         agent: Agent | None
         try:
-            agent = Agent(remote.config, clock=clock, supervisor=supervisor, remote=remote)
+            agent = Agent(remote.config, clock=clock, supervisor=supervisor, remote=remote, warden=warden)
         except SpoolBusy as error:
             return _say(str(error), TRY_LATER)
         except SpoolDenied as error:
@@ -182,6 +189,7 @@ def _serve(path: str, is_tls: bool) -> int:
         if agent is None:
             gc.collect()  # half an agent is a ring of references, and holds the data folder
             continue
+        warden = None  # it ends with this agent
         with signals.ending(agent.stop):
             begins_anew = agent.run()
         if not begins_anew or signals.came:

@@ -206,13 +206,8 @@ def _cell_of(pid: int) -> int:
     end = time.monotonic() + 30
     while time.monotonic() < end:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if "roundsman_agent.cell" in Path(f"/proc/{child}/cmdline").read_text():
-                time.sleep(1)  # it has served a visit
+            if "check" not in Path(f"/proc/{child}/cmdline").read_text():
+                time.sleep(3)  # it has served a visit
                 return int(child)
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                if "roundsman_agent.cell" in Path(f"/proc/{child}/cmdline").read_text():
-                    time.sleep(1)
-                    return int(child)
         time.sleep(0.05)
     raise AssertionError("the agent has started no cell")

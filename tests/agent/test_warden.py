@@ -239,6 +239,27 @@ def test_a_process_ends_at_once_though_its_probes_hang(fifo: str) -> None:
     until(lambda: not Path(f"/proc/{int(done.stdout)}").exists(), "the cell is gone")
 
 
+def test_a_cell_that_is_forked_early_serves_like_one_that_is_spawned() -> None:
+    code = f"""
+        import os, time
+        from roundsman_agent.warden import Warden, early, forked
+        assert early(["snmp"]).count().serving == 0 and early(["snmp", "host"]).count().serving == 1
+        keeper = Warden({STUCK!r}, first=forked)
+        first = keeper.load("well").fetch({{}}).readings["pid"]
+        assert first == keeper._cells[0].pid != os.getpid()
+        keeper._leave(keeper._cells[0])
+        second = keeper.load("well").fetch({{}}).readings["pid"]
+        assert second != first
+        keeper.close()
+        print("both")
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.stdout == "both\n", done.stderr
+
+
 def test_the_agent_imports_nothing_of_what_runs_in_cells() -> None:
     code = (
         "import sys; from roundsman_agent.warden import Warden; keeper = Warden()\n"
