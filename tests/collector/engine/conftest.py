@@ -9,8 +9,8 @@ from tests.collector.engine import desk
 from tests.postgres import Server
 
 ON_BOTH = (
-    *("test_condensing", "test_desk", "test_engine", "test_errands", "test_late_recovery"),
-    *("test_notices", "test_restart", "test_timely"),
+    *("test_asked", "test_condensing", "test_desk", "test_engine", "test_errands", "test_late_recovery"),
+    *("test_notices", "test_pushed", "test_restart", "test_timely"),
 )
 
 

@@ -1,6 +1,7 @@
 """A database of the release before is taken over: its tickets stay, and every agent is told anew from its evidence."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from alembic import command
@@ -14,7 +15,7 @@ from roundsman_collector.core.state import plain
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.rebuilds import Rebuilds
 from roundsman_collector.rules.catalogue import rule_set_from
-from roundsman_collector.store import migrate
+from roundsman_collector.store import AskWish, Batch, Deed, ErrandAnswer, Office, migrate
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.reads import View
 from tests.collector.core.desk import POLICY, at
@@ -66,14 +67,14 @@ ROWS = (
 )
 
 
-def old_database(path: Path) -> None:
+def old_database(path: Path, revision: str = "0002", rows: Sequence[str] = ROWS) -> None:
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         config = Config()
         config.set_main_option("script_location", str(migrate.FOLDER))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-        for row in ROWS:
+        command.upgrade(config, revision)
+        for row in rows:
             connection.execute(text(row.replace(":", r"\:")))
     engine.dispose()
 
@@ -97,3 +98,27 @@ def test_a_database_of_before_is_told_anew_and_its_tickets_stay(tmp_path: Path) 
     with View.open(path) as view:
         (ticket,) = view.tickets()
         assert ticket.number == "T2026-000001"
+
+
+OF_0003 = (
+    *ROWS[:4],
+    "INSERT INTO round (id, number, kind, site, state, from_ms, to_ms, asked_ms, asked_by, until_ms, after_seq) "
+    "VALUES (1, 'R2026-000001', 'group', 'south', 'running', 0, 1, 1, 'wang', 2, 0)",
+    "INSERT INTO errand (id, agent_no, round_id, verb, args, asked_ms, asked_by, consent, expires_ms, state, detail) "
+    "VALUES ('e1', 1, 1, 'inspect', '{}', 1, 'wang', 'standing', 9, 'sent', '')",
+)
+
+
+def test_an_errand_of_before_is_answered_and_its_agent_can_be_asked_who_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "roundsman.sqlite3"
+    old_database(path, "0003", OF_0003)
+
+    with Store.open(path) as store, View.open(path) as view, Office.open(path) as office:
+        store.commit(Batch(now_ms=at(1), errand_answers=[ErrandAnswer("e1", 1, True, "sampled", at(1))]))
+        command = office.ask_agent("kiosk-7", AskWish(verb="birth", args={}), deed=Deed(who="li", at_ms=at(2)))
+
+        assert [(one.state, one.detail) for one in view.round_errands(1)] == [("done", "sampled")]
+        assert [(one.id, one.state) for one in view.asked("kiosk-7", limit=9)] == [(command, "new")]
+        now = view.agent_now("kiosk-7")
+        assert now is not None
+        assert now.born is None
