@@ -33,6 +33,9 @@ class Head:
     quarantined: int = 0
     """How often the spool file was found damaged and put aside."""
     stopped: Stopped | None = None
+    ended: tuple[tuple[str, int], ...] = ()
+    """The last streams before this one that were damaged, and their last numbers: told again with every damage, as the
+    spool in which that stood may be the one that is damaged now."""
 
 
 def write(path: str, head: Head) -> None:
@@ -50,7 +53,8 @@ def read(path: str) -> Head | None:
         if crc != _checksum(body):
             return None
         stopped = body.pop("stopped")
-        return Head(**body, stopped=Stopped(**stopped) if stopped else None)
+        ended = tuple((stream, last) for stream, last in body.pop("ended", ()))
+        return Head(**body, stopped=Stopped(**stopped) if stopped else None, ended=ended)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -50,6 +50,10 @@ BLOCK: Final = 256
 NO_LIMITS: Final = Limits({})
 GONE: Final = 32
 """Ranges that a birth names as gone."""
+_BEHIND: Final = 64
+"""Blocks by which the second copy of the reserved number may be behind, should the WAL have lost its end as well."""
+_ENDED: Final = 4
+"""Damaged streams that are remembered."""
 _BROKEN_AFTER: Final = 3
 """Times the same file may fail to be read before it counts as damaged."""
 _OWED: Final = 32
@@ -211,7 +215,8 @@ class Spool:
     def _go_on(self, now: Moment) -> None:
         kept = head.read(self._path("head.json"))
         has_file = os.path.exists(self._path("spool.db"))
-        is_unused = kept is None or kept.reserved == 0
+        # A head that cannot be read is none of a first start: there was a stream.
+        is_unused = kept.reserved == 0 if kept is not None else not os.path.exists(self._path("head.json"))
         if not is_unused and not has_file:
             raise Damaged("spool.db is gone")
         self.previous = kept
@@ -225,13 +230,15 @@ class Spool:
         stream, session, reserved, newest, newest_t = rows[0]
         if kept is not None and kept.stream != stream:
             raise Damaged(f"spool.db is of stream {stream}, head.json of {kept.stream}")
-        if kept is None:  # its copy in the file may be one block behind
-            log.warning("spool: head.json is missing or damaged; going on with its copy, one block further")
-            kept = head.Head(stream=stream, session=session, reserved=reserved + BLOCK)
+        if kept is None:  # its copy in the file may be behind
+            log.warning("spool: head.json is missing or damaged; going on with its copy, %d blocks further", _BEHIND)
+            kept = head.Head(stream=stream, session=session, reserved=reserved + _BEHIND * BLOCK)
         self._read_in(newest, newest_t)
         if not 0 <= self._stored <= kept.reserved:
             raise Damaged(f"it holds number {self._stored}, only {kept.reserved} were ever reserved")
         self._declare_hole(kept.reserved, is_same_boot=kept.boot == now.boot)
+        if self.previous is None:  # a jump that stood in the WAL alone would be made to the same place once more
+            self._opened()[0].end()
         self._sent_upto = self._old_upto = self._stored
         fault.point("start.after_hole")
         self._fit()
@@ -258,7 +265,8 @@ class Spool:
 
         In the same boot no record was lost: what was taken survives a kill, so the numbers speak of no time. After a
         power cut they may have been records of at most two sync periods: the last one that stands here was written
-        within a period of the last sync, and the cut came within a period after that.
+        within a period of the last sync, and the cut came within a period after that. An upper bound either way: if
+        the WAL lost its end, some of them were records, and may have been sent.
         """
         if reserved <= self._stored:
             return
@@ -269,7 +277,7 @@ class Spool:
             to_t=None if self._stored_t is None else self._stored_t + (0 if is_same_boot else 2 * self._fsync_ms),
             count=0 if is_same_boot else reserved - self._stored,
             reason="unclean_stop",
-            upper=not is_same_boot,
+            upper=True,
         )
         log.warning("spool: unclean stop; numbers %d..%d were reserved and are not in the spool", hole.first, hole.last)
 
@@ -315,13 +323,22 @@ class Spool:
         from_t, session = self._stored_t, max(self.session, kept.session if kept else 0)
         waiting = self._forget()
         self._connect()
+        before = kept.ended if kept is not None else ()
         ended = (kept.stream, kept.reserved) if kept is not None and kept.reserved else None
         nothing = Loss(first=None, last=None, from_t=from_t, to_t=now.wall, count=0, reason="spool_damaged")
-        loss = replace(nothing, upper=True, ended=ended)
-        self._durably(lambda db: spool_losses.add(db, loss))
+        losses = [replace(nothing, upper=True, ended=ended)]
+        losses += [replace(nothing, from_t=None, to_t=None, upper=True, ended=one) for one in before]
+
+        def write(db: sqlite3.Connection) -> None:
+            for loss in losses:
+                spool_losses.add(db, loss)
+
+        self._durably(write)
         self._has_losses = True
         boot, times = (kept.boot, kept.quarantined + 1) if kept is not None else (None, 1)
-        self._adopt(head.Head(stream=_new_stream(), session=session, reserved=0, boot=boot, quarantined=times), now)
+        before = (*before, ended)[-_ENDED:] if ended is not None else before
+        begun = head.Head(stream=_new_stream(), session=session, reserved=0, boot=boot, quarantined=times, ended=before)
+        self._adopt(begun, now)
         self._take_again(waiting)
 
     def _quarantine(self, now: Moment) -> str | None:
@@ -901,6 +918,8 @@ class Spool:
 
     def _note_hour(self, now: Moment) -> None:
         """Remember once an hour how far the numbers are: so a day is known whatever becomes of the wall clock."""
+        if self._hours and now.mono < self._hours[-1][0]:
+            self._hours.clear()
         if not self._hours or now.mono - self._hours[-1][0] >= HOUR_MS:
             self._hours.append((now.mono, self.newest))
         while self._hours and now.mono - self._hours[0][0] >= DAY_MS:

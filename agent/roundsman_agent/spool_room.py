@@ -81,7 +81,8 @@ class Room:
             for n, size in found:
                 cost += (0 if portion and portion.last() == n - 1 else _LEAF) + _pages(size)
                 if cost > self._file.portion and portion:
-                    waiting.remove(first, n - 1)
+                    if n > first:
+                        waiting.remove(first, n - 1)
                     return portion, cost
                 portion.add(n, n)
             waiting.remove(first, found[-1][0] if len(found) == _LOOK else last)
@@ -150,8 +151,8 @@ class Room:
             for loss in losses:
                 spool_losses.add(db, loss)
             speaks = sieve.speaks_since(frontier.t)
-            upto = frontier.n - 1
-            spool_losses.absorb(db, upto=upto, at_t=frontier.t, from_t=speaks, into=THINNED, every_s=every_s)
+            times = {"upto": frontier.n - 1, "at_t": frontier.t, "from_t": speaks}
+            spool_losses.absorb(db, **times, into=THINNED, every_s=every_s, sent_upto=age.sent_upto)
             fault.point("spool.in_thin")
 
         try:
@@ -182,7 +183,8 @@ class Room:
             for loss in losses:
                 spool_losses.add(db, loss)
             # What was thinned around a sample that goes now is thinned no more, but lost with it.
-            spool_losses.absorb(db, upto=behind - 1, at_t=behind_t, from_t=behind_t, into=FULL, every_s=None)
+            times = {"upto": behind - 1, "at_t": behind_t, "from_t": behind_t}
+            spool_losses.absorb(db, **times, into=FULL, every_s=None, sent_upto=age.sent_upto)
             delete_rows(db, RangeSet((n, n) for n, *_ in victims))
             db.execute("UPDATE stream SET newest = ?, newest_t = ?", top)
             fault.point("spool.in_drop")

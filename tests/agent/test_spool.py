@@ -123,6 +123,7 @@ def test_after_a_kill_the_stream_goes_on_behind_the_block_and_the_hole_is_declar
         "to_t": later(2).wall,
         "count": 0,
         "reason": "unclean_stop",
+        "upper": True,
     }
     assert numbers(second) == [1, 2, 3, BLOCK + 1]  # what was settled a moment before a kill is sent once more
     second._abandon()
@@ -302,7 +303,7 @@ def test_a_spool_that_was_deleted_is_declared(tmp_path: Path) -> None:
     spool._abandon()
 
 
-def test_a_lost_head_costs_a_block_of_numbers_and_nothing_else(tmp_path: Path) -> None:
+def test_a_lost_head_costs_blocks_of_numbers_and_nothing_else(tmp_path: Path) -> None:
     stream, session = filled(tmp_path)
     (tmp_path / "head.json").write_text('{"stream": ')
 
@@ -311,7 +312,58 @@ def test_a_lost_head_costs_a_block_of_numbers_and_nothing_else(tmp_path: Path) -
     assert (spool.stream, len(numbers(spool))) == (stream, 200)
     assert spool.session > session
     assert spool.take(sample(at=later(300))) > 200
-    assert declared(spool) == [(201, 200 + BLOCK)]
+    ((first, last),) = declared(spool)
+    assert first == 201
+    assert last >= 200 + 64 * BLOCK, "the copy may be as far behind as the WAL was cut"
+    spool._abandon()
+
+
+def test_a_head_and_a_wal_that_are_lost_again_and_again_give_no_number_twice(tmp_path: Path) -> None:
+    taken: list[int] = []
+    spool = opened(tmp_path)
+    stream = spool.stream
+    spool.take(sample())
+    spool.close(now=later(60))
+    spool = opened(tmp_path, later(61))
+    for minute in range(2, 6):
+        if spool.stream == stream:
+            taken.append(spool.take(sample(at=later(minute * 60))))
+        head, wal = tmp_path / "head.json", tmp_path / "spool.db-wal"
+        before = (tmp_path / "spool.db").read_bytes()
+        spool._abandon()  # moves the WAL into the file; a cut WAL would have left it as it was
+        (tmp_path / "spool.db").write_bytes(before)
+        head.write_bytes(b"")
+        wal.write_bytes(b"")
+        spool = opened(tmp_path, later(minute * 60 + 30))
+
+    assert len(taken) >= 3
+    assert taken == sorted(set(taken))
+    spool._abandon()
+
+
+def test_a_head_that_cannot_be_read_beside_an_empty_spool_is_damage_not_a_first_start(tmp_path: Path) -> None:
+    (tmp_path / "head.json").write_bytes(b"")
+
+    spool = opened(tmp_path)
+
+    assert [loss.reason for loss in spool.losses()] == ["spool_damaged"]
+    spool._abandon()
+
+
+def test_a_stream_that_ended_is_told_even_if_the_spool_that_said_so_is_damaged_before_it_could(tmp_path: Path) -> None:
+    streams = []
+    for minute in range(3):
+        spool = opened(tmp_path, later(minute * 60))
+        spool.take(sample(at=later(minute * 60)))
+        streams.append((spool.stream, spool.newest))
+        spool._abandon()
+        (tmp_path / "spool.db").write_bytes(b"no database at all")
+
+    spool = opened(tmp_path, later(600))
+
+    ended = {loss.ended[0] for loss in spool.losses() if loss.ended is not None}
+    assert ended == {stream for stream, _ in streams}
+    assert all(loss.upper for loss in spool.losses())
     spool._abandon()
 
 
