@@ -17,7 +17,7 @@ OURS := wire/pyproject.toml agent/pyproject.toml collector/pyproject.toml
 PIP_FLAGS := --disable-pip-version-check --no-input --quiet --progress-bar off
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made calendars words house fix bench mutation lock clean
+.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made calendars words house fix bench soak mutation lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,9 @@ fix: $(VENV)/.dev-installed ## let ruff mend what it can
 
 bench: $(VENV)/.dev-installed ## list the benches; ONLY=NAME runs one and ends with a line of JSON
 	$(PY) -m tests.bench $(ONLY)
+
+soak: $(VENV)/.dev-installed ## random deaths, cut cables and cut files, thousands of times; SOAK_ARGS="--runs 5000 --seed 0"
+	nice $(PY) -m tests.soak $(SOAK_ARGS)
 
 mutation: $(VENV)/.dev-installed ## change the core in 500 places, one at a time: do tests notice? (docs/mutation.md)
 	nice $(PY) -m tests.mutation $(MUTATION_ARGS)

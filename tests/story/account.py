@@ -4,15 +4,18 @@
     s s s l l s s s w      stored once, declared lost, still waiting in the spool
 
 What stands in a journal was taken, so it is stored or waits: a declaration does not excuse it. Only after a restore is
-there a third way: the agent had it no more, and the collector has declared it lost (`lost_before`).
+there a third way: the agent had it no more, and the collector has declared it lost (`lost_before`). And of a spool that
+was `bereaved` (its files were damaged, or it was too small) what was taken may be declared instead.
+
+A declaration may be an upper bound (`upper`, or a stream that `ended`): then it may cover what is stored.
 """
 
 import contextlib
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +62,17 @@ class Spool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Declared:
+    """What is declared of a stream: numbers that are gone for certain, and numbers of which some may have arrived."""
+
+    exact: RangeSet = field(default_factory=RangeSet)
+    upper: RangeSet = field(default_factory=RangeSet)
+
+    def __contains__(self, n: int) -> bool:
+        return n in self.exact or n in self.upper
+
+
+@dataclass(frozen=True, kw_only=True)
 class Told:
     """What is said of an agent's devices: the ledger by device, and the conditions."""
 
@@ -70,7 +84,8 @@ class Told:
 class AgentAccount:
     """One agent's numbers. `stored` counts by (stream, n) what all evidence holds; `t` is the stored record's time.
 
-    `lost`: what the collector has declared itself, because the agent has it no more.
+    `lost`: what the collector has declared itself, because the agent has it no more. `has_nameless`: a damaged spool
+    was replaced that could not be asked for its stream.
     """
 
     agent: str
@@ -78,57 +93,63 @@ class AgentAccount:
     journal: list[Taken]
     stored: Counter[tuple[str, int]]
     t: Mapping[tuple[str, int], int]
-    declared: Mapping[str, RangeSet]
+    declared: Mapping[str, Declared]
     lost: Mapping[str, RangeSet]
+    has_nameless: bool
     told: Told
     rebuilt: Told
 
-    def flaws(self, *, after_restore: bool = False) -> list[str]:
+    def flaws(self, *, after_restore: bool = False, bereaved: bool = False) -> list[str]:
         """Everything that is not as it must be."""
-        return [*self._numbers(), *self._journal(after_restore), *self._ledger()]
+        numbers = [flaw for stream, newest in self._streams().items() for flaw in self._numbers(stream, newest)]
+        return [*self._twice(), *numbers, *self._journal(after_restore, bereaved), *self._ledger()]
 
     @property
     def given_up(self) -> list[Taken]:
         """What was taken, is not stored, and will not come."""
         return [one for one in self.journal if one.n in self.lost.get(one.stream, RangeSet())]
 
-    def _numbers(self) -> list[str]:
-        found = []
+    def _streams(self) -> dict[str, int]:
+        """Every stream that anybody has heard of, and its last number as far as that is known."""
+        newest = {self.spool.stream: self.spool.newest}
+        for stream, n in [*self.stored, *((one.stream, one.n) for one in self.journal)]:
+            if stream != self.spool.stream:
+                newest[stream] = max(n, newest.get(stream, 0))
+        return newest
+
+    def _twice(self) -> list[str]:
         twice = [key for key, times in self.stored.items() if times > 1]
-        if twice:
-            found.append(f"stored more than once: {_short(twice)}")
-        stream, newest = self.spool.stream, self.spool.newest
-        declared = self.declared.get(stream, RangeSet())
-        fates = {
-            n: [
-                fate
-                for fate, holds in (
-                    ("stored", (stream, n) in self.stored),
-                    ("declared", n in declared),
-                    ("waiting", n in self.spool.waiting),
-                )
-                if holds
-            ]
-            for n in range(1, newest + 1)
-        }
+        return [f"stored more than once: {_short(twice)}"] if twice else []
+
+    def _fates(self, stream: str, n: int) -> list[str]:
+        waits = stream == self.spool.stream and n in self.spool.waiting
+        declared = self.declared.get(stream, Declared())
+        fates = [("stored", (stream, n) in self.stored), ("declared", n in declared.exact), ("waiting", waits)]
+        found = [fate for fate, holds in fates if holds]
+        return found or (["upper bound"] if n in declared.upper else [])
+
+    def _numbers(self, stream: str, newest: int) -> list[str]:
+        found = []
+        fates = {n: self._fates(stream, n) for n in range(1, newest + 1)}
         without = [n for n, fate in fates.items() if not fate]
-        if without:
-            found.append(f"of 1..{newest} neither stored nor declared nor in the spool: {_short(without)}")
+        if without and not (self.has_nameless and stream != self.spool.stream):
+            found.append(f"of {stream} 1..{newest} neither stored nor declared nor in the spool: {_short(without)}")
         # Stored, and the acknowledgement never came: still in the spool, to be sent again.
         twofold = {n: fate for n, fate in fates.items() if len(fate) > 1 and fate != ["stored", "waiting"]}
         if twofold:
-            found.append(f"more than one fate: {_short(twofold.items())}")
+            found.append(f"of {stream} more than one fate: {_short(twofold.items())}")
         return found
 
-    def _journal(self, after_restore: bool) -> list[str]:
+    def _journal(self, after_restore: bool, bereaved: bool) -> list[str]:
         found = []
         excused = set(self.given_up) if after_restore else set()
         missing = [
             one
             for one in self.journal
-            if (one.stream, one.n) not in self.stored
-            and one not in excused
-            and not (one.stream == self.spool.stream and one.n in self.spool.waiting)
+            if one not in excused
+            and not (bereaved and one.n in self.declared.get(one.stream, Declared()))
+            and not (bereaved and self.has_nameless and one.stream != self.spool.stream)
+            and not {"stored", "waiting"}.intersection(self._fates(one.stream, one.n))
         ]
         if missing:
             found.append(f"taken and lost: {_short(missing)}")
@@ -185,10 +206,18 @@ class Account:
             counted = {(one.name, one.cause): one.count for one in view.counters()}
         return cls(agents=agents, counted=counted)
 
-    def assert_whole(self, *, refused: Mapping[str, int] | None = None, after_restore: bool = False) -> None:
+    def assert_whole(
+        self,
+        *,
+        refused: Mapping[str, int] | None = None,
+        after_restore: bool = False,
+        bereaved: Collection[str] = (),
+    ) -> None:
         """Every number once, nothing refused but what the tale expects, the ledger as its evidence tells it."""
         flaws = [
-            f"{agent}: {flaw}" for agent, one in self.agents.items() for flaw in one.flaws(after_restore=after_restore)
+            f"{agent}: {flaw}"
+            for agent, one in self.agents.items()
+            for flaw in one.flaws(after_restore=after_restore, bereaved=agent in bereaved)
         ]
         found = {cause: times for (name, cause), times in self.counted.items() if name == "refused"}
         if found != (refused or {}):
@@ -233,15 +262,15 @@ def _account(
     book: Rulebook,
 ) -> AgentAccount:
     records = [(row.stream, record) for row in rows for record in records_in(row)]
-    declared: dict[str, RangeSet] = {}
-    for stream, record in records:
-        if record["kind"] == "gap" and record["lost"] is not None:
-            declared.setdefault(stream, RangeSet()).add(*record["lost"])
+    declared: dict[str, Declared] = {}
+    gaps = [(stream, record) for stream, record in records if record["kind"] == "gap"]
+    for stream, gap in gaps:
+        _declare(declared, stream, gap)
     lost: dict[str, RangeSet] = {}
     for row in rows:
         if row.kind == "lost":
             lost.setdefault(row.stream, RangeSet()).add(row.first_n, row.last_n)
-            declared.setdefault(row.stream, RangeSet()).add(row.first_n, row.last_n)
+            declared.setdefault(row.stream, Declared()).exact.add(row.first_n, row.last_n)
     return AgentAccount(
         agent=agent,
         spool=spool,
@@ -250,9 +279,26 @@ def _account(
         t={(stream, record["n"]): record["t"] for stream, record in records},
         declared=declared,
         lost=lost,
+        has_nameless=any(
+            gap["reason"] == "spool_damaged" and not gap["lost"] and "ended" not in gap for _, gap in gaps
+        ),
         told=_told(agent, devices, view),
         rebuilt=_rebuilt(agent, rows, devices, book),
     )
+
+
+def _declare(declared: dict[str, Declared], stream: str, gap: Mapping[str, Any]) -> None:
+    """What a gap record declares."""
+    if gap["lost"] is not None:
+        numbers = RangeSet([tuple(gap["lost"])])
+        for first, last in gap.get("kept", ()):
+            numbers.remove(first, last)
+        of = declared.setdefault(stream, Declared())
+        for first, last in numbers:
+            (of.upper if gap.get("upper") else of.exact).add(first, last)
+    if "ended" in gap:
+        ended, last = gap["ended"]
+        declared.setdefault(ended, Declared()).upper.add(1, max(last, 1))
 
 
 def _told(agent: str, devices: frozenset[str], view: View) -> Told:
