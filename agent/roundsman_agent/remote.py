@@ -39,6 +39,8 @@ _CHECK_S: Final = 120
 _REFUSALS: Final = 20
 _PER_MS: Final = 3_600_000
 """So many refusals are answered in an hour; a flood must not fill the spool."""
+_DETAIL: Final = 400
+"""Characters of a result's detail."""
 _HASH: Final = re.compile(r"[0-9a-f]{12}\Z")
 _UNREADABLE: Final = "unreadable"
 
@@ -373,7 +375,8 @@ class Remote:
         if not self._journal.answers:
             return
         for answer in self._journal.answers:
-            keep(commands.result(f"config:{answer.hash}", ok=answer.ok, detail=answer.why, now=now))
+            output = answer.why if len(answer.why) > _DETAIL else ""  # every mistake, where a line does not hold them
+            keep(commands.result(f"config:{answer.hash}", ok=answer.ok, detail=answer.why, now=now, output=output))
         self._journal = replace(self._journal, answers=())
         self._write("that it is answered")
 

@@ -349,6 +349,15 @@ def test_what_cannot_be_used_is_refused_once_with_everything_that_is_wrong(
     assert site.batch_s == 0
 
 
+def test_mistakes_that_a_line_does_not_hold_come_whole_beside_it(site: Site) -> None:
+    site.push(payload({"uplink": {f"odd_{n}": n for n in range(12)}}))
+
+    (result,) = site.records
+    assert len(result["detail"]) == 400
+    assert result["output"].startswith(result["detail"])
+    assert result["output"].count("there is no such key") == 12
+
+
 def test_what_was_refused_is_not_looked_at_again_after_a_restart(site: Site) -> None:
     site.push(payload(BAD))
     site.begin()
