@@ -1,4 +1,4 @@
-"""Running what may hang: each piece of work in a thread of its own, with a deadline. The only file with threads.
+"""Running what may hang: each piece of work in a thread of its own, with a deadline.
 
     isolation.start("nvr-2/snmp", work, now=mono, timeout_ms=10_000)
     isolation.collect(mono) -> [Outcome(key, value | error | hung since)]
