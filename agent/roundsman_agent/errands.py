@@ -135,7 +135,8 @@ class Errands:
     def _hindrance(self, asked: Accepted, changes: bool) -> str | None:
         if "device" in asked.args and all(asked.args["device"] != device.id for device in self._config.devices):
             return f"the agent does not speak for {asked.args['device']}"
-        if changes and self._memory.is_from_before(asked.at, self._known.true):
+        self._memory.begin(self._known.true)
+        if changes and self._memory.is_from_before(asked.at):
             return "it was asked before this agent's memory of commands begins, so it may have been done; ask anew"
         if self._memory.is_full():
             return "too many commands are remembered until they expire"
@@ -228,7 +229,7 @@ class Errands:
             self._deed_done(asked, outcome.value.code, outcome.value.said, now)
 
     def _deed_done(self, asked: Accepted, code: int | None, said: str, now: Moment) -> None:
-        if code == 0 and asked.verb == "reboot":
+        if code is not None and code <= 0 and asked.verb == "reboot":  # below 0: the machine going down killed it
             log.warning("command %s: the machine was told to reboot; the result follows after the boot", asked.id)
             del self._verbs[asked.id]  # it waits in memory for the boot, or for its time to end
             return
@@ -259,6 +260,7 @@ class Errands:
         if now.mono < self._tend_at:
             return
         self._tend_at = now.mono + EVERY_MS
+        self._memory.begin(self._known.true)
         self._memory.expire(self._known.true(now))
         for one in self._memory.pending():
             if one.verb == "reboot" and one.id not in self._verbs and now.mono - one.mono >= REBOOT_MS:

@@ -6,7 +6,7 @@
     memory.pending()                       accepted, and no result yet: found after a kill, a power cut, a reboot
 
 An entry stays until its command has surely expired; then no copy of it can be accepted any more. What was forgotten, or
-asked before this memory began (its file was lost or damaged), is not done again: `is_from_before`.
+asked before this memory began (its file was lost or damaged), is not done again: `begin`, `is_from_before`.
 """
 
 import json
@@ -79,11 +79,17 @@ class Memory:
         """Whether there is no room, because all that is here must be kept."""
         return len(self._entries) >= ENTRIES and self._least() is None
 
-    def is_from_before(self, at: int, true: Callable[[Moment], tuple[int, int] | None]) -> bool:
+    def begin(self, true: Callable[[Moment], tuple[int, int] | None]) -> None:
+        """Once in the life of the file, when the time is known: what is asked from its beginning on is remembered."""
+        if self._floor is None and (known := true(self._began)) is not None:
+            self._floor = known[0]
+            try:
+                self._write()
+            except OSError as error:
+                log.error("commands: %s cannot be written: %s", self._path, error)
+
+    def is_from_before(self, at: int) -> bool:
         """Whether a command asked at this time may have been accepted once and forgotten since."""
-        if self._floor is None:
-            known = true(self._began)
-            self._floor = known[0] if known is not None else None
         return self._floor is None or at <= self._floor
 
     def add(self, entry: Entry) -> None:

@@ -9,7 +9,7 @@ import pytest
 from roundsman_agent import remembered
 from roundsman_agent.clock import Moment
 from roundsman_agent.remembered import ENTRIES, FILE, Entry, Memory
-from tests.agent.cast import BOOT, START, T0
+from tests.agent.cast import BOOT, START, T0, later
 
 
 def entry(command: str = "c-1", at: int = T0, *, changes: bool = True) -> Entry:
@@ -37,17 +37,31 @@ def test_with_a_damaged_memory_nothing_asked_before_is_done(tmp_path: Path, body
     (tmp_path / FILE).write_bytes(body)
 
     memory = Memory(str(tmp_path), START)
+    memory.begin(true)
 
-    assert memory.is_from_before(T0 - 1, true)
-    assert not memory.is_from_before(T0 + 1, true)
+    assert memory.is_from_before(T0 - 1)
+    assert not memory.is_from_before(T0 + 1)
 
 
 def test_while_nobody_knows_the_time_everything_may_be_from_before(tmp_path: Path) -> None:
-    assert Memory(str(tmp_path), START).is_from_before(T0 + 99_000, lambda _: None)
+    memory = Memory(str(tmp_path), START)
+    memory.begin(lambda _: None)
+
+    assert memory.is_from_before(T0 + 99_000)
+
+
+def test_what_was_asked_while_the_agent_was_off_is_not_from_before(tmp_path: Path) -> None:
+    Memory(str(tmp_path), START).begin(true)
+
+    again = Memory(str(tmp_path), later(600))
+    again.begin(true)
+
+    assert not again.is_from_before(T0 + 300_000)
 
 
 def test_what_expired_is_forgotten_and_never_done_again(tmp_path: Path) -> None:
     memory = Memory(str(tmp_path), replace(START, wall=T0 - 5_000))
+    memory.begin(true)
     memory.add(entry())
     memory.answered("c-1")
 
@@ -56,8 +70,8 @@ def test_what_expired_is_forgotten_and_never_done_again(tmp_path: Path) -> None:
     memory.expire((T0 + 800_000, 1_000))
 
     assert not memory.knows("c-1")
-    assert memory.is_from_before(T0, true)
-    assert not memory.is_from_before(T0 + 1, true)
+    assert memory.is_from_before(T0)
+    assert not memory.is_from_before(T0 + 1)
 
 
 def test_memory_is_bounded_and_keeps_what_must_not_be_done_twice(tmp_path: Path) -> None:
