@@ -203,7 +203,7 @@ class Bench:
                 self._turn(uplink, spool, isolation)
         finally:
             watch.close()
-            uplink.close(self.clock.now())
+            uplink.close()
             spool.close(now=self.clock.now())
             isolation.close()
         waits = sorted(
