@@ -50,6 +50,7 @@ def main() -> int:
     real = probes.load("host")
     brisk = replace(real, fetch=fetch, parse=parse)
     probes.load = lambda _name: brisk  # type: ignore[assignment]
+    probes.BLOCKING = frozenset()  # and no process of its own
     _write_down_what_is_taken(os.environ[JOURNAL])
     _be_silent_while(os.environ[HUSH])
 
