@@ -1,7 +1,5 @@
 """The uplink on a bad line: a broker that lies, messages that nobody should send, waits that were asked for."""
 
-import json
-import logging
 import os
 import random
 import threading
@@ -507,10 +505,3 @@ def test_what_was_left_behind_is_nothing(tmp_path: Path, broker: TinyBroker) -> 
 
     until(lambda: len(os.listdir("/proc/self/fd")) <= before + 1 if before else True, "sockets were closed")
     rig.close()
-
-
-def test_json_is_the_only_thing_an_acknowledgement_is_made_of() -> None:
-    assert json.loads(json.dumps(Collector().ack("s", at=1, echo=1)))["upto"] == 0
-
-
-logging.getLogger("roundsman").setLevel(logging.INFO)
