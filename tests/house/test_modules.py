@@ -15,7 +15,7 @@ DOORS = {
     ("roundsman_collector", "sqlalchemy"): {"store/"},
     ("roundsman_collector", "sqlite3"): {"store/"},
     ("roundsman_collector", "alembic"): {"store/"},
-    ("roundsman_agent", "sqlite3"): {"spool.py", "spool_", "thinning.py"},
+    ("roundsman_agent", "sqlite3"): {"spool.py", "spool_"},
 }
 PURE_ROOMS = {"roundsman_collector.core", "roundsman_collector.rules", "roundsman_collector.reports"}
 
