@@ -437,7 +437,7 @@ def test_what_the_probes_cost_stands_in_a_sample_now_and_then_and_never_in_that_
 ) -> None:
     answers: list[Any] = [lambda: {"a": 1}, failing(), lambda: {"a": 1}]
     clock = ToldClock()
-    stage = Stage(tmp_path, [probe("snmp", lambda: answers.pop(0)())], device("nvr-2", "snmp"), clock=clock)
+    stage = Stage(tmp_path, [probe("snmp", lambda: answers.pop(0)())], device("nvr-2", "snmp"), clock=clock)  # noqa: PLW0108  # each call takes the next
     stage.samples(1)
 
     clock.advance(3600)
