@@ -74,7 +74,7 @@ def belong_together(one: Loss, other: Loss) -> bool:
     near = one.last + 1 >= other.first and other.last + 1 >= one.first
     if one.reason not in (THINNED, FULL):
         return near
-    if len(one.kept) + len(other.kept) >= KEPT:
+    if len(one.kept) + len(other.kept) >= KEPT and len(merged(one, other).kept) > KEPT:
         return False
     if one.reason == FULL:
         return near or _touch(one, other, NEAR_MS)

@@ -34,7 +34,9 @@ def add(db: sqlite3.Connection, loss: Loss) -> None:
     _write(db, loss)
 
 
-def absorb(db: sqlite3.Connection, *, upto: int, at_t: int, from_t: int, into: str, every_s: float | None) -> None:
+def absorb(
+    db: sqlite3.Connection, *, upto: int, at_t: int, from_t: int, into: str, every_s: float | None, sent_upto: int
+) -> None:
     """Numbers up to `upto` that were thinned less, or thinned at all, become part of a loss of the kind `into`.
 
     `at_t` is the time of the record behind them, `from_t` from when on the rest speaks.
@@ -50,7 +52,8 @@ def absorb(db: sqlite3.Connection, *, upto: int, at_t: int, from_t: int, into: s
             begins = behind.from_t if loss.from_t is None else max(loss.from_t, from_t)
             _write(db, replace(behind, from_t=begins))
         if before is not None:
-            add(db, replace(before, reason=into, every_s=every_s))
+            upper = before.upper or (before.first or 0) <= sent_upto
+            add(db, replace(before, reason=into, every_s=every_s, upper=upper))
 
 
 def _key(loss: Loss) -> int:

@@ -382,7 +382,8 @@ def _advanced(state: UnitState, item: Item, spans: tuple[Span, ...], devices: tu
     kept = tuple(span for span in spans if span.to_ms > oldest) if spans else spans
     if len(kept) > SPANS_KEPT:
         kept = kept[:1] + kept[2:]
-    thinned = tuple(one for one in state.thinned if one.to_ms > item.t) if state.thinned else ()
+    judged_to = state.last_t if item.record["kind"] == "gap" else item.t  # gaps come ahead of what they speak of
+    thinned = tuple(one for one in state.thinned if one.to_ms > judged_to) if state.thinned else ()
     if item.record["kind"] == "gap":
         one = _thinned(item)
         if one is not None and one not in thinned:
@@ -403,11 +404,6 @@ def _thinned(item: Item) -> Thinned | None:
         return None
     length = _gap_length(item.record)
     return Thinned(item.t, item.t + length, round(every_s * 1000)) if length else None
-
-
-def _spacing(thin: Thinned) -> Milliseconds:
-    """Where a stretch was thinned again, the wider spacing is what is left."""
-    return thin.every_ms
 
 
 def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
@@ -472,9 +468,9 @@ def _sampled(
             device = _under_other_rules(device, edge, book.at(name, edge))
     ref = Ref(item.stream, item.n, item.t)
     to_ms, mark = _speaks_to(item), ""
-    thin = max((one for one in thinned if one.from_ms <= item.t < one.to_ms), key=_spacing, default=None)
-    if thin is not None:
-        to_ms, mark = max(to_ms, min(item.t + thin.every_ms, thin.to_ms)), COARSE
+    thin = [min(item.t + one.every_ms, one.to_ms) for one in thinned if one.from_ms <= item.t < one.to_ms]
+    if thin:
+        to_ms, mark = max(to_ms, *thin), COARSE
     touched: dict[str, DeviceState] = {}
     if has_answer(record):
         if not device.local and len(devices) > 1:
