@@ -165,8 +165,13 @@ def _tell_on(segments: list[Segment], segment: Segment) -> None:
 
 
 def horizon(device: DeviceState) -> Milliseconds:
-    """Nothing that comes in order can change what was told before this time."""
+    """Nothing that comes in order can change what was told before this time.
+
+    A poll that waits for a neighbour's word has not ended what was covered before: that may have ended long ago.
+    """
     times = [device.last_t, *(track.first.t for track in device.tracks)]
+    if device.pieces:
+        times.append(device.covered_to)
     if device.pending is not None:
         times.append(device.pending.ref.t)
     return min(times)

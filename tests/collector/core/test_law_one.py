@@ -155,6 +155,20 @@ def test_a_gateway_s_ledger_does_not_depend_on_how_its_evidence_came(data: st.Da
     assert desk.truth == from_nothing("gw-2", items, NOW, BOOK).truth
 
 
+def test_rules_that_change_within_a_poll_nobody_vouched_for_leave_one_ledger() -> None:
+    agent = Recorder("k7-1", KIOSK)
+    items = [
+        agent.sample(1, "kiosk-7", printer__paper="ok", printer__cover="open"),
+        agent.sample(6, "kiosk-7", printer__paper=None),
+        agent.sample(7, "kiosk-7", printer__paper="ok"),
+    ]
+
+    prompt = Desk("kiosk-7", BOOK).take_all(items).tick(NOW)
+
+    assert prompt.truth == from_nothing("kiosk-7", items, NOW, BOOK).truth
+    assert [one.to_ms for one in prompt.segments["kiosk-7"]][:2] == [at(2.5), at(6)]
+
+
 @given(kiosk_life() | gateway_life())
 def test_no_told_segment_is_empty_overlaps_or_repeats_its_neighbour(items: list[Item]) -> None:
     desk = from_nothing("kiosk-7", items, NOW, BOOK)
