@@ -17,6 +17,8 @@ from roundsman_agent.masked import masked
 OUTPUT_BYTES: Final = 64 * 1024
 """What an answer may hold, as it is written on the wire."""
 _READ_BYTES: Final = 128 * 1024
+_CUT_BYTES: Final = 4096
+"""So much is left out where a line is cut: what tells that a secret follows may stand before it."""
 
 
 class LogError(Exception):
@@ -29,7 +31,7 @@ def tail(path: str, *, lines: int, known: Iterable[str] = ()) -> str:
 
 
 def _end_of(path: str) -> bytes:
-    """The file's last bytes; a line that begins before them is left out."""
+    """The file's last bytes; a line that begins before them is left out, unless nothing else is there."""
     try:
         real = os.path.realpath(path)
         if real != os.path.normpath(path) or os.path.normpath(path) != path:
@@ -48,7 +50,7 @@ def _end_of(path: str) -> bytes:
         start = max(found.st_size - _READ_BYTES, 0)
         file.seek(start)
         end = file.read(_READ_BYTES) or b""
-    return end if start == 0 else end.partition(b"\n")[2]
+    return end if start == 0 else end.partition(b"\n")[2] or end[_CUT_BYTES:]
 
 
 def _is_at(path: str, found: os.stat_result) -> bool:

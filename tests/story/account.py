@@ -99,9 +99,11 @@ class AgentAccount:
     told: Told
     rebuilt: Told
 
-    def flaws(self, *, after_restore: bool = False, bereaved: bool = False) -> list[str]:
-        """Everything that is not as it must be."""
-        numbers = [flaw for stream, newest in self._streams().items() for flaw in self._numbers(stream, newest)]
+    def flaws(self, *, after_restore: bool = False, bereaved: bool = False, refused: Collection[int] = ()) -> list[str]:
+        """Everything that is not as it must be. `refused`: numbers that the collector settled so, of other streams."""
+        numbers = [
+            flaw for stream, newest in self._streams().items() for flaw in self._numbers(stream, newest, refused)
+        ]
         return [*self._twice(), *numbers, *self._journal(after_restore, bereaved), *self._ledger()]
 
     @property
@@ -128,10 +130,11 @@ class AgentAccount:
         found = [fate for fate, holds in fates if holds]
         return found or (["upper bound"] if n in declared.upper else [])
 
-    def _numbers(self, stream: str, newest: int) -> list[str]:
+    def _numbers(self, stream: str, newest: int, refused: Collection[int]) -> list[str]:
         found = []
         fates = {n: self._fates(stream, n) for n in range(1, newest + 1)}
-        without = [n for n, fate in fates.items() if not fate]
+        left_out = refused if stream != self.spool.stream else ()
+        without = [n for n, fate in fates.items() if not fate and n not in left_out]
         if without and not (self.has_nameless and stream != self.spool.stream):
             found.append(f"of {stream} 1..{newest} neither stored nor declared nor in the spool: {_short(without)}")
         # Stored, and the acknowledgement never came: still in the spool, to be sent again.
@@ -212,12 +215,13 @@ class Account:
         refused: Mapping[str, int] | None = None,
         after_restore: bool = False,
         bereaved: Collection[str] = (),
+        refused_numbers: Collection[int] = (),
     ) -> None:
         """Every number once, nothing refused but what the tale expects, the ledger as its evidence tells it."""
         flaws = [
             f"{agent}: {flaw}"
             for agent, one in self.agents.items()
-            for flaw in one.flaws(after_restore=after_restore, bereaved=agent in bereaved)
+            for flaw in one.flaws(after_restore=after_restore, bereaved=agent in bereaved, refused=refused_numbers)
         ]
         found = {cause: times for (name, cause), times in self.counted.items() if name == "refused"}
         if found != (refused or {}):

@@ -80,7 +80,7 @@ def test_a_configuration_is_pushed_confirmed_and_another_one_refused(place: Plac
     place.agent.start()
     place.await_report()
     assert f"configuration {pushed(place, first).hash}: pushed by the collector" in place.agent.words_of_this_run()
-    assert "refused" not in place.agent.words_of_this_run()
+    assert pushed(place, wrong).hash not in place.agent.words_of_this_run()
     assert "Traceback" not in place.agent.words() + place.collector.words()
 
 

@@ -93,4 +93,4 @@ def test_an_agent_that_speaks_for_another_s_device_is_refused_and_no_ledger_is_t
     with site.view() as view:
         assert {(one.agent, one.device) for one in view.inbox()} == {("kiosk-7", "nvr-2"), ("kiosk-7", "ups-2")}
         assert all(json.loads(one.raw) for one in view.quarantine())
-    site.account().assert_whole(refused={"not_yours": 5})
+    site.account().assert_whole(refused={"not_yours": 5}, refused_numbers=liar.refused)

@@ -263,6 +263,8 @@ COMPONENTS: Mapping[str, str] = {
     "channel": N_("channel"),
     "port": N_("port"),
     "uplink": N_("uplink"),
+    "line": N_("line"),
+    "probe": N_("probe"),
     "modem": N_("mobile modem"),
     "air": N_("air"),
     "water": N_("water sensor"),
