@@ -40,11 +40,16 @@ class Metered(Rig):
         )  # fmt: skip
 
     def minutes(self, count: int, **changes: Any) -> None:
-        """A sample a minute, and whatever that sends."""
+        """A sample a minute, and whatever that sends. The minutes are ours, the broker is real: many wait for it."""
         for i in range(count):
             self.spool.take(sample(at=self.clock.advance(60), **{**READINGS, "host.cpu_percent": 10.5 + i, **changes}))
             for _ in range(3):
                 self.turn()
+            if count > 1:
+                self.run(self._is_heard, "the broker has acknowledged what this minute sent")
+
+    def _is_heard(self) -> bool:
+        return self.uplink.is_online and self.uplink.is_quiet()
 
 
 @pytest.fixture
