@@ -19,17 +19,15 @@ says. After a boot the day before counts on until the clock shows a time that ca
 The counts are kept in a file beside the spool, written every ten minutes or 64 KB at most: a kill may forget that much.
 """
 
-import json
 import logging
 import os
 import time
-import zlib
 from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Final, NamedTuple
 
+from roundsman_agent import sealed
 from roundsman_agent.clock import Moment
-from roundsman_agent.machine import replace_file
 
 log = logging.getLogger("roundsman.budget")
 
@@ -180,10 +178,9 @@ class Budget:
 
     def _write(self) -> None:
         self._written = self._book
-        body = asdict(self._book)
-        body = {**body, "day": self._book.day, "month": self._book.month}
+        body = {**asdict(self._book), "day": self._book.day, "month": self._book.month}
         try:
-            replace_file(self._path, json.dumps({**body, "crc": _checksum(body)}).encode())
+            sealed.write(self._path, body)
             self._is_refused = False
         except OSError as error:
             if not self._is_refused:
@@ -213,18 +210,10 @@ def _end_of_month(wall: int) -> int:
 def _read(path: str) -> _Book | None:
     """The counts in a file; None when there are none, or they are damaged."""
     try:
-        with open(path, "rb") as file:
-            body = json.loads(file.read())
-        crc = body.pop("crc")
-        if crc != _checksum(body):
-            raise ValueError("its checksum is wrong")
+        body = sealed.read(path)
         return _Book(**{**body, "day": _Period(*body["day"]), "month": _Period(*body["month"])})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         log.warning("budget: %s cannot be used (%s); today and this month are counted from here", path, error)
         return None
-
-
-def _checksum(body: object) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode())

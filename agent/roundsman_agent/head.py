@@ -7,11 +7,9 @@ It is replaced as a whole and fsynced before a number of a new block is used, so
 a number is never used twice. Its checksum tells a damaged head from a good one.
 """
 
-import json
-import zlib
 from dataclasses import asdict, dataclass
 
-from roundsman_agent.machine import replace_file
+from roundsman_agent import sealed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,24 +38,15 @@ class Head:
 
 def write(path: str, head: Head) -> None:
     """Replace the file, whole and fsynced; OSError when the disk does not take it."""
-    body = asdict(head)
-    replace_file(path, json.dumps({**body, "crc": _checksum(body)}).encode())
+    sealed.write(path, asdict(head))
 
 
 def read(path: str) -> Head | None:
     """The head in a file; None when there is none or it is damaged."""
     try:
-        with open(path, "rb") as file:
-            body = json.loads(file.read())
-        crc = body.pop("crc")
-        if crc != _checksum(body):
-            return None
+        body = sealed.read(path)
         stopped = body.pop("stopped")
         ended = tuple((stream, last) for stream, last in body.pop("ended", ()))
         return Head(**body, stopped=Stopped(**stopped) if stopped else None, ended=ended)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
-
-
-def _checksum(body: object) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode())

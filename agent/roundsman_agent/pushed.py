@@ -10,15 +10,13 @@ Everything here is pure but `read` and `write`. The journal is written before th
 cut at any point finds either the old configuration or the trial, and a trial that never comes up ends by its starts.
 """
 
-import json
 import logging
 import os
-import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from roundsman_agent import machine
+from roundsman_agent import sealed
 from roundsman_agent.clock import Moment
 
 log = logging.getLogger("roundsman.config")
@@ -150,12 +148,7 @@ def read(folder: str) -> Journal:
     """The journal of a data folder; an empty one where there is none, or it is damaged."""
     path = _path(folder)
     try:
-        with open(path, encoding="utf-8") as file:
-            body = json.load(file)
-        crc = body.pop("crc")
-        if crc != _checksum(body):
-            raise ValueError("its checksum is wrong")
-        return _journal(body)
+        return _journal(sealed.read(path))
     except FileNotFoundError:
         return Journal()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -165,9 +158,7 @@ def read(folder: str) -> Journal:
 
 def write(folder: str, journal: Journal) -> None:
     """Replace the file, fsynced, readable by the agent's user alone; OSError when the disk does not take it."""
-    body = asdict(journal)
-    body["answers"] = list(body["answers"])
-    machine.replace_file(_path(folder), json.dumps({**body, "crc": _checksum(body)}).encode(), mode=0o600)
+    sealed.write(_path(folder), asdict(journal), mode=0o600)
 
 
 def _path(folder: str) -> str:
@@ -183,7 +174,3 @@ def _journal(body: Mapping[str, Any]) -> Journal:
         ignored=body["ignored"],
         answers=tuple(Answer(**answer) for answer in body["answers"]),
     )
-
-
-def _checksum(body: object) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode())

@@ -9,16 +9,14 @@ An entry stays until its command has surely expired; then no copy of it can be a
 asked before this memory began (its file was lost or damaged), is not done again: `begin`, `is_from_before`.
 """
 
-import json
 import logging
 import os
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from roundsman_agent import sealed
 from roundsman_agent.clock import Moment
-from roundsman_agent.machine import replace_file
 
 log = logging.getLogger("roundsman.commands")
 
@@ -53,18 +51,14 @@ class Memory:
         """What was asked at or before this (the sender's clock) may have been here and forgotten. None: not known."""
         self._entries: dict[str, Entry] = {}
         try:
-            with open(self._path, "rb") as file:
-                self._read(json.loads(file.read()))
+            self._read(sealed.read(self._path))
         except FileNotFoundError:
-            pass
+            log.debug("commands: there is no %s yet", self._path)
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             log.error("commands: %s cannot be used (%s); what was asked before now is not done", self._path, error)
             self._floor, self._entries = None, {}
 
     def _read(self, body: Mapping[str, Any]) -> None:
-        said = body["entries"], body["floor"]
-        if body["crc"] != _checksum(*said):
-            raise ValueError("its checksum is wrong")
         self._entries = {one["id"]: Entry(**one) for one in body["entries"]}
         self._floor = body["floor"]
 
@@ -130,10 +124,4 @@ class Memory:
             self._floor = gone.at if self._floor is None else max(self._floor, gone.at)
 
     def _write(self) -> None:
-        entries = [asdict(one) for one in self._entries.values()]
-        body = {"entries": entries, "floor": self._floor, "crc": _checksum(entries, self._floor)}
-        replace_file(self._path, json.dumps(body).encode())
-
-
-def _checksum(entries: object, floor: object) -> int:
-    return zlib.crc32(json.dumps([entries, floor], sort_keys=True).encode())
+        sealed.write(self._path, {"entries": [asdict(one) for one in self._entries.values()], "floor": self._floor})

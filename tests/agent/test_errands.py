@@ -233,7 +233,7 @@ def test_what_cannot_be_remembered_is_not_done(tmp_path: Path, monkeypatch: pyte
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("roundsman_agent.remembered.replace_file", full)
+    monkeypatch.setattr("roundsman_agent.sealed.replace_file", full)
     desk.ask("restart_app")
 
     assert desk.results() == [("c-1", False, "it cannot be remembered: No space left on device")]

@@ -1,6 +1,5 @@
 """The journal of pushed configurations: what follows what, and that a damaged file is as good as none."""
 
-import json
 import os
 import stat
 from dataclasses import replace
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from roundsman_agent import pushed
+from roundsman_agent import pushed, sealed
 from roundsman_agent.pushed import STARTS, Answer, Journal, Pushed
 from tests.agent.cast import START, later
 
@@ -149,6 +148,6 @@ def test_another_thing_in_its_place_counts_as_none(tmp_path: Path, body: str) ->
 
 def test_a_checksum_that_is_right_over_wrong_content_helps_nothing(tmp_path: Path) -> None:
     body = {"settled": 7, "trial": None, "turned_down": "", "ignored": 0, "answers": []}
-    (tmp_path / "pushed.json").write_text(json.dumps({**body, "crc": pushed._checksum(body)}))
+    sealed.write(str(tmp_path / "pushed.json"), body)
 
     assert pushed.read(str(tmp_path)) == Journal()

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from roundsman_agent import remembered
 from roundsman_agent.clock import Moment
 from roundsman_agent.remembered import ENTRIES, FILE, Entry, Memory
 from tests.agent.cast import BOOT, START, T0, later
@@ -94,7 +93,7 @@ def test_what_the_disk_does_not_take_is_not_remembered(tmp_path: Path, monkeypat
     def full(*_: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(remembered, "replace_file", full)
+    monkeypatch.setattr("roundsman_agent.sealed.replace_file", full)
 
     with pytest.raises(OSError, match="No space"):
         memory.add(entry())
