@@ -104,51 +104,52 @@ def _goes_on(state: UnitState, item: Item, book: Rulebook) -> UnitState | None:
 
     Nearly every report is one: here it costs a tenth. Law 1 compares it with the long way, and with `go_on`.
     """
-    _, last_t, stream, n, boot, birth, arrive_by_ms, silent, devices, spans, accounted, thinned = state
-    t, item_stream, item_n, record, spec = item
-    if (
-        not last_t < t <= last_t + arrive_by_ms
-        or item_n != n + 1
-        or item_stream != stream
-        or record["kind"] != "sample"
-        or record["boot"] != boot
-        or (spec is not None and spec.hash != birth)
-        or silent
-        or spans
-        or accounted
-        or thinned
-        or record.get("failed")
-    ):
+    if not _follows(item, state.last_t, state.n, state) or not _is_settled(state):
         return None
-    name, place = record["device"], -1
-    for at, device in enumerate(devices):
-        if device.pending is not None:
-            return None
-        if device.device == name:
-            place = at
-    if place < 0:
+    devices, name = state.devices, item.record["device"]
+    place = 0
+    while place < len(devices) and devices[place].device != name:
+        place += 1
+    if place == len(devices) or not _is_idle(devices[place]):
         return None
     device = devices[place]
-    _, local, by_ms, _, _, _, covered_to, pieces, faults, tracks, _, quiet, flaps, booted_ms, boots = device
-    if quiet or faults or tracks or flaps or boots or not pieces or t > covered_to or pieces[-1][2:] != _PLAIN:
+    booted_ms = _well_since(device, device.covered_to, device.booted_ms, item, book)
+    if booted_ms is None:
         return None
-    readings = record["readings"]
-    policy = book.at(name, t)
-    if not has_answer(record) or not policy.finds_well(readings):
-        return None
-    if not local:
-        uptime_ms = policy.uptime_ms(readings)
-        if uptime_ms is not None:
-            if t - uptime_ms > booted_ms + RESTART_MS:
-                return None
-            booted_ms = t - uptime_ms
-    to_ms = _speaks_to(item)
-    heard = DeviceState(name, local, by_ms, t, to_ms, True, to_ms, pieces, (), (), None, False, (), booted_ms, ())
+    heard = _on(device, item.t, _speaks_to(item), booted_ms)
     others = (*devices[:place], heard, *devices[place + 1 :]) if len(devices) > 1 else (heard,)
-    return UnitState(state.agent, t, stream, item_n, boot, birth, arrive_by_ms, False, others, (), (), ())
+    return _with(state, item.t, item.n, others)
 
 
-_PLAIN = (ANSWERED, "")
+def go_on(state: UnitState, items: Sequence[Item], place: int, book: Rulebook) -> tuple[UnitState, int]:
+    """Judge `items` from `place` on while each is the next sample of a device that answers on and is well.
+
+    The same as `turn`, one after the other, but the state is made once at their end: what a rebuild is nearly all
+    made of. Returns the state then, and the place of the first item that is something else.
+    """
+    if not _is_settled(state):
+        return state, place
+    idle = {device.device: device for device in state.devices if _is_idle(device)}
+    heard: dict[str, _Heard] = {}
+    last_t, n = state.last_t, state.n
+    while place < len(items):
+        item = items[place]
+        if not _follows(item, last_t, n, state):
+            break
+        name = item.record["device"]
+        device = idle.get(name)
+        if device is None:
+            break
+        _, covered_to, booted_ms = heard.get(name) or _Heard(0, device.covered_to, device.booted_ms)
+        since_ms = _well_since(device, covered_to, booted_ms, item, book)
+        if since_ms is None:
+            break
+        heard[name] = _Heard(item.t, _speaks_to(item), since_ms)
+        last_t, n, place = item.t, item.n, place + 1
+    if not heard:
+        return state, place
+    after = tuple(_on(device, *heard[device.device]) if device.device in heard else device for device in state.devices)
+    return _with(state, last_t, n, after), place
 
 
 class _Heard(NamedTuple):
@@ -159,50 +160,31 @@ class _Heard(NamedTuple):
     booted_ms: Milliseconds
 
 
-def go_on(state: UnitState, items: Sequence[Item], place: int, book: Rulebook) -> tuple[UnitState, int]:
-    """Judge `items` from `place` on while each is the next sample of a device that answers on and is well.
+def _follows(item: Item, last_t: Milliseconds, n: int, state: UnitState) -> bool:
+    """Whether an item is the sample after number `n` of `last_t`: in time, of the same stream, boot and birth."""
+    t, stream, item_n, record, spec = item
+    return (
+        last_t < t <= last_t + state.arrive_by_ms
+        and item_n == n + 1
+        and stream == state.stream
+        and record["kind"] == "sample"
+        and record["boot"] == state.boot
+        and (spec is None or spec.hash == state.birth)
+        and not record.get("failed")
+    )
 
-    The same as `turn`, one after the other, but the state is made once at their end: what a rebuild is nearly all
-    made of. Returns the state then, and the place of the first item that is something else.
-    """
-    agent, last_t, stream, n, boot, birth, arrive_by_ms, silent, devices, spans, accounted, thinned = state
-    if silent or spans or accounted or thinned or any(device.pending is not None for device in devices):
-        return state, place
-    idle = {device.device: device for device in devices if _is_idle(device)}
-    heard: dict[str, _Heard] = {}
-    while place < len(items):
-        t, item_stream, item_n, record, spec = items[place]
-        if (
-            not last_t < t <= last_t + arrive_by_ms
-            or item_n != n + 1
-            or item_stream != stream
-            or record["kind"] != "sample"
-            or record["boot"] != boot
-            or (spec is not None and spec.hash != birth)
-            or record.get("failed")
-        ):
-            break
-        name = record["device"]
-        device = idle.get(name)
-        if device is None:
-            break
-        _, covered_to, booted_ms = heard.get(name) or _Heard(0, device.covered_to, device.booted_ms)
-        readings = record["readings"]
-        policy = book.at(name, t)
-        if t > covered_to or not has_answer(record) or not policy.finds_well(readings):
-            break
-        if not device.local:
-            uptime_ms = policy.uptime_ms(readings)
-            if uptime_ms is not None:
-                if t - uptime_ms > booted_ms + RESTART_MS:
-                    break
-                booted_ms = t - uptime_ms
-        heard[name] = _Heard(t, _speaks_to(items[place]), booted_ms)
-        last_t, n, place = t, item_n, place + 1
-    if not heard:
-        return state, place
-    after = tuple(_on(device, heard[device.device]) if device.device in heard else device for device in devices)
-    return UnitState(agent, last_t, stream, n, boot, birth, arrive_by_ms, False, after, (), (), ()), place
+
+def _is_settled(state: UnitState) -> bool:
+    """Whether no silence, no gap and no undecided poll is waiting to be explained."""
+    if state.silent or state.spans or state.accounted or state.thinned:
+        return False
+    for device in state.devices:  # noqa: SIM110 - of a gateway's many devices `all` costs twice as much
+        if device.pending is not None:
+            return False
+    return True
+
+
+_PLAIN = (ANSWERED, "")
 
 
 def _is_idle(device: DeviceState) -> bool:
@@ -211,9 +193,32 @@ def _is_idle(device: DeviceState) -> bool:
     return not troubled and bool(device.pieces) and device.pieces[-1][2:] == _PLAIN
 
 
-def _on(device: DeviceState, heard: _Heard) -> DeviceState:
-    t, to_ms, booted_ms = heard
-    return device._replace(last_t=t, valid_to=to_ms, answered=True, covered_to=to_ms, booted_ms=booted_ms)
+def _well_since(
+    device: DeviceState, covered_to: Milliseconds, booted_ms: Milliseconds, item: Item, book: Rulebook
+) -> Milliseconds | None:
+    """When an idle device started, if an item within `covered_to` finds it well and not started anew; else None."""
+    if item.t > covered_to or not has_answer(item.record):
+        return None
+    readings = item.record["readings"]
+    policy = book.at(device.device, item.t)
+    if not policy.finds_well(readings):
+        return None
+    uptime_ms = None if device.local else policy.uptime_ms(readings)
+    if uptime_ms is None:
+        return booted_ms
+    return None if item.t - uptime_ms > booted_ms + RESTART_MS else item.t - uptime_ms
+
+
+def _on(device: DeviceState, t: Milliseconds, to_ms: Milliseconds, booted_ms: Milliseconds) -> DeviceState:
+    """An idle device after it was heard again at `t`, which speaks to `to_ms`."""
+    name, local, by_ms, _, _, _, _, pieces = device[:8]
+    return DeviceState(name, local, by_ms, t, to_ms, True, to_ms, pieces, (), (), None, False, (), booted_ms, ())
+
+
+def _with(state: UnitState, t: Milliseconds, n: int, devices: tuple[DeviceState, ...]) -> UnitState:
+    """A settled state after its next sample."""
+    agent, _, stream, _, boot, birth, arrive_by_ms = state[:7]
+    return UnitState(agent, t, stream, n, boot, birth, arrive_by_ms, False, devices, (), (), ())
 
 
 def fold(state: UnitState, item: Item, book: Rulebook) -> Change:
