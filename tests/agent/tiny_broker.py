@@ -24,6 +24,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from tests.mqtt_bytes import remaining_length
+
 CONNECT, PUBLISH, PUBACK, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 4, 8, 12, 14
 
 
@@ -82,7 +84,7 @@ class TinyBroker:
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         name = topic if isinstance(topic, bytes) else topic.encode()
         packet = struct.pack("!H", len(name)) + name + (b"\0\7" if qos else b"") + payload
-        self.raw(bytes([PUBLISH << 4 | qos << 1 | retain]) + _length(len(packet)) + packet)
+        self.raw(bytes([PUBLISH << 4 | qos << 1 | retain]) + remaining_length(len(packet)) + packet)
 
     def raw(self, data: bytes) -> None:
         """Send bytes to the agent as they are."""
@@ -147,15 +149,6 @@ class TinyBroker:
 def _text(body: bytes, at: int) -> tuple[str, int]:
     (size,) = struct.unpack_from("!H", body, at)
     return body[at + 2 : at + 2 + size].decode(), at + 2 + size
-
-
-def _length(size: int) -> bytes:
-    encoded = bytearray()
-    while True:
-        size, low = divmod(size, 128)
-        encoded.append(low | (0x80 if size else 0))
-        if not size:
-            return bytes(encoded)
 
 
 def _read(connection: socket.socket, size: int) -> bytes:

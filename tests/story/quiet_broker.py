@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from roundsman_collector.mqtt import Message
 from roundsman_wire import topics
+from tests.mqtt_bytes import remaining_length
 
 CONNECT, PUBLISH, SUBSCRIBE, PINGREQ, DISCONNECT = 1, 3, 8, 12, 14
 
@@ -103,7 +104,7 @@ class QuietBroker:
         name = topic.encode()
         body = len(name).to_bytes(2, "big") + name + payload
         with suppress(OSError):
-            self._line.send(bytes([PUBLISH << 4]) + _length(len(body)) + body)
+            self._line.send(bytes([PUBLISH << 4]) + remaining_length(len(body)) + body)
 
     def _packet(self) -> tuple[int, int, bytes] | None:
         size, shift, at = 0, 0, 1
@@ -206,12 +207,3 @@ def _filters(body: bytes) -> int:
         at += 3 + int.from_bytes(body[at : at + 2], "big")
         count += 1
     return count
-
-
-def _length(size: int) -> bytes:
-    encoded = bytearray()
-    while True:
-        size, low = divmod(size, 128)
-        encoded.append(low | (0x80 if size else 0))
-        if not size:
-            return bytes(encoded)
