@@ -17,7 +17,7 @@ OURS := wire/pyproject.toml agent/pyproject.toml collector/pyproject.toml
 PIP_FLAGS := --disable-pip-version-check --no-input --quiet --progress-bar off
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made calendars words house fix bench soak mutation lock clean
+.PHONY: help demo test agent-alone check lint format types contracts schemas dashboards dashboards-made pages pages-made calendars words house fix bench soak mutation lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,7 +33,7 @@ agent-alone: $(AGENT_VENV)/.installed ## the tests of wire and agent where no co
 	  || { echo "$(AGENT_VENV) can import roundsman_collector, so it proves nothing: run make clean and try again" >&2; exit 1; }
 	$(AGENT_VENV)/bin/python -m pytest -n 2 tests/wire tests/agent $(TEST_ARGS)
 
-check: lint format types contracts schemas dashboards-made house ## everything that can be said without running the system
+check: lint format types contracts schemas dashboards-made pages-made house ## everything that can be said without running the system
 
 lint: $(VENV)/.dev-installed ## ruff
 	$(PY) -m ruff check .
@@ -55,6 +55,12 @@ dashboards: $(VENV)/.dev-installed ## make the Grafana dashboards from dashboard
 
 dashboards-made: $(VENV)/.dev-installed ## are the Grafana dashboards up to date?
 	$(PY) -m dashboards.generate --check
+
+pages: $(VENV)/.dev-installed ## make the probes' pages in docs/probes from the probes
+	$(PY) docs/probes/generate.py
+
+pages-made: $(VENV)/.dev-installed ## are the probes' pages up to date?
+	$(PY) docs/probes/generate.py --check
 
 calendars: $(VENV)/.dev-installed ## make China's calendar from calendars/generate.py
 	$(PY) -m calendars.generate

@@ -69,7 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     once = commands.add_parser("once", help="poll once and print what was read")
     once.add_argument("config", nargs="?", help="agent.toml; every probe of every device in it")
     once.add_argument("--probe", metavar="NAME", help="one probe, without a configuration")
+    once.add_argument("--target", default="", help="the device that --probe reads: an address, a port")
     once.add_argument("--set", metavar="KEY=VALUE", action="append", default=[], help="a setting of --probe")
+    once.add_argument(
+        "--record", metavar="FILE", default="", help="write what the device said, without secrets, to FILE"
+    )
+    once.add_argument("--model", default="", help="what device it is, for --record")
+    once.add_argument("--replay", metavar="FILE", help="what a recording means; no device is asked")
     once.add_argument("--json", action="store_true", help="print JSON")
     once.set_defaults(command=_once)
 
@@ -221,12 +227,20 @@ class _Signals:
 
 def _once(arguments: argparse.Namespace) -> int:
     from roundsman_agent.config import ConfigError
-    from roundsman_agent.once import poll_config, poll_probe, printed
+    from roundsman_agent.once import poll_config, poll_probe, printed, replay
 
-    if bool(arguments.config) == bool(arguments.probe):
-        return _say("once: expected either a configuration or --probe NAME", WRONG_ARGUMENTS)
+    if [bool(arguments.config), bool(arguments.probe), bool(arguments.replay)].count(True) != 1:
+        return _say("once: expected a configuration, --probe NAME or --replay FILE", WRONG_ARGUMENTS)
+    if not arguments.probe and (arguments.target or arguments.set or arguments.record or arguments.model):
+        return _say("once: --target, --set, --record and --model go with --probe NAME", WRONG_ARGUMENTS)
     try:
-        samples = [poll_probe(arguments.probe, arguments.set)] if arguments.probe else poll_config(arguments.config)
+        if arguments.replay:
+            samples = [replay(arguments.replay)]
+        elif arguments.probe:
+            given = {"target": arguments.target, "record": arguments.record, "model": arguments.model}
+            samples = [poll_probe(arguments.probe, arguments.set, **given)]
+        else:
+            samples = poll_config(arguments.config)
     except ConfigError as error:
         return _say(str(error), CANNOT_BE_USED)
     print(printed(samples, as_json=arguments.json))

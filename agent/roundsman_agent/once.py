@@ -1,14 +1,16 @@
 """Polling once, for people: `once` and `probes` of the command line. No spool, no broker.
 
 poll_config("agent.toml") -> samples      poll_probe("host", ["key=value"]) -> sample
+poll_probe(…, record=path)                replay(path) -> sample    one visit as a file, and what the file means today
 """
 
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from roundsman_agent import poll, probes
+from roundsman_agent import poll, probes, recording
 from roundsman_agent.clock import SystemClock
 from roundsman_agent.config import ConfigError, made
 from roundsman_agent.isolate import Isolation
@@ -31,14 +33,65 @@ def poll_config(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def poll_probe(name: str, assignments: Sequence[str]) -> dict[str, Any]:
-    """One sample by one probe with settings given as KEY=VALUE."""
+def poll_probe(
+    name: str, assignments: Sequence[str], *, target: str = "", record: str = "", model: str = ""
+) -> dict[str, Any]:
+    """One sample by one probe with settings given as KEY=VALUE; also as a recording of the device, if a file is named.
+
+    ConfigError when the settings, or the file, cannot be used; nothing is recorded of a device that gave no answer.
+    """
     try:
         probe = probes.load(name)
-        settings = complete(probe, _assigned(probe, assignments))
+        if target and not probe.target:
+            raise ConfigError(f"--target {target}: probe {name} reads this machine, it has no target")
+        given = [f"{probe.target}={target}", *assignments] if target else assignments
+        settings = complete(probe, _assigned(probe, given))
     except (LookupError, SettingError) as error:
         raise ConfigError(str(error.args[0])) from error
-    return _sample("this", 0, {name: (probe, settings, probe.default_timeout_s)})
+    if record:
+        kept: list[object] = []
+        probe = replace(probe, fetch=_keeping(probe.fetch, kept), blocks=False)
+    sample = _sample("this", 0, {name: (probe, settings, probe.default_timeout_s)})
+    if record and kept:
+        _write(record, recording.made(probe, settings, kept[0], model=model))
+    return sample
+
+
+def _keeping(
+    fetch: Callable[[Mapping[str, object]], object], kept: list[object]
+) -> Callable[[Mapping[str, object]], object]:
+    """The same fetch, and what it brought is kept."""
+
+    def fetched(settings: Mapping[str, object]) -> object:
+        kept.append(fetch(settings))
+        return kept[-1]
+
+    return fetched
+
+
+def _write(path: str, body: Mapping[str, Any]) -> None:
+    """A new file: a recording that is there already is not overwritten."""
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            json.dump(body, file, ensure_ascii=False, indent=1)
+            file.write("\n")
+    except FileExistsError:
+        raise ConfigError(f"--record {path}: is there already; name another file, or remove it first") from None
+    except OSError as error:
+        raise ConfigError(f"--record {path}: cannot be written: {error.strerror}") from error
+
+
+def replay(path: str) -> dict[str, Any]:
+    """What a recording means today, as a sample."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            body = json.load(file)
+        answer = recording.replayed(body)
+    except OSError as error:
+        raise ConfigError(f"--replay {path}: cannot be read: {error.strerror}") from error
+    except (LookupError, SettingError, ValueError, TypeError) as error:
+        raise ConfigError(f"--replay {path}: {error}") from error
+    return poll.sample("this", 0, SystemClock().now(), {str(body["probe"]): answer})
 
 
 def _assigned(probe: Probe, assignments: Sequence[str]) -> dict[str, object]:

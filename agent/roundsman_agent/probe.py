@@ -104,6 +104,9 @@ class Probe:
     """A way to read one kind of device. ``platforms`` are the values of ``sys.platform`` on which it was tried.
 
     ``blocks``: the kernel may hold a visit for ever (disks, serial lines, makers' tools), so it is made in a cell.
+    ``target`` names the setting that says which device is read (an address, a port); "" where it is this machine.
+    ``readings`` is every reading it may give, as the catalogue names it; of SNMP the families say that.
+    ``parts`` are the dataclasses its raw answer is made of, so that a recording of it can be read again.
     """
 
     name: str
@@ -112,6 +115,9 @@ class Probe:
     fetch: Callable[[Mapping[str, object]], object]
     parse: Callable[[object, Mapping[str, object]], Answer]
     default_timeout_s: float
+    target: str = ""
+    readings: tuple[str, ...] = ()
+    parts: tuple[type, ...] = ()
     blocks: bool = False
 
 

@@ -194,10 +194,14 @@ def test_once_reads_every_device_of_a_configuration(config: Path, capsys: pytest
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["once"], 2, "expected either a configuration or --probe NAME"),
+        (["once"], 2, "expected a configuration, --probe NAME or --replay FILE"),
         (["once", "--probe", "hots"], 78, "there is no probe 'hots'"),
         (["once", "--probe", "host", "--set", "x"], 78, "expected KEY=VALUE"),
         (["once", "--probe", "host", "--set", "x=1"], 78, "has no setting 'x'"),
+        (["once", "--probe", "host", "--target", "here"], 78, "probe host reads this machine, it has no target"),
+        (["once", "--probe", "host", "--replay", "x"], 2, "expected a configuration, --probe NAME or --replay FILE"),
+        (["once", "--replay", "missing", "--model", "x"], 2, "go with --probe NAME"),
+        (["once", "--replay", "missing.json"], 78, "--replay missing.json: cannot be read"),
         (["run", "missing.toml"], 78, "missing.toml: No such file"),
         (["run", "missing.json"], 78, "missing.json: No such file"),
     ],

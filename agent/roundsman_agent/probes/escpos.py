@@ -1,4 +1,24 @@
-"""ESC/POS receipt printers on a serial line: paper, cover, errors (自助终端小票打印机).
+"""ESC/POS receipt printers on a serial line: paper, cover, errors (自助终端小票打印机)
+
+Also USB printers that show as a serial device. The printer is not changed and prints nothing.
+
+    [[device.probe]]
+    name = "escpos"
+    port = "/dev/serial/by-id/usb-printer"
+    baud = 19200
+
+**Needs** the right to read and write the port: the agent's user in group `dialout`. The port is never taken from the
+business application: when any visible process has it open, the visit ends with `busy_port` and nothing is written. An
+agent without root sees only processes of its own user; others are respected through the lock on the port, if they
+lock.
+
+**No answer is not "paper out".** A silent printer is the failure `timeout` after `tries`; noise is `bad_answer`
+(mostly the wrong baud rate). A printer that contradicts itself (one bit of a pair of paper bits) is unknown, not
+guessed.
+
+The line is opened anew for each visit and its name looked up anew: a USB adapter that was pulled out is found again
+when it comes back under another number, by its name under /dev/serial/by-id/ or as `usb:VID:PID:SERIAL` (hexadecimal,
+as `lsusb` shows them; the serial number only where there are two of a kind).
 
     we write  10 04 n      real-time status request (DLE EOT n); works offline and without paper
     it answers one byte    0xx1xx10: bit 0 = 0, bit 1 = 1, bit 4 = 1, bit 7 = 0, so b & 0x93 == 0x12
@@ -9,10 +29,7 @@
       3  cause of error    0x04 mechanical · 0x08 auto-cutter · 0x20 unrecoverable · 0x40 recovers by itself (hot head)
       1  printer           0x08 offline
 
-Source: Epson's and compatible makers' manuals (SNBC, SPRT). The request changes nothing on the printer.
-
-**No answer is not "paper out".** A printer that does not answer is a ProbeError (timeout), never a reading; a port that
-another program holds is busy_port, and we do not write to it.
+Source: Epson's and compatible makers' manuals (SNBC, SPRT). At least 50 ms lie between two requests.
 """
 
 from __future__ import annotations
@@ -191,5 +208,7 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=6.0,
+    target="port",
+    readings=("printer.paper", "printer.cover", "printer.error", "printer.state"),
     blocks=True,
 )

@@ -1,13 +1,19 @@
-"""The computer on which the agent runs: CPU, memory, disks, temperatures, clock, network (本机).
+"""The computer on which the agent runs: CPU, memory, disks, temperatures, clock, network (本机)
 
-    fetch: psutil, statvfs, adjtimex, /sys/class/net  ->  Snapshot  ->  parse  ->  readings
+    [[device.probe]]
+    name = "host"
 
-No process is started and nothing is written. The CPU figure is the share of time since the visit before; the first
-visit after start measures a fifth of a second instead.
+**Needs** nothing: no process is started, nothing is written, no right is asked for. A visit costs about 2 ms. In a
+locked container the clock may not be asked: then it is unknown with the reason `permission`.
 
-A disk is a real file system: pseudo file systems, images that are always full (squashfs, iso9660) and second mounts of
-the same device are left out; ``/`` is always in, even when it is an overlay. ``used_percent`` is df's figure:
-used / (used + free to users). A network interface is real when it is not loopback and not made of software.
+The CPU figure is the share of time since the visit before; the first visit after start measures a fifth of a second
+instead. `temperature[cpu]` is the hottest sensor of the processor; other chips keep their own name, and a machine
+without sensors has no such reading.
+
+A disk is a real file system: pseudo file systems, images that are always full (squashfs, iso9660) and second mounts
+of the same device are left out; `/` is always in, even when it is an overlay. `used_percent` is df's figure: used /
+(used + free to users). A network interface is real when it is not loopback and not made of software; the counters are
+summed over the real ones.
 
 The clock is asked through adjtimex(2): it tells whether the kernel's clock is disciplined (by chrony, ntpd or
 systemd-timesyncd alike) and the largest error the kernel believes it can have.
@@ -338,5 +344,25 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=5.0,
+    readings=(
+        "host.cpu_percent",
+        "host.load_1m",
+        "host.memory_percent",
+        "host.swap_percent",
+        "host.uptime_s",
+        "disk[].used_percent",
+        "disk[].free_mb",
+        "disk[].inodes_percent",
+        "disk[].readonly",
+        "temperature[].celsius",
+        "clock.synchronised",
+        "clock.max_error_ms",
+        "net.rx_bytes",
+        "net.tx_bytes",
+        "net.errors",
+        "net.drops",
+        "net[].link",
+    ),
+    parts=(Snapshot, Cpu, Disk, Net, Kernel),
     blocks=True,
 )

@@ -1,4 +1,17 @@
-"""Satellite receivers that speak NMEA 0183 on a serial line (北斗 / GPS 接收机).
+"""Satellite receivers that speak NMEA 0183 on a serial line (北斗 / GPS 接收机)
+
+    [[device.probe]]
+    name = "nmea"
+    port = "/dev/ttyS1"
+
+**Needs** the right to read the port: the agent's user in group `dialout`. Not one byte is written to the line. A port
+that another process (gpsd) has open is `busy_port`. A USB receiver that was pulled out is found again by its name
+under /dev/serial/by-id/ or as `usb:VID:PID:SERIAL`.
+
+Not one byte heard is the failure `timeout`; bytes without one whole sentence are `bad_answer` (baud rate, or not
+NMEA). `satellites[…]` is one of gps, beidou, glonass, galileo, qzss, other. Where a vehicle is tells where a person
+is: latitude and longitude are readings only when `position` is set. `gnss.antenna` is told by some Chinese modules
+only, and `open` is no proof: a passive antenna reads open too.
 
     listen for listen_s seconds, say nothing  ->  bytes  ->  lines  ->  sentences  ->  Summary  ->  readings
 
@@ -9,9 +22,6 @@
 The line splitter is our own, because the line is hostile: it begins in the middle of a sentence, carries binary and
 babble, and one damaged sentence must not cost the next one. pynmeagps then reads the fields. Field 18 of GSA is the
 system in NMEA 4.11, and a floating-point number on some BeiDou modules: what cannot be a system is ignored.
-
-Where a vehicle is, is personal data. Latitude and longitude are readings only when ``position`` is set.
-An antenna that reads ``open`` is not proof: a passive antenna reads open too.
 """
 
 from __future__ import annotations
@@ -380,5 +390,21 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=10.0,
+    target="port",
+    readings=(
+        "gnss.fix",
+        "gnss.fix_percent",
+        "gnss.satellites_used",
+        "gnss.hdop",
+        "gnss.snr_db",
+        "gnss.antenna",
+        "gnss.checksum_errors_percent",
+        "gnss.sentences_per_s",
+        "gnss.latitude",
+        "gnss.longitude",
+        "satellites[].used",
+        "satellites[].in_view",
+    ),
+    parts=(Heard,),
     blocks=True,
 )

@@ -1,14 +1,31 @@
-"""Devices that speak SNMP: UPS, network printers, Hikvision recorders and cameras (SNMP 设备).
+"""Devices that speak SNMP: UPS, network printers, recorders, cameras, switches (SNMP 设备)
+
+    [[device.probe]]
+    name = "snmp"
+    host = "192.168.1.20"
+    family = "ups"
+    community = { secret = "snmp-room" }
+
+**Needs** SNMP switched on in the device, a community (2c) or user (3) that may only read, and UDP port 161 open for
+the agent's address. There is no SET in the agent. Version 3 with `priv` needs the Python package `cryptography`,
+which the agent does not bring.
+
+What a family of devices is asked, and what the answers mean, is data: one TOML file in
+`agent/roundsman_agent/families/`, explained at the top of `agent/roundsman_agent/snmp_family.py`. A new model is a
+new file: no code.
 
     identify  GETNEXT   which family is it, does it answer at all? Once an hour
     scalars   GET       sixty at a time
     tables    GETBULK   all columns side by side, at most 20 rows a request
 
-What a family asks and what the answers mean is data: families/*.toml, explained in snmp_family.py. How much is asked at
-once adapts to the device: snmp_visit.py. Reading only: there is no SET in the agent.
+A device that finds it too big, falls silent or cuts its answers short is asked less for an hour: snmp_visit.py.
 
-Nothing at all is a ProbeError (timeout). A device that answers but has none of the family's objects is not_supported.
-One that stops in the middle keeps what it said; the rest of its readings is None with the reason.
+* An object that the device does not have is no reading. A number that means "not measured" (−1, 65535, −273) is unknown
+  with the reason `absent`; one that cannot be true is unknown with the reason `implausible`.
+* A device that answers nothing is `timeout`: switched off, unreachable, or it does not know the community; SNMP does
+  not tell which. One that answers but has no object of the family is `not_supported`. One that falls silent in the
+  middle keeps what it said.
+* A full disk is normal for a recorder; its `state` is the signal, not its free space.
 """
 
 from __future__ import annotations
@@ -19,6 +36,7 @@ from contextlib import AbstractContextManager
 from typing import Final
 
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, number, text
+from roundsman_agent.snmp_ber import Bound
 from roundsman_agent.snmp_family import Family, Talk, families, family, names, read
 from roundsman_agent.snmp_session import AUTH, PRIV, PduError, Session, V2cSession, V3Session, V3User
 from roundsman_agent.snmp_visit import Known, Memory, Visit, below
@@ -234,4 +252,6 @@ probe = Probe(
     fetch=fetch,
     parse=parse,
     default_timeout_s=10.0,
+    target="host",
+    parts=(Talk, Bound),
 )
