@@ -1,6 +1,7 @@
 """What a device once said, as a file: it parses on any machine, and a test keeps what it means.
 
     made(probe, settings, raw) -> body          the answer, as JSON, with the secrets of the settings taken out
+    opened(body) -> probe, settings, raw        what it was made from, but for the secrets
     replayed(body) -> Answer                    what today's parse makes of it
 
     {"probe": "escpos", "model": "TM-T88V", "settings": {"baud": 9600, …},
@@ -23,7 +24,7 @@ from typing import Any
 from roundsman_agent import probes
 from roundsman_agent.probe import REQUIRED, Answer, Probe, complete
 
-__all__ = ["made", "replayed"]
+__all__ = ["made", "opened", "replayed"]
 
 TARGET = "recorded"
 """Stands for the device's address or port."""
@@ -45,7 +46,13 @@ def made(probe: Probe, settings: Mapping[str, object], raw: object, *, model: st
 
 
 def replayed(body: Mapping[str, Any]) -> Answer:
-    """What the recorded answer means today; LookupError, ValueError or SettingError when it is no recording."""
+    """What the recorded answer means today; errors as `opened`."""
+    probe, settings, raw = opened(body)
+    return probe.parse(raw, settings)
+
+
+def opened(body: Mapping[str, Any]) -> tuple[Probe, dict[str, object], object]:
+    """The probe, its settings and the raw answer; LookupError, ValueError or SettingError when it is no recording."""
     try:
         probe = probes.load(body["probe"])
         given, raw = dict(body["settings"]), body["raw"]
@@ -54,7 +61,7 @@ def replayed(body: Mapping[str, Any]) -> Answer:
     for setting in probe.settings:
         if setting.default is REQUIRED and setting.name not in given and setting.kind is str:
             given[setting.name] = TARGET
-    return probe.parse(_raw(raw, {part.__name__: part for part in probe.parts}), complete(probe, given))
+    return probe, complete(probe, given), _raw(raw, {part.__name__: part for part in probe.parts})
 
 
 # --- data -------------------------------------------------------------------------------------------------------------

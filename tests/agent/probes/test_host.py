@@ -72,16 +72,27 @@ def test_this_machine_is_read_for_real(belongs_to_the_catalogue: Callable[[Answe
     assert "clock.synchronised" in readings
 
 
-def test_a_visit_starts_no_process() -> None:
-    ask = (
-        "import os, subprocess; from roundsman_agent.probe import complete; from roundsman_agent.probes import host\n"
-        "def refuse(*a, **k): raise SystemExit('a process was started')\n"
-        "os.fork = os.posix_spawn = os.system = subprocess.Popen = refuse\n"
-        "settings = complete(host.probe, {})\n"
-        "host.parse(host.fetch(settings), settings)\n"
-    )
+@pytest.mark.reads_only
+def test_a_visit_starts_no_process_and_opens_no_file_for_writing() -> None:
+    ask = """
+import os, subprocess, sys
+from roundsman_agent.probe import complete
+from roundsman_agent.probes import host
+WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+FORBIDDEN = ("subprocess.Popen", "os.system", "os.posix_spawn", "os.fork", "os.exec", "os.kill", "os.remove",
+             "os.rename", "os.mkdir", "os.chmod", "os.truncate", "os.utime", "socket.connect", "socket.sendto")
+def refuse(event, arguments):
+    if event in FORBIDDEN or event == "open" and arguments[2] & WRITING:
+        raise SystemExit(f"{event} {arguments}")
+settings = complete(host.probe, {})
+sys.addaudithook(refuse)
+host.parse(host.fetch(settings), settings)
+print("read")
+"""
 
-    assert subprocess.run([sys.executable, "-c", ask], check=False, capture_output=True, text=True).stderr == ""
+    done = subprocess.run([sys.executable, "-B", "-c", ask], check=False, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("read\n", "")
 
 
 def test_a_disk_that_cannot_be_read_is_a_finding_about_that_disk_alone() -> None:

@@ -301,12 +301,14 @@ class Talker:
             thread.join()
 
 
-def test_a_receiver_on_a_line_is_heard(line: Lines) -> None:
-    round_ = b"".join(sentence(body) for body in BUS_31)
+@pytest.mark.reads_only
+def test_a_receiver_on_a_line_is_heard_and_nothing_is_said_to_it(line: Lines) -> None:
+    talker = Talker(line, b"".join(sentence(body) for body in BUS_31))
 
-    answer = nmea.parse(Talker(line, round_).fetch(listen_s=0.5), settings())
+    answer = nmea.parse(talker.fetch(listen_s=0.5), settings())
 
     assert (answer.readings["gnss.fix"], answer.readings["satellites[beidou].used"]) == ("3d", 3)
+    assert bytes(talker.device.asked) == b""
 
 
 def test_a_silent_receiver_is_a_timeout(line: Lines) -> None:

@@ -331,6 +331,28 @@ def answered(
     return encoded
 
 
+READS = {0: "GetRequest", 1: "GetNextRequest", 5: "GetBulkRequest"}
+"""The numbers of the PDUs that change nothing (RFC 3416); 3 is SetRequest."""
+
+
+@pytest.mark.reads_only
+def test_a_visit_sends_nothing_but_get_getnext_and_getbulk(udp: Ports) -> None:
+    asked: list[str] = []
+
+    def reply(data: bytes) -> list[bytes]:
+        message, _ = decoder.decode(data, asn1Spec=v2c.Message())
+        number = v2c.apiMessage.get_pdu(message).tagSet.superTags[-1].tagId
+        asked.append(READS.get(number, f"PDU {number}"))
+        return [answered(data, lambda oid: [(f"{NVR}.230.0", v2c.Integer(1))])]
+
+    device = udp(reply)
+
+    visit(settings(device.port, try_s=0.2, tries=1, timeout_s=3.0))
+
+    assert len(asked) >= 3
+    assert set(asked) <= set(READS.values())
+
+
 def test_the_answer_to_another_question_is_not_believed(udp: Ports) -> None:
     device = udp(lambda asked: [answered(asked, lambda oid: [(f"{UPS}.4.1.0", v2c.Integer(5))], shift=7)])
 
