@@ -236,10 +236,6 @@ class RehearsalDesk:
         self._held[key] = held
         root = self.tickets[into]
         self.tickets[into] = replace(root, explains=tuple(dict.fromkeys([*root.explains, key])))
-        for other in self._held.values():  # what its ticket explained goes along
-            ticket = None if other.ticket is None else self.tickets[other.ticket]
-            if ticket is not None and ticket.key == key:
-                other.ticket = into
 
     def _leave(self, key: Key, held: _Held) -> None:
         if held.ticket is not None:
