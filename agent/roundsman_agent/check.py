@@ -424,11 +424,12 @@ def _device(
         try:
             settings = complete(probe, {**given, **dict.fromkeys(named, "")})
         except SettingError as error:
-            mistakes.append(Mistake(_blamed(loc, probe, str(error)), f"device {device.id}, {error}"))
+            mistakes.append(Mistake(_blamed(loc, probe, error), f"device {device.id}, {error}"))
             continue
         same = sum(one["name"] == use.name for one in body["probes"])
         label = use.name if not same else f"{use.name}#{same + 1}"
         settings |= {name: {"secret": secret} for name, secret in named.items()}
+        settings["timeout_s"] = timeout_s  # a probe keeps to the time that it is given
         body["probes"].append(
             {"name": use.name, "label": label, "every_s": every_s, "timeout_s": timeout_s, "settings": settings}
         )
@@ -454,11 +455,11 @@ def _denied(named: Mapping[str, str], known: frozenset[str]) -> Iterator[tuple[s
             yield name, f"there is no secret {secret[:80]!r} here; expected {near}"
 
 
-def _blamed(loc: Loc, probe: Probe, said: str) -> Loc:
-    """The place of the setting that an error of `complete` names."""
+def _blamed(loc: Loc, probe: Probe, error: SettingError) -> Loc:
+    """The place of the setting that an error of `complete` names, in a list that of the text."""
     for setting in probe.settings:
-        if f"setting {setting.name}:" in said:
-            return (*loc, setting.name)
+        if f"setting {setting.name}:" in str(error):
+            return (*loc, setting.name) if error.item is None else (*loc, setting.name, error.item)
     return loc
 
 

@@ -21,6 +21,7 @@ from roundsman_wire.failures import FAILURES
 __all__ = [
     "REQUIRED",
     "Answer",
+    "ItemError",
     "Probe",
     "ProbeError",
     "Setting",
@@ -54,7 +55,8 @@ REQUIRED: Final = _Required()
 class Setting:
     """One thing that may be set: name, kind, default, unit, a sentence for people, and its limits.
 
-    ``secret`` values (communities, passwords) are never shown, logged or sent.
+    ``secret`` values (communities, passwords) are never shown, logged or sent. ``fits`` looks closer where that is not
+    enough: it raises ValueError, for one text of a list ItemError; it is called for `check`, never by a visit.
     """
 
     name: str
@@ -66,6 +68,7 @@ class Setting:
     most: float | None = None
     choices: tuple[str, ...] = ()
     secret: bool = False
+    fits: Callable[[object], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,8 +98,20 @@ class ProbeError(Exception):
         return f"{self.code}: {self.detail}"
 
 
+class ItemError(ValueError):
+    """A text of a list, counted from 0, cannot be used."""
+
+    def __init__(self, item: int, why: str) -> None:
+        super().__init__(why)
+        self.item = item
+
+
 class SettingError(ValueError):
-    """A setting of a probe is missing, unknown, of the wrong kind or out of its limits."""
+    """A setting of a probe is missing, unknown, of the wrong kind or out of its limits; of a list maybe one `item`."""
+
+    def __init__(self, text: str, *, item: int | None = None) -> None:
+        super().__init__(text)
+        self.item = item
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +159,11 @@ def _checked(probe: str, setting: Setting, value: object) -> object:
         raise SettingError(f"{where}: expected one of {', '.join(setting.choices)}, got {value!r}")
     if isinstance(value, int | float) and not _within(setting, float(value)):
         raise SettingError(f"{where}: expected {setting.least} to {setting.most} {setting.unit}, got {value!r}")
+    if setting.fits is not None:
+        try:
+            setting.fits(value)
+        except ValueError as error:
+            raise SettingError(f"{where}: {error}", item=getattr(error, "item", None)) from error
     return value
 
 

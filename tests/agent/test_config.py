@@ -67,6 +67,13 @@ def test_what_is_not_said_has_its_default(tmp_path: Path) -> None:
     assert device.probes[0].timeout_s <= device.probes[0].every_s == 60
 
 
+def test_a_probe_is_told_the_time_it_has(tmp_path: Path) -> None:
+    write(check(written(tmp_path)), str(tmp_path / "config.json"))
+    (device,) = load(str(tmp_path / "config.json")).devices
+
+    assert [use.settings["timeout_s"] for use in device.probes] == [use.timeout_s for use in device.probes]
+
+
 def test_the_normalised_form_is_for_its_owners_eyes(tmp_path: Path) -> None:
     write(check(written(tmp_path)), str(tmp_path / "config.json"))
 
