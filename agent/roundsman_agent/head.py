@@ -1,15 +1,25 @@
 """The head of a stream: a small file beside the spool that says which stream it is and how far its numbers went.
 
+    head.json             written first
+    head-copy.json        the same, written after it: at most one write behind
+
     {"stream": "3f9c…", "session": 1795257600, "reserved": 512, "boot": "b41e…", "quarantined": 0, "stopped": null,
      "crc": 123}
 
-It is replaced as a whole and fsynced before a number of a new block is used, so whatever happens to the spool itself,
-a number is never used twice. Its checksum tells a damaged head from a good one.
+Both are replaced as a whole and fsynced before a number of a new block is used, so whatever happens to the spool, no
+number is used twice. A checksum tells a damaged head from a good one. Who lost a head and the spool with one
+stroke still knows from the copy which stream it was and where it ended at most, and can say so.
 """
 
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import asdict, dataclass, replace
+from typing import Final
 
 from roundsman_agent import sealed
+
+FILES: Final = ("head.json", "head-copy.json")
+BLOCK: Final = 256
+"""Numbers are reserved so many at a time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,13 +46,29 @@ class Head:
     spool in which that stood may be the one that is damaged now."""
 
 
-def write(path: str, head: Head) -> None:
-    """Replace the file, whole and fsynced; OSError when the disk does not take it."""
-    sealed.write(path, asdict(head))
+def write(folder: str, head: Head) -> None:
+    """Replace head and copy, whole and fsynced; OSError when the disk does not take them."""
+    for name in FILES:
+        sealed.write(os.path.join(folder, name), asdict(head))
 
 
-def read(path: str) -> Head | None:
-    """The head in a file; None when there is none or it is damaged."""
+def read(folder: str) -> Head | None:
+    """The head of a data folder; None when there is none, or both files are damaged.
+
+    From the copy it is an upper bound: a block may have been reserved, and a session begun, that it does not know of.
+    """
+    head, copy = (_read(os.path.join(folder, name)) for name in FILES)
+    if head is None and copy is not None:
+        return replace(copy, session=copy.session + 1, reserved=copy.reserved + BLOCK, stopped=None)
+    return head
+
+
+def is_there(folder: str) -> bool:
+    """Whether there was a head once, readable or not."""
+    return any(os.path.exists(os.path.join(folder, name)) for name in FILES)
+
+
+def _read(path: str) -> Head | None:
     try:
         body = sealed.read(path)
         stopped = body.pop("stopped")

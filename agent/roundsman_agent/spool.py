@@ -30,6 +30,7 @@ from typing import IO, Any, Final, cast
 
 from roundsman_agent import fault, head, machine, spool_losses
 from roundsman_agent.clock import Moment, spoken
+from roundsman_agent.head import BLOCK
 from roundsman_agent.kept import Kept, decoded, said
 from roundsman_agent.limits import Limits
 from roundsman_agent.loss import FULL, Loss, gap_record, of_row, unnumbered
@@ -45,8 +46,6 @@ __all__ = ["BLOCK", "HELD_BYTES", "Loss", "Spool", "SpoolBusy", "SpoolDenied"]
 
 log = logging.getLogger("roundsman.spool")
 
-BLOCK: Final = 256
-"""Numbers reserved with one fsync."""
 NO_LIMITS: Final = Limits({})
 GONE: Final = 32
 """Ranges that a birth names as gone."""
@@ -213,10 +212,10 @@ class Spool:
             raise Damaged(f"a column holds what was never written there: {error}") from error
 
     def _go_on(self, now: Moment) -> None:
-        kept = head.read(self._path("head.json"))
+        kept = head.read(self.folder)
         has_file = os.path.exists(self._path("spool.db"))
         # A head that cannot be read is none of a first start: there was a stream.
-        is_unused = kept.reserved == 0 if kept is not None else not os.path.exists(self._path("head.json"))
+        is_unused = kept.reserved == 0 if kept is not None else not head.is_there(self.folder)
         if not is_unused and not has_file:
             raise Damaged("spool.db is gone")
         self.previous = kept
@@ -231,7 +230,10 @@ class Spool:
         if kept is not None and kept.stream != stream:
             raise Damaged(f"spool.db is of stream {stream}, head.json of {kept.stream}")
         if kept is None:  # its copy in the file may be behind
-            log.warning("spool: head.json is missing or damaged; going on with its copy, %d blocks further", _BEHIND)
+            log.warning(
+                "spool: both heads are missing or damaged; going on with what spool.db knows, %d blocks further",
+                _BEHIND,
+            )
             kept = head.Head(stream=stream, session=session, reserved=reserved + _BEHIND * BLOCK)
         self._read_in(newest, newest_t)
         if not 0 <= self._stored <= kept.reserved:
@@ -317,7 +319,7 @@ class Spool:
 
     def _begin_anew(self, now: Moment, cause: str) -> None:
         """Quarantine what is there and begin a new stream with a higher session; its first loss says why."""
-        kept = head.read(self._path("head.json"))
+        kept = head.read(self.folder)
         aside = self._quarantine(now)
         log.error("spool: damaged (%s); a new stream begins, the old file is %s", cause, aside or "gone")
         from_t, session = self._stored_t, max(self.session, kept.session if kept else 0)
@@ -381,7 +383,7 @@ class Spool:
     def _live_in_memory(self, now: Moment, cause: str) -> None:
         """No file can be used at all: a stream of its own, without reservations: nobody will continue it."""
         self._close_file()
-        kept = head.read(self._path("head.json"))
+        kept = head.read(self.folder)
         self.previous = self.previous or kept
         log.error("spool: the disk refuses (%s); living in memory, on a stream of its own", cause)
         waiting = self._forget()
@@ -545,7 +547,7 @@ class Spool:
             log.warning("spool: the second copy of the reservation was not written: %s", error)
 
     def _write_head(self, new: head.Head) -> None:
-        head.write(self._path("head.json"), new)
+        head.write(self.folder, new)
         self._head = new
 
     def remember_boot(self, boot: str) -> None:

@@ -25,8 +25,8 @@ PAGE: Final = 4096
 FORM: Final = 1
 """Of the tables; 0 before losses had optional fields."""
 FRAME: Final = PAGE + 24
-HEAD_BYTES: Final = 2048
-"""head.json, and head.json.new while it is replaced."""
+HEAD_BYTES: Final = 3072
+"""head.json, its copy, and one of them a second time while it is replaced."""
 SHM_BYTES: Final = 32 * 1024
 """spool.db-shm, for a WAL of up to 16 MB."""
 WAL_LEAST: Final = 220_000

@@ -303,9 +303,23 @@ def test_a_spool_that_was_deleted_is_declared(tmp_path: Path) -> None:
     spool._abandon()
 
 
-def test_a_lost_head_costs_blocks_of_numbers_and_nothing_else(tmp_path: Path) -> None:
+def test_a_lost_head_has_a_copy_and_costs_a_block_of_numbers(tmp_path: Path) -> None:
     stream, session = filled(tmp_path)
     (tmp_path / "head.json").write_text('{"stream": ')
+
+    spool = opened(tmp_path, later(300))
+
+    assert (spool.stream, len(numbers(spool))) == (stream, 200)
+    assert spool.session > session
+    assert spool.take(sample(at=later(300))) > 200
+    assert declared(spool) == [(201, 200 + BLOCK)]
+    spool._abandon()
+
+
+def test_two_lost_heads_cost_blocks_of_numbers_and_nothing_else(tmp_path: Path) -> None:
+    stream, session = filled(tmp_path)
+    (tmp_path / "head.json").write_text('{"stream": ')
+    (tmp_path / "head-copy.json").unlink()
 
     spool = opened(tmp_path, later(300))
 
@@ -328,11 +342,12 @@ def test_a_head_and_a_wal_that_are_lost_again_and_again_give_no_number_twice(tmp
     for minute in range(2, 6):
         if spool.stream == stream:
             taken.append(spool.take(sample(at=later(minute * 60))))
-        head, wal = tmp_path / "head.json", tmp_path / "spool.db-wal"
+        heads, wal = (tmp_path / "head.json", tmp_path / "head-copy.json"), tmp_path / "spool.db-wal"
         before = (tmp_path / "spool.db").read_bytes()
         spool._abandon()  # moves the WAL into the file; a cut WAL would have left it as it was
         (tmp_path / "spool.db").write_bytes(before)
-        head.write_bytes(b"")
+        for head in heads:
+            head.write_bytes(b"")
         wal.write_bytes(b"")
         spool = opened(tmp_path, later(minute * 60 + 30))
 
@@ -367,6 +382,22 @@ def test_a_stream_that_ended_is_told_even_if_the_spool_that_said_so_is_damaged_b
     spool._abandon()
 
 
+@pytest.mark.parametrize("left", ["head.json", "head-copy.json"])
+def test_a_head_and_the_spool_that_are_lost_together_leave_nothing_untold(tmp_path: Path, left: str) -> None:
+    stream, session = filled(tmp_path)
+    for name in ("spool.db", "head.json", "head-copy.json"):
+        if name != left:
+            (tmp_path / name).write_bytes(b"")
+
+    spool = opened(tmp_path, later(300))
+
+    ((gone, last),) = [loss.ended for loss in spool.losses() if loss.ended is not None]
+    assert gone == stream
+    assert last >= 200
+    assert spool.session > session
+    spool._abandon()
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_damage_at_any_byte_never_stops_the_agent_nor_gives_a_number_twice(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
@@ -378,7 +409,9 @@ def test_damage_at_any_byte_never_stops_the_agent_nor_gives_a_number_twice(tmp_p
     killed(spool)
     for name, content in copies.items():  # as the files were at the moment of the kill
         (tmp_path / name).write_bytes(content)
-    victim = tmp_path / rng.choice([name for name in ("spool.db", "spool.db-wal", "head.json") if name in copies])
+    victim = tmp_path / rng.choice(
+        [name for name in ("spool.db", "spool.db-wal", "head.json", "head-copy.json") if name in copies]
+    )
     damaged = bytearray(victim.read_bytes())
     at = rng.randrange(max(len(damaged), 1))
     if rng.random() < 0.5:

@@ -19,7 +19,15 @@ from tests.agent.test_spool import declared, folder_bytes, killed, opened
 
 MINUTE_MS = 60_000
 DAY = 1440
-SPOOL = ("spool.db", "spool.db-wal", "spool.db-shm", "head.json", "head.json.new")
+SPOOL = (
+    "spool.db",
+    "spool.db-wal",
+    "spool.db-shm",
+    "head.json",
+    "head-copy.json",
+    "head.json.new",
+    "head-copy.json.new",
+)
 
 
 def reading(minute: float, word: str = "ok", device: str = "kiosk-7") -> dict[str, Any]:

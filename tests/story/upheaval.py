@@ -36,7 +36,7 @@ AGENT_POINTS = (
     "uplink.after_birth",
 )
 COLLECTOR_POINTS = ("store.in_commit:3", "store.after_commit:3", "ingest.before_settle:3", "ingest.before_ack:3")
-KEPT = ("spool.db", "spool.db-wal", "head.json")
+KEPT = ("spool.db", "spool.db-wal", "head.json", "head-copy.json")
 
 
 @contextlib.contextmanager
