@@ -90,6 +90,7 @@ class Rehearsal:
             agent=self._agent_of,
             machine=self._machine_of,
             arrive_by=self._arrive_by,
+            is_heard=self._is_heard,
             state=self._state_of,
             quiet=quiet,
         )
@@ -183,12 +184,16 @@ class Rehearsal:
     def _state_of(self, device: str) -> DeviceState | None:
         return next((one for unit in self._units.values() for one in unit.state.devices if one.device == device), None)
 
-    def _arrive_by(self, subject: str) -> Milliseconds | None:
+    def _arrive_by(self, subject: str) -> Milliseconds:
         unit = self._unit_of(subject)
-        if unit is None or not unit.state.last_t:
-            return None
+        if unit is None:
+            return 0
         found = (one.arrive_by_ms for one in unit.state.devices if one.device == subject)
         return next(found, unit.state.arrive_by_ms)
+
+    def _is_heard(self, device: str) -> bool:
+        unit = self._unit_of(device)
+        return unit is not None and unit.state.last_t > 0 and not unit.state.silent
 
     def _tell_anew(self, unit: _Unit, now_ms: Milliseconds) -> None:
         was_told = unit.state.silent or any(device.quiet for device in unit.state.devices)

@@ -63,13 +63,15 @@ QuietSpan = tuple[Milliseconds, Milliseconds | None, Milliseconds]
 class _Held:
     """A fault without an open ticket of its own: it waits until `due_ms`, or `ticket` explains it.
 
-    Explained, `due_ms` is 0 while its cause holds, and then when it gets a ticket of its own if it is still there.
+    Explained, `due_ms` is 0 while its cause holds, and then when it gets a ticket of its own if it is still there. A
+    fault of a root that begins before `recovers_ms` explains it, too: it had no time to recover from the one before.
     """
 
     agent: str
     condition: Condition
     due_ms: Milliseconds
     ticket: int | None = None
+    recovers_ms: Milliseconds = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,7 +80,8 @@ class Site:
 
     agent       subject -> the agent that speaks for it
     machine     subject -> the device: itself, or the one that an agent (`@…`) runs on; "" for none
-    arrive_by   subject -> by when it is to be heard of; None: it never was
+    arrive_by   subject -> by when it is to be heard of; 0 where nobody said
+    is_heard    device -> whether somebody speaks for it, and is not silent
     state       device -> what is remembered of it
     quiet       device -> when no ticket opens: (from, to, since when that is known)
     """
@@ -87,7 +90,8 @@ class Site:
     wiring: Wiring
     agent: Callable[[str], str]
     machine: Callable[[str], str]
-    arrive_by: Callable[[str], Milliseconds | None]
+    arrive_by: Callable[[str], Milliseconds]
+    is_heard: Callable[[str], bool]
     state: Callable[[str], DeviceState | None]
     quiet: Mapping[str, Sequence[QuietSpan]]
 
@@ -178,7 +182,7 @@ class RehearsalDesk:
         for kept in self.tickets.values():
             condition = self._conditions.get(kept.key)
             if kept.status == "open" and condition is not None:
-                cause = self._cause(condition, now_ms)
+                cause = self._cause(condition)
                 if cause is not None and self._ticket_for(cause, now_ms) not in (None, kept.id):
                     self._join(kept.key, _Held(agent=kept.agent, condition=condition, due_ms=now_ms), cause, now_ms)
                     self.tickets[kept.id] = replace(kept, status="joined", cause=cause.key, closed_ms=now_ms)
@@ -186,7 +190,7 @@ class RehearsalDesk:
         return False
 
     def _moved(self, key: Key, held: _Held, now_ms: Milliseconds) -> bool:
-        cause = self._cause(held.condition, now_ms)
+        cause = self._cause(held.condition, held.recovers_ms)
         if cause is not None:
             into = self._ticket_for(cause, now_ms)
             if into is None:
@@ -203,7 +207,8 @@ class RehearsalDesk:
             held.due_ms = quiet_to_ms
             return False
         if held.ticket is not None and held.due_ms <= 0:  # its cause is well: it has time to be well, too
-            held.due_ms = now_ms + release_ms(self._rule(held.condition), self._arrive_by(held.condition.subject))
+            given_ms = release_ms(self._rule(held.condition), self.site.arrive_by(held.condition.subject))
+            held.due_ms = held.recovers_ms = now_ms + given_ms
         is_waiting = held.ticket is not None or self._suspects(held.condition, now_ms)
         if now_ms < held.due_ms and is_waiting:
             return False
@@ -244,18 +249,18 @@ class RehearsalDesk:
 
     # --- what explains what ------------------------------------------------------------------------------------------
 
-    def _cause(self, condition: Condition, now_ms: Milliseconds) -> Standing | None:
+    def _cause(self, condition: Condition, recovers_ms: Milliseconds = 0) -> Standing | None:
         """The fault that explains this one: of those that have a ticket the farthest root's, else the farthest's."""
         rule, device = self._rule(condition), self.site.machine(condition.subject)
         if rule is None or not rule.explained_by:
             return None
         above = self.site.wiring.above(device)
         roots = [one.root for one in above if self._standing.get(one.root)]
-        slack = together(self._arrive_by(condition.subject), *map(self._arrive_by, roots))
+        slack = together(self.site.arrive_by(condition.subject), *map(self.site.arrive_by, roots))
         mine = key_of(condition)
         found = [
             one
-            for one in causes_of(above, self._standing, rule, condition.since_ms, slack)
+            for one in causes_of(above, self._standing, rule, max(condition.since_ms, recovers_ms), slack)
             if one.key != mine and not self._is_first(device, condition, one)
         ]
         ticketed = [one for one in found if self._known_ticket(one.key) is not None]
@@ -288,15 +293,12 @@ class RehearsalDesk:
         at_ms = max(condition.from_ms, condition.confirmed.t)
         return self.site.book.at(condition.subject, at_ms).rule(condition.code)
 
-    def _arrive_by(self, subject: str) -> Milliseconds:
-        return self.site.arrive_by(subject) or 0
-
     def _suspects(self, condition: Condition, now_ms: Milliseconds) -> list[str]:
         """Roots that may turn out to be the cause of a fault: heard of, and not known to have been well since."""
         rule, device = self._rule(condition), self.site.machine(condition.subject)
         if rule is None or not rule.explained_by:
             return []
-        began_by = began_by_ms(condition, self._arrive_by(condition.subject))
+        began_by = began_by_ms(condition, self.site.arrive_by(condition.subject))
         above = {one.root for one in self.site.wiring.above(device) if one.lacks in rule.explained_by}
         return [root for root in above if self._detected_in(root, now_ms) and not self._is_well(root, began_by, now_ms)]
 
@@ -305,9 +307,10 @@ class RehearsalDesk:
         return state is not None and is_well(state, since_ms, self.site.book.at(root, now_ms))
 
     def _detected_in(self, root: str, now_ms: Milliseconds) -> Milliseconds:
-        """How long a root may be faulty until it is known; 0 for one that nobody hears of."""
-        arrive_by_ms = self.site.arrive_by(root)
-        return 0 if arrive_by_ms is None else detection_ms(self.site.book.at(root, now_ms), arrive_by_ms, KINDS)
+        """How long a root may be faulty until it is known; 0 for one that nobody hears of, whose agent is silent."""
+        if not self.site.is_heard(root):
+            return 0
+        return detection_ms(self.site.book.at(root, now_ms), self.site.arrive_by(root), KINDS)
 
     def _quiet_to(self, subject: str, now_ms: Milliseconds) -> Milliseconds | None:
         """Until when no ticket opens for a subject; None: one may."""

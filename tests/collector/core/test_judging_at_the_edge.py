@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from roundsman_collector.core.causes import UPLINK
 from roundsman_collector.core.dating import TOLERANCE_MS, Base, event_time
 from roundsman_collector.core.model import Change, Condition, DeviceState, Item, Piece, Ref, Ticket, newborn
 from roundsman_collector.core.policy import Above, Below, Fails, Is, Policy, Restarts, judged
@@ -28,7 +29,7 @@ from tests.collector.core.desk import (
     rule,
     story,
 )
-from tests.collector.core.test_waiting import UPLINK, link
+from tests.collector.core.test_waiting import link
 
 BOOK = book_of(POLICY)
 

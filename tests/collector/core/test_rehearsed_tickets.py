@@ -102,6 +102,44 @@ def test_a_ticket_that_is_absorbed_takes_along_what_it_explained() -> None:
     """)
 
 
+def test_a_root_that_fails_again_explains_what_had_no_time_to_recover_from_the_first_time() -> None:
+    comes_true("""
+    - name: the mains are back for three minutes, too short for the recorder to start
+      signals:
+        ups-2: {ups.output_source: normalx10 batteryx8 normalx3 batteryx20}
+        nvr-2: {host.cpu_percent: 10x11 -x30}
+      expect:
+        - at: 20m
+          tickets:
+            - {device: ups-2, code: power.mains_lost, status: resolved, explains: [nvr-2 host.unreachable]}
+        - at: 40m
+          tickets:
+            - {device: ups-2, code: power.mains_lost, status: resolved, fault_to: 18m, explains: []}
+            - code: power.mains_lost
+              status: open
+              fault_from: 21m
+              explains: [nvr-2 host.unreachable]
+    """)
+
+
+def test_nobody_waits_for_a_root_whose_agent_is_silent() -> None:
+    comes_true("""
+    - name: who polls the switch is gone when the kiosk goes
+      signals:
+        gw-1: {host.cpu_percent: 5x40}
+        switch-1: {host.cpu_percent: 5x40}
+        kiosk-7: {host.cpu_percent: 5x40}
+      trouble:
+        - {line: gw-1, from: 10m}
+        - {line: kiosk-7, from: 12m}
+      expect:
+        - at: 30m
+          tickets:
+            - {device: '@gw-1', code: agent.silent, status: open, opened: 12m}
+            - {device: '@kiosk-7', code: agent.silent, status: open, opened: 14m}
+    """)
+
+
 RING = """
       devices:
         switch-1: {kind: switch, agent: gw-1, behind: {uplink: switch-2}}
