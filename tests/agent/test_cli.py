@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from roundsman_agent import cli
+from roundsman_agent import cli, probes
 from roundsman_agent.spool import Spool
 from tests.agent.cast import START
 from tests.agent.tiny_broker import TinyBroker, until
@@ -224,7 +224,7 @@ def test_probes_lists_every_probe_with_its_settings(capsys: pytest.CaptureFixtur
     assert cli.main(["probes"]) == 0
 
     listed = capsys.readouterr().out
-    assert [line for line in listed.splitlines() if not line.startswith(" ")] == ["escpos", "host", "nmea", "snmp"]
+    assert [line for line in listed.splitlines() if not line.startswith(" ")] == list(probes.names())
     assert "required" in listed
 
 

@@ -79,6 +79,7 @@ UNITS: Mapping[str, Label] = MappingProxyType(
         "percent": Label(zh="%", en="%"),
         "seconds": Label(zh="秒", en="s"),
         "minutes": Label(zh="分钟", en="min"),
+        "hours": Label(zh="小时", en="h"),
         "milliseconds": Label(zh="毫秒", en="ms"),
         "bytes": Label(zh="字节", en="B"),
         "megabytes": Label(zh="MB", en="MB"),
@@ -151,6 +152,11 @@ _TABLE: tuple[Point, ...] = (
         warning=("有坏块或预警", "warning"),
         failing=("即将损坏", "failing"),
     ),
+    _n("disk[].celsius", "celsius", "磁盘 {instance} 温度", "disk {instance} temperature"),
+    _n("disk[].power_on_hours", "hours", "磁盘 {instance} 通电时间", "disk {instance} hours of operation"),
+    _n("disk[].reallocated", "count", "磁盘 {instance} 重映射扇区数", "disk {instance} sectors moved"),
+    _n("disk[].pending", "count", "磁盘 {instance} 待映射扇区数", "disk {instance} sectors waiting to be moved"),
+    _n("disk[].wear_percent", "percent", "磁盘 {instance} 寿命已用", "disk {instance} life used up"),
     # --- what the agent's own looking costs ---------------------------------------------------------------------------
     _n("probe[].took_ms", "milliseconds", "探测 {instance} 最长耗时", "slowest visit of probe {instance}"),
     _n("probe[].failures", "count", "探测 {instance} 累计失败次数", "failed visits of probe {instance}"),
@@ -206,6 +212,13 @@ _TABLE: tuple[Point, ...] = (
     _w("scanner.state", "扫码器", "code scanner", **_READER),
     _w("pinpad.state", "密码键盘", "PIN pad", **_READER),
     _w("camera.state", "摄像头", "camera", **_READER),
+    _w(
+        "usb[].state",
+        "USB 设备 {instance}",
+        "USB device {instance}",
+        present=("在位", "present"),
+        absent=("未检测到", "absent"),
+    ),
     # --- printer: ESC/POS receipt printers and network printers -------------------------------------------------------
     _w("printer.paper", "打印纸", "paper", ok=("正常", "ok"), near_end=("纸将尽", "near end"), end=("缺纸", "end")),
     _w("printer.cover", "打印机上盖", "cover", closed=("已合", "closed"), open=("未合", "open")),

@@ -1,6 +1,6 @@
 """The probes by name. A probe is imported only when somebody asks for it: what is not used costs no memory.
 
-names() -> ("escpos", "host", "nmea", "snmp")        load("host") -> Probe
+names() -> ("escpos", "host", …)        load("host") -> Probe
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = ("escpos", "host", "nmea", "snmp")
+_NAMES = ("escpos", "host", "nmea", "smart", "snmp", "usb")
 
-BLOCKING = frozenset({"escpos", "host", "nmea"})
+BLOCKING = frozenset({"escpos", "host", "nmea", "smart", "usb"})
 """Those that say ``blocks``: they run in a cell (warden.py), and the agent itself does not import them."""
 
 

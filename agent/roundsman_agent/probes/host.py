@@ -1,7 +1,8 @@
-"""The computer on which the agent runs: CPU, memory, disks, temperatures, clock, network (本机)
+"""The computer on which the agent runs: CPU, memory, disks, temperatures, screen, clock, network, last stop (本机)
 
     [[device.probe]]
     name = "host"
+    screen = "any"
 
 **Needs** nothing: no process is started, nothing is written, no right is asked for. A visit costs about 2 ms. In a
 locked container the clock may not be asked: then it is unknown with the reason `permission`.
@@ -15,6 +16,19 @@ of the same device are left out; `/` is always in, even when it is an overlay. `
 (used + free to users). A network interface is real when it is not loopback and not made of software; the counters are
 summed over the real ones.
 
+`host.throttled` is yes when a processor's throttle counter rose since the visit before (Intel), or when a Raspberry
+Pi's firmware says that it is held back, too hot, or short of voltage now (get_throttled, bits 0 to 3). A machine that
+has neither has no such reading.
+
+`host.last_stop` is how the machine stopped before this boot: `clean` when wtmp has the record of a shutdown between the
+boot before and this one, `unclean` when it has none. Where no such records are kept there is no such reading; where
+they do not reach back to the boot before, it is unknown. How often it boots is for the collector to count, from
+`host.uptime_s`.
+
+`screen.state` is there when `screen` says that one must be lit: `any`, or a connector of /sys/class/drm (`HDMI-A-1`).
+`on`: connected, enabled and not in a power-saving state; `off`: connected, but none of them lit; `absent`: none
+connected. A screen with its backlight broken looks lit to the kernel.
+
 The clock is asked through adjtimex(2): it tells whether the kernel's clock is disciplined (by chrony, ntpd or
 systemd-timesyncd alike) and the largest error the kernel believes it can have.
 """
@@ -27,26 +41,41 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from math import isfinite, nan
 from typing import Final
 
 import psutil
 
 from roundsman_agent.adjtimex import Kernel, Trouble, kernel_clock
-from roundsman_agent.probe import Answer, Probe, Setting, Value, texts
+from roundsman_agent.instance import instance
+from roundsman_agent.last_stop import last_stop
+from roundsman_agent.probe import Answer, Probe, Setting, Value, text, texts
+from roundsman_wire.failures import FAILURES
 
-__all__ = ["Cpu", "Disk", "Kernel", "Net", "Snapshot", "probe"]
+__all__ = ["Cpu", "Disk", "Kernel", "Net", "Screen", "Snapshot", "probe"]
+
+ROOT = "/"
+"""Where /proc, /sys, /run and /var/log are; a test puts a folder of its own here."""
 
 FIRST_LOOK_S: Final = 0.2
 ALWAYS_FULL: Final = frozenset({"squashfs", "iso9660", "udf", "cramfs", "erofs"})
 PLAUSIBLE_CELSIUS: Final = (-40.0, 150.0)
 INSTANCE_LIMIT: Final = 100
 """Disks, sensors or interfaces of one kind: a machine with more has a loop in its mounts."""
+THROTTLES_LIMIT: Final = 128
+"""Counters of processors: two of each."""
+FACT_BYTES: Final = 256
+"""What is read of a file of /sys."""
+YOUNG_S: Final = 600
+"""A machine that is up for less may not have written yet that it came up."""
+
+# Raspberry Pi's firmware, get_throttled: voltage too low, frequency held back, throttled, too hot; each now.
+PI_HELD_BACK: Final = 0x1 | 0x2 | 0x4 | 0x8
 
 # The chips whose sensors mean "the processor"; the rest are named after their chip.
 CPU_CHIPS: Final = frozenset({"coretemp", "k10temp", "zenpower", "cpu_thermal", "soc_thermal", "x86_pkg_temp"})
-
-
-"""(code, detail) where a measurement could not be taken."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,6 +112,16 @@ class Net:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Screen:
+    """One connector as /sys/class/drm shows it, in the kernel's own words; "" where it says nothing."""
+
+    connector: str
+    status: str
+    dpms: str
+    enabled: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Snapshot:
     """Everything that was measured in one visit, as it was measured."""
 
@@ -96,39 +135,51 @@ class Snapshot:
     temperature_trouble: Trouble | None
     clock: Kernel | Trouble
     nets: tuple[Net, ...]
+    throttles: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
+    """The processors' counters at the visit before and now; -1: not there at that time."""
+    pi_throttled: str | None = None
+    last_stop: str | Trouble | None = None
+    screens: tuple[Screen, ...] = ()
 
 
 # --- fetch ------------------------------------------------------------------------------------------------------------
 
-_cpu_before: list[Cpu] = []
-"""The last visit's CPU times (one element, or none before the first)."""
+_before: list[tuple[Cpu, tuple[int, ...]]] = []
+"""The last visit's CPU times and throttle counters (one element, or none before the first)."""
 
 
 def fetch(settings: Mapping[str, object]) -> Snapshot:
     """Measure once."""
     swap = psutil.swap_memory()
     temperatures, temperature_trouble = _temperatures()
+    cpu, throttles = _window()
+    uptime_s = time.clock_gettime(time.CLOCK_BOOTTIME)
     return Snapshot(
-        cpu=_cpu_window(),
+        cpu=cpu,
         load_1m=os.getloadavg()[0],
         memory_percent=psutil.virtual_memory().percent,
         swap=(swap.used, swap.total),
-        uptime_s=time.clock_gettime(time.CLOCK_BOOTTIME),
+        uptime_s=uptime_s,
         disks=_disks(frozenset(texts(settings, "skip_mounts"))),
         temperatures=temperatures,
         temperature_trouble=temperature_trouble,
         clock=kernel_clock(),
         nets=_nets(),
+        throttles=throttles,
+        pi_throttled=_pi_throttled(),
+        last_stop=_last_stop(uptime_s),
+        screens=_screens() if text(settings, "screen") else (),
     )
 
 
-def _cpu_window() -> tuple[Cpu, Cpu]:
-    if not _cpu_before:
-        _cpu_before.append(_cpu())
+def _window() -> tuple[tuple[Cpu, Cpu], tuple[tuple[int, ...], tuple[int, ...]]]:
+    """CPU times and throttle counters of the visit before, and of now."""
+    if not _before:
+        _before.append((_cpu(), _throttles()))
         time.sleep(FIRST_LOOK_S)
-    before, now = _cpu_before[0], _cpu()
-    _cpu_before[0] = now
-    return before, now
+    before, now = _before[0], (_cpu(), _throttles())
+    _before[0] = now
+    return (before[0], now[0]), (before[1], now[1])
 
 
 def _cpu() -> Cpu:
@@ -137,6 +188,81 @@ def _cpu() -> Cpu:
     parts = (times.user, times.nice, times.system, times.idle, times.iowait, times.irq, times.softirq, times.steal)
     total = float(sum(parts))
     return Cpu(busy_s=total - times.idle - times.iowait, total_s=total)
+
+
+def _fact(*way: str) -> str | None:
+    """What a small file below ROOT says; None where there is none, or it cannot be read."""
+    try:
+        with open(os.path.join(ROOT, *way), "rb", buffering=0) as file:
+            return (file.read(FACT_BYTES) or b"").decode("utf-8", "replace").strip()
+    except OSError:
+        return None
+
+
+def _listed(*way: str) -> list[str]:
+    try:
+        return sorted(os.listdir(os.path.join(ROOT, *way)))
+    except OSError:
+        return []
+
+
+@cache
+def _throttle_files(root: str) -> tuple[str, ...]:
+    """The counters of all processors, looked for once."""
+    cpus = [name for name in _listed("sys/devices/system/cpu") if re.fullmatch(r"cpu\d+", name)]
+    folders = [f"sys/devices/system/cpu/{cpu}/thermal_throttle" for cpu in cpus]
+    found = [f"{folder}/{name}" for folder in folders for name in _listed(folder) if name.endswith("_throttle_count")]
+    return tuple(found[:THROTTLES_LIMIT])
+
+
+def _throttles() -> tuple[int, ...]:
+    counts = [_fact(path) or "" for path in _throttle_files(ROOT)]
+    return tuple(int(count) if count.isascii() and count.isdigit() else -1 for count in counts)
+
+
+@cache
+def _pi_file(root: str) -> str | None:
+    """Where the firmware of a Raspberry Pi tells of throttling: soc/soc:firmware/get_throttled, or like it."""
+    platform = "sys/devices/platform"
+    for folder in (platform, *(f"{platform}/{name}" for name in _listed(platform) if name.startswith("soc"))):
+        for name in _listed(folder):
+            path = f"{folder}/{name}/get_throttled"
+            if name.endswith("firmware") and _fact(path) is not None:
+                return path
+    return None
+
+
+def _pi_throttled() -> str | None:
+    path = _pi_file(ROOT)
+    return None if path is None else _fact(path)
+
+
+_stops: dict[str, str | Trouble | None] = {}
+"""How the boot before ended does not change: by root, found once."""
+
+
+def _last_stop(uptime_s: float) -> str | Trouble | None:
+    if ROOT not in _stops:
+        found = last_stop(ROOT)
+        if not isinstance(found, str) and uptime_s < YOUNG_S:
+            return found
+        _stops[ROOT] = found
+    return _stops[ROOT]
+
+
+def _screens() -> tuple[Screen, ...]:
+    """The connectors of all graphics cards; the kernel's own ones for writing pictures back are none."""
+    folder = "sys/class/drm"
+    names = [name for name in _listed(folder) if re.match(r"card\d+-", name) and "Writeback" not in name]
+    return tuple(
+        Screen(
+            connector=name.partition("-")[2],
+            status=_fact(folder, name, "status") or "",
+            dpms=_fact(folder, name, "dpms") or "",
+            enabled=_fact(folder, name, "enabled") or "",
+        )
+        for name in names[:INSTANCE_LIMIT]
+    )
 
 
 def _disks(skip: frozenset[str]) -> dict[str, Disk | Trouble]:
@@ -152,7 +278,7 @@ def _disks(skip: frozenset[str]) -> dict[str, Disk | Trouble]:
 
 def _readonly_disks() -> dict[str, bool]:
     try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        with open(os.path.join(ROOT, "proc/self/mountinfo"), encoding="utf-8", errors="surrogateescape") as file:
             return readonly_disks(file.read())
     except OSError:
         return {}
@@ -203,7 +329,8 @@ def _temperatures() -> tuple[list[tuple[str, float]], Trouble | None]:
 def _nets() -> tuple[Net, ...]:
     up = {name: stats.isup for name, stats in psutil.net_if_stats().items()}
     counters = psutil.net_io_counters(pernic=True)
-    real = [name for name in sorted(counters) if not os.path.exists(f"/sys/devices/virtual/net/{name}")]
+    virtual = os.path.join(ROOT, "sys/devices/virtual/net")
+    real = [name for name in sorted(counters) if not os.path.exists(f"{virtual}/{name}")]
     if not real:  # in a container every interface is made of software
         real = [name for name in sorted(counters) if name != "lo" and up.get(name)]
     return tuple(
@@ -226,33 +353,105 @@ def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     """The snapshot as readings; what could not be measured is None with its reason."""
     if not isinstance(raw, Snapshot):
         raise TypeError(f"host parses a Snapshot, not {type(raw).__name__}")
-    readings: dict[str, Value] = {
-        "host.cpu_percent": _cpu_percent(*raw.cpu),
-        "host.load_1m": round(raw.load_1m, 2),
-        "host.memory_percent": round(raw.memory_percent, 1),
-        "host.uptime_s": int(raw.uptime_s),
-    }
+    readings: dict[str, Value] = {}
     failed: dict[str, Trouble] = {}
-    if readings["host.cpu_percent"] is None:
+    cpu_percent = _cpu_percent(*raw.cpu)
+    _read_number("host.cpu_percent", cpu_percent, 1, readings, failed)
+    if cpu_percent is None:
         failed["host.cpu_percent"] = ("bad_answer", "no CPU time has passed since the visit before")
+    _read_number("host.load_1m", raw.load_1m, 2, readings, failed)
+    _read_number("host.memory_percent", raw.memory_percent, 1, readings, failed)
+    _read_number("host.uptime_s", raw.uptime_s, 0, readings, failed)
     used, total = raw.swap
     if total > 0:  # a machine without swap has no such reading
         readings["host.swap_percent"] = _percent(used, total)
     _read_disks(raw.disks, readings, failed)
     _read_temperatures(raw.temperatures, readings, failed)
     if raw.temperature_trouble is not None:
-        readings["temperature[cpu].celsius"] = None
-        failed["temperature[cpu].celsius"] = raw.temperature_trouble
+        _read_trouble("temperature[cpu].celsius", raw.temperature_trouble, readings, failed)
+    _read_throttling(raw, readings, failed)
+    _read_last_stop(raw.last_stop, readings, failed)
+    _read_screen(raw.screens, text(settings, "screen"), readings, failed)
     _read_clock(raw.clock, readings, failed)
     _read_nets(raw.nets, readings)
     return Answer(readings=readings, failed=failed)
 
 
-def _cpu_percent(before: Cpu, now: Cpu) -> Value:
-    passed = now.total_s - before.total_s
-    if passed <= 0:
+def _read_number(
+    name: str, value: float | None, digits: int, readings: dict[str, Value], failed: dict[str, Trouble]
+) -> None:
+    """A number, rounded (to 0 digits: cut to a whole one); what is none is unknown."""
+    if value is None or not isfinite(value):
+        readings[name] = None
+        failed[name] = ("implausible", f"the system says {value}")
+    else:
+        readings[name] = round(value, digits) if digits else int(value)
+
+
+def _read_trouble(name: str, trouble: Trouble, readings: dict[str, Value], failed: dict[str, Trouble]) -> None:
+    code, detail = trouble[0], trouble[1]
+    readings[name] = None
+    failed[name] = (code if code in FAILURES else "bad_answer", detail)
+
+
+def _read_throttling(raw: Snapshot, readings: dict[str, Value], failed: dict[str, Trouble]) -> None:
+    then, since = raw.throttles
+    pairs = [(before, now) for before, now in zip(then, since, strict=False) if before >= 0 and now >= 0]
+    is_held_back = any(now > before for before, now in pairs)
+    if raw.pi_throttled is not None:
+        try:
+            is_held_back |= bool(int(raw.pi_throttled[:FACT_BYTES], 16) & PI_HELD_BACK)
+        except ValueError:
+            why = ("bad_answer", f"get_throttled says {raw.pi_throttled[:60]!r}, expected a hexadecimal number")
+            return _read_trouble("host.throttled", why, readings, failed)
+    if pairs or raw.pi_throttled is not None:
+        readings["host.throttled"] = "yes" if is_held_back else "no"
+    return None
+
+
+def _read_last_stop(found: str | Trouble | None, readings: dict[str, Value], failed: dict[str, Trouble]) -> None:
+    if found in ("clean", "unclean"):
+        readings["host.last_stop"] = str(found)
+    elif isinstance(found, tuple):
+        _read_trouble("host.last_stop", found, readings, failed)
+
+
+def _read_screen(
+    screens: Sequence[Screen], wanted: str, readings: dict[str, Value], failed: dict[str, Trouble]
+) -> None:
+    if not wanted:
         return None
-    return round(min(100.0, max(0.0, 100 * (now.busy_s - before.busy_s) / passed)), 1)
+    wanted = wanted.strip().lower()
+    asked = [one for one in screens if wanted in ("any", one.connector.lower())]
+    if not screens:
+        return _read_trouble("screen.state", ("not_supported", "this kernel shows no connectors"), readings, failed)
+    if not asked:
+        names = ", ".join(one.connector[:40] for one in screens[:8])
+        why = ("bad_setting", f"there is no connector {wanted[:40]}; there are {names}")
+        return _read_trouble("screen.state", why, readings, failed)
+    states = {_screen(one) for one in asked}
+    state = next((word for word in ("on", "off", None, "absent") if word in states), None)
+    readings["screen.state"] = state
+    if state is None:
+        said = ", ".join(f"{one.connector[:40]} {one.status[:20] or 'nothing'}" for one in asked[:8])
+        failed["screen.state"] = ("bad_answer", f"whether a screen is connected is not to be seen: {said}")
+    return None
+
+
+def _screen(one: Screen) -> str | None:
+    """on, off or absent; None where the connector cannot tell what hangs on it."""
+    status, dpms, enabled = one.status.strip().lower(), one.dpms.strip().lower(), one.enabled.strip().lower()
+    if status == "disconnected":
+        return "absent"
+    if status == "connected":  # a driver that leaves the other two out has nothing against it
+        return "on" if dpms in ("on", "") and enabled in ("enabled", "") else "off"
+    return "on" if (dpms, enabled) == ("on", "enabled") else None
+
+
+def _cpu_percent(before: Cpu, now: Cpu) -> float | None:
+    passed = now.total_s - before.total_s
+    share = 100 * (now.busy_s - before.busy_s) / passed if passed > 0 else nan
+    return min(100.0, max(0.0, share)) if isfinite(share) else None
 
 
 def _percent(part: float, whole: float) -> float:
@@ -260,11 +459,10 @@ def _percent(part: float, whole: float) -> float:
 
 
 def _read_disks(disks: Mapping[str, Disk | Trouble], readings: dict[str, Value], failed: dict[str, Trouble]) -> None:
-    for mount, disk in disks.items():
-        name = f"disk[{_instance(mount)}]"
+    for mount, disk in islice(disks.items(), INSTANCE_LIMIT):
+        name = f"disk[{instance(mount)}]"
         if not isinstance(disk, Disk):
-            readings[f"{name}.used_percent"] = None
-            failed[f"{name}.used_percent"] = disk
+            _read_trouble(f"{name}.used_percent", disk, readings, failed)
             continue
         used = disk.total - disk.free
         if used + disk.free_to_users > 0:
@@ -282,7 +480,7 @@ def _read_temperatures(
     hottest: dict[str, float] = {}
     strange: dict[str, float] = {}
     for chip, celsius in sensors:
-        place = "cpu" if chip in CPU_CHIPS else _instance(chip)
+        place = "cpu" if chip in CPU_CHIPS else instance(chip)
         if least <= celsius <= most:
             hottest[place] = max(celsius, hottest.get(place, celsius))
         else:
@@ -296,9 +494,7 @@ def _read_temperatures(
 
 def _read_clock(clock: Kernel | Trouble, readings: dict[str, Value], failed: dict[str, Trouble]) -> None:
     if not isinstance(clock, Kernel):
-        readings["clock.synchronised"] = None
-        failed["clock.synchronised"] = clock
-        return
+        return _read_trouble("clock.synchronised", clock, readings, failed)
     readings["clock.synchronised"] = "yes" if clock.synchronised else "no"
     if clock.synchronised:  # otherwise the figure only grows: it says nothing about the clock
         readings["clock.max_error_ms"] = round(clock.max_error_us / 1000, 3)
@@ -311,13 +507,8 @@ def _read_nets(nets: tuple[Net, ...], readings: dict[str, Value]) -> None:
     readings["net.tx_bytes"] = sum(net.tx_bytes for net in nets)
     readings["net.errors"] = sum(net.errors for net in nets)
     readings["net.drops"] = sum(net.drops for net in nets)
-    for net in nets:
-        readings[f"net[{_instance(net.name)}].link"] = "up" if net.up else "down"
-
-
-def _instance(name: str) -> str:
-    """A name the operating system gives, made fit to stand in brackets."""
-    return re.sub(r"[\]\x00-\x1f\x7f]", "_", name)[:128] or "_"
+    for net in nets[:INSTANCE_LIMIT]:
+        readings[f"net[{instance(net.name)}].link"] = "up" if net.up else "down"
 
 
 probe = Probe(
@@ -330,6 +521,13 @@ probe = Probe(
             default=[],
             unit="",
             sentence="Mount points that are not to be read, for example one that is meant to be full.",
+        ),
+        Setting(
+            name="screen",
+            kind=str,
+            default="",
+            unit="",
+            sentence="Which screen must be lit: any, or a connector like HDMI-A-1; empty: none is expected.",
         ),
         Setting(
             name="timeout_s",
@@ -350,6 +548,9 @@ probe = Probe(
         "host.memory_percent",
         "host.swap_percent",
         "host.uptime_s",
+        "host.throttled",
+        "host.last_stop",
+        "screen.state",
         "disk[].used_percent",
         "disk[].free_mb",
         "disk[].inodes_percent",
@@ -363,6 +564,6 @@ probe = Probe(
         "net.drops",
         "net[].link",
     ),
-    parts=(Snapshot, Cpu, Disk, Net, Kernel),
+    parts=(Snapshot, Cpu, Disk, Net, Screen, Kernel),
     blocks=True,
 )

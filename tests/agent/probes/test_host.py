@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -218,3 +220,190 @@ def test_a_disk_is_read_only_when_its_file_system_is_and_not_when_the_service_ma
         "/srv/more": True,
         "/var/lib/roundsman-agent": False,
     }
+
+
+# --- the tree of files: throttling, the stop before, screens ----------------------------------------------------------
+
+
+class Tree:
+    """A folder in the place of /, with the files that a test writes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def has(self, path: str, text: str) -> None:
+        place = self.root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(f"{text}\n")
+
+    def throttled(self, cpu: int, count: int | str) -> None:
+        self.has(f"sys/devices/system/cpu/cpu{cpu}/thermal_throttle/core_throttle_count", str(count))
+
+    def screen(self, connector: str, status: str, dpms: str = "On", enabled: str = "enabled") -> None:
+        for name, text in (("status", status), ("dpms", dpms), ("enabled", enabled)):
+            if text:
+                self.has(f"sys/class/drm/{connector}/{name}", text)
+
+    def read(self, **given: object) -> Answer:
+        settings = complete(host.probe, given)
+        return host.parse(host.fetch(settings), settings)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tree:
+    monkeypatch.setattr(host, "ROOT", str(tmp_path))
+    monkeypatch.setattr(host, "FIRST_LOOK_S", 0.0)
+    monkeypatch.setattr(host, "_before", [])
+    return Tree(tmp_path)
+
+
+def test_a_machine_without_counters_records_or_screens_has_no_such_readings(tree: Tree) -> None:
+    answer = tree.read()
+
+    assert not {"host.throttled", "host.last_stop", "screen.state"} & {*answer.readings, *answer.failed}
+
+
+def test_a_processor_is_throttled_when_its_counter_rose_since_the_visit_before(tree: Tree) -> None:
+    told = []
+    for counts in ((7, 3), (7, 3), (7, 4), (7, 4)):
+        for cpu, count in enumerate(counts):
+            tree.throttled(cpu, count)
+        told.append(tree.read().readings["host.throttled"])
+
+    assert told == ["no", "no", "yes", "no"]
+
+
+def test_a_processor_that_was_switched_off_or_says_nonsense_is_not_throttled(tree: Tree) -> None:
+    told = []
+    for counts in ((7, 3), (7, "?"), (7, 9)):
+        for cpu, count in enumerate(counts):
+            tree.throttled(cpu, count)
+        told.append(tree.read().readings["host.throttled"])
+
+    assert told == ["no", "no", "no"]
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [("0", "no"), ("50000", "no"), ("0x50000", "no"), ("1", "yes"), ("50005", "yes"), ("8", "yes"), ("20002", "yes")],
+)
+@pytest.mark.parametrize("place", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware", "soc:firmware"])
+def test_a_raspberry_pi_says_itself_that_it_is_held_back(tree: Tree, place: str, said: str, expected: str) -> None:
+    tree.has(f"sys/devices/platform/{place}/get_throttled", said)
+
+    assert tree.read().readings["host.throttled"] == expected
+
+
+def test_a_firmware_that_says_nonsense_leaves_throttling_unknown(tree: Tree) -> None:
+    tree.has("sys/devices/platform/soc/soc:firmware/get_throttled", "ouch")
+
+    answer = tree.read()
+
+    assert answer.readings["host.throttled"] is None
+    assert answer.failed["host.throttled"] == (
+        "bad_answer", "get_throttled says 'ouch', expected a hexadecimal number",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("connectors", "wanted", "expected"),
+    [
+        ([("card0-HDMI-A-1", "connected")], "any", "on"),
+        ([("card0-HDMI-A-1", "connected", "Off")], "any", "off"),
+        ([("card0-HDMI-A-1", "connected", "Standby")], "any", "off"),
+        ([("card0-HDMI-A-1", "connected", "On", "disabled")], "any", "off"),
+        ([("card0-HDMI-A-1", "connected", "", "")], "any", "on"),
+        ([("card0-HDMI-A-1", "disconnected", "Off", "disabled")], "any", "absent"),
+        ([("card0-HDMI-A-1", "disconnected"), ("card0-DP-1", "connected")], "any", "on"),
+        ([("card0-HDMI-A-1", "disconnected"), ("card0-DP-1", "connected", "Off")], "any", "off"),
+        ([("card0-HDMI-A-1", "disconnected"), ("card0-DP-1", "connected")], "hdmi-a-1", "absent"),
+        ([("card0-HDMI-A-1", "Connected"), ("card1-DP-1", "disconnected")], " HDMI-A-1 ", "on"),
+        ([("card0-VGA-1", "unknown")], "any", "on"),
+        ([("card0-HDMI-A-1", "connected"), ("card0-Writeback-1", "unknown", "Off", "disabled")], "any", "on"),
+    ],
+)
+def test_a_screen_is_lit_dark_or_absent(
+    tree: Tree, connectors: list[tuple[str, ...]], wanted: str, expected: str
+) -> None:
+    for connector in connectors:
+        tree.screen(*connector)
+
+    assert tree.read(screen=wanted).readings["screen.state"] == expected
+    assert "screen.state" not in tree.read().readings
+
+
+@pytest.mark.parametrize(
+    ("connectors", "wanted", "why"),
+    [
+        ([], "any", ("not_supported", "this kernel shows no connectors")),
+        ([("card0-DP-1", "connected")], "DP-2", ("bad_setting", "there is no connector dp-2; there are DP-1")),
+        (
+            [("card0-VGA-1", "unknown", "Off", "disabled")],
+            "any",
+            ("bad_answer", "whether a screen is connected is not to be seen: VGA-1 unknown"),
+        ),
+    ],
+)
+def test_a_screen_that_cannot_be_judged_is_unknown(
+    tree: Tree, connectors: list[tuple[str, ...]], wanted: str, why: tuple[str, str]
+) -> None:
+    for connector in connectors:
+        tree.screen(*connector)
+
+    answer = tree.read(screen=wanted)
+
+    assert (answer.readings["screen.state"], answer.failed["screen.state"]) == (None, why)
+
+
+def test_how_the_machine_stopped_is_looked_for_once(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ["unclean"]
+    monkeypatch.setattr(host, "last_stop", lambda _root: found.pop())
+
+    assert [tree.read().readings["host.last_stop"] for _ in range(3)] == ["unclean"] * 3
+
+
+def test_a_young_machine_is_asked_again_how_it_stopped(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ["clean", ("absent", "wtmp has no record of this boot")]
+    monkeypatch.setattr(host, "last_stop", lambda _root: found.pop())
+    monkeypatch.setattr(host, "YOUNG_S", 1e12)
+
+    first, second = tree.read(), tree.read()
+
+    assert (first.readings["host.last_stop"], first.failed["host.last_stop"][0]) == (None, "absent")
+    assert second.readings["host.last_stop"] == "clean"
+
+
+def test_a_stop_that_nobody_can_tell_is_unknown() -> None:
+    why = ("absent", "wtmp has no record of the boot before")
+
+    answer = host.parse(replace(KIOSK_7, last_stop=why), SETTINGS)
+
+    assert (answer.readings["host.last_stop"], answer.failed) == (None, {"host.last_stop": why})
+
+
+def test_a_visit_with_all_that_stays_cheap(tree: Tree) -> None:
+    for cpu in range(8):
+        tree.throttled(cpu, 7)
+    tree.has("sys/devices/platform/soc/soc:firmware/get_throttled", "0")
+    tree.screen("card0-HDMI-A-1", "connected")
+    tree.read(screen="any")
+    begin = time.thread_time()
+
+    for _ in range(20):
+        tree.read(screen="any")
+
+    assert (time.thread_time() - begin) / 20 < 0.010  # 3 ms on a quiet machine
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_a_number_that_is_none_is_unknown(number: float) -> None:
+    odd = Cpu(busy_s=number, total_s=number)
+    broken = replace(
+        KIOSK_7, load_1m=number, memory_percent=number, uptime_s=number, cpu=(Cpu(busy_s=1.0, total_s=2.0), odd)
+    )
+
+    answer = host.parse(broken, SETTINGS)
+
+    names = ["host.cpu_percent", "host.load_1m", "host.memory_percent", "host.uptime_s"]
+    assert [answer.readings[name] for name in names] == [None] * 4
+    assert sorted(answer.failed) == names
