@@ -14,7 +14,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from roundsman_agent.adjtimex import kernel_says_synchronised
 
@@ -84,6 +84,10 @@ def _boot_token() -> str:
         return uuid.uuid5(uuid.NAMESPACE_OID, f"{uuid.getnode()}/{started // 60}").hex[:12]
 
 
+WIDEST_MS: Final = 10 * 60 * 1000
+"""An acknowledgement that took longer tells too little: its guess may lie so far ahead that the collector refuses it."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Offset:
     """How far the wall clock was off: true time = wall + offset_ms, give or take error_ms."""
@@ -95,13 +99,13 @@ class Offset:
 
 
 def offset(*, at: int, echo: int, now: Moment) -> Offset | None:
-    """What an acknowledgement says of our clock; None when its echo cannot be ours.
+    """What an acknowledgement says of our clock; None when its echo cannot be ours, or it was under way for too long.
 
     The collector wrote its clock `at` after our message of `echo` had left and before now: the true time now lies in
     [at, at + (now - echo)]. The middle is the guess, half the width (and 1 ms for rounding) its error.
     """
     width = now.mono - echo
-    if width < 0:
+    if not 0 <= width <= WIDEST_MS:
         return None
     true = at + width // 2
     return Offset(boot=now.boot, ntp=now.ntp, offset_ms=true - now.wall, error_ms=width // 2 + 1)
