@@ -48,7 +48,7 @@ BUILT_MS: Final = 1_704_067_200_000
 CLOCK_WARN_S: Final = 5.0
 _DAY_S: Final = 86_400
 _UNIT: Final = "roundsman-agent.service"
-_SERIAL: Final = ("escpos", "nmea")
+_SERIAL: Final = ("escpos", "megatec", "nmea")
 _SHOWN: Final = 4
 
 

@@ -1,7 +1,8 @@
 """The one place where the agent opens a serial line.
 
-    with opened(port="/dev/ttyS0", baud=9600, write_timeout_s=1.0) as line:
-        line.write(b"…"); read(line, deadline=…)
+    with opened(port="/dev/ttyS0", baud=9600, write_timeout_s=1.0) as line:        8N1 unless said otherwise
+        line.write(b"…"); read(line, most=64, deadline=…)
+    with opened_lp(port="/dev/usb/lp0", write_timeout_s=1.0) as line:               the same of a USB printer
 
     found("/dev/serial/by-id/usb-FTDI_…")    -> the same       a path, which the kernel keeps right
     found("usb:0403:6001:A50285BI")          -> "/dev/ttyUSB1" the adapter of that id, wherever it is plugged in now
@@ -14,6 +15,9 @@ holds the device (an open file in /proc), and it opens with a lock (flock) that 
 use TIOCEXCL: that would lock the application out while the agent reads. What /proc does not show to an unprivileged
 agent (files of other users) is left to the lock; run the agent as the application's user, or as root, to see all.
 
+A port of the kernel's usblp driver (/dev/usb/lp0) cannot be shared so: whoever has it open locks everybody else out.
+That is why it has a door of its own, and who goes through it must have been told that he may.
+
 Every failure of the operating system becomes a ProbeError with a code of the catalogue.
 """
 
@@ -21,18 +25,19 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import serial
 
 from roundsman_agent.probe import ProbeError
 
-__all__ = ["found", "holder", "opened", "read"]
+__all__ = ["Port", "found", "holder", "is_lp", "opened", "opened_lp", "read"]
 
 BY_ID: Final = "/dev/serial/by-id"
 
@@ -49,16 +54,45 @@ _CODES = {
 }
 
 
+USB_MAJOR: Final = 180
+"""The kernel's number for USB character devices, usblp among them."""
+
+
+class Port(Protocol):
+    """An open port, whatever is behind it. A read never waits: `read` below does, to a deadline."""
+
+    def fileno(self) -> int: ...
+
+    def read(self, most: int, /) -> bytes: ...
+
+    def write(self, data: bytes, /) -> object: ...
+
+
 @contextmanager
-def opened(*, port: str, baud: int, write_timeout_s: float) -> Iterator[serial.Serial]:
-    """The open line, closed on the way out; raises ProbeError no_port, busy_port, permission or bad_setting."""
-    port = found(port)
-    pid = holder(port)
-    if pid is not None:
-        raise ProbeError("busy_port", f"{port} is open in process {pid}")
+def opened(
+    *,
+    port: str,
+    baud: int,
+    write_timeout_s: float,
+    bytesize: int = 8,
+    parity: str = "N",
+    stopbits: int = 1,
+    dtr: bool = True,
+    rts: bool = True,
+) -> Iterator[serial.Serial]:
+    """The open line, closed on the way out; raises ProbeError no_port, busy_port, permission or bad_setting.
+
+    `parity` is N, E or O. `dtr` and `rts` are the two control lines, from which some adapters draw their power.
+    """
+    port = _free(port)
     try:
         # timeout=0: pyserial's read never blocks (its cancel_read is unreliable); read() below keeps the deadline.
-        line = serial.Serial(port, baud, timeout=0, write_timeout=write_timeout_s, exclusive=True)
+        line = serial.Serial(
+            None, baud, bytesize, parity, stopbits, timeout=0, write_timeout=write_timeout_s, exclusive=True
+        )
+        line.dtr, line.rts = dtr, rts
+        line.port = port
+        line.open()
     except ValueError as error:
         raise ProbeError("bad_setting", f"{port}: {error}") from error
     except serial.SerialException as error:
@@ -77,7 +111,57 @@ def opened(*, port: str, baud: int, write_timeout_s: float) -> Iterator[serial.S
         _close(line)
 
 
-def read(line: serial.Serial, *, most: int, deadline: float) -> bytes:
+def is_lp(port: str) -> bool:
+    """Whether a name means a port of usblp, by the kernel's number or by how such ports are named."""
+    try:
+        if os.major(os.stat(port).st_rdev) == USB_MAJOR:
+            return True
+    except OSError:  # not there: its name still says what it would be
+        pass
+    return re.search(r"(?:/usb/lp|/usblp)\d+$", port) is not None
+
+
+@contextmanager
+def opened_lp(*, port: str, write_timeout_s: float) -> Iterator[Port]:
+    """The open USB printer, closed on the way out; errors as `opened`. Nobody else can open it until then."""
+    port = _free(port)
+    try:
+        fd = os.open(port, os.O_RDWR | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ProbeError(_code(error.errno), f"{port}: {error.strerror}") from error
+    try:
+        yield _Lp(fd, port, write_timeout_s)
+    except OSError as error:
+        raise ProbeError(_code(error.errno), f"{port}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+
+
+class _Lp:
+    """An open port of usblp: bytes, and no speed."""
+
+    def __init__(self, fd: int, port: str, write_timeout_s: float) -> None:
+        self._fd, self._port, self._write_timeout_s = fd, port, write_timeout_s
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def read(self, most: int) -> bytes:
+        try:
+            return os.read(self._fd, most)
+        except BlockingIOError:
+            return b""
+
+    def write(self, data: bytes) -> None:
+        try:
+            taken = select.select([], [self._fd], [], self._write_timeout_s)[1] and os.write(self._fd, data)
+        except BlockingIOError:
+            taken = 0
+        if taken != len(data):
+            raise ProbeError("timeout", f"{self._port}: the printer does not take the bytes we write")
+
+
+def read(line: Port, *, most: int, deadline: float) -> bytes:
     """Up to ``most`` bytes, as soon as there are any, or nothing at ``deadline`` (time.monotonic)."""
     left = deadline - time.monotonic()
     ready, _, _ = select.select([line.fileno()], [], [], max(0.0, left))
@@ -112,6 +196,15 @@ def _others(number: int | None) -> str:
     """Which stable names there are, for somebody who named a port that is not there."""
     names = _listed(BY_ID) if number is None or _CODES.get(number) == "no_port" else []
     return f"; there are: {', '.join(f'{BY_ID}/{name}' for name in sorted(names)[:3])}" if names else ""
+
+
+def _free(port: str) -> str:
+    """The device that a name means, when nobody is seen to have it open."""
+    port = found(port)
+    pid = holder(port)
+    if pid is not None:
+        raise ProbeError("busy_port", f"{port} is open in process {pid}")
+    return port
 
 
 def holder(port: str) -> int | None:

@@ -11,9 +11,9 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = ("escpos", "host", "nmea", "smart", "snmp", "usb")
+_NAMES = ("escpos", "host", "megatec", "nmea", "nut", "smart", "snmp", "usb")
 
-BLOCKING = frozenset({"escpos", "host", "nmea", "smart", "usb"})
+BLOCKING = frozenset({"escpos", "host", "megatec", "nmea", "smart", "usb"})
 """Those that say ``blocks``: they run in a cell (warden.py), and the agent itself does not import them."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -111,3 +112,44 @@ def test_a_port_that_is_not_there_is_said_with_the_stable_names_that_are(
 
     assert caught.value.code == "no_port"
     assert f"there are: {tmp_path}/usb-FTDI_A50285BI" in caught.value.detail
+
+
+def test_a_line_is_opened_with_the_parity_and_the_bits_that_were_asked_for(
+    line: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A pseudo-terminal has no parity and forgets it; what the kernel was asked for is what a real line gets.
+    asked: list[int] = []
+    monkeypatch.setattr(termios, "tcsetattr", lambda fd, when, attributes: asked.append(attributes[2]))
+
+    with serial_port.opened(
+        port=line(printer).port, baud=9600, write_timeout_s=1.0, bytesize=7, parity="E", stopbits=2
+    ) as port:
+        assert (port.bytesize, port.parity, port.stopbits) == (7, "E", 2)
+
+    odd, even, two = termios.PARENB | termios.PARODD, termios.PARENB, termios.CSTOPB
+    assert asked[0] & (odd | two) == even | two
+    assert asked[0] & termios.CSIZE == termios.CS7
+
+
+def test_a_parity_that_is_none_is_a_wrong_setting(line: Lines) -> None:
+    with (
+        pytest.raises(ProbeError) as caught,
+        serial_port.opened(port=line(printer).port, baud=9600, write_timeout_s=1.0, parity="X"),
+    ):
+        pytest.fail("opened")
+
+    assert caught.value.code == "bad_setting"
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("/dev/usb/lp0", True),
+        ("/dev/usblp1", True),
+        ("/dev/ttyS0", False),
+        ("/dev/serial/by-id/usb-lp0-if00", False),
+        ("/dev/null", False),
+    ],
+)
+def test_a_port_of_usblp_is_known_by_its_name(name: str, *, is_one: bool) -> None:
+    assert serial_port.is_lp(name) is is_one
