@@ -1,9 +1,10 @@
-"""The command line: check, run, once, doctor, probes.
+"""The command line: check, run, once, discover, doctor, probes.
 
     roundsman-agent check agent.toml            every mistake at once, or the normalised form
     roundsman-agent run agent.toml              checks in a process of its own, then runs
     roundsman-agent once agent.toml --json      polls everything once and prints it
     roundsman-agent once --probe host           one probe, without any configuration
+    roundsman-agent discover --snmp 192.168.1.0/24          who is there; prints a configuration
     roundsman-agent doctor agent.toml           looks at everything the agent needs, and says how to mend it
     roundsman-agent probes                      what can be read, and each probe's settings
 
@@ -78,6 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     once.add_argument("--replay", metavar="FILE", help="what a recording means; no device is asked")
     once.add_argument("--json", action="store_true", help="print JSON")
     once.set_defaults(command=_once)
+
+    discover = commands.add_parser("discover", help="look for SNMP devices and serial ports; print a configuration")
+    discover.add_argument(
+        "--snmp", metavar="RANGE", action="append", default=[], help="192.168.1.0/24, 192.168.1.20-40"
+    )
+    discover.add_argument("--community-file", metavar="FILE", help="the community in its first line; default: public")
+    discover.add_argument("--port", type=int, default=161, help="the UDP port of SNMP; default 161")
+    discover.add_argument("--serial", action="store_true", help="list the serial ports; none is opened")
+    discover.add_argument(
+        "--ask", metavar="PORT", action="append", default=[], help="find out what answers on this port"
+    )
+    discover.set_defaults(command=_discover)
 
     doctor = commands.add_parser("doctor", help="look at everything the agent needs: OK, WARN or FAIL, and how to mend")
     doctor.add_argument("config", help="agent.toml")
@@ -245,6 +258,43 @@ def _once(arguments: argparse.Namespace) -> int:
         return _say(str(error), CANNOT_BE_USED)
     print(printed(samples, as_json=arguments.json))
     return OK if all(sample["readings"] for sample in samples) else PROBE_FAILED
+
+
+def _discover(arguments: argparse.Namespace) -> int:
+    """The configuration goes to standard output, what is being done to standard error."""
+    import socket
+
+    from roundsman_agent import discover
+
+    if not (arguments.snmp or arguments.serial or arguments.ask):
+        return _say("discover: expected --snmp RANGE, --serial or --ask PORT", WRONG_ARGUMENTS)
+    if not 1 <= arguments.port <= 65535:
+        return _say(f"discover: --port {arguments.port}: expected 1 to 65535", WRONG_ARGUMENTS)
+    try:
+        asked = [address for wanted in arguments.snmp for address in discover.addresses(wanted)]
+        community = discover.community_in(arguments.community_file) if arguments.community_file else "public"
+        found = discover.devices(asked, community=community, port=arguments.port, told=_tell)
+    except ValueError as error:
+        return _say(f"discover: {error}", WRONG_ARGUMENTS)
+    except OSError as error:
+        return _say(f"discover: {error}", CANNOT_BE_USED)
+    serial = discover.ports() if arguments.serial or arguments.ask else []
+    answers = {}
+    for name in arguments.ask:
+        port = discover.port_of(name, serial)
+        if port.held_by is not None:
+            _tell(f"{name}: open in process {port.held_by}; it is not asked")
+        elif (one := discover.heard(port, _tell)) is not None:
+            answers[port.name] = one
+    listed = serial if arguments.serial else []
+    agent, own = socket.gethostname(), community if arguments.community_file else "public"
+    print(discover.written(found, listed, answers, agent=agent, community=own, port=arguments.port), end="")
+    _tell(f"{len(found)} devices answer SNMP, {len(answers)} on serial ports")
+    return OK
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _check_push(arguments: argparse.Namespace) -> int:
