@@ -48,7 +48,8 @@ class Line:
             try:
                 return os.read(self._fd, 4096)
             except OSError as error:
-                if error.errno != errno.EIO:
+                # EIO: nobody has it open. EAGAIN: what select saw was gone again, as when the agent closes its end.
+                if error.errno not in (errno.EIO, errno.EAGAIN):
                     raise
             if left <= 0:
                 return b""
