@@ -88,7 +88,7 @@ def test_the_agents_unit_leaves_the_probes_what_they_read() -> None:
     service = parsed("roundsman-agent.service")["Service"]
 
     assert {"PrivateDevices", "PrivateNetwork", "ProcSubset"} & set(service) == set()
-    assert {"char-ttyS rw", "char-ttyUSB rw", "char-ttyACM rw"} <= set(service["DeviceAllow"])
+    assert {"char-ttyS rw", "char-ttyUSB rw", "char-ttyACM rw", "char-usb rw"} <= set(service["DeviceAllow"])
     assert "dialout" in service["SupplementaryGroups"][0].split()
     assert {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"} == set(service["RestrictAddressFamilies"][0].split())
     assert service["ProtectHome"] == ["read-only"]

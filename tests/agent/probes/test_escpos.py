@@ -257,6 +257,32 @@ def test_a_storm_of_news_ends_with_the_visit(line: Lines) -> None:
     assert time.monotonic() - begin < 3
 
 
+NOTHING_SPECIAL = st.binary(max_size=30)
+PIECES = st.one_of(
+    NOTHING_SPECIAL, st.sampled_from([ASB_WELL, b"\x12", b"\x10", b"\x13", b"\x18\x08\x0f\x00", b"\x7e"])
+)
+
+
+@given(st.lists(PIECES, max_size=8), st.sampled_from([None, 4, 2, 3, 1]), st.integers(1, 7))
+def test_whatever_comes_over_the_line_is_sorted_the_same_however_it_is_cut(
+    pieces: list[bytes], asked: int | None, size: int
+) -> None:
+    data = b"".join(pieces)
+    at_once, in_parts = escpos._Ear(), escpos._Ear()
+    for ear in (at_once, in_parts):
+        ear.asked = asked
+
+    at_once.hear(data)
+    for i in range(0, len(data), size):
+        in_parts.hear(data[i : i + size])
+
+    assert list(at_once.heard.items()) == list(in_parts.heard.items())
+    assert set(at_once.heard) <= {asked, "asb"}
+    assert at_once.garbage == in_parts.garbage <= len(data)
+    answer = escpos.parse(at_once.heard, settings())
+    assert {name for name, value in answer.readings.items() if value is None} == set(answer.failed)
+
+
 # --- a printer of the kernel's usblp driver -------------------------------------------------------------------------
 
 

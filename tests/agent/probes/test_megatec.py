@@ -422,6 +422,36 @@ def test_an_answer_that_was_cut_short_is_asked_for_again(line: Lines, monkeypatc
     assert megatec.fetch(settings(port, tries=3)).state == SANTAK
 
 
+class Spoken:
+    """A port that says these bytes, in parts of a size, and is silent then."""
+
+    def __init__(self, data: bytes, size: int) -> None:
+        self._parts = [data[i : i + size] for i in range(0, len(data), size)]
+
+    def heard(self, _line: object, *, most: int, deadline: float) -> bytes:
+        return self._parts.pop(0)[:most] if self._parts else b""
+
+
+PIECES = st.one_of(
+    st.binary(max_size=30),
+    st.sampled_from([SANTAK, SANTAK + b"\r", b"\r", b"Q1\r", b"NAK\r", b"(", b"(1 2 3 4 5 6 7 8\r", b"\xff"]),
+)
+
+
+@given(st.lists(PIECES, max_size=6), st.integers(1, 40))
+def test_whatever_a_line_says_a_question_ends_in_an_answer_or_a_failure(pieces: list[bytes], size: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(megatec, "read", Spoken(b"".join(pieces), size).heard)
+        try:
+            answer = megatec._answer(None, "port", "Q1", time.monotonic() + 0.002)  # type: ignore[arg-type]
+        except ProbeError as error:
+            assert error.code in {"timeout", "bad_answer", "not_supported"}
+            return
+
+    assert answer.startswith(b"(")
+    assert "ups.output_source" in told(answer).readings
+
+
 @pytest.mark.parametrize("noise", [b"\xff" * 40, b"(226.0 195.0", b"\r" * 40, b"x\r" * 5000])
 def test_noise_alone_is_a_bad_answer_that_suspects_the_baud_rate(
     line: Lines, monkeypatch: pytest.MonkeyPatch, noise: bytes
