@@ -62,10 +62,11 @@ class Memory:
 class Visit:
     """See the module. What is learned is written into `known`."""
 
-    def __init__(self, session: Session, known: Known, *, repetitions: int) -> None:
+    def __init__(self, session: Session, known: Known, *, repetitions: int, most_rows: int = ROWS_LIMIT) -> None:
         self.answers: dict[str, Bound] = {}
         self.stumbled: dict[str, str] = {}
         self._session, self._known, self._repetitions = session, known, repetitions
+        self._most_rows = most_rows
         self._is_heard = False
 
     # --- single objects -----------------------------------------------------------------------------------------------
@@ -124,7 +125,7 @@ class Visit:
     # --- tables -------------------------------------------------------------------------------------------------------
 
     def walk(self, columns: Sequence[str]) -> None:
-        """Walk the columns: each to its end, to ROWS_LIMIT, or until the device repeats itself."""
+        """Walk the columns: each to its end, to the most rows, or until the device repeats itself."""
         last = {column: column for column in columns}
         rows = dict.fromkeys(columns, 0)
         is_single = False
@@ -170,7 +171,7 @@ class Visit:
         rows[column] += 1
         if value is not None:
             self.answers[oid] = value
-        if rows[column] >= ROWS_LIMIT:
+        if rows[column] >= self._most_rows:
             del last[column]
 
     def _bear(self, error: ProbeError, asked: int) -> None:

@@ -3,6 +3,7 @@
 NAME.md    what stands at the top of agent/roundsman_agent/probes/NAME.py, and what the code and the data say:
            readings with their Chinese names, faults that see them, settings, devices whose recordings are tests
 README.md  all probes
+snmp-recordings.md   recorded SNMP devices: snmp_recordings.py; where the recordings are not at hand it is left as it is
 """
 
 import argparse
@@ -21,6 +22,8 @@ from roundsman_wire.catalogue import POINTS
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parents[1]
+sys.path[:0] = [str(FOLDER), str(ROOT)]
+RECORDED = "snmp-recordings"
 FAULTS = ROOT / "collector/roundsman_collector/rules/faults.yaml"
 RECORDINGS = ROOT / "tests/agent/probes/recordings"
 SEVERITIES = {1: "紧急 urgent", 2: "严重 serious", 3: "一般 ordinary"}
@@ -30,14 +33,16 @@ def pages() -> dict[str, str]:
     """Every page: its file's name and its text."""
     faults = yaml.safe_load(FAULTS.read_text("utf-8"))["faults"]
     made = {f"{name}.md": _page(probes.load(name), faults) for name in probes.names()}
-    return {**made, "README.md": _index()}
+    recorded = import_module("snmp_recordings").page()
+    more = {} if recorded is None else {f"{RECORDED}.md": str(recorded)}
+    return {**made, **more, "README.md": _index()}
 
 
 def _index() -> str:
     lines = ["# Probes 探针", "", "Made by `make pages`; what stands here is said in the code of each probe.", ""]
     for name in probes.names():
         lines.append(f"* [`{name}`]({name}.md): {_title(name)}")
-    more = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem not in {*probes.names(), "README"})
+    more = sorted({RECORDED} | {path.stem for path in FOLDER.glob("*.md")} - {*probes.names(), "README"})
     lines += ["", *(f"* [{stem}]({stem}.md)" for stem in more)] if more else []
     return "\n".join(lines) + "\n"
 
@@ -63,9 +68,9 @@ def _page(probe: Probe, faults: Sequence[dict[str, Any]]) -> str:
         parts += ["## Readings", _readings(probe.readings)]
     else:
         for plan in snmp_family.families():
-            items = [item.reading for item in (*plan.scalars, *plan.tables)]
-            named = list(dict.fromkeys([*items, *(summary.reading for summary in plan.summaries)]))
-            parts += [f"## Readings of `{plan.name}`: {plan.en} ({plan.zh})", _readings(named)]
+            parts += [f"## Readings of `{plan.name}`: {plan.en} ({plan.zh})"]
+            parts += [_readings(plan.readings())] if plan.readings() else []
+            parts += [f"And all of {', '.join(f'`{name}`' for name in plan.also)}."] if plan.also else []
     if seen := _faults(probe, faults):
         parts += ["## Faults that are seen by it 可发现的故障", seen]
     parts += ["## Settings", _settings(probe)]
@@ -88,7 +93,7 @@ def _faults(probe: Probe, faults: Sequence[dict[str, Any]]) -> str:
     named = {*probe.readings}
     if not named:
         for plan in snmp_family.families():
-            named |= {item.reading for item in (*plan.scalars, *plan.tables, *plan.summaries)}
+            named |= set(plan.readings())
     lines = ["| fault | 中文 | English | severity | when |", "|---|---|---|---|---|"]
     for fault in faults:
         when = fault["when"]

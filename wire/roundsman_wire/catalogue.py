@@ -87,10 +87,12 @@ UNITS: Mapping[str, Label] = MappingProxyType(
         "volts": Label(zh="V", en="V"),
         "hertz": Label(zh="Hz", en="Hz"),
         "watts": Label(zh="W", en="W"),
+        "amperes": Label(zh="A", en="A"),
         "db_hz": Label(zh="dB-Hz", en="dB-Hz"),
         "degrees": Label(zh="°", en="°"),
         "dbm": Label(zh="dBm", en="dBm"),
         "days": Label(zh="天", en="days"),
+        "mbit": Label(zh="Mbit/s", en="Mbit/s"),
     }
 )
 """Every unit that a number may have, with the sign that is put behind it."""
@@ -174,6 +176,7 @@ _TABLE: tuple[Point, ...] = (
         dead=("已退出", "not running"),
     ),
     _n("app[].idle_min", "minutes", "业务程序 {instance} 距上次交易", "since the last transaction of {instance}"),
+    _n("app[].restarts", "count", "业务程序 {instance} 近 1 小时重启次数", "restarts of {instance} within an hour"),
     _w("screen.state", "显示屏", "screen", on=("点亮", "on"), off=("黑屏", "dark"), absent=("未检测到", "absent")),
     _w("touch.state", "触摸屏", "touch panel", ready=("正常", "ready"), lost=("失灵", "lost")),
     _w(
@@ -277,6 +280,8 @@ _TABLE: tuple[Point, ...] = (
         normal=("正常", "normal"),
         low=("电量低", "low"),
         depleted=("耗尽", "depleted"),
+        fault=("故障", "failed"),
+        absent=("未接电池", "no battery"),
     ),
     _w(
         "ups.test_result",
@@ -311,10 +316,19 @@ _TABLE: tuple[Point, ...] = (
     _n("input[].volts", "volts", "输入电压 第{instance}路", "input voltage, line {instance}"),
     _n("input[].hertz", "hertz", "输入频率 第{instance}路", "input frequency, line {instance}"),
     _n("output[].volts", "volts", "输出电压 第{instance}路", "output voltage, line {instance}"),
+    _n("output[].amperes", "amperes", "输出电流 第{instance}路", "output current, line {instance}"),
     _n("output[].watts", "watts", "输出功率 第{instance}路", "output power, line {instance}"),
     _n("output[].load_percent", "percent", "负载率 第{instance}路", "load, line {instance}"),
     # --- nvr and camera: Hikvision ------------------------------------------------------------------------------------
-    _w("nvr.state", "录像机状态", "recorder", online=("在线", "online"), absent=("不在线", "absent")),
+    _w(
+        "nvr.state",
+        "录像机状态",
+        "recorder",
+        online=("在线", "online"),
+        absent=("不在线", "absent"),
+        fault=("自报故障", "says that it has failed"),
+    ),
+    _n("nvr.cpu_percent", "percent", "录像机 CPU 使用率", "recorder CPU use"),
     _n("nvr.memory_percent", "percent", "录像机内存使用率", "recorder memory use"),
     _n("nvr.disks", "count", "录像机硬盘数", "disks in the recorder"),
     _n("nvr.disks_expected", "count", "录像机应有硬盘数", "disks that the recorder should have"),
@@ -337,6 +351,7 @@ _TABLE: tuple[Point, ...] = (
     _n("disk[].capacity_mb", "megabytes", "硬盘 {instance} 容量", "disk {instance} capacity"),
     _n("camera.cpu_percent", "percent", "摄像机 CPU 使用率", "camera CPU use"),
     _n("camera.memory_percent", "percent", "摄像机内存使用率", "camera memory use"),
+    _n("camera.uptime_s", "seconds", "摄像机已运行时间", "camera uptime"),
     _n("camera.storage_percent", "percent", "摄像机存储使用率", "camera storage use"),
     # --- channels: what a recorder or a camera shows and keeps --------------------------------------------------------
     _w(
@@ -393,6 +408,7 @@ _TABLE: tuple[Point, ...] = (
         down=("断开", "down"),
         disabled=("已关闭", "switched off"),
     ),
+    _n("port[].mbit", "mbit", "端口 {instance} 速率", "speed of port {instance}"),
     _n("port[].changes", "count", "端口 {instance} 近 1 小时通断次数", "changes of port {instance} within an hour"),
     _n("port[].error_percent", "percent", "端口 {instance} 误码率", "bad frames of port {instance}"),
     _w(
@@ -404,6 +420,31 @@ _TABLE: tuple[Point, ...] = (
         fault=("故障", "fault"),
         disabled=("已关闭", "switched off"),
     ),
+    _n("switch.ports", "count", "交换机在用端口数", "ports of the switch that are watched"),
+    _n("switch.uptime_s", "seconds", "交换机已运行时间", "switch uptime"),
+    _n("ping.ms", "milliseconds", "PING 时延", "ping"),
+    _n("ping.loss_percent", "percent", "PING 丢包率", "pings lost"),
+    _w(
+        "tcp[].state",
+        "TCP 端口 {instance}",
+        "TCP port {instance}",
+        open=("已开放", "open"),
+        silent=("已连接但无应答", "takes the connection and says nothing"),
+        wrong=("应答不符", "says something else"),
+    ),
+    _n("tcp[].ms", "milliseconds", "TCP 端口 {instance} 连接用时", "connecting to TCP port {instance}"),
+    _w(
+        "web[].state",
+        "网页服务 {instance}",
+        "web page {instance}",
+        ok=("正常", "ok"),
+        wrong_status=("状态码不符", "wrong status"),
+        wrong_content=("内容不符", "wrong content"),
+        bad_certificate=("证书无效", "bad certificate"),
+    ),
+    _n("web[].status", "ratio", "网页服务 {instance} 状态码", "status of web page {instance}"),
+    _n("web[].ms", "milliseconds", "网页服务 {instance} 响应时间", "response time of web page {instance}"),
+    _n("web[].certificate_days", "days", "网页服务 {instance} 证书剩余天数", "days left of the certificate of {instance}"),
     _w(
         "uplink.state",
         "上联线路",
@@ -436,6 +477,7 @@ _TABLE: tuple[Point, ...] = (
     _w("water[].state", "水浸 {instance}", "water sensor {instance}", dry=("干燥", "dry"), wet=("有水", "wet")),
     _w("smoke[].state", "烟感 {instance}", "smoke sensor {instance}", clear=("正常", "clear"), smoke=("报警", "smoke")),
     _w("door[].state", "门 {instance}", "door {instance}", **_OPEN),
+    _w("contact[].state", "开关量 {instance}", "contact {instance}", on=("接通", "on"), off=("断开", "off")),
     # --- vehicle terminals: JT/T 808 and 1078, the engine's own diagnosis ---------------------------------------------
     _w(
         "terminal.power",

@@ -12,7 +12,10 @@ which the agent does not bring.
 
 What a family of devices is asked, and what the answers mean, is data: one TOML file in
 `agent/roundsman_agent/families/`, explained at the top of `agent/roundsman_agent/snmp_family.py`. A new model is a
-new file: no code.
+new file in `/etc/roundsman-agent/families` on the agent's machine: no code. One that bears the name of ours stands for
+it. `family = "auto"` finds the family by the objects that are there and by what the device says of its maker
+(sysObjectID); the special one wins over the general one, and what only the general one knows (UPS-MIB beside a
+maker's own tree) is read too.
 
     identify  GETNEXT   which family is it, does it answer at all? Once an hour
     scalars   GET       sixty at a time
@@ -26,20 +29,26 @@ A device that finds it too big, falls silent or cuts its answers short is asked 
   not tell which. One that answers but has no object of the family is `not_supported`. One that falls silent in the
   middle keeps what it said.
 * A full disk is normal for a recorder; its `state` is the signal, not its free space.
+* Of a switch every port is watched that is up, was up when we last looked, or has carried frames since the switch
+  started; `ports` names others. What needs two visits (`port[].changes`, `port[].error_percent`) is told from the
+  second on. Recorded devices and what is read of them: [snmp-recordings.md](snmp-recordings.md).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Final
 
-from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, number, text
+from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, number, text, texts
 from roundsman_agent.snmp_ber import Bound
-from roundsman_agent.snmp_family import Family, Talk, families, family, names, read
-from roundsman_agent.snmp_session import AUTH, PRIV, PduError, Session, V2cSession, V3Session, V3User
-from roundsman_agent.snmp_visit import Known, Memory, Visit, below
+from roundsman_agent.snmp_family import Family, Talk, families, fitting, names, parts
+from roundsman_agent.snmp_meaning import planned, read, remembered
+from roundsman_agent.snmp_ports import PORT_ROWS_LIMIT, Past, PastPort
+from roundsman_agent.snmp_session import AUTH, PRIV, Bindings, PduError, Session, V2cSession, V3Session, V3User
+from roundsman_agent.snmp_visit import CAREFUL, ROWS_LIMIT, Known, Memory, Visit, below
 
 __all__ = ["probe"]
 
@@ -49,30 +58,42 @@ REPETITIONS: Final = 20
 NAMED_BY: Final = ("host", "port", "family", "version", "community", "user", "context")
 """The settings that tell one device from another."""
 
+MAKER: Final = "1.3.6.1.2.1.1.2"
+"""sysObjectID, without its instance."""
+
 _memory = Memory()
+_pasts: dict[Hashable, Past] = {}
+"""What was last known of the ports of each switch. Not forgotten after an hour: a port that was up is missed."""
 
 
 def fetch(settings: Mapping[str, object]) -> Talk:
     """One visit to one device, over at its deadline."""
     began = time.monotonic()
-    known = _memory.of(tuple(settings[name] for name in NAMED_BY), began)
+    device = tuple(settings[name] for name in NAMED_BY)
+    known = _memory.of(device, began)
     with _session(settings, began + number(settings, "timeout_s")) as session:
+        talk: Talk | None = None
         if known.family is not None:
-            talk = _talk(session, family(known.family), known, settings)
-            if talk.answers or talk.stumbled:
-                return talk
-        # Not known yet, or another device stands at this address now.
-        plan = _identified(session, text(settings, "family"), text(settings, "host"))
-        known.family = plan.name
-        return _talk(session, plan, known, settings)
+            talk = _talk(session, planned(known.family), known, settings)
+        if talk is None or not (talk.answers or talk.stumbled):
+            # Not known yet, or another device stands at this address now.
+            plan = _identified(session, text(settings, "family"), text(settings, "host"))
+            known.family = plan.name
+            talk = _talk(session, plan, known, settings)
+    return _with_past(talk, device, began, texts(settings, "ports"))
 
 
 def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, object]) -> Talk:
-    visit = Visit(session, known, repetitions=int(number(settings, "repetitions")))
+    most_rows = ROWS_LIMIT if plan.ports is None else PORT_ROWS_LIMIT
+    visit = Visit(session, known, repetitions=int(number(settings, "repetitions")), most_rows=most_rows)
+    of_family = parts(plan)
     cut: tuple[str, str] | None = None
     try:
-        visit.get(plan.objects())
-        visit.walk(plan.columns())
+        visit.get(list(dict.fromkeys(oid for part in of_family for oid in part.objects())))
+        visit.walk(list(dict.fromkeys(oid for part in of_family for oid in part.columns())))
+        for part in of_family:
+            if part.ports is not None and not _has_rows(visit.answers, part.ports.frames_in_64):
+                visit.walk(part.ports.narrow())
     except ProbeError as error:
         if not visit.answers:
             raise
@@ -84,6 +105,19 @@ def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, o
         cut=cut,
         bytes_moved=session.bytes_moved,
     )
+
+
+def _has_rows(answers: Mapping[str, Bound], columns: Sequence[str]) -> bool:
+    return any(below(oid, column) for oid in answers for column in columns)
+
+
+def _with_past(talk: Talk, device: Hashable, now_s: float, ports: Sequence[str]) -> Talk:
+    """The same with what visits before knew of the device's ports; the next one will know of this one."""
+    if all(part.ports is None for part in parts(planned(talk.family))):
+        return talk
+    talk = replace(talk, at_s=now_s, past=_pasts.get(device))
+    _pasts[device] = remembered(talk, ports)
+    return talk
 
 
 def _session(settings: Mapping[str, object], deadline: float) -> AbstractContextManager[Session]:
@@ -108,36 +142,45 @@ def _session(settings: Mapping[str, object], deadline: float) -> AbstractContext
 
 def _identified(session: Session, wanted: str, host: str) -> Family:
     """The family the device belongs to; ProbeError not_supported when it answers and belongs to none that is wanted."""
-    candidates = families() if wanted == AUTO else (family(wanted),)
-    roots = [root for candidate in candidates for root in candidate.identify]
-    seen = _following(session, roots)
-    for candidate in candidates:
-        if any(below(oid, root) for oid in seen for root in candidate.identify):
-            return candidate
+    candidates = families() if wanted == AUTO else (planned(wanted),)
+    roots = [root for candidate in candidates for root in (*candidate.identify, *candidate.evidence)]
+    seen = _following(session, list(dict.fromkeys([MAKER, *roots])))
+    maker = seen.get(f"{MAKER}.0")
+    said = str(maker.value) if maker is not None and maker.type == "oid" else ""
+    found = fitting(candidates, list(seen), said, is_named=wanted != AUTO)
+    if found is not None:
+        return planned(found.name)
     known = ", ".join(candidate.name for candidate in candidates)
-    raise ProbeError("not_supported", f"{host}: answers SNMP, but has no object of {known}")
+    of = f" (of {said})" if said else ""
+    raise ProbeError("not_supported", f"{host}: answers SNMP{of}, but has no object of {known}")
 
 
-def _following(session: Session, roots: Sequence[str]) -> list[str]:
-    """The objects that follow the roots."""
+def _following(session: Session, roots: Sequence[str]) -> dict[str, Bound]:
+    """The objects that follow the roots; so few at once that every device takes it."""
+    found: dict[str, Bound] = {}
+    for at in range(0, len(roots), CAREFUL):
+        some = roots[at : at + CAREFUL]
+        try:
+            heard = session.next(some)
+        except PduError:
+            # An old device refuses the whole request for one object that has no successor: ask one by one.
+            heard = [one for root in some for one in _one_following(session, root)]
+        found |= {oid: value for oid, value in heard if value is not None}
+    return found
+
+
+def _one_following(session: Session, root: str) -> Bindings:
     try:
-        return [oid for oid, value in session.next(roots) if value is not None]
+        return session.next([root])
     except PduError:
-        # An old device refuses the whole request for one object that has no successor: ask one by one.
-        found: list[str] = []
-        for root in roots:
-            try:
-                found += [oid for oid, value in session.next([root]) if value is not None]
-            except PduError:
-                continue
-        return found
+        return []
 
 
 def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     """What the device said, as readings of its family."""
     if not isinstance(raw, Talk):
         raise TypeError(f"snmp parses a Talk, not {type(raw).__name__}")
-    return read(raw)
+    return read(raw, texts(settings, "ports"))
 
 
 probe = Probe(
@@ -161,6 +204,13 @@ probe = Probe(
             unit="",
             sentence="What kind of device it is; auto asks the device.",
             choices=(AUTO, *names()),
+        ),
+        Setting(
+            name="ports",
+            kind=list,
+            default=[],
+            unit="",
+            sentence="The ports of a switch that are watched, by name, description or number; none: all that are used.",
         ),
         Setting(
             name="version",
@@ -253,5 +303,5 @@ probe = Probe(
     parse=parse,
     default_timeout_s=10.0,
     target="host",
-    parts=(Talk, Bound),
+    parts=(Talk, Bound, Past, PastPort),
 )

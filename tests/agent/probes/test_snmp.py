@@ -10,49 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roundsman_agent import snmp_family
-from roundsman_agent.probe import Answer, complete
+from roundsman_agent.probe import Answer, ProbeError, complete
 from roundsman_agent.probes import snmp
 from roundsman_agent.snmp_ber import Bound
 from roundsman_agent.snmp_family import Talk
+from roundsman_agent.snmp_visit import ROWS_LIMIT
 from roundsman_wire.catalogue import find, misfit
+from tests.agent.probes.snmprec import recorded, visited
+
+HEAD = "zh = 'zh'\nen = 'en'\nidentify = ['1.3']\n"
+SCALAR = HEAD + "[[scalar]]\nreading = 'a.b'\noid = '1.3'\n"
+"""How the files of families begin."""
 
 SETTINGS = complete(snmp.probe, {"host": "nvr-2"})
 
 UPS = "1.3.6.1.2.1.33.1"
 PRINTER = "1.3.6.1.2.1.25.3"
 NVR = "1.3.6.1.4.1.50001.1"
-
-# The tag of a .snmprec line -> our word for the type.
-TAGS = {
-    "2": "integer",
-    "4": "octets",
-    "6": "oid",
-    "64": "ip",
-    "65": "counter",
-    "66": "gauge",
-    "67": "timeticks",
-    "70": "counter",
-}
-
-
-def recorded(path: Path) -> dict[str, Bound]:
-    """A .snmprec recording: one ``oid|tag|value`` a line, a tag that ends in x has its value in hex."""
-    answers = {}
-    for line in path.read_text(encoding="latin-1").split("\n"):
-        if line.startswith("#") or not line.strip():
-            continue
-        oid, tag, value = line.rstrip("\r").split("|", 2)
-        kind = TAGS.get(tag.removesuffix("x"))
-        octets = bytes.fromhex(value) if tag.endswith("x") else value.encode("latin-1")
-        if kind == "octets":
-            answers[oid] = Bound(type=kind, value=octets)
-        elif kind == "ip":
-            answers[oid] = Bound(type=kind, value=".".join(map(str, octets)) if tag.endswith("x") else value)
-        elif kind == "oid":
-            answers[oid] = Bound(type=kind, value=value)
-        elif kind is not None:
-            answers[oid] = Bound(type=kind, value=int(value))
-    return answers
 
 
 def number(value: int) -> Bound:
@@ -98,15 +72,18 @@ def test_an_east_ups_with_rows_that_end_in_zero_is_read(
         "output[1].volts": 219,
         "output[2].volts": 219,
         "output[3].volts": 219,
-        "output[1].watts": 0,
-        "output[2].watts": 0,
-        "output[3].watts": 0,
+        "output[1].watts": None,
+        "output[2].watts": None,
+        "output[3].watts": None,
         "output[1].load_percent": 20,
         "output[2].load_percent": 26,
         "output[3].load_percent": 30,
         "ups.load_percent": 30,
     }
-    assert answer.failed == {"ups.runtime_min": ("absent", f"{UPS}.2.3.0 is 0")}
+    assert answer.failed == {
+        "ups.runtime_min": ("absent", f"{UPS}.2.3.0 is 0"),
+        **{f"output[{n}].watts": ("absent", f"{UPS}.4.4.1.4.{n}.0 is 0") for n in (1, 2, 3)},
+    }
     belongs_to_the_catalogue(answer)
 
 
@@ -158,18 +135,186 @@ def test_a_hikvision_camera_that_answers_texts_with_units_is_read(
 ) -> None:
     answer = meaning("hikvision_camera", recorded(shared / "data/snmp/cam-hikvision.snmprec"))
 
+    assert answer.readings == {
+        "camera.cpu_percent": 52,
+        "camera.memory_percent": 75,
+        "camera.storage_percent": None,  # 0 % of 0.0 GB
+    }
+    assert answer.failed["camera.storage_percent"][0] == "absent"
+    belongs_to_the_catalogue(answer)
+
+
+def test_a_switch_has_no_reading_of_another_family(shared: Path) -> None:
+    answers = recorded(shared / "data/snmp/switch-maipu-sm4200.snmprec")
+
+    for name in set(snmp_family.names()) - {"switch"}:
+        readings = meaning(name, answers).readings
+        assert set(readings) <= {"ups.uptime_s", "nvr.uptime_s", "printer.condition"}
+
+
+# --- which family, and what two of them know ---------------------------------------------------------------------
+
+XPPC = "1.3.6.1.4.1.935.1.1.1"
+APC = "1.3.6.1.4.1.318.1.1.1"
+DAHUA = "1.3.6.1.4.1.1004849.2"
+IF = "1.3.6.1.2.1.2.2.1"
+MAKER = "1.3.6.1.2.1.1.2.0"
+
+
+@pytest.mark.parametrize(
+    ("answers", "family"),
+    [
+        ({f"{UPS}.2.1.0": number(2)}, "ups"),
+        ({f"{UPS}.2.1.0": number(2), f"{XPPC}.2.1.1.0": number(2)}, "xppc"),
+        ({f"{UPS}.2.1.0": number(2), "1.3.6.1.4.1.2011.6.174.1.1.1.1.0": octets(b"x")}, "huawei_ups"),
+        ({f"{UPS}.2.1.0": number(2), "1.3.6.1.4.1.40614.1.2.1.1.1.0": number(0)}, "east"),
+        ({f"{APC}.2.1.1.0": number(2)}, "apc"),
+        ({"1.3.6.1.4.1.318.1.1.4.1.1.0": octets(b"a power strip")}, None),
+        ({f"{DAHUA}.1.2.8.0": number(1)}, "dahua"),
+        ({f"{IF}.8.1": number(1)}, None),
+        ({f"{IF}.8.1": number(1), "1.3.6.1.2.1.17.1.2.0": number(24)}, "switch"),
+        ({f"{IF}.8.1": number(1), MAKER: Bound("oid", "1.3.6.1.4.1.25506.1.578")}, "switch"),
+        ({f"{IF}.8.1": number(1), MAKER: Bound("oid", "1.3.6.1.4.1.2550.1")}, None),
+        ({f"{IF}.8.1": number(1), "1.3.6.1.2.1.17.1.2.0": number(1), "1.3.6.1.2.1.43.5.1.1.1.1": number(1)}, "printer"),
+        ({f"{PRINTER}.5.1.1.1": number(1)}, None),
+        ({MAKER: Bound("oid", "1.3.6.1.4.1.935")}, None),
+    ],
+)
+def test_a_family_is_found_by_objects_and_maker_and_the_better_one_wins(
+    answers: dict[str, Bound], family: str | None
+) -> None:
+    if family is not None:
+        assert visited(answers).family == family
+        return
+    with pytest.raises(ProbeError) as caught:
+        visited(answers)
+    assert caught.value.code == "not_supported"
+
+
+def test_a_family_that_is_named_needs_no_evidence() -> None:
+    assert visited({f"{IF}.8.1": number(1)}, "switch").family == "switch"
+
+
+def test_what_the_makers_tree_does_not_know_the_general_one_tells() -> None:
+    answers = {
+        f"{XPPC}.4.2.3.0": number(2),
+        f"{XPPC}.2.2.5.0": number(0),
+        f"{XPPC}.4.1.1.0": number(1),
+        f"{UPS}.4.3.0": number(1),
+        f"{UPS}.4.4.1.5.1": number(0),
+        f"{UPS}.2.5.0": number(410),
+        f"{UPS}.4.1.0": number(3),
+    }
+
+    assert meaning("xppc", answers) == Answer(
+        readings={
+            "ups.output_source": "normal",
+            "output[1].load_percent": 2,
+            "ups.load_percent": 2,
+            "ups.battery_volts": 41,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "volts", "out", "expected"),
+    [
+        (2, [2300], [2300], "normal"),
+        (3, [2300], [2300], "battery"),
+        (9, [2280, 2290, 2300], [2200, 2210, 2200], "reducer"),
+        (8, [2360], [2360], "other"),
+        (8, [0], [2200], "battery"),
+        (2, [3], [2200], "battery"),
+        (9, [0, 0, 0], [2200, 2210, 2200], "battery"),
+        (8, [0], [0], "other"),
+    ],
+)
+def test_a_netagent_card_is_on_battery_when_it_says_so_or_when_the_voltages_do(
+    status: int, volts: list[int], out: list[int], expected: str
+) -> None:
+    answers = {f"{XPPC}.4.1.1.0": number(status)}
+    if len(volts) == 1:
+        answers |= {f"{XPPC}.3.2.1.0": number(volts[0]), f"{XPPC}.4.2.1.0": number(out[0])}
+    else:
+        answers |= {f"{XPPC}.3.2.1.0": number(0)}
+        answers |= {f"{XPPC}.8.2.{n + 2}.0": number(one) for n, one in enumerate(volts)}
+        answers |= {f"{XPPC}.8.3.{n + 2}.0": number(one) for n, one in enumerate(out)}
+
+    readings = meaning("xppc", answers).readings
+
+    assert readings["ups.output_source"] == expected
+    if len(volts) == 3 and volts[0]:
+        assert [readings[f"input[{n}].volts"] for n in (1, 2, 3)] == [228, 229, 230]
+
+
+def test_an_apc_ups_on_battery_with_a_battery_that_wants_to_be_replaced(
+    belongs_to_the_catalogue: Callable[[Answer], None],
+) -> None:
+    """After PowerNet-MIB: no APC UPS was recorded for us."""
+    answers = {
+        f"{APC}.2.1.1.0": number(3),
+        f"{APC}.2.1.2.0": Bound("timeticks", 12000),
+        f"{APC}.2.2.1.0": Bound("gauge", 41),
+        f"{APC}.2.2.2.0": Bound("gauge", 27),
+        f"{APC}.2.3.2.0": Bound("gauge", 274),
+        f"{APC}.2.2.3.0": Bound("timeticks", 90000),
+        f"{APC}.2.2.4.0": number(2),
+        f"{APC}.3.2.1.0": Bound("gauge", 0),
+        f"{APC}.4.1.1.0": number(3),
+        f"{APC}.4.2.1.0": Bound("gauge", 230),
+        f"{APC}.4.2.3.0": Bound("gauge", 55),
+        f"{APC}.7.2.3.0": number(2),
+    }
+
+    answer = meaning("apc", answers)
+
     assert answer == Answer(
-        readings={"camera.cpu_percent": 52, "camera.memory_percent": 75, "camera.storage_percent": 0}
+        readings={
+            "ups.battery_state": "low",
+            "ups.on_battery_s": 120,
+            "ups.battery_replace": "yes",
+            "ups.charge_percent": 41,
+            "ups.battery_celsius": 27.4,
+            "ups.runtime_min": 15,
+            "input[1].volts": 0,
+            "ups.output_source": "battery",
+            "output[1].volts": 230,
+            "output[1].load_percent": 55,
+            "ups.load_percent": 55,
+            "ups.test_result": "error",
+        }
     )
     belongs_to_the_catalogue(answer)
 
 
-def test_a_switch_has_no_reading_of_any_family(shared: Path) -> None:
-    answers = recorded(shared / "data/snmp/switch-maipu-sm4200.snmprec")
+def test_a_dahua_recorder_says_words_in_its_own_spelling(belongs_to_the_catalogue: Callable[[Answer], None]) -> None:
+    """After DAHUA-SNMP-MIB and a template of a maker who sells them: no Dahua recorder was recorded for us."""
+    channel, disk = f"{DAHUA}.10.2.2.1.3", f"{DAHUA}.4.1.1.5"
+    states = [b"Conneted", b"Unconnect", b"Empty", b"Disable", b"Connecting", b"connected\x00", b"Sleeping"]
+    answers = {f"{DAHUA}.1.2.8.0": number(0), f"{DAHUA}.1.3.0": number(17), f"{DAHUA}.1.9.2.0": number(255)}
+    answers |= {f"{channel}.{n}": octets(state) for n, state in enumerate(states, 1)}
+    answers |= {f"{disk}.1": octets(b"Running"), f"{disk}.2": octets(b"RaidSub"), f"{disk}.3": octets(b"Error")}
+    answers |= {"1.3.6.1.2.1.1.3.0": Bound("timeticks", 24641813), "1.3.6.1.6.3.10.2.1.3.0": number(246422)}
 
-    for name in snmp_family.names():
-        readings = meaning(name, answers).readings
-        assert set(readings) <= {"ups.uptime_s", "nvr.uptime_s", "printer.condition"}
+    answer = meaning("dahua", answers)
+
+    assert answer.readings == {
+        "nvr.state": "fault",
+        "nvr.cpu_percent": 17,
+        "nvr.memory_percent": None,
+        "nvr.uptime_s": 246422,
+        "channel[1].state": "online",
+        "channel[2].state": "offline",
+        "channel[3].state": "empty",
+        "channel[4].state": "empty",
+        "channel[5].state": "connecting",
+        "channel[6].state": "online",
+        "channel[7].state": "unknown",
+        "disk[1].state": "normal",
+        "disk[2].state": "normal",
+        "disk[3].state": "abnormal",
+    }
+    belongs_to_the_catalogue(answer)
 
 
 # --- printers -----------------------------------------------------------------------------------------------------
@@ -231,9 +376,10 @@ def test_a_printers_verdict_is_its_own_and_not_its_network_cards() -> None:
 
 def test_supplies_are_shares_of_their_whole() -> None:
     supply = "1.3.6.1.2.1.43.11.1.1"
-    levels = {1: (17600, 20000), 2: (67066, 90000), 3: (-3, 100), 4: (50, -2)}
+    levels = {1: (17600, 20000), 2: (67066, 90000), 3: (-3, 100), 4: (50, -2), 5: (50, -2)}
     answers = {f"{supply}.9.1.{n}": number(level) for n, (level, _) in levels.items()}
     answers |= {f"{supply}.8.1.{n}": number(whole) for n, (_, whole) in levels.items()}
+    answers |= {f"{supply}.7.1.{n}": number(19 if n == 5 else 13) for n in levels}
 
     answer = meaning("printer", printer(b"", **answers))
 
@@ -242,6 +388,7 @@ def test_supplies_are_shares_of_their_whole() -> None:
         "supply[2].percent": 74.518,
         "supply[3].percent": None,
         "supply[4].percent": None,
+        "supply[5].percent": 50,
     }
     assert answer.failed == {
         "supply[3].percent": ("absent", f"{supply}.9.1.3 is -3"),
@@ -290,6 +437,30 @@ def test_a_sentinel_or_nonsense_is_none_with_its_reason(oid: str, value: Bound, 
     assert answer.readings == {reading: None}
     assert answer.failed[reading][0] == code
     assert oid in answer.failed[reading][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [(b"15 PERCENT", 15), (b" 7.5e+1 %", 75), (b"1e2", 100), (b"-3", None), (b"9e99", None), (b"PERCENT 15", None)],
+)
+def test_numbers_come_as_text_with_units_and_exponents(text: bytes, expected: float | None) -> None:
+    readings = meaning("hikvision_camera", {"1.3.6.1.4.1.39165.1.7.0": octets(text)}).readings
+
+    assert readings == {"camera.cpu_percent": expected}
+
+
+def test_watts_that_volts_and_amperes_do_not_bear_out_are_refused() -> None:
+    row = {f"{UPS}.4.4.1.2.1": number(2199), f"{UPS}.4.4.1.3.1": number(183), f"{UPS}.4.4.1.4.1": number(34)}
+
+    answer = meaning("ups", row)
+
+    assert answer.readings == {"output[1].volts": 219.9, "output[1].amperes": 18.3, "output[1].watts": None}
+    assert answer.failed == {"output[1].watts": ("implausible", "34 beside 219.9 x 18.3")}
+    assert meaning("ups", {**row, f"{UPS}.4.4.1.4.1": number(3400)}).readings["output[1].watts"] == 3400
+
+
+def test_hertz_told_in_hundredths_are_hertz() -> None:
+    assert meaning("ups", {f"{UPS}.4.2.0": number(4999)}).readings == {"ups.output_hertz": 49.99}
 
 
 def test_volts_told_in_tenths_are_volts() -> None:
@@ -345,7 +516,7 @@ def test_an_object_the_device_stumbles_over_is_unknown() -> None:
 def test_a_thousand_rows_are_not_a_thousand_readings() -> None:
     readings = meaning("hikvision_nvr", {f"{NVR}.241.1.3.{n}.0": number(0) for n in range(1, 1001)}).readings
 
-    assert len(readings) == snmp_family.ROWS_LIMIT
+    assert len(readings) == ROWS_LIMIT
 
 
 VALUES = st.one_of(
@@ -359,20 +530,37 @@ VALUES = st.one_of(
 @given(data=st.data())
 def test_no_value_breaks_a_family(name: str, data: st.DataObject) -> None:
     plan = snmp_family.family(name)
-    oids = [*plan.objects(), *(f"{column}.{row}" for column in plan.columns() for row in ("1", "1.0", "2.1", "7"))]
+    of_family = snmp_family.parts(plan)
+    columns = [column for part in of_family for column in part.columns()]
+    oids = [oid for part in of_family for oid in part.objects()]
+    oids += [f"{column}.{row}" for column in columns for row in ("1", "1.0", "2.1", "7", "x", "4294967296", "")]
     answers = data.draw(st.dictionaries(st.sampled_from(oids), VALUES))
 
     answer = meaning(name, answers)
 
     assert [text for reading, value in answer.readings.items() if (text := misfit(reading, value))] == []
     assert {reading for reading, value in answer.readings.items() if value is None} == set(answer.failed)
+    assert answer.readings.keys() <= {one for one in answer.readings if find(one) is not None}
 
 
 # --- family files -------------------------------------------------------------------------------------------------
 
 
 def test_these_families_are_shipped() -> None:
-    assert snmp_family.names() == ("hikvision_camera", "hikvision_nvr", "printer", "ups")
+    assert snmp_family.names() == (
+        *(
+            "apc",
+            "dahua",
+            "east",
+            "hikvision_camera",
+            "hikvision_nvr",
+            "huawei_ups",
+            "printer",
+            "switch",
+            "ups",
+            "xppc",
+        ),
+    )
 
 
 @pytest.mark.parametrize("name", snmp_family.names())
@@ -380,6 +568,8 @@ def test_a_family_gives_only_readings_and_words_of_the_catalogue(name: str) -> N
     plan = snmp_family.family(name)
 
     assert plan.zh and plan.en and plan.identify
+    assert {part.name for part in snmp_family.parts(plan)} == {name, *plan.also}
+    assert all(find(reading.replace("[]", "[1]")) is not None for reading in plan.readings())
     for item in (*plan.scalars, *plan.tables):
         point = find(item.reading.replace("[]", "[1]"))
         assert point is not None, item.reading
@@ -391,7 +581,11 @@ def test_a_family_gives_only_readings_and_words_of_the_catalogue(name: str) -> N
             assert item.min is not None and item.max is not None, f"{item.reading} has no plausible range"
     for summary in plan.summaries:
         assert find(summary.reading) is not None
-        assert summary.of in {item.reading for item in plan.tables}
+        assert summary.of.replace("[]", "[1]") in {
+            item.reading.replace("[]", "[1]") for item in (*plan.scalars, *plan.tables)
+        }
+    for conclusion in plan.conclusions:
+        assert conclusion.word in find(conclusion.reading).words  # type: ignore[union-attr]
 
 
 def test_no_family_asks_for_an_object_that_acts_or_names_a_person() -> None:
@@ -404,24 +598,89 @@ def test_no_family_asks_for_an_object_that_acts_or_names_a_person() -> None:
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("zh = 'x'", "en"),
-        ("zh='x'\nen='x'\nidentify=['1']\n[[scalar]]\nreading='a.b'\noid='1'\ncolour='red'", "colour"),
-        ("zh='x'\nen='x'\nidentify=['1']\n[[scalar]]\nreading='a.b'\noid='1'\ntype='word'", "a word needs enum"),
-        ("zh='x'\nen='x'\nidentify=['1']\n[[scalar]]\nreading='a.b'\noid='1'\ntype='blob'", "'blob' is not number"),
+        ("zh = 'x'", "en: is missing"),
+        ("zh = 'x", "Illegal character|Unterminated|Expected"),
+        (HEAD + "size = 3", "size: there is no such key; expected zh, en"),
+        (HEAD + "scalar = 7", r"scalar: expected tables \[\[scalar\]\]"),
+        (HEAD.replace("'1.3'", "1"), "identify: expected an OID"),
+        (SCALAR + "colour = 'red'", r"\[\[scalar\]\] 1 \(a.b\), colour: there is no such key"),
+        (SCALAR + "index = 1", "index: there is no such key"),
+        (SCALAR + "type = 'word'", "a word needs enum"),
+        (SCALAR + "type = 'blob'", "'blob' is not number"),
+        (SCALAR + "min = '3'", "min: expected a number, got '3'"),
+        (SCALAR + "sentinels = [0.5]", "sentinels: expected whole numbers"),
+        (SCALAR + "type = 'bits'\nbits = [[9999, 'x']]", "bits: expected pairs"),
+        (HEAD + "[[scalar]]\nreading = 'A b'\noid = '1.3'", "reading: expected a reading like"),
+        (HEAD + "[[scalar]]\noid = '1.3'", r"\[\[scalar\]\] 1, reading: is missing"),
+        (HEAD + "[[summary]]\nreading = 'a.b'\nof = ['a.b']\ntake = 'max'", "of: expected one reading"),
+        (HEAD + "[ports]\nuptime = '1.3.6'", r"\[ports\], oper: is missing"),
+        (HEAD + "[ports]\nlights = '1.3.6'", r"\[ports\], lights: there is no such key"),
     ],
 )
 def test_a_wrong_family_file_is_named_with_what_is_wrong(
     text: str, complaint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / f"bad{abs(hash(text))}.toml").write_text(text)
-    monkeypatch.setattr(snmp_family, "FOLDER", tmp_path)
+    (tmp_path / "pump.toml").write_text(text)
+    monkeypatch.setattr(snmp_family, "OWN", tmp_path)
 
-    with pytest.raises(ValueError, match=complaint) as caught:
-        snmp_family.family(snmp_family.names()[0])
+    with pytest.raises(snmp_family.FamilyError, match=complaint) as caught:
+        snmp_family.family("pump")
 
-    assert ".toml" in str(caught.value)
+    assert str(caught.value).startswith(f"{tmp_path}/pump.toml: ")
+
+
+def test_a_family_of_the_operators_own_is_read_and_stands_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pump.toml").write_text(SCALAR + "min = 0\nmax = 10")
+    (tmp_path / "ups.toml").write_text(HEAD.replace("'en'", "'my UPS'"))
+    (tmp_path / "Not A Name.toml").write_text("")
+    monkeypatch.setattr(snmp_family, "OWN", tmp_path)
+
+    assert set(snmp_family.names()) >= {"pump", "ups", "printer"}
+    assert snmp_family.family("ups").en == "my UPS"
+    assert meaning("pump", {"1.3": number(3)}).readings == {"a.b": 3}
+
+
+def test_an_own_family_that_is_wrong_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "pump.toml").write_text("zh = 1")
+    monkeypatch.setattr(snmp_family, "OWN", tmp_path)
+
+    found = [plan.name for plan in snmp_family.families()]
+    snmp_family.families()
+
+    assert "pump" not in found and "ups" in found
+    assert [record.getMessage() for record in caplog.records] == [
+        f"snmp: the family is left out: {tmp_path}/pump.toml: en: is missing"
+    ]
+    with pytest.raises(ProbeError) as caught:
+        meaning("pump", {})
+    assert (caught.value.code, caught.value.detail) == ("bad_setting", f"{tmp_path}/pump.toml: en: is missing")
+
+
+def test_a_family_as_long_as_a_book_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pump.toml").write_text("#" * (snmp_family.FILE_LIMIT + 1))
+    monkeypatch.setattr(snmp_family, "OWN", tmp_path)
+
+    with pytest.raises(snmp_family.FamilyError, match="is longer than"):
+        snmp_family.family("pump")
+
+
+def test_a_family_that_counts_on_one_that_is_not_there_is_a_bad_setting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pump.toml").write_text(HEAD + "also = ['well']")
+    monkeypatch.setattr(snmp_family, "OWN", tmp_path)
+
+    with pytest.raises(ProbeError) as caught:
+        meaning("pump", {})
+
+    assert caught.value.code == "bad_setting"
+    assert "no SNMP family 'well'" in caught.value.detail
 
 
 def test_a_family_that_does_not_exist_is_answered_with_those_that_do() -> None:
-    with pytest.raises(LookupError, match="no SNMP family 'fridge'; there are hikvision_camera, hikvision_nvr"):
+    with pytest.raises(LookupError, match="no SNMP family 'fridge'; there are apc, dahua, east"):
         snmp_family.family("fridge")

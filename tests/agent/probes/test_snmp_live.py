@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from roundsman_agent.snmp_family import Talk
 from roundsman_agent.snmp_session import V2cSession
 from roundsman_agent.snmp_visit import ROWS_LIMIT
 from tests.agent.probes.devices import Ports
+from tests.agent.probes.snmprec import recorded, visited
 
 UPS = "1.3.6.1.2.1.33.1"
 NVR = "1.3.6.1.4.1.50001.1"
@@ -49,6 +51,20 @@ NVR_2 = "\n".join(
         "",
     ]
 )
+
+
+RECORDED = {
+    "huawei-gse200m": "UPS/huawei-gse200m",
+    "phoenixtec-power": "UPS/phoenixtec-power",
+    "hikvision": "camera/hikvision",
+    "metel-poe-box": "network/switch/metel-poe-box",
+}
+"""Devices of snmpsim-data that the simulator plays too; the community names the file."""
+
+
+def recorded_file(name: str) -> Path:
+    data = pytest.importorskip("snmpsim_data", reason="pip install 'roundsman-agent[simulators]'")
+    return Path(next(iter(data.__path__))) / "data" / f"{RECORDED[name]}.snmprec.bz2"
 
 
 THREE: dict[str, Any] = {
@@ -101,6 +117,8 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     (folder / "data").mkdir()
     (folder / "data/ups-2.snmprec").write_text(UPS_2)
     (folder / "data/nvr-2.snmprec").write_text(NVR_2)
+    for name in RECORDED:
+        shutil.copy(recorded_file(name), folder / "data")
     port, log = free_udp_port(), folder / "log"
     command = [
         str(Path(sys.executable).with_name("snmpsim-command-responder")),
@@ -152,6 +170,19 @@ def test_a_table_longer_than_one_request_is_walked_to_its_end(simulator: int) ->
     assert [name for name in readings if name.endswith(".state")][1:] == [f"disk[{n}].state" for n in range(1, 46)]
     assert readings["disk[45].capacity_mb"] == 5
     assert readings == visit(settings(simulator, "nvr-2", repetitions=1)).readings
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_a_recorded_device_played_by_the_simulator_is_read_as_its_file_says(simulator: int, name: str) -> None:
+    given = settings(simulator, name, try_s=5.0)  # a request of sixty objects takes it more than a second
+
+    talk = snmp.fetch(given)
+
+    offline = visited(recorded(recorded_file(name)))
+    assert isinstance(talk, Talk)
+    assert talk.family == offline.family
+    answer, expected = snmp.parse(talk, given), snmp.parse(offline, given)
+    assert (answer.readings, answer.failed) == (expected.readings, expected.failed)
 
 
 def test_a_device_asked_for_the_wrong_family_says_not_supported(simulator: int) -> None:
@@ -225,6 +256,25 @@ def net_snmp(snmpd: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield port
     finally:
         stopped(process)
+
+
+def test_the_interfaces_of_this_machine_are_read_as_the_kernel_has_them(net_snmp: int) -> None:
+    """Real counters by an agent that is not ours; the first visit knows of no change, the second does."""
+    names = sorted(path.name for path in Path("/sys/class/net").iterdir() if (path / "operstate").is_file())
+    given = settings(net_snmp, "monitor", family="switch", ports=names)
+
+    first, second = visit(given), visit(given)
+
+    for name in names:
+        kernel = Path(f"/sys/class/net/{name}/operstate").read_text().strip()
+        is_up = kernel == "up" or (
+            kernel == "unknown" and int(Path(f"/sys/class/net/{name}/flags").read_text(), 16) & 1
+        )
+        if is_up:
+            assert first.readings[f"port[{name}].state"] == "up"
+    assert "port[lo].changes" not in first.readings
+    assert second.readings["port[lo].changes"] == 0
+    assert second.readings.get("port[lo].error_percent", 0) == 0
 
 
 EXPECTED = {
