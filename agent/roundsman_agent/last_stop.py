@@ -1,15 +1,18 @@
-"""How this machine stopped before it was started: shut down, or cut off. Read from wtmp (utmp(5)); nothing is written.
+"""How this machine stopped before it was started: shut down, or cut off. Read from wtmp or wtmpdb; nothing is written.
 
     last_stop("/") -> "clean" | "unclean" | Trouble | None      None: this system keeps no such records
 
-Debian writes two records of a boot into /var/log/wtmp: BOOT_TIME when it comes up and a change to run level
-"shutdown" (systemd) or 0 or 6 (sysvinit) when it goes down in order. They are read in the order in which they were
-written, backwards from this boot's BOOT_TIME: a shutdown before the next BOOT_TIME is a clean stop, none is a cut.
+Debian 12 writes two records of a boot into /var/log/wtmp (utmp(5)): BOOT_TIME when it comes up, and a change to run
+level "shutdown" (systemd) or 0 or 6 (sysvinit) when it goes down in order. They are read in the order in which they
+were written, backwards from this boot's BOOT_TIME: a shutdown before the next BOOT_TIME is a clean stop, none is a cut.
 
 The times in them are not believed, as a clock without a battery starts in 1970 or where it was saved. Which BOOT_TIME
 is this boot's is told by /run/utmp, which is new with each boot and has the same record; where there is no such file,
 by the time of the boot (btime of /proc/stat), if it is near enough. When the last BOOT_TIME is not this boot's, nobody
 wrote one and nothing is known. wtmp.1 is read behind wtmp, for logrotate may have come between.
+
+Debian 13 has wtmpdb(8) instead, an SQLite file with a row per boot: user `reboot`, Login when it came up, Logout when
+it went down in order. Rows are numbered as they were written; there is no utmp beside it.
 
     layout     size   type  user     time: seconds, microseconds
     32 bit     384    0     44..76   340, 344   int32: x86, x86-64, armhf
@@ -22,6 +25,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import BinaryIO, Final, NamedTuple
 
 __all__ = ["Record", "last_stop", "records", "told"]
@@ -30,6 +34,11 @@ RUN_LVL, BOOT_TIME, LAST_TYPE = 1, 2, 9
 USER: Final = slice(44, 76)
 SHUTDOWN: Final = b"shutdown"
 RUNLEVELS_DOWN: Final = (ord("0"), ord("6"))
+
+WTMP: Final = ("var/log/wtmp", "var/log/wtmp.1")
+WTMPDB: Final = ("var/lib/wtmpdb/wtmp.db", "var/log/wtmp.db")
+REBOOTS: Final = "SELECT Login, Logout FROM wtmp WHERE Type = 1 AND User = 'reboot' ORDER BY ID DESC LIMIT 2"
+LOCKED_S: Final = 0.2
 
 CHUNK_RECORDS: Final = 64
 BYTES_LIMIT: Final = 4 * 1024 * 1024
@@ -62,9 +71,13 @@ class Record(NamedTuple):
 
 def last_stop(root: str = "/") -> str | Trouble | None:
     """How the boot before ended, from the files below ``root``."""
-    folder = os.path.join(root, "var/log")
-    found = _backwards([os.path.join(folder, "wtmp"), os.path.join(folder, "wtmp.1")])
-    return told(found, _this_boot(os.path.join(root, "run/utmp")), _booted(os.path.join(root, "proc/stat")))
+    booted = _booted(os.path.join(root, "proc/stat"))
+    logs = [os.path.join(root, path) for path in WTMP]
+    found = told(_backwards(logs), _this_boot(os.path.join(root, "run/utmp")), booted)
+    if isinstance(found, str):
+        return found
+    newer = told(_of_databases([os.path.join(root, path) for path in WTMPDB]), (), booted)
+    return found if newer is None else newer
 
 
 def told(backwards: Iterator[Record], this_boot: Sequence[Record], booted: int | None) -> str | Trouble | None:
@@ -74,16 +87,16 @@ def told(backwards: Iterator[Record], this_boot: Sequence[Record], booted: int |
         is_any = True
         if record.is_boot:
             if not _is_this(record, this_boot, booted):
-                return "absent", "wtmp has no record of this boot"
+                return "absent", "no record of this boot in wtmp"
             break
     else:
-        return ("absent", "wtmp has no record of this boot") if is_any else None
+        return ("absent", "no record of this boot in wtmp") if is_any else None
     for record in backwards:
         if record.is_shutdown:
             return "clean"
         if record.is_boot:
             return "unclean"
-    return "absent", "wtmp has no record of the boot before"
+    return "absent", "no record of the boot before in wtmp"
 
 
 def _is_this(record: Record, this_boot: Sequence[Record], booted: int | None) -> bool:
@@ -104,6 +117,25 @@ def _backwards(paths: Sequence[str]) -> Iterator[Record]:
                 yield from _of_file(file)
         except OSError:
             continue
+
+
+def _of_databases(paths: Sequence[str]) -> Iterator[Record]:
+    """What wtmpdb tells of boots, the last first: of the first of these files that can be read."""
+    for path in filter(os.path.isfile, paths):
+        import sqlite3
+        from urllib.parse import quote
+
+        try:
+            with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=LOCKED_S)) as database:
+                rows = database.execute(REBOOTS).fetchall()
+        except sqlite3.Error:  # being written just now, damaged, or not for us
+            continue
+        for login, logout in rows:
+            if logout is not None:
+                yield Record(is_boot=False, is_shutdown=True, second=0, microsecond=0)
+            second, microsecond = divmod(login if isinstance(login, int) else 0, 1_000_000)
+            yield Record(is_boot=True, is_shutdown=False, second=second, microsecond=microsecond)
+        return
 
 
 def _of_file(file: BinaryIO) -> Iterator[Record]:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import ctypes
 import shutil
+import sqlite3
 import struct
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,14 +140,14 @@ def test_init_may_have_asked_the_clock_twice(machine: Machine) -> None:
 
 def test_when_this_boot_was_not_written_down_the_last_one_is_not_taken_for_it(machine: Machine) -> None:
     assert machine.has(boot(T - 2 * DAY), shutdown(T - 2 * DAY + 60), boot(T - DAY)) == (
-        "absent", "wtmp has no record of this boot",
+        "absent", "no record of this boot in wtmp",
     )  # fmt: skip
     assert machine.has(login(T - DAY)) is None
-    assert machine.has(runlevel("5", T)) == ("absent", "wtmp has no record of this boot")
+    assert machine.has(runlevel("5", T)) == ("absent", "no record of this boot in wtmp")
 
 
 def test_without_the_boot_before_nobody_can_tell(machine: Machine) -> None:
-    assert machine.has(boot(T), runlevel("5", T)) == ("absent", "wtmp has no record of the boot before")
+    assert machine.has(boot(T), runlevel("5", T)) == ("absent", "no record of the boot before in wtmp")
 
 
 def test_a_rotated_file_is_read_behind_the_new_one(machine: Machine) -> None:
@@ -177,6 +179,72 @@ def test_a_file_without_end_is_not_read_to_its_begin(machine: Machine) -> None:
         file.truncate(384 * 20_000_000)  # sparse: 7.7 GB of empty records
 
     assert last_stop(str(machine.root)) is None
+
+
+# wtmpdb's own statement (lib/sqlite.c of wtmpdb 0.13 to 0.73); Debian 12 has no such package to make one with.
+WTMPDB = (
+    "CREATE TABLE IF NOT EXISTS wtmp(ID INTEGER PRIMARY KEY, Type INTEGER, User TEXT NOT NULL, Login INTEGER, "
+    "Logout INTEGER, TTY TEXT, RemoteHost TEXT, Service TEXT) STRICT;"
+)
+SECOND = 1_000_000
+
+
+def wtmpdb(path: Path, *rows: tuple[int, str, int | None, int | None]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute(WTMPDB)
+        database.executemany("INSERT INTO wtmp (Type, User, Login, Logout, TTY) VALUES (?, ?, ?, ?, '~')", rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(1, "reboot", T - DAY, T - 60), (3, "kiosk", T - DAY, T - 99), (1, "reboot", T, None)], "clean"),
+        ([(1, "reboot", T - DAY, None), (3, "kiosk", T - DAY, None), (1, "reboot", T, None)], "unclean"),
+        ([(1, "reboot", T + 9 * DAY, T + 10 * DAY), (1, "reboot", T, None), (3, "kiosk", T, None)], "clean"),
+        ([(1, "reboot", T, None)], ("absent", "no record of the boot before in wtmp")),
+        ([(1, "reboot", T - DAY, T - 60)], ("absent", "no record of this boot in wtmp")),
+        ([(1, "reboot", 12, None), (1, "reboot", None, None)], ("absent", "no record of this boot in wtmp")),
+        ([(3, "kiosk", T, None)], None),
+    ],
+    ids=["shut down", "cut off", "clock set back", "first boot", "this boot is missing", "1970", "no boots"],
+)
+@pytest.mark.parametrize("path", ["var/lib/wtmpdb/wtmp.db", "var/log/wtmp.db"])
+def test_wtmpdb_of_debian_13_tells_the_same(
+    machine: Machine, path: str, rows: list[tuple[int, str, int | None, int | None]], expected: object
+) -> None:
+    micro = [(kind, user, *(None if at is None else at * SECOND for at in times)) for kind, user, *times in rows]
+    wtmpdb(machine.root / path, *micro)  # type: ignore[arg-type]
+
+    assert last_stop(str(machine.root)) == expected
+
+
+def test_a_machine_that_came_from_debian_12_has_an_old_wtmp_beside_it(machine: Machine) -> None:
+    wtmpdb(
+        machine.root / "var/lib/wtmpdb/wtmp.db",
+        (1, "reboot", (T - DAY) * SECOND, None),
+        (1, "reboot", T * SECOND, None),
+    )
+
+    assert machine.has(boot(T - 9 * DAY), shutdown(T - 9 * DAY + 60)) == "unclean"
+
+
+@pytest.mark.parametrize("content", [b"", b"SQLite format 3\x00" + bytes(4000), b"garbage" * 999])
+def test_a_damaged_wtmpdb_tells_nothing(machine: Machine, content: bytes) -> None:
+    (machine.root / "var/log/wtmp.db").write_bytes(content)
+
+    assert last_stop(str(machine.root)) is None
+
+
+def test_a_wtmpdb_that_is_being_written_is_not_waited_for(machine: Machine) -> None:
+    path = machine.root / "var/log/wtmp.db"
+    wtmpdb(path, (1, "reboot", T * SECOND, None))
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN EXCLUSIVE")
+        found = last_stop(str(machine.root))
+
+    assert found is None
 
 
 def test_what_util_linux_writes_is_what_we_read(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ summed over the real ones.
 Pi's firmware says that it is held back, too hot, or short of voltage now (get_throttled, bits 0 to 3). A machine that
 has neither has no such reading.
 
-`host.last_stop` is how the machine stopped before this boot: `clean` when wtmp has the record of a shutdown between the
-boot before and this one, `unclean` when it has none. Where no such records are kept there is no such reading; where
-they do not reach back to the boot before, it is unknown. How often it boots is for the collector to count, from
-`host.uptime_s`.
+`host.last_stop` is how the machine stopped before this boot: `clean` when wtmp (Debian 13: wtmpdb) has the record of a
+shutdown between the boot before and this one, `unclean` when it has none. Where no such records are kept there is no
+such reading; where they do not reach back to the boot before, it is unknown. How often it boots is for the collector
+to count, from `host.uptime_s`.
 
 `screen.state` is there when `screen` says that one must be lit: `any`, or a connector of /sys/class/drm (`HDMI-A-1`).
 `on`: connected, enabled and not in a power-saving state; `off`: connected, but none of them lit; `absent`: none

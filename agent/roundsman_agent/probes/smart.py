@@ -21,7 +21,8 @@ roundsman-agent`), because the kernel gives raw commands only to those who hold 
     AmbientCapabilities=CAP_SYS_RAWIO CAP_SYS_ADMIN
 
 CAP_SYS_RAWIO is for SATA and SAS, CAP_SYS_ADMIN and the line with nvme for NVMe alone: leave out what is not there.
-Whoever may do that could also destroy the disk; without the drop-in the probe says `permission` and the rest goes on.
+For disks behind a MegaRAID controller smartctl makes itself a device file and must be root. Whoever may do all that
+could also destroy the disk; without the drop-in the probe says `permission` and the other probes go on.
 
     we run  smartctl -j -n standby -q noserial -i -H -A -l selftest -l ssd [-d TYPE] DEVICE
 
