@@ -11,9 +11,9 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = ("escpos", "host", "megatec", "nmea", "nut", "smart", "snmp", "usb")
+_NAMES = ("app", "escpos", "host", "http", "megatec", "nmea", "nut", "ping", "smart", "snmp", "tcp", "usb")
 
-BLOCKING = frozenset({"escpos", "host", "megatec", "nmea", "smart", "usb"})
+BLOCKING = frozenset({"app", "escpos", "host", "megatec", "nmea", "smart", "usb"})
 """Those that say ``blocks``: they run in a cell (warden.py), and the agent itself does not import them."""
 
 
