@@ -26,7 +26,7 @@ from roundsman_agent.clock import Clock, Moment, Offset, spoken
 from roundsman_agent.config import Config, ProbeUse
 from roundsman_agent.cost import Costs
 from roundsman_agent.errands import Errands
-from roundsman_agent.isolate import Isolation, Outcome
+from roundsman_agent.isolate import SLACK_MS, Isolation, Outcome
 from roundsman_agent.known_time import KnownTime
 from roundsman_agent.limits import Limits
 from roundsman_agent.machine import system_is_stopping
@@ -220,7 +220,7 @@ class Agent:
             key = f"{turn.device}/{turn.probe}"
             use, probe = self._uses[key]
             since = self._isolation.start(
-                key, _call(probe, use.settings), now=now.mono, timeout_ms=int(use.timeout_s * 1000)
+                key, _call(probe, use.settings), now=now.mono, timeout_ms=int(use.timeout_s * 1000) + SLACK_MS
             )
             if since is not None:
                 self._answer(key, _hung(key, since, now), now)

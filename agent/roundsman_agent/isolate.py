@@ -21,6 +21,8 @@ from typing import Any
 
 _STACK_BYTES = 512 * 1024
 SPARE = 4
+SLACK_MS = 250
+"""What a probe is given beyond its time: one that keeps to it says itself what it waited for, and is not `hung`."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from roundsman_agent import poll, probes, recording
 from roundsman_agent.clock import SystemClock
 from roundsman_agent.config import ConfigError, made
-from roundsman_agent.isolate import Isolation
+from roundsman_agent.isolate import SLACK_MS, Isolation
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, SettingError, complete
 from roundsman_agent.warden import Warden
 
@@ -128,7 +128,7 @@ def _sample(
             label,
             _call(warden.load(probe.name) if probe.blocks else probe, settings),
             now=begun.mono,
-            timeout_ms=int(timeout_s * 1000),
+            timeout_ms=int(timeout_s * 1000) + SLACK_MS,
         )
     answers: dict[str, Answer] = {}
     while len(answers) < len(uses):
