@@ -70,6 +70,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
 from pathlib import Path
@@ -267,17 +268,18 @@ def fitting(candidates: Iterable[Family], seen: Sequence[str], maker: str, *, is
     return min(fit, key=lambda one: (not is_of(one.makers), -one.rank, one.name), default=None)
 
 
-def _files() -> dict[str, Path]:
+def _files() -> Mapping[str, Path]:
     """The file of each name; one of the operator's own stands for ours."""
-    found = {path.stem: path for path in sorted(FOLDER.glob("*.toml"))}
-    return found | {path.stem: path for path in _own() if _NAME.fullmatch(path.stem)}
+    return _looked_up(FOLDER, OWN)
 
 
-def _own() -> list[Path]:
-    try:
-        return sorted(OWN.glob("*.toml"))
-    except OSError:  # a folder that may not be read is as good as none
-        return []
+@cache
+def _looked_up(ours: Path, own: Path) -> Mapping[str, Path]:
+    """Once: a visit asks several times."""
+    found = {path.stem: path for path in sorted(ours.glob("*.toml"))}
+    with suppress(OSError):  # a folder that may not be read is as good as none
+        found |= {path.stem: path for path in sorted(own.glob("*.toml")) if _NAME.fullmatch(path.stem)}
+    return found
 
 
 @cache

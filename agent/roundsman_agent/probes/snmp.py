@@ -6,6 +6,13 @@
     family = "ups"
     community = { secret = "snmp-room" }
 
+    [[device.probe]]
+    name = "snmp"
+    host = "192.168.1.2"
+    family = "switch"
+    community = { secret = "snmp-room" }
+    ports = ["GigabitEthernet1/0/1", "GigabitEthernet1/0/24"]
+
 **Needs** SNMP switched on in the device, a community (2c) or user (3) that may only read, and UDP port 161 open for
 the agent's address. There is no SET in the agent. Version 3 with `priv` needs the Python package `cryptography`,
 which the agent does not bring.

@@ -222,11 +222,11 @@ def test_what_the_makers_tree_does_not_know_the_general_one_tells() -> None:
         (2, [2300], [2300], "normal"),
         (3, [2300], [2300], "battery"),
         (9, [2280, 2290, 2300], [2200, 2210, 2200], "reducer"),
-        (8, [2360], [2360], "other"),
+        (8, [2360], [2360], "unknown"),
         (8, [0], [2200], "battery"),
         (2, [3], [2200], "battery"),
         (9, [0, 0, 0], [2200, 2210, 2200], "battery"),
-        (8, [0], [0], "other"),
+        (8, [0], [0], "unknown"),
     ],
 )
 def test_a_netagent_card_is_on_battery_when_it_says_so_or_when_the_voltages_do(
