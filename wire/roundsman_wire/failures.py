@@ -34,6 +34,7 @@ FAILURES: Mapping[str, Label] = MappingProxyType(
         "no_route": Label(zh="网络不可达", en="there is no road to the device"),
         "no_port": Label(zh="串口不存在或已拔出", en="the port does not exist or was unplugged"),
         "busy_port": Label(zh="串口被其他程序占用", en="another program holds the port"),
+        "busy": Label(zh="设备繁忙", en="the device has no room for us just now"),
         "permission": Label(zh="没有权限", en="the agent may not do this"),
         "bad_answer": Label(zh="应答内容无法识别", en="the device answered something that makes no sense"),
         "not_supported": Label(zh="设备不支持", en="the device does not support this"),

@@ -12,8 +12,8 @@ from roundsman_agent.probe import Probe
 __all__ = ["BLOCKING", "load", "names"]
 
 _NAMES = (
-    *("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea"),
-    *("nut", "ping", "rtsp", "smart", "snmp", "tcp", "usb"),
+    *("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem"),
+    *("nmea", "nut", "ping", "rtsp", "smart", "snmp", "tcp", "usb"),
 )
 
 BLOCKING = frozenset({"app", "escpos", "host", "megatec", "modbus", "modem", "nmea", "smart", "usb"})
