@@ -10,6 +10,7 @@ import pytest
 from roundsman_collector.core.availability import pool
 from roundsman_collector.core.causes import Causes, Explained, Link, RootFault, Shadow, joined
 from roundsman_collector.core.changes import changed
+from roundsman_collector.core.days import shift_hours
 from roundsman_collector.core.hours import kept
 from roundsman_collector.core.inspection import Both, TicketSeen, build
 from roundsman_collector.core.intervals import Intervals
@@ -206,10 +207,21 @@ def test_a_window_that_ends_with_the_day_before_acceptance_has_no_posting() -> N
 # --- hours, quiet, rounds --------------------------------------------------------------------------------------------
 
 
-def test_every_way_to_write_sunday_is_the_seventh_day() -> None:
-    days = ("周天", "周日", "星期天", "星期日", "sun")
+DAYS_AS_WRITTEN = [
+    ("mon", "周一", "星期一"),
+    ("tue", "周二", "星期二"),
+    ("wed", "周三", "星期三"),
+    ("thu", "周四", "星期四"),
+    ("fri", "周五", "星期五"),
+    ("sat", "周六", "星期六"),
+    ("sun", "周日", "星期日", "周天", "星期天"),
+]
 
-    assert {kept(f"{day} 09:00-18:00") for day in days} == {kept("7 09:00-18:00")}
+
+@pytest.mark.parametrize(("number", "names"), list(enumerate(DAYS_AS_WRITTEN, 1)))
+def test_every_way_to_write_a_day_of_the_week_is_that_day(number: int, names: tuple[str, ...]) -> None:
+    assert {kept(f"{name} 09:00-18:00") for name in names} == {kept(f"{number} 09:00-18:00")}
+    assert {shift_hours(name) for name in names} == {f"weekday:{number}"}
 
 
 def test_what_is_quiet_is_so_in_whatever_order_the_overlays_come() -> None:

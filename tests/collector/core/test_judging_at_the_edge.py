@@ -75,6 +75,15 @@ def test_only_a_share_of_zero_says_nothing() -> None:
     assert judged(DISK, "disk[/].used_mb", "disk[/]", both, False) is True
 
 
+def test_policies_of_the_same_rules_are_the_same_whatever_either_was_asked() -> None:
+    asked, other = Policy(rules=MIXED.rules), Policy(rules=MIXED.rules)
+
+    assert not asked.finds_well({"host.cpu_percent": 95})
+
+    assert asked == other
+    assert len({asked, other}) == 1
+
+
 A_HUNDRED_YEARS_S = 100 * 366 * 86_400
 
 
