@@ -290,8 +290,13 @@ def test_a_line_is_searched_at_its_beginning_alone(tmp_path: Path) -> None:
 def test_a_deadline_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "app.log"
     log.write_text("x\n" * 10_000)
-    looked = []
-    monkeypatch.setattr(log_search, "_text", lambda line: looked.append(line) or "")
+    looked: list[bytes] = []
+
+    def text(line: bytes) -> str:
+        looked.append(line)
+        return ""
+
+    monkeypatch.setattr(log_search, "_text", text)
 
     assert search(log).newest(now_s=NOW, deadline=time.monotonic() - 1)[0] == "absent"  # type: ignore[index]
     assert len(looked) <= log_search.LOOK_AT_CLOCK

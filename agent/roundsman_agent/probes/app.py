@@ -55,6 +55,7 @@ import psutil
 
 from roundsman_agent.clock import SystemClock
 from roundsman_agent.instance import instance
+from roundsman_agent.line_pattern import compiled
 from roundsman_agent.log_search import Search, Trouble
 from roundsman_agent.probe import Answer, Probe, ProbeError, Setting, Value, number, text
 from roundsman_wire.failures import FAILURES
@@ -174,6 +175,7 @@ def _oldest(program: str, arguments: str) -> tuple[tuple[psutil.Process, Process
         looked = _looked_at(one) if is_it else None
         if looked is not None and (oldest is None or looked.started_s < oldest[1].started_s):
             oldest = one, looked
+    psutil.process_iter.cache_clear()  # it would remember every process of the machine
     return oldest, are_some_hidden
 
 
@@ -203,6 +205,31 @@ def _looked_at(one: psutil.Process) -> Process | None:
         return Process(started_s=one.create_time(), is_stopped=status in STOPPED)
     except psutil.Error:
         return None
+
+
+# --- settings ---------------------------------------------------------------------------------------------------------
+
+
+def _is_searched(value: object) -> None:
+    """Whether an expression can be used; said when the configuration is checked."""
+    try:
+        compiled(str(value))
+    except ProbeError as error:
+        raise ValueError(error.detail) from error
+
+
+def _is_here(value: object) -> None:
+    """Whether a heartbeat's page is one of this machine."""
+    from roundsman_agent.http_visit import url
+
+    if not value:
+        return
+    try:
+        host = url(str(value)).host
+    except ProbeError as error:
+        raise ValueError(error.detail) from error
+    if not _LOOPBACK.fullmatch(host):
+        raise ValueError(f"{host} is not this machine; expected 127.0.0.1 (another one: probe http)")
 
 
 # --- signs of life ----------------------------------------------------------------------------------------------------
@@ -248,9 +275,11 @@ def _page(page: str, deadline: float) -> int | Trouble:
     """The status of the heartbeat's page, or why there is none."""
     from roundsman_agent.http_visit import HttpVisit, url
 
+    try:
+        _is_here(page)
+    except ValueError as error:
+        raise ProbeError("bad_setting", f"heartbeat_url: {error}") from error
     at = url(page)
-    if not _LOOPBACK.fullmatch(at.host):
-        raise ProbeError("bad_setting", f"heartbeat_url: {at.host} is not this machine; expected 127.0.0.1")
     try:
         with HttpVisit(at, deadline=deadline, most_bytes=0) as visit:
             return visit.get(at.path).status
@@ -401,6 +430,7 @@ probe = Probe(
             default="",
             unit="",
             sentence="A page of the program at 127.0.0.1 that answers as long as it serves.",
+            fits=_is_here,
         ),
         Setting(
             name="heartbeat_s",
@@ -424,6 +454,7 @@ probe = Probe(
             default="",
             unit="",
             sentence="A regular expression for the lines of the log that tell of a transaction.",
+            fits=_is_searched,
         ),
         Setting(
             name="log_time",

@@ -82,13 +82,21 @@ def fetch(settings: Mapping[str, object]) -> Page:
         try:
             reply, der, bytes_moved = _asked(at, settings, deadline)
         except Untrusted:
-            return _page(None, certificate(at, deadline=deadline), begin, moved)
+            return _page(None, _refused(at, deadline), begin, moved)
         moved += bytes_moved
         there = _onwards(at, reply, settings) if i < REDIRECTS_LIMIT else None
         if there is None:
             break
         at = there
     return _page(reply, der, begin, moved)
+
+
+def _refused(at: Url, deadline: float) -> bytes:
+    """The certificate that was refused; empty when the server does not show it again."""
+    try:
+        return certificate(at, deadline=deadline)
+    except ProbeError:
+        return b""
 
 
 def _asked(at: Url, settings: Mapping[str, object], deadline: float) -> tuple[Reply, bytes, int]:

@@ -95,15 +95,19 @@ def fetch(settings: Mapping[str, object]) -> Echoes:
     host, count = text(settings, "host"), int(number(settings, "count"))
     begin = time.monotonic()
     deadline = begin + number(settings, "timeout_s")
-    family, address = addresses(host, 0, kind=socket.SOCK_DGRAM, deadline=deadline)[0]
-    line, is_raw = _opened(family, host)
-    with line:
-        try:
-            line.connect(address)  # only its answers are heard, and what routers say of the road
-        except OSError as error:
-            raise network_error(host, error) from error
-        line.setblocking(False)
-        return _exchanged(line, host, is_v6=family == socket.AF_INET6, is_raw=is_raw, count=count, deadline=deadline)
+    trouble = ProbeError("no_host", f"{host}: has no address")
+    for family, address in addresses(host, 0, kind=socket.SOCK_DGRAM, deadline=deadline):
+        line, is_raw = _opened(family, host)
+        with line:
+            try:
+                line.connect(address)  # only its answers are heard, and what routers say of the road
+            except OSError as error:  # a machine without IPv6, and a name that has an address of it
+                trouble = network_error(host, error)
+                continue
+            line.setblocking(False)
+            is_v6 = family == socket.AF_INET6
+            return _exchanged(line, host, is_v6=is_v6, is_raw=is_raw, count=count, deadline=deadline)
+    raise trouble
 
 
 def _opened(family: socket.AddressFamily, host: str) -> tuple[socket.socket, bool]:
@@ -182,7 +186,7 @@ probe = Probe(
             kind=str,
             default=REQUIRED,
             unit="",
-            sentence="Name or address, IPv4 or IPv6; of a name its first address is asked.",
+            sentence="Name or address, IPv4 or IPv6; of a name the first address to which there is a road.",
         ),
         Setting(
             name="count",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -137,13 +139,13 @@ def test_a_page_behind_a_password_is_read(server: Servers) -> None:
 
 
 def test_a_silent_server_is_a_timeout(server: Servers) -> None:
-    one = server(lambda _: dripping(OK, 30, one.is_closed))
+    one: Scripted = server(lambda _: dripping(OK, 30, one.is_closed))
 
     assert failure(one.url, timeout_s=0.5) == "timeout"
 
 
 def test_a_server_that_drips_is_a_timeout(server: Servers) -> None:
-    one = server(lambda _: dripping(OK, 0.1, one.is_closed))
+    one: Scripted = server(lambda _: dripping(OK, 0.1, one.is_closed))
     begin = time.monotonic()
 
     assert failure(one.url, timeout_s=0.5) == "timeout"
@@ -279,8 +281,21 @@ timeout_s = 0.5
 """
 
 
+def test_a_page_without_tls_costs_no_openssl(server: Servers) -> None:
+    ask = (
+        "import sys; from roundsman_agent.probe import complete; from roundsman_agent.probes import http\n"
+        f"settings = complete(http.probe, {{'url': {server(lambda _: OK).url!r}, 'text': 'ok'}})\n"
+        "print(http.parse(http.fetch(settings), settings).readings['web[main].state'])\n"
+        "print(sorted({'ssl', 'http.client', 'email', 'urllib.request', 'asyncio'} & set(sys.modules)))"
+    )
+
+    said = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout
+
+    assert said.splitlines() == ["ok", "[]"]
+
+
 def test_a_silent_server_is_a_timeout_to_the_agent_and_not_a_hung_probe(server: Servers, tmp_path: Path) -> None:
-    one = server(lambda _: dripping(OK, 30, one.is_closed))
+    one: Scripted = server(lambda _: dripping(OK, 30, one.is_closed))
     path = tmp_path / "agent.toml"
     path.write_text(CONFIG.format(url=one.url))
 

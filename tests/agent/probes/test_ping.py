@@ -20,8 +20,8 @@ SECRET = bytes(range(16))
 Reply = Callable[[bytes], list[bytes]]
 
 
-def settings(host: str = "127.0.0.1", **more: object) -> dict[str, object]:
-    return complete(ping.probe, {"host": host, "timeout_s": 2.0, **more})
+def settings(**more: object) -> dict[str, object]:
+    return complete(ping.probe, {"host": "127.0.0.1", "timeout_s": 2.0, **more})
 
 
 def echo(asked: bytes, *, kind: int = 0, sequence: int | None = None) -> bytes:
@@ -200,9 +200,33 @@ def test_a_road_that_ends_is_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
         ping.fetch(settings())
 
 
+def test_of_a_name_the_first_address_is_pinged_to_which_there_is_a_road(
+    host: Callable[[Reply], list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host(lambda data: [echo(data)])
+    found = [(socket.AF_INET6, ("2001:db8::1", 0, 0, 0)), (socket.AF_INET, ("127.0.0.1", 0))]
+    monkeypatch.setattr(ping, "addresses", lambda *_, **__: found)
+    opened = ping._opened
+
+    def without_ipv6(family: socket.AddressFamily, name: str) -> tuple[object, bool]:
+        line, is_raw = opened(family, name)
+        return (_DeadEnd(line) if family == socket.AF_INET6 else line), is_raw
+
+    class _DeadEnd(_Connected):
+        def connect(self, _: object) -> None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    monkeypatch.setattr(ping, "_opened", without_ipv6)
+
+    assert visited().readings["ping.loss_percent"] == 0.0
+
+
 def test_a_name_that_nobody_knows_is_no_host() -> None:
     with pytest.raises(ProbeError, match="no_host"):
-        ping.fetch(settings("nobody.invalid", timeout_s=20.0))
+        ping.fetch(settings(host="nobody.invalid", timeout_s=20.0))
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------
