@@ -103,8 +103,8 @@ _TESTS = {
     "testinprogress": "in_progress",
     "no": "none",
 }
-_REPLACE = ("replace battery", "no battery installed")
-"""What ups.alarm says of a battery, in small letters."""
+# What ups.alarm says, in small letters.
+_REPLACE, _NO_BATTERY, _BROKEN = "replace battery", "no battery installed", "selftest failed"
 
 # The reading, the variables that may hold it (the first that is there), its factor, and between what it can be true.
 _NUMBERS: tuple[tuple[str, tuple[str, ...], float, float, float], ...] = (
@@ -123,6 +123,9 @@ _NUMBERS: tuple[tuple[str, tuple[str, ...], float, float, float], ...] = (
     ("output[1].volts", ("output.L1-N.voltage", "output.voltage"), 1, 0, 600),
     ("output[2].volts", ("output.L2-N.voltage",), 1, 0, 600),
     ("output[3].volts", ("output.L3-N.voltage",), 1, 0, 600),
+    ("output[1].amperes", ("output.L1.current", "output.current"), 1, 0, 2000),
+    ("output[2].amperes", ("output.L2.current",), 1, 0, 2000),
+    ("output[3].amperes", ("output.L3.current",), 1, 0, 2000),
     ("output[1].load_percent", ("output.L1.power.percent",), 1, 0, 300),
     ("output[2].load_percent", ("output.L2.power.percent",), 1, 0, 300),
     ("output[3].load_percent", ("output.L3.power.percent",), 1, 0, 300),
@@ -316,9 +319,10 @@ def _take_status(
             readings[name], failed[name] = None, why
     else:
         readings["ups.output_source"] = next((word for flag, word in _SOURCES if flag in flags), "unknown")
-        readings["ups.battery_state"] = "normal" if _LOW.isdisjoint(flags) else "low"
-        readings["ups.battery_replace"] = _yes("RB" in flags or any(text in alarm for text in _REPLACE))
-        readings["ups.failed"] = _yes("selftest failed" in alarm)
+        low = "normal" if _LOW.isdisjoint(flags) else "low"
+        readings["ups.battery_state"] = "absent" if _NO_BATTERY in alarm else low
+        readings["ups.battery_replace"] = _yes("RB" in flags or _REPLACE in alarm)
+        readings["ups.failed"] = _yes(_BROKEN in alarm)
     if "CAL" in flags:
         readings["ups.test_result"] = "in_progress"
     elif "ups.test.result" in said:
@@ -423,6 +427,7 @@ probe = Probe(
         "input[].volts",
         "input[].hertz",
         "output[].volts",
+        "output[].amperes",
         "output[].load_percent",
     ),
     parts=(Told,),

@@ -2,7 +2,7 @@
 
 with Site() as site:
     site.add("ups-2", "ups.status: OL\n")      a driver (dummy-ups) that tells what its file says
-    site.start()                               upsd
+    site.start()                               upsd and its drivers
     site.tell("ups-2", "ups.status: OB LB\n")  the file is another; the driver reads it within a second
 
 Nothing of it looks into /etc/nut, and the services that Debian starts are not needed.
@@ -16,6 +16,8 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +44,7 @@ class Site:
         self.folder = Path(tempfile.mkdtemp(prefix="nut-"))
         self.port = _free_port()
         self._sections: list[str] = []
+        self._drivers: dict[str, str] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = _environment(self.folder)
 
@@ -55,20 +58,36 @@ class Site:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def add(self, name: str, variables: str | None, *, driver: str = "dummy-ups", options: str = "") -> None:
-        """A UPS of ups.conf. Its driver runs, unless there are no variables."""
+        """A UPS of ups.conf. Its driver will run, unless there are no variables."""
         self._sections.append(
             f"[{name}]\ndriver = {driver}\nport = {self.folder / name}.dev\nmode = dummy-once\n{options}\n"
         )
-        self._write("ups.conf", "maxretry = 1\n" + "".join(self._sections))
         if variables is not None:
             self.tell(name, variables)
-            self._run(name, [str(DRIVERS / driver), "-a", name, "-F", "-i", "1"])
+            self._drivers[name] = driver
 
     def start(self) -> None:
-        """upsd; it listens when this returns."""
+        """upsd and its drivers; it listens when this returns, and they are there."""
+        self._write("ups.conf", "maxretry = 1\n" + "".join(self._sections))
+        for name, driver in self._drivers.items():
+            self._run(name, [str(DRIVERS / driver), "-a", name, "-F", "-i", "1"])
+        for name, driver in self._drivers.items():
+            self._wait(name, (self.folder / f"{driver}-{name}").exists)
         self._write("upsd.conf", f"LISTEN 127.0.0.1 {self.port}\nMAXAGE {MAX_AGE_S}\nSTATEPATH {self.folder}\n")
         self._write("upsd.users", "")
         self._run("upsd", [str(DRIVERS / "upsd"), "-F"])
+        self._wait("upsd", self._listens)
+
+    def _listens(self) -> bool:
+        with socket.socket() as visitor:
+            return visitor.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _wait(self, name: str, is_so: Callable[[], bool]) -> None:
+        end = time.monotonic() + 30
+        while not is_so():
+            if time.monotonic() > end or self._running[name].poll() is not None:
+                pytest.fail(f"{name} does not start: {self.log()}")
+            time.sleep(0.02)
 
     def tell(self, name: str, variables: str) -> None:
         """What the UPS says from now on; as a whole, so that no driver reads half of it."""

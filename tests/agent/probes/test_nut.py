@@ -401,9 +401,17 @@ def test_rows_that_nobody_knows_are_passed_over(server: Servers) -> None:
             # APC Silcon 120 kW, snmp-ups 2.1.0: three phases, told against each other and as one against neutral.
             "battery.runtime: 1080.0, battery.voltage: 439.0, input.frequency: 000.0, input.L1-L2.voltage: 393.0,"
             " input.voltage: 227.0, output.frequency: 051.0, output.L1-L2.voltage: 403.0, output.voltage: 231.0,"
+            " output.current: 099.0, output.L1.current: 133.0, output.L2.current: 153.0, output.L3.current: 141.0,"
             " output.L1.power.percent: 077.0, output.L2.power.percent: 088.0, output.L3.power.percent: 081.0,"
             " ups.load: 088.0, ups.status: OL, ups.test.result: InvalidTest",
-            {"input[1].volts": 227, "ups.load_percent": 88, "ups.runtime_min": 18, "ups.test_result": "unknown"},
+            {
+                "input[1].volts": 227,
+                "output[1].amperes": 133,
+                "output[3].amperes": 141,
+                "ups.load_percent": 88,
+                "ups.runtime_min": 18,
+                "ups.test_result": "unknown",
+            },
             {"input[1].hertz": "absent"},
         ),
         (
@@ -521,7 +529,7 @@ def test_alarms_and_tests_are_understood() -> None:
 
     assert (broken.readings["ups.failed"], broken.readings["ups.test_result"]) == ("yes", "error")
     assert (old.readings["ups.battery_replace"], old.readings["ups.test_result"]) == ("yes", "unknown")
-    assert (without.readings["ups.battery_replace"], without.readings["ups.test_result"]) == ("yes", "passed")
+    assert (without.readings["ups.battery_state"], without.readings["ups.test_result"]) == ("absent", "passed")
     assert testing.readings["ups.test_result"] == "in_progress"
 
 
