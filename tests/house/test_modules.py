@@ -15,7 +15,7 @@ DOORS = {
     ("roundsman_collector", "sqlalchemy"): {"store/"},
     ("roundsman_collector", "sqlite3"): {"store/"},
     ("roundsman_collector", "alembic"): {"store/"},
-    ("roundsman_agent", "sqlite3"): {"spool.py", "spool_"},
+    ("roundsman_agent", "sqlite3"): {"spool.py", "spool_", "last_stop.py"},  # the last reads the system's wtmpdb
 }
 PURE_ROOMS = {"roundsman_collector.core", "roundsman_collector.rules", "roundsman_collector.reports"}
 
