@@ -11,9 +11,12 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = ("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea", "nut", "ping", "rtsp", "smart", "snmp", "tcp", "usb")
+_NAMES = (
+    *("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea"),
+    *("nut", "obd", "ping", "rtsp", "smart", "snmp", "tcp", "usb"),
+)
 
-BLOCKING = frozenset({"app", "escpos", "host", "megatec", "modbus", "modem", "nmea", "smart", "usb"})
+BLOCKING = frozenset({"app", "escpos", "host", "megatec", "modbus", "modem", "nmea", "obd", "smart", "usb"})
 """Those that say ``blocks``: they run in a cell (warden.py), and the agent itself does not import them."""
 
 
