@@ -98,7 +98,7 @@ __all__ = [
 log = logging.getLogger("roundsman.agent")
 
 FOLDER: Final = Path(__file__).parent / "families"
-OWN: Final = Path(os.environ.get("ROUNDSMAN_FAMILIES", "/etc/roundsman-agent/families"))
+OWN: Final = Path(os.environ.get("ROUNDSMAN_FAMILIES") or "/etc/roundsman-agent/families")
 _INSTANCE: Final = re.compile(r"\[[0-9]+\]")
 FILE_LIMIT: Final = 256 * 1024
 

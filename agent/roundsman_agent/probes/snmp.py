@@ -82,7 +82,7 @@ def fetch(settings: Mapping[str, object]) -> Talk:
         talk: Talk | None = None
         if known.family is not None:
             talk = _talk(session, planned(known.family), known, settings)
-        if talk is None or not (talk.answers or talk.stumbled):
+        if talk is None or not (talk.stumbled or _is_of_its_family(talk)):
             # Not known yet, or another device stands at this address now.
             plan = _identified(session, text(settings, "family"), text(settings, "host"))
             known.family = plan.name
@@ -112,6 +112,12 @@ def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, o
         cut=cut,
         bytes_moved=session.bytes_moved,
     )
+
+
+def _is_of_its_family(talk: Talk) -> bool:
+    """Whether the device said anything that a device of another family would not (everything has an uptime)."""
+    roots = [root for part in parts(planned(talk.family)) for root in part.identify]
+    return any(below(oid, root) for oid in talk.answers for root in roots)
 
 
 def _has_rows(answers: Mapping[str, Bound], columns: Sequence[str]) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -627,6 +630,66 @@ def test_a_wrong_family_file_is_named_with_what_is_wrong(
         snmp_family.family("pump")
 
     assert str(caught.value).startswith(f"{tmp_path}/pump.toml: ")
+
+
+VALUES_OF_KEYS = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["1.3.6", "a.b", "max"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["reading", "1.3.6", "2"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS_OF_ITEMS = [*snmp_family._READERS, "lights"]
+KEYS_OF_FILES = ["zh", "en", "identify", "evidence", "makers", "rank", "also", "colour"]
+SECTIONS = ["scalar", "table", "summary", "product", "conclusion"]
+
+
+@given(
+    st.dictionaries(st.sampled_from(KEYS_OF_FILES), VALUES_OF_KEYS),
+    st.dictionaries(
+        st.sampled_from(SECTIONS), st.lists(st.dictionaries(st.sampled_from(KEYS_OF_ITEMS), VALUES_OF_KEYS), max_size=2)
+    ),
+    st.dictionaries(
+        st.sampled_from(["uptime", "oper", "admin", "kind", "names", "kinds", "mbit", "x"]), VALUES_OF_KEYS
+    ),
+    st.booleans(),
+)
+def test_a_family_file_of_nonsense_is_refused_in_words(
+    head: dict[str, object], sections: dict[str, list[dict[str, object]]], ports: dict[str, object], is_whole: bool
+) -> None:
+    body = {"zh": "zh", "en": "en", "identify": ["1.3.6"], **head} if is_whole else head
+
+    try:
+        plan = snmp_family._family("pump", {**body, **sections, "ports": ports} if ports else {**body, **sections})
+    except ValueError as error:
+        assert str(error)
+    else:
+        assert plan.name == "pump"
+
+
+def test_check_takes_a_family_of_the_operators_own(tmp_path: Path) -> None:
+    (tmp_path / "pump.toml").write_text(SCALAR)
+    configuration = tmp_path / "agent.toml"
+    configuration.write_text(
+        '[agent]\nid = "gw-2"\ngroup = "south"\ndata = "data"\n[broker]\nhost = "127.0.0.1"\n'
+        '[[device]]\nid = "pump-1"\nkind = "pump"\n'
+        '[[device.probe]]\nname = "snmp"\nhost = "192.0.2.7"\nfamily = "pump"\n'
+    )
+    command = [sys.executable, "-m", "roundsman_agent", "check", str(configuration)]
+
+    def checked(folder: Path) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "ROUNDSMAN_FAMILIES": str(folder)}
+        return subprocess.run(command, check=False, env=environment, capture_output=True, text=True)
+
+    assert checked(tmp_path).returncode == 0
+    refused = checked(tmp_path / "none")
+    assert refused.returncode == 78
+    assert "expected one of auto, apc" in refused.stderr
 
 
 def test_a_family_of_the_operators_own_is_read_and_stands_for_ours(

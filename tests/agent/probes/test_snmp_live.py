@@ -412,6 +412,19 @@ def test_the_answer_to_another_question_is_not_believed(udp: Ports) -> None:
     assert caught.value.code == "timeout"
 
 
+def test_a_device_that_was_exchanged_for_one_of_another_family_is_found_out_at_once(udp: Ports) -> None:
+    uptime = ("1.3.6.1.2.1.1.3.0", v2c.TimeTicks(4711))
+    ups, nvr = (f"{UPS}.4.1.0", v2c.Integer(5)), (f"{NVR}.230.0", v2c.Integer(1))
+    there = [ups]
+    device = udp(lambda asked: [answered(asked, lambda oid: [uptime, there[0]])])
+    given = settings(device.port)
+    assert visit(given).readings["ups.output_source"] == "battery"
+
+    there[0] = nvr
+
+    assert visit(given).readings == {"nvr.state": "online", "nvr.uptime_s": 47.11}
+
+
 def test_an_answer_that_arrives_during_the_next_try_counts(udp: Ports) -> None:
     late: list[bytes] = []
 
