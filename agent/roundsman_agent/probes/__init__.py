@@ -11,8 +11,7 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = (
-    *("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea"),
+_NAMES = ("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea", "smart", "usb"),
     *("nut", "obd", "ping", "rtsp", "smart", "snmp", "tcp", "usb"),
 )
 

@@ -35,9 +35,10 @@ is unknown with the reason. Serial numbers stay in the machine.
 
     failing  the disk says so (smart_status, exit bit 3), or an attribute of the kind "prefail" stands at or below the
              maker's threshold now (exit bit 4)
-    warning  sectors were moved (attribute 5; SAS: grown defects), wait to be (197) or could not be read (198); the last
-             self-test failed (exit bit 7); a prefail attribute was below its threshold once, or one of age is; NVMe:
-             media errors, spare blocks below the threshold; SAS: errors beyond correction; 90 % or more worn
+    warning  sectors were moved (attribute 5; SAS: grown defects), wait to be (197; SAS: pending defects) or could not
+             be read (198); the last self-test failed (exit bit 7); a prefail attribute was below its threshold once,
+             or one of age is; NVMe: media errors, spare blocks below the threshold; SAS: errors beyond correction;
+             90 % or more worn
     passed   the disk says so, and there is nothing of the above
 
 Not failing but warning is what passes when it cools down or the power is mended: NVMe's critical warning of heat alone
@@ -283,7 +284,9 @@ def _told(said: Said) -> dict[str, Any] | Trouble:
             return code, f"{words}: {meaning}"
     if _at(document, "smart_support", "available") is False:
         return "not_supported", "the disk, or what stands before it, has no SMART"
-    return "bad_answer", f"smartctl, exit status {said.status & 0xFF}: {words or 'nothing of the disk health'}"
+    if not words and "device" in document:  # a RAID volume, a virtual disk, a USB stick
+        return "not_supported", "the disk, or what stands before it, tells nothing of its health"
+    return "bad_answer", f"smartctl, exit status {said.status & 0xFF}: {words or 'nothing of any disk'}"
 
 
 _FACTS: Final = (
@@ -395,7 +398,7 @@ def _read_disk(
     put("celsius", _celsius(document, attributes), *CELSIUS)
     put("power_on_hours", _hours(document, attributes), 0, MOST_HOURS)
     moved = put("reallocated", _reallocated(document, attributes), 0, MOST_SECTORS)
-    waiting = put("pending", _raw_of(attributes, PENDING), 0, MOST_SECTORS)
+    waiting = put("pending", _pending(document, attributes), 0, MOST_SECTORS)
     worn = put("wear_percent", _wear(document, attributes), 0, MOST_WEAR)
     lost = _raw_of(attributes, UNCORRECTABLE) or 0.0
     exit_status = (status or 0) | (_whole(_at(document, "smartctl", "exit_status")) or 0)
@@ -467,11 +470,18 @@ def _raw_of(attributes: Mapping[int, _Attribute], number_: int) -> float | None:
 
 
 def _celsius(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) -> float | None:
-    told = _at(document, "temperature", "current")
-    if isinstance(told, int | float) and not isinstance(told, bool) and -1e6 < told < 1e6:
-        has_sensor = told != 0 or _at(document, "device", "protocol") != "SCSI"
-        return float(told) if has_sensor else None  # SCSI: 0 is "no sensor"
+    told = _degrees(_at(document, "temperature", "current"))
+    if told == 0 and _at(document, "device", "protocol") == "SCSI":  # 0 is "no sensor"
+        return _degrees(_at(document, "scsi_environmental_reports", "temperature_1", "current"))
+    if told is not None:
+        return told
     return next((raw for number_ in TEMPERATURES if (raw := _raw_of(attributes, number_)) is not None), None)
+
+
+def _degrees(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if -1e6 < value < 1e6 else None
 
 
 def _hours(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) -> float | None:
@@ -484,6 +494,11 @@ def _hours(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) ->
 def _reallocated(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) -> float | None:
     grown = _whole(_at(document, "scsi_grown_defect_list"))
     return _raw_of(attributes, REALLOCATED) if grown is None else _bounded(grown)
+
+
+def _pending(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) -> float | None:
+    told = _whole(_at(document, "scsi_pending_defects", "count"))
+    return _raw_of(attributes, PENDING) if told is None else _bounded(told)
 
 
 def _wear(document: Mapping[str, Any], attributes: Mapping[int, _Attribute]) -> float | None:

@@ -212,6 +212,7 @@ PENDING = attribute(197, "Current_Pending_Sector", 8)
         (sas(smart_status={"passed": False, "scsi": {"asc": 0x5D, "ascq": 0x10}}), 8, "failing"),
         (sas(smart_status={"passed": False, "scsi": {"asc": 0x0B, "ascq": 1}}), 8, "warning"),
         (sas(scsi_grown_defect_list=4), 0, "warning"),
+        (sas(scsi_pending_defects={"count": 10}), 0, "warning"),
         (sas(scsi_error_counter_log={"read": {"total_uncorrected_errors": 1}}), 0, "warning"),
     ],
 )  # fmt: skip
@@ -287,6 +288,14 @@ def test_a_disk_without_a_sensor_has_no_temperature(document: dict[str, Any]) ->
     assert "disk[sda].celsius" not in read(document).readings
 
 
+def test_a_sas_disk_may_tell_its_temperature_elsewhere() -> None:
+    document = sas(
+        temperature={"current": 0, "drive_trip": 0}, scsi_environmental_reports={"temperature_1": {"current": 38}}
+    )
+
+    assert read(document).readings["disk[sda].celsius"] == 38
+
+
 @pytest.mark.parametrize("celsius", [-273, 255, 65535])
 def test_a_temperature_that_is_a_sentinel_is_no_temperature(celsius: int) -> None:
     answer = read(ata(temperature={"current": celsius}))
@@ -349,6 +358,7 @@ def test_a_sleeping_disk_is_not_woken_and_not_judged(text: str) -> None:
         (message("Smartctl open device: /dev/sdz failed: No such device"), 2, "absent", "there is no such disk now"),
         (message("/dev/sdb: Unknown USB bridge [0x152d:0x0578 (0x1)]"), 1, "not_supported", "name its type"),
         ({"smart_support": {"available": False}}, 4, "not_supported", "has no SMART"),
+        ({"device": {"protocol": "SCSI"}, "temperature": {"current": 0}}, 4, "not_supported", "nothing of its health"),
         (message("Read Device Identity failed: Input/output error"), 2, "bad_answer", "Input/output error"),
         ({}, 2, "bad_answer", "exit status 2"),
         ("", 127, "bad_answer", "no JSON (exit status 127)"),
