@@ -11,7 +11,8 @@ from roundsman_agent.probe import Probe
 
 __all__ = ["BLOCKING", "load", "names"]
 
-_NAMES = ("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea", "smart", "usb"),
+_NAMES = (
+    *("app", "escpos", "host", "http", "isapi", "megatec", "modbus", "modem", "nmea"),
     *("nut", "obd", "ping", "rtsp", "smart", "snmp", "tcp", "usb"),
 )
 
