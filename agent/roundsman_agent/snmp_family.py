@@ -191,11 +191,10 @@ class Family:
         return list(dict.fromkeys([*(item.oid for item in self.scalars), *counts, *uptime]))
 
     def columns(self) -> list[str]:
-        """The columns to walk, each once."""
+        """The columns to walk, each once; those of ports say for themselves when they are walked."""
         beside = (item.percent_if[0] for item in self.tables if item.percent_if is not None)
         own = (part for item in self.tables for part in (item.oid, item.rows_of, item.whole))
-        ports = () if self.ports is None else self.ports.columns()
-        return list(dict.fromkeys(part for part in (*own, *beside, *ports) if part is not None))
+        return list(dict.fromkeys(part for part in (*own, *beside) if part is not None))
 
     def readings(self) -> list[str]:
         """The names of all readings it may give, each once, with empty brackets."""

@@ -141,7 +141,8 @@ def _not_told(oid: str, talk: Talk) -> Failure | None:
 
 
 def _all_columns(part: Family) -> list[str]:
-    return part.columns() + ([] if part.ports is None else part.ports.narrow())
+    ports = part.ports
+    return part.columns() + ([] if ports is None else [*ports.fixed(), *ports.columns(), *ports.narrow()])
 
 
 def _rows_by_column(answers: Mapping[str, Bound], columns: set[str]) -> Rows:

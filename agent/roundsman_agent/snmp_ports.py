@@ -92,12 +92,15 @@ class Ports:
     frames_out_32: tuple[str, ...] = ()
     poe: str = ""
 
+    def fixed(self) -> list[str]:
+        """What a port is and how it is called."""
+        return [oid for oid in (*self.names, self.kind, self.connector) if oid]
+
     def columns(self) -> list[str]:
         """What is walked in every visit."""
-        single = (self.oper, self.admin, self.kind, self.mbit, self.bits, self.changed)
-        seldom = (self.discontinuity, self.connector)
+        single = (self.oper, self.admin, self.mbit, self.bits, self.changed, self.discontinuity)
         frames = (self.errors_in, self.errors_out, *self.frames_in_64, *self.frames_out_64, self.poe)
-        return [oid for oid in (*self.names, *single, *seldom, *frames) if oid]
+        return [oid for oid in (*single, *frames) if oid]
 
     def frames(self) -> tuple[str, ...]:
         """Every column that counts frames."""

@@ -44,6 +44,8 @@ class Known:
     size: int = AT_ONCE
     rows: dict[str, int] = field(default_factory=dict)
     stumbling: set[str] = field(default_factory=set)
+    fixed: dict[str, Bound] = field(default_factory=dict)
+    """Answers that do not change: how ports are called, and what they are."""
 
 
 class Memory:

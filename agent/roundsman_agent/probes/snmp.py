@@ -53,7 +53,7 @@ from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, 
 from roundsman_agent.snmp_ber import Bound
 from roundsman_agent.snmp_family import Family, Talk, families, fitting, names, parts
 from roundsman_agent.snmp_meaning import planned, read, remembered
-from roundsman_agent.snmp_ports import PORT_ROWS_LIMIT, Past, PastPort
+from roundsman_agent.snmp_ports import PORT_ROWS_LIMIT, Past, PastPort, Ports
 from roundsman_agent.snmp_session import AUTH, PRIV, Bindings, PduError, Session, V2cSession, V3Session, V3User
 from roundsman_agent.snmp_visit import CAREFUL, ROWS_LIMIT, Known, Memory, Visit, below
 
@@ -99,8 +99,8 @@ def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, o
         visit.get(list(dict.fromkeys(oid for part in of_family for oid in part.objects())))
         visit.walk(list(dict.fromkeys(oid for part in of_family for oid in part.columns())))
         for part in of_family:
-            if part.ports is not None and not _has_rows(visit.answers, part.ports.frames_in_64):
-                visit.walk(part.ports.narrow())
+            if part.ports is not None:
+                _walk_ports(visit, part.ports, known)
     except ProbeError as error:
         if not visit.answers:
             raise
@@ -112,6 +112,28 @@ def _talk(session: Session, plan: Family, known: Known, settings: Mapping[str, o
         cut=cut,
         bytes_moved=session.bytes_moved,
     )
+
+
+def _walk_ports(visit: Visit, ports: Ports, known: Known) -> None:
+    """The ports' columns. What a port is and how it is called is asked anew when other ports are there, or after an
+    hour; narrow counters, where there are no wide ones."""
+    if known.fixed:
+        visit.answers |= known.fixed
+    else:
+        visit.walk(ports.fixed())
+    visit.walk(ports.columns())
+    if known.fixed and _indexes(visit.answers, ports.kind) != _indexes(visit.answers, ports.oper):
+        visit.answers = {oid: value for oid, value in visit.answers.items() if oid not in known.fixed}
+        visit.walk(ports.fixed())
+    known.fixed = {
+        oid: value for oid, value in visit.answers.items() if any(below(oid, column) for column in ports.fixed())
+    }
+    if not _has_rows(visit.answers, ports.frames_in_64):
+        visit.walk(ports.narrow())
+
+
+def _indexes(answers: Mapping[str, Bound], column: str) -> set[str]:
+    return {oid.removeprefix(column) for oid in answers if below(oid, column)}
 
 
 def _is_of_its_family(talk: Talk) -> bool:

@@ -64,8 +64,9 @@ def _asked_for() -> re.Pattern[bytes]:
     """The lines that families ask for, or would find following what they ask for."""
     roots = {"1.3.6.1.2.1.1"}
     for plan in snmp_family.families():
-        narrow = [] if plan.ports is None else plan.ports.narrow()
-        roots |= {*plan.identify, *plan.evidence, *plan.objects(), *plan.columns(), *narrow}
+        roots |= {*plan.identify, *plan.evidence, *plan.objects(), *plan.columns()}
+        if plan.ports is not None:
+            roots |= {*plan.ports.fixed(), *plan.ports.columns(), *plan.ports.narrow()}
     roots -= {one for one in roots if any(one.startswith(f"{other}.") for other in roots)}
     # Of all interfaces only what is asked; the family is recognised by the first of its rows.
     roots = (roots - {"1.3.6.1.2.1.2.2"}) | set(WANTED_OF_INTERFACES)

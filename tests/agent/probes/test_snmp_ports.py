@@ -5,7 +5,7 @@ The numbers are made up after IF-MIB and POWER-ETHERNET-MIB; recorded switches a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,10 @@ from roundsman_agent.snmp_ber import Bound
 from roundsman_agent.snmp_family import Talk
 from roundsman_agent.snmp_meaning import remembered
 from roundsman_agent.snmp_ports import FRAMES_LEAST, PORTS_LIMIT, Past, bad_percent, since
+from roundsman_agent.snmp_session import Bindings
+from roundsman_agent.snmp_visit import Known
 from roundsman_wire.catalogue import misfit
+from tests.agent.probes.snmprec import Recorded
 
 IF, X, POE = "1.3.6.1.2.1.2.2.1", "1.3.6.1.2.1.31.1.1.1", "1.3.6.1.2.1.105.1.1.1.6"
 UPTIME = "1.3.6.1.2.1.1.3.0"
@@ -384,6 +387,37 @@ def test_a_visit_that_was_cut_forgets_nothing() -> None:
     assert third.readings["port[Gi1/0/2].state"] == "down"
 
 
+def test_how_ports_are_called_is_asked_once_and_anew_when_there_are_others() -> None:
+    plan, known = snmp_family.family("switch"), Known(since=0.0)
+    settings = complete(snmp.probe, {"host": "sw-1"})
+
+    def asked(answers: dict[str, Bound]) -> tuple[Talk, set[str]]:
+        session = Watched(answers)
+        return snmp._talk(session, plan, known, settings), session.columns
+
+    two = {**port(1), **port(2)}
+    first, columns = asked(two)
+    assert f"{X}.1" in columns
+    second, columns = asked(two)
+    assert f"{X}.1" not in columns
+    assert second.answers == first.answers
+    third, columns = asked({**two, **port(3)})
+    assert f"{X}.1" in columns
+    assert set(told(third).readings) >= {"port[Gi1/0/3].state"}
+
+
+class Watched(Recorded):
+    """It notes the columns that are walked."""
+
+    def __init__(self, answers: dict[str, Bound]) -> None:
+        super().__init__(answers)
+        self.columns: set[str] = set()
+
+    def bulk(self, oids: Sequence[str], repetitions: int) -> Bindings:
+        self.columns |= set(oids)
+        return super().bulk(oids, repetitions)
+
+
 NUMBERS = st.one_of(st.integers(-1, 5), st.integers(0, 2**64), st.sampled_from([2**32 - 1, 2**31]))
 
 
@@ -406,7 +440,7 @@ def test_no_visit_breaks_the_next(visits: list[dict[str, int]], data: st.DataObj
 def test_the_columns_of_the_family_are_those_of_the_tests(belongs_to_the_catalogue: Callable[[Answer], None]) -> None:
     plan = snmp_family.family("switch").ports
     assert isinstance(plan, snmp_ports.Ports)
-    asked = {*plan.columns(), *plan.narrow()}
+    asked = {*plan.fixed(), *plan.columns(), *plan.narrow()}
 
     assert {oid.rpartition(".")[0] for oid in (*port(1, bits=1, connector=1, in_32=1, out_32=1), f"{POE}.1.1")} <= {
         *asked,
