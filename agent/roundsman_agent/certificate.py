@@ -11,8 +11,8 @@ is looked at here: five elements deep into a fixed structure (RFC 5280, 4.1), no
 
 from __future__ import annotations
 
-import calendar
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 __all__ = ["ends"]
@@ -76,6 +76,4 @@ def _seconds(kind: int, content: bytes) -> int:
     if match is None:
         raise ValueError("a time that is none")
     year, month, day, hour, minute, second = map(int, match.groups())
-    if not (year >= 1 and 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60):
-        raise ValueError("a date that is none")
-    return calendar.timegm((year, month, day, hour, minute, second))
+    return int(datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC).timestamp())  # ValueError: no date

@@ -16,13 +16,13 @@ last, which is at most one visit late.
 
 from __future__ import annotations
 
-import calendar
 import fnmatch
 import os
 import re
 import stat
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
 from roundsman_agent.line_pattern import LINE_LIMIT, compiled
@@ -127,13 +127,12 @@ class Search:
 
 def _seconds(stamp: re.Match[str]) -> float:
     year, month, day, hour, minute, second = (int(part) for part in stamp.groups()[:6])
-    if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 60):
-        raise ValueError("no date")
+    utc = datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC).timestamp()  # ValueError: no date
     zone = stamp[7]
     if zone is None:
         return time.mktime((year, month, day, hour, minute, second, 0, 0, -1))
     east = 0 if zone == "Z" else (int(zone[1:3]) * 60 + int(zone[-2:])) * 60 * (-1 if zone[0] == "-" else 1)
-    return float(calendar.timegm((year, month, day, hour, minute, second)) - east)
+    return utc - east
 
 
 def _by_format(said: str, time_format: str, written: float) -> float:

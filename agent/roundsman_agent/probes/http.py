@@ -51,7 +51,9 @@ REDIRECTS_LIMIT: Final = 3
 DAY_S: Final = 86_400
 FIRST_TRUE_MS: Final = 1_577_836_800_000
 """2020: a wall clock before it was never set, and says nothing about a certificate."""
-DAYS_LIMIT: Final = 100_000
+DAYS_LIMIT: Final = 3_000_000
+NEVER_S: Final = 253_402_300_799
+"""9999-12-31 23:59:59: the certificate has no end (RFC 5280, 4.1.2.5)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,12 +178,15 @@ def _days(page: Page) -> tuple[int | None, tuple[str, str] | None]:
     if page.at_ms < FIRST_TRUE_MS:
         return None, ("implausible", "this machine's clock was never set, so nobody knows what is left")
     try:
-        days = (ends(page.certificate) * 1000 - page.at_ms) // (DAY_S * 1000)
+        end_s = ends(page.certificate)
     except ValueError as error:
         return None, ("bad_answer", f"its certificate cannot be read: {error}")
-    if abs(days) > DAYS_LIMIT * 100:
-        return None, ("implausible", "its certificate ends beyond all time")
-    return max(-DAYS_LIMIT, min(days, DAYS_LIMIT)), None
+    if end_s == NEVER_S:
+        return None, ("absent", "its certificate has no end")
+    days = (end_s * 1000 - page.at_ms) // (DAY_S * 1000)
+    if abs(days) > DAYS_LIMIT:
+        return None, ("implausible", "its certificate ends beyond all time, or this machine's clock does")
+    return days, None
 
 
 probe = Probe(

@@ -216,6 +216,15 @@ def test_a_machine_whose_clock_was_never_set_counts_no_days(good: Certificates) 
     assert answer.failed["web[main].certificate_days"][0] == "implausible"
 
 
+def test_a_certificate_without_an_end_has_no_days_left(good: Certificates, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "ends", lambda _: 253_402_300_799)
+
+    answer = http.parse(replace(PAGE, certificate=b"\x30"), settings())
+
+    assert answer.readings["web[main].certificate_days"] is None
+    assert answer.failed["web[main].certificate_days"] == ("absent", "its certificate has no end")
+
+
 def test_a_certificate_that_cannot_be_read_is_unknown() -> None:
     answer = http.parse(replace(PAGE, certificate=b"\x30\x00"), settings())
 
