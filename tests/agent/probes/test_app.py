@@ -17,12 +17,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roundsman_agent.check import check
 from roundsman_agent.clock import SystemClock
+from roundsman_agent.config import ConfigError
+from roundsman_agent.once import poll_config
 from roundsman_agent.probe import Answer, ProbeError, SettingError, complete
 from roundsman_agent.probes import app
 from roundsman_agent.probes.app import Look, Process, matches
 from roundsman_wire.catalogue import FAILURES, misfit
-from tests.agent.web_servers import OK, Scripted, dripping
+from tests.agent.web_servers import OK, Scripted, certificates, dripping
 
 NOW = 1_795_233_600.0
 KIOSK = Look(
@@ -248,6 +251,14 @@ def test_a_page_that_answers_is_a_program_that_lives(mark: str) -> None:
     assert state(heartbeat_url=asked.url) == "dead"  # nothing listens there any more
 
 
+def test_a_page_over_tls_need_not_prove_that_it_is_this_machine(tmp_path: Path) -> None:
+    asked = Scripted(lambda _: OK, tls=certificates(tmp_path, days=-1).context())
+    try:
+        assert state(heartbeat_url=asked.url) == "running"
+    finally:
+        asked.close()
+
+
 def test_a_page_that_does_not_answer_in_time_is_a_program_that_hangs() -> None:
     silent: Scripted = Scripted(lambda _: dripping(OK, 30, silent.is_closed))
     begin = time.monotonic()
@@ -384,3 +395,48 @@ def test_whatever_was_seen_every_reading_fits_or_is_explained(look: Look, more: 
     assert [text for name, value in answer.readings.items() if (text := misfit(name, value))] == []
     assert {name for name, value in answer.readings.items() if value is None} == set(answer.failed)
     assert {code for code, _ in answer.failed.values()} <= set(FAILURES)
+
+
+# --- as the agent uses it ---------------------------------------------------------------------------------------------
+
+CONFIG = """
+[agent]
+id = "gw-2"
+group = "south"
+data = "data"
+
+[broker]
+host = "127.0.0.1"
+
+[[device]]
+id = "kiosk-7"
+kind = "kiosk"
+local = true
+
+[[device.probe]]
+name = "app"
+instance = "kiosk"
+arguments = "{mark}"
+log = "app-*.log"
+transaction = "{pattern}"
+"""
+
+
+def test_a_program_is_looked_at_from_a_process_of_its_own(started: Start, mark: str, tmp_path: Path) -> None:
+    started(mark)
+    path = tmp_path / "agent.toml"
+    path.write_text(CONFIG.format(mark=mark, pattern="OK").replace("app-*", f"{tmp_path}/app-*"))
+    (tmp_path / "app-1.log").write_text("OK\n")
+
+    (sample,) = poll_config(str(path))
+
+    assert sample["readings"] == {"app[kiosk].state": "running", "app[kiosk].restarts": 0, "app[kiosk].idle_min": 0.0}
+    assert "failed" not in sample
+
+
+def test_a_mistake_in_an_expression_is_told_with_its_line(mark: str, tmp_path: Path) -> None:
+    path = tmp_path / "agent.toml"
+    path.write_text(CONFIG.format(mark=mark, pattern="(a+)+"))
+
+    with pytest.raises(ConfigError, match=r"agent\.toml:20: .*transaction: .*repeats a repetition"):
+        check(str(path))
