@@ -39,6 +39,7 @@ PROBES = {
     "vehicle": ('name = "nmea"', 'port = "..."'),
 }
 LOCAL_PROBE = ('name = "host"',)
+LOCAL_KIOSK = (*LOCAL_PROBE, 'screen = "any"')
 OTHER_PROBE = ('name = "snmp"', 'host = "..."')
 
 
@@ -318,7 +319,8 @@ def agent_toml(wish: Wish, login: AgentLogin, road: Road, *, data: str = "agent-
         *broker_lines(login, road),
     ]
     for one in wish.devices:
-        probe = LOCAL_PROBE if one.local else PROBES.get(one.kind, OTHER_PROBE)
+        local = LOCAL_KIOSK if one.kind == "kiosk" else LOCAL_PROBE
+        probe = local if one.local else PROBES.get(one.kind, OTHER_PROBE)
         lines += [
             "",
             "[[device]]",

@@ -533,7 +533,7 @@ def test_agent_add_enters_the_agent_and_prints_a_configuration_with_its_credenti
         "password": login.password,
     }
     assert printed["device"] == [
-        {"id": "kiosk-7", "kind": "kiosk", "local": True, "probe": [{"name": "host"}]},
+        {"id": "kiosk-7", "kind": "kiosk", "local": True, "probe": [{"name": "host", "screen": "any"}]},
         {"id": "printer-7", "kind": "printer", "probe": [{"name": "escpos", "port": "..."}]},
     ]
     with View.open(folder / DATABASE) as view:
