@@ -459,8 +459,9 @@ def _uses(config: Config, names: Sequence[str]) -> list[ProbeUse]:
 
 
 def _ports(config: Config) -> Sequence[Finding]:
-    ports = sorted({str(use.settings["port"]) for use in _uses(config, _SERIAL)})
-    return [_port(port) for port in ports]
+    ports = {str(use.settings["port"]) for use in _uses(config, _SERIAL)}
+    ports |= {at for use in _uses(config, ("modbus",)) if (at := str(use.settings["at"])).startswith("/")}
+    return [_port(port) for port in sorted(ports)]
 
 
 def _port(port: str) -> Finding:

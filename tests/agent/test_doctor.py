@@ -367,6 +367,19 @@ def test_a_serial_port_is_gone_none_held_or_free(tmp_path: Path) -> None:
     assert (held.level, str(holder.pid) in held.found) == ("WARN", True)
 
 
+def test_a_line_of_modbus_is_a_serial_port_and_a_host_is_not(tmp_path: Path) -> None:
+    config = plain(str(tmp_path))
+    (one,) = config.devices
+    uses = tuple(
+        ProbeUse(name="modbus", label="modbus", every_s=60, timeout_s=1, settings={"at": at})
+        for at in (f"{tmp_path}/none", "192.0.2.7:502")
+    )
+
+    found = doctor._ports(replace(config, devices=(replace(one, probes=uses),)))
+
+    assert [(one.level, one.found) for one in found] == [("FAIL", f"{tmp_path}/none: No such file or directory")]
+
+
 def use(name: str, timeout_s: float = 1) -> ProbeUse:
     return ProbeUse(name="snmp", label="snmp", every_s=60, timeout_s=timeout_s, settings={"host": name})
 

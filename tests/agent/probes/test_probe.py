@@ -56,7 +56,11 @@ def test_a_probe_is_named_like_its_file_and_says_what_its_settings_are(name: str
 @pytest.mark.parametrize("name", probes.names())
 def test_the_defaults_of_a_probe_pass_its_own_checks(name: str) -> None:
     probe = probes.load(name)
-    required = {setting.name: "x" for setting in probe.settings if setting.default is REQUIRED}
+    required = {
+        setting.name: ["door[front].state = discrete:0 closed/open"] if setting.kind is list else "x"
+        for setting in probe.settings
+        if setting.default is REQUIRED
+    }
 
     settled = complete(probe, required)
 
