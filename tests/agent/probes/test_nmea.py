@@ -238,6 +238,40 @@ def test_a_real_beidou_receiver_is_read_as_gpsd_reads_it(shared: Path) -> None:
     assert readings["gnss.fix_percent"] == 50.0
 
 
+def test_every_fix_of_a_real_beidou_receiver_is_where_gpsd_has_it(shared: Path) -> None:
+    heard, compared = b"", 0
+    for line in (shared / "data/gnss/beidou-bd.log.chk").read_text().splitlines():
+        if not line.startswith("{"):
+            heard += line.encode() + b"\r\n"
+            continue
+        said = json.loads(line)
+        if said["class"] != "TPV" or said["mode"] < 2 or "lat" not in said:
+            continue
+        readings = nmea.parse(Heard(data=heard, seconds=10), settings(position=True)).readings
+        assert readings["gnss.latitude"] == pytest.approx(said["lat"], abs=1e-6)
+        assert readings["gnss.longitude"] == pytest.approx(said["lon"], abs=1e-6)
+        compared += 1
+
+    assert compared >= 3
+
+
+def test_a_fix_that_is_lost_and_regained_is_seen_to_go_and_to_come_back(shared: Path) -> None:
+    fixed = (shared / "data/gnss/quectel-l76k-nmea.log").read_bytes()
+    lost = (shared / "data/gnss/telit-he910.log").read_bytes()[:4000]
+    begins, ends = fixed[:30_000], fixed[30_000:]  # cut in the middle of a sentence, as a line is
+
+    fixes = [
+        nmea.parse(Heard(data=one, seconds=10), settings()).readings["gnss.fix"]
+        for one in (begins, begins + lost, begins + lost + ends)
+    ]
+    whole = nmea.parse(Heard(data=begins + lost + ends, seconds=30), settings()).readings
+
+    assert fixes == ["3d", "none", "3d"]
+    share = whole["gnss.fix_percent"]
+    assert isinstance(share, float)
+    assert 50 < share < 100
+
+
 def test_a_real_multi_system_receiver_is_read(shared: Path, belongs_to_the_catalogue: Callable[[Answer], None]) -> None:
     log = (shared / "data/gnss/quectel-l76k-nmea.log").read_bytes()
 
