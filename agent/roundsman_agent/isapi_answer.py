@@ -197,7 +197,7 @@ def is_recorder(node: Node) -> bool | None:
     kind = node.said("deviceType").lower()
     if not kind:
         return None
-    return not any(word in kind for word in ("camera", "ipc", "dome", "thermal"))
+    return not any(word in kind for word in ("camera", "ipc", "dome", "zoom", "thermal"))
 
 
 def machine(node: Node, component: str) -> Said:

@@ -28,6 +28,8 @@ No other request is sent. What a model does not know (404, 403 notSupport) is no
 asked again for a day. What the account may not read is the failure `permission`, a recorder that is too busy `busy`; a
 password that is refused `bad_credentials`, and then nothing is asked for `retry_s`, because recorders lock accounts.
 
+At most 160 channels are told of one device; a larger recorder is two devices with `channels` of their own.
+
 **A channel without a camera is `empty`**, not offline (`chanDetectResult` notExist). A firmware that leaves `<online>`
 out leaves the channel unknown. The reason is the state: `bad_credentials` is the recorder's password for the camera,
 `conflict` two cameras with one address, `no_stream` a camera that is there and sends nothing. An analog input that is
@@ -84,6 +86,7 @@ __all__ = ["probe"]
 INFO: Final = "/ISAPI/System/deviceInfo"
 CHANNELS: Final = "/ISAPI/ContentMgmt/InputProxy/channels/status"
 CONFIGURED: Final = "/ISAPI/ContentMgmt/InputProxy/channels"
+SINGLY: Final = f"{CONFIGURED}/*/status"
 STORAGE: Final = "/ISAPI/ContentMgmt/Storage"
 TIME: Final = "/ISAPI/System/time"
 STATUS: Final = "/ISAPI/System/status"
@@ -177,7 +180,7 @@ def fetch(settings: Mapping[str, object]) -> Heard:
     known = _memory.setdefault(tuple(settings[name] for name in NAMED_BY), _Known())
     documents, failed = _documents(call, known)
     if flag(settings, "recordings"):
-        _look(call, known, documents, settings)
+        _look(call, known, Heard(documents=documents, failed=failed, glance=call.glance), settings)
     now = time.monotonic()
     heard = Heard(
         documents=documents,
@@ -237,9 +240,7 @@ def _documents(call: _Call, known: _Known) -> tuple[dict[str, Document], dict[st
     now = time.monotonic()
     known.closed = {path: closed for path, closed in known.closed.items() if closed[0] > now}
     waiting = [path for path in ASKED if path not in known.closed]
-    for path, (_, why) in known.closed.items():
-        if why[0] == "permission":
-            failed[path] = why
+    failed |= {path: why for path, (_, why) in known.closed.items() if why[0] == "permission"}
     while waiting:
         with call.visit(time.monotonic() + left(call.deadline, call.at.where) * SHARE) as visit:
             try:
@@ -302,9 +303,17 @@ def _ask_singly(call: _Call, known: _Known, documents: dict[str, Document]) -> N
             if why is not None:
                 known.closed[CONFIGURED] = (time.monotonic() + FORGET_S, ("not_supported", why[1]))
                 return
+            documents[CONFIGURED] = listed
             for channel in answers.configured(answers.read(listed.text))[:MOST]:
+                if SINGLY in known.closed:
+                    return
                 path = f"{CONFIGURED}/{channel}/status"
-                documents[path] = call.got(visit, path)
+                document = call.got(visit, path)
+                why = answers.trouble(document.status, document.text)
+                if why is None:
+                    documents[path] = document
+                elif why[0] == "not_supported":
+                    known.closed[SINGLY] = (time.monotonic() + FORGET_S, why)
         except ProbeError as error:
             if error.code == "bad_credentials":
                 REFUSED.forget(call.at.where, call.user)
@@ -316,22 +325,22 @@ def _ask_singly(call: _Call, known: _Known, documents: dict[str, Document]) -> N
 # --- recordings -------------------------------------------------------------------------------------------------------
 
 
-def _look(call: _Call, known: _Known, documents: Mapping[str, Document], settings: Mapping[str, object]) -> None:
+def _look(call: _Call, known: _Known, heard: Heard, settings: Mapping[str, object]) -> None:
     """Look at the recordings of channels that were not looked at for yesterday, some in each visit."""
-    told = _told_time(documents)
-    if told is None or call.deadline - time.monotonic() < LOOK_S:
+    told, wanted = _told_time(heard.documents), _recorded_channels(heard, settings)
+    if told is None or wanted is None or call.deadline - time.monotonic() < LOOK_S:
         return
     zone = _zone(told, call.glance)
     today = (told.local - AFTER_MIDNIGHT).date()
     day = (today - timedelta(days=1)).isoformat()
-    modes = {one.number // 100: one.mode for one in _tracks(documents) if one.number % 100 == 1}
-    wanted = _recorded_channels(documents, modes, settings)
     known.looks = {one: kept for one, kept in known.looks.items() if one in wanted}
     known.tries = {one: tried for one, tried in known.tries.items() if one in wanted and tried[0] == day}
     pending = [one for one in wanted if _is_pending(known, one, day)][:CHANNELS_AT_ONCE]
     if not pending:
         return
+    modes = _modes(heard)
     with call.visit(call.deadline) as visit:
+        channel = pending[0]
         try:
             if text(settings, "search_times") == "auto" and known.labels[1] != day:
                 found = labels_of(visit, pending[:LABEL_CHANNELS], told.local, zone)
@@ -341,8 +350,12 @@ def _look(call: _Call, known: _Known, documents: Mapping[str, Document], setting
                     break
                 _look_at(visit, known, channel, settings, today=today, zone=zone, mode=modes.get(channel, ""))
         except ProbeError as error:
+            why = (error.code, error.detail)
             if error.code == "bad_credentials":
-                REFUSED.forget(call.at.where, call.user)  # it read everything else: it may not play back
+                REFUSED.forget(call.at.where, call.user)  # it has just read all the rest
+                why = ("permission", "401: the account may not play back")
+            lost = Look(channel=channel, day=day, failed={"spans": why, "days": why})
+            known.looks.setdefault(channel, (time.monotonic(), lost))
         finally:
             call.bytes_moved += visit.bytes_moved
 
@@ -406,14 +419,31 @@ def _tracks(documents: Mapping[str, Document]) -> list[Track]:
     return [] if node is None else answers.tracks(node)
 
 
-def _recorded_channels(
-    documents: Mapping[str, Document], modes: Mapping[int, str], settings: Mapping[str, object]
-) -> list[int]:
-    """The channels whose recordings are looked at: those with a camera, or where nobody lists them with a track."""
-    with_camera = {one.number for one in _seen(documents) if one.state != "empty"}
+def _modes(heard: Heard) -> dict[int, str]:
+    """How the main stream of each channel is recorded."""
+    return {one.number // 100: one.mode for one in _tracks(heard.documents) if one.number % 100 == 1}
+
+
+def _recorded_channels(heard: Heard, settings: Mapping[str, object]) -> list[int] | None:
+    """The channels whose recordings are looked at: those with a camera. None when this visit cannot tell.
+
+    Where nobody lists the channels, those that are to be inspected and have a track; of a camera its own, if it has
+    something to record on.
+    """
+    for path in (CHANNELS, INPUTS):
+        why = _why(heard, path)
+        if why is not None and why[0] != "not_supported":
+            return None
+    documents = heard.documents
     node = _node(documents, INPUTS)
-    found = with_camera | {one for one, video in (answers.inputs(node) if node else {}).items() if video != "empty"}
-    return _chosen(sorted(found or modes), settings)
+    found = {one.number for one in _seen(documents) if one.state != "empty"}
+    found |= {one for one, video in (answers.inputs(node) if node else {}).items() if video != "empty"}
+    if not found and _why(heard, CHANNELS) is not None:
+        storage = _node(documents, STORAGE)
+        has_disk = storage is not None and bool(answers.disks(storage))
+        is_known = has_disk if _kind(heard) == "camera" else bool(texts(settings, "channels"))
+        found = set(_modes(heard)) if is_known else set()
+    return _chosen(sorted(found), settings)
 
 
 # --- parse ------------------------------------------------------------------------------------------------------------
@@ -489,8 +519,8 @@ def _why(heard: Heard, path: str) -> Reason | None:
     """Why a document says nothing; None when it can be read."""
     if path in heard.failed:
         return heard.failed[path]
-    if path == CHANNELS and _single(heard.documents):
-        return None
+    if path == CHANNELS and CONFIGURED in heard.documents:
+        path = CONFIGURED  # a firmware without the list of all states
     document = heard.documents.get(path)
     if document is None:
         return "not_supported", "not asked"
@@ -547,8 +577,11 @@ def _single(documents: Mapping[str, Document]) -> list[str]:
 def _seen(documents: Mapping[str, Document]) -> list[answers.Channel]:
     """Every channel that the recorder tells the state of."""
     nodes = [node for node in (_node(documents, path) for path in (CHANNELS, *_single(documents))) if node is not None]
-    found = {one.number: one for node in reversed(nodes) for one in answers.channels(node)}
-    return [found[one] for one in sorted(found)]
+    found = {seen.number: seen for node in reversed(nodes) for seen in answers.channels(node)}
+    listed = _node(documents, CONFIGURED)
+    for one in answers.configured(listed) if listed is not None else ():
+        found.setdefault(one, answers.Channel(one, None, "the recorder lists it, and does not tell its state"))
+    return [seen for _, seen in sorted(found.items())]
 
 
 def _channels_say(heard: Heard, kind: str, settings: Mapping[str, object]) -> answers.Said:

@@ -235,7 +235,7 @@ def test_a_silent_camera_is_a_timeout_and_no_state(server: Servers) -> None:
         visited(server(answers=False), answer_s=0.4)
 
     assert caught.value.code == "timeout"
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 4
 
 
 def test_a_camera_that_says_a_letter_now_and_then_is_a_timeout_at_the_deadline(server: Servers) -> None:
@@ -245,7 +245,7 @@ def test_a_camera_that_says_a_letter_now_and_then_is_a_timeout_at_the_deadline(s
         visited(server(drip_s=0.1), answer_s=0.6)
 
     assert caught.value.code == "timeout"
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 4
 
 
 def test_where_nobody_listens_the_connection_is_refused() -> None:
@@ -302,16 +302,16 @@ def test_when_no_camera_answers_none_is_called_offline() -> None:
     assert caught.value.code == "refused"
 
 
-def test_twenty_cameras_of_which_some_are_dead_take_no_longer_than_the_slowest(server: Servers) -> None:
+def test_eight_cameras_of_which_some_are_dead_take_no_longer_than_the_slowest(server: Servers) -> None:
     well = [server({"/": VIDEO}) for _ in range(4)]
     dead = [server({"/": VIDEO}, answers=False) for _ in range(4)]
     urls = [f"{i}=rtsp://127.0.0.1:{one.port}/" for i, one in enumerate([*dead, *well])]
     begin = time.monotonic()
 
-    answer = rtsp.parse(rtsp.fetch(settings(urls=urls, answer_s=0.5)), settings(urls=urls))
+    answer = rtsp.parse(rtsp.fetch(settings(urls=urls, answer_s=1.0)), settings(urls=urls))
 
     assert list(answer.readings.values()) == ["offline"] * 4 + ["online"] * 4
-    assert time.monotonic() - begin < 2
+    assert time.monotonic() - begin < 3.5
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
