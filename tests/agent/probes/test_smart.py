@@ -569,7 +569,7 @@ def test_the_real_smartctl_takes_our_options_and_says_of_what_is_no_disk_that_it
     try:
         answer = smart.parse(smart.fetch(settings()), settings())
     except ProbeError as error:
-        assert error.code in ("not_supported", "permission")  # a virtual machine, or not root
+        assert error.code in ("not_supported", "permission", "bad_answer")  # virtual disks, or not root
     else:
         assert answer.readings
 
