@@ -1,5 +1,6 @@
 """Figures where they begin and end: nothing to add up, an empty stretch, the first instant of a year, what touches."""
 
+import json
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -14,7 +15,7 @@ from roundsman_collector.core.days import shift_hours
 from roundsman_collector.core.hours import kept
 from roundsman_collector.core.inspection import Both, TicketSeen, build
 from roundsman_collector.core.intervals import Intervals
-from roundsman_collector.core.overlay import quiet_until
+from roundsman_collector.core.overlay import quiet_until, standing
 from roundsman_collector.core.policy import Is, Policy
 from roundsman_collector.core.postings import EVER, Contract, Dated, Posting, postings
 from roundsman_collector.core.ratios import Ratio, mean_percent
@@ -229,6 +230,15 @@ def test_what_is_quiet_is_so_in_whatever_order_the_overlays_come() -> None:
     loud, quiet = overlay(1, "correction", 900, None), overlay(2, "maintenance", 900, 1100)
 
     assert quiet_until([(loud, approved), (quiet, approved)], 1000) == {2: 1100}
+
+
+def test_planned_maintenance_counts_at_once_also_when_its_words_were_read_from_somewhere() -> None:
+    kind = json.loads('"maintenance"')
+
+    found = standing(overlay(1, kind, 100, 200), (), 1000)
+
+    assert found is not None
+    assert (found.status, found.counts_ms) == ("in_force", 100)
 
 
 PAPER = replace(rule("printer.paper_end", Is(reading="printer.paper", words=("end",))), zh="缺纸", en="out of paper")

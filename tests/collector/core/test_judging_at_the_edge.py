@@ -347,6 +347,35 @@ def test_an_answer_of_the_same_instant_is_enough_for_a_good_road(silent: str, an
     assert story(told) == [(0, 1, "unknown", "no_answer"), (1, None, "up", "")]
 
 
+def test_a_neighbour_that_answers_on_vouches_for_a_poll_that_was_waiting() -> None:
+    recorder = Recorder("gw-2-1", GATEWAY)
+    items = [recorder.sample(0, "nvr-2", host__cpu_percent=1), recorder.sample(0.1, "ups-2", host__cpu_percent=1)]
+    for minute in range(1, 5):
+        items += [recorder.no_answer(minute, "nvr-2"), recorder.sample(minute + 0.1, "ups-2", host__cpu_percent=1)]
+
+    desk = Desk("gw-2", BOOK).take_all(items)
+
+    assert spans(desk) == [("host.unreachable", 1, None, "")]
+    assert all(device.pending is None for device in desk.state.devices)
+
+
+@pytest.mark.parametrize("boot", ["b0", "b2"])
+def test_another_boot_is_another_boot_whatever_its_name(boot: str) -> None:
+    recorder = Recorder("k7-1", KIOSK)
+    items = [recorder.sample(0, "kiosk-7", x__y=1)]
+    recorder.boot, recorder.booted = boot, at(20)
+    items.append(recorder.sample(21, "kiosk-7", x__y=1))
+
+    desk = Desk("kiosk-7", BOOK).take_all(items)
+
+    assert story(desk.segments["kiosk-7"]) == [
+        (0, 1.5, "up", ""),
+        (1.5, 20, "down", "off"),
+        (20, 21, "unknown", "starting"),
+        (21, None, "up", ""),
+    ]
+
+
 # --- what is counted, and what flaps ---------------------------------------------------------------------------------
 
 
