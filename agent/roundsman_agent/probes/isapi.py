@@ -72,12 +72,13 @@ from roundsman_agent import isapi_answer as answers
 from roundsman_agent.channels import MOST, fits, numbers
 from roundsman_agent.clock import SystemClock
 from roundsman_agent.dial import left
-from roundsman_agent.http_visit import HttpVisit, Login, Trust, Url, url
+from roundsman_agent.http_visit import HttpVisit, Trust, Url, url
 from roundsman_agent.instance import instance
 from roundsman_agent.isapi_answer import DeviceTime, Reason, Track
 from roundsman_agent.isapi_recordings import LOCAL, UTC, Look, kept_days, labels_of, look, recorded_percent
 from roundsman_agent.isapi_xml import SIZE_LIMIT, Node, decoded
 from roundsman_agent.lockout import REFUSED, WAIT_S
+from roundsman_agent.login import Login
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, Value, flag, number, text, texts
 from roundsman_wire.failures import FAILURES
 
@@ -111,7 +112,7 @@ LOOK_S: Final = 2.0
 """With less time than this a look is not begun."""
 LABEL_CHANNELS: Final = 4
 NAMED_BY: Final = ("host", "port", "https", "user")
-"""The settings that tell one device from another."""
+"""The settings that tell one device from another, with the channels: a large recorder may be two devices."""
 
 _PERSONAL = re.compile(
     r"(<(?:\w{1,20}:)?(?:serialNumber|subSerialNumber|macAddress|deviceID|deviceName|userName|password|name|ipAddress)"
@@ -177,7 +178,8 @@ def fetch(settings: Mapping[str, object]) -> Heard:
     """One visit: every document that the device has, then recordings as long as there is time."""
     began = time.monotonic()
     call = _Call(settings, began + number(settings, "timeout_s"))
-    known = _memory.setdefault(tuple(settings[name] for name in NAMED_BY), _Known())
+    named = (*(settings[name] for name in NAMED_BY), *texts(settings, "channels"))
+    known = _memory.setdefault(named, _Known())
     documents, failed = _documents(call, known)
     if flag(settings, "recordings"):
         _look(call, known, Heard(documents=documents, failed=failed, glance=call.glance), settings)

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from roundsman_agent import isapi_answer, lockout
+from roundsman_agent import isapi_answer, isapi_recordings, lockout
 from roundsman_agent.clock import Moment
-from roundsman_agent.isapi_recordings import Look, kept_days, merged, recorded_percent
+from roundsman_agent.http_visit import Reply
+from roundsman_agent.isapi_recordings import LOCAL, Look, kept_days, labels_of, merged, recorded_percent
 from roundsman_agent.isapi_xml import XmlError, decoded, tree
 from roundsman_agent.probe import Answer, ProbeError, SettingError, complete
 from roundsman_agent.probes import isapi
@@ -715,6 +716,19 @@ def test_a_recorder_that_cannot_search_has_no_such_readings(recorder: Recorders)
     assert answer.failed == {}
 
 
+def test_a_recorder_that_is_two_devices_is_looked_at_once_for_each(recorder: Recorders) -> None:
+    device = recorder(few())
+    posts = []
+
+    for _ in range(3):
+        for channel in ("1", "2"):
+            answer = visited(device, channels=[channel])
+            assert answer.readings[f"channel[{channel}].retained_days"] == 35
+        posts.append(sum(asked.startswith("POST ") for asked in device.asked))
+
+    assert posts[0] == posts[1] == posts[2]
+
+
 def test_pages_that_never_end_are_left(recorder: Recorders, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("roundsman_agent.isapi_recordings.PAGES_LIMIT", 5)
     tables = few()
@@ -811,6 +825,16 @@ def test_where_nobody_listens_the_connection_is_refused(recorder: Recorders) -> 
         visited(device, timeout_s=2.0)
 
     assert caught.value.code == "refused"
+
+
+def test_a_recorder_without_tls_is_not_asked_in_the_clear_when_https_is_set(recorder: Recorders) -> None:
+    device = recorder(few())
+
+    with pytest.raises(ProbeError) as caught:
+        visited(device, https=True, verify=False, timeout_s=2.0)
+
+    assert caught.value.code in ("bad_answer", "no_route", "timeout")
+    assert device.asked == []
 
 
 def test_what_is_no_isapi_device_is_not_supported(recorder: Recorders) -> None:
@@ -921,6 +945,59 @@ def test_whatever_a_device_says_every_reading_is_in_the_catalogue_or_explained(
 
     assert [text for name, value in answer.readings.items() if (text := misfit(name, value))] == []
     assert {name for name, value in answer.readings.items() if value is None} == set(answer.failed)
+
+
+FOUND = st.builds(
+    lambda status, spans, days: (
+        f"<CMSearchResult><responseStatusStrg>{status}</responseStatusStrg><matchList>"
+        + "".join(
+            f"<searchMatchItem><timeSpan><startTime>{a}</startTime><endTime>{b}</endTime></timeSpan></searchMatchItem>"
+            for a, b in spans
+        )
+        + "</matchList><dayList>"
+        + "".join(f"<day><dayOfMonth>{day}</dayOfMonth><record>{word}</record></day>" for day, word in days)
+        + "</dayList></CMSearchResult>"
+    ),
+    st.sampled_from(["OK", "MORE", "NO MATCHES", "NO MORE MATCHES", ""]),
+    st.lists(
+        st.tuples(
+            *[
+                st.sampled_from(
+                    ["2026-11-21T23:59:59Z", "2026-11-21T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31", ""]
+                )
+            ]
+            * 2
+        )
+    ),
+    st.lists(st.tuples(st.sampled_from(["1", "21", "31", "99", "-1", "x"]), st.sampled_from(["true", "false", ""]))),
+)
+
+
+class Says:
+    """A recorder that answers each question with the next of some answers."""
+
+    def __init__(self, said: list[tuple[int, str]]) -> None:
+        self._said, self._count = said, 0
+
+    def post_to_read(self, path: str, body: bytes, *, kind: str) -> Reply:
+        self._count += 1
+        status, text = self._said[self._count % len(self._said)]
+        return Reply(status, {}, text.encode("utf-8", "replace"))
+
+
+@given(st.lists(st.tuples(st.sampled_from([200, 200, 503, 404]), st.one_of(FOUND, DOCUMENTS)), min_size=1))
+def test_whatever_a_search_brings_a_look_is_whole_or_says_what_it_lacks(said: list[tuple[int, str]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(isapi_recordings, "PAGES_LIMIT", 4)
+        labels = labels_of(Says(said), [1], utc_now(), timedelta(hours=8))
+        found = isapi_recordings.look(
+            Says(said), channel=1, today=date(2026, 11, 22), labels=LOCAL, zone=timedelta(hours=8), mode="", missing=0
+        )
+
+    assert labels in ("", LOCAL, "utc")
+    assert (found.spans is None) == ("spans" in found.failed)
+    assert (found.days is None) == ("days" in found.failed)
+    assert found.spans is None or 0 <= recorded_percent(found.spans) <= 100
 
 
 @given(st.one_of(st.text(), st.binary().map(decoded)))
