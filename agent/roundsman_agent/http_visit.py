@@ -15,7 +15,7 @@ who calls it stands in a list in tests/agent/test_http_visit.py, each with the d
 * Redirects are answers, and not followed here. Proxies of the environment are not used.
 * TLS is verified unless `Trust(verify=False)`; then the server may be as old as cameras are.
 * Digest with `Login`, Basic only where it is named (`scheme`): a device that asks for Basic could read the password.
-  A password that was refused is not sent again for `wait_s` (lockout.py).
+  A password that was refused is not sent again for `wait_s` (login.py, lockout.py).
 
 Written on a socket: http.client would do, but brings 2.4 MB into an agent of 22 (it imports ssl, whoever needs it or
 not), and waits anew for each byte.
@@ -27,22 +27,20 @@ import os
 import re
 import socket
 import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import quote, urljoin, urlsplit
 
-from roundsman_agent import digest
 from roundsman_agent.dial import dialled, left, network_error
-from roundsman_agent.lockout import REFUSED, WAIT_S
+from roundsman_agent.login import Door, Login
 from roundsman_agent.probe import ProbeError
 
 if TYPE_CHECKING:
     import ssl
 
-__all__ = ["HttpVisit", "Login", "Reply", "Trust", "Untrusted", "Url", "certificate", "redirected", "url"]
+__all__ = ["HttpVisit", "Reply", "Trust", "Untrusted", "Url", "certificate", "redirected", "url"]
 
 LINE_LIMIT: Final = 8192
 HEAD_LIMIT: Final = 65_536
@@ -51,8 +49,6 @@ BODY_LIMIT: Final = 65_536
 REFUSAL_LIMIT: Final = 16_384
 URL_LIMIT: Final = 2000
 CONTEXTS_LIMIT: Final = 8
-TRIES: Final = 3
-"""Requests for one answer: without proof, with it, and with a nonce that is not stale."""
 INTERIM_LIMIT: Final = 4
 """Answers of the kind `100 Continue` before the one that counts."""
 
@@ -96,16 +92,6 @@ class Reply(NamedTuple):
     def header(self, name: str) -> str:
         """The first of that name; "" when there is none."""
         return self.headers.get(name, ("",))[0]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Login:
-    """Who we are. Without a user nobody: a 401 is then an answer like any other."""
-
-    user: str = ""
-    password: str = ""
-    scheme: str = digest.DIGEST
-    wait_s: float = WAIT_S
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,10 +145,8 @@ class HttpVisit:
         most_bytes: int = BODY_LIMIT,
     ) -> None:  # fmt: skip
         self._at, self._deadline, self._most = at, deadline, most_bytes
-        self._login, self._trust = login or Login(), trust or Trust()
+        self._door, self._trust = Door(at.where, login or Login()), trust or Trust()
         self._line: _Line | None = None
-        self._challenge: digest.Challenge | None = None
-        self._cnonce, self._uses = "", 0
         self.bytes_moved = 0
         """What went over the line both ways, without what TLS adds."""
         self.certificate = b""
@@ -188,49 +172,8 @@ class HttpVisit:
         """A question that does not fit into an address. Never for anything that is not a pure read: see the module."""
         return self._asked("POST", path, body, kind)
 
-    # --- who we are ---------------------------------------------------------------------------------------------------
-
     def _asked(self, method: str, path: str, body: bytes, kind: str) -> Reply:
-        """Ask; when the server wants to know who we are, tell it and ask again."""
-        user, password, where = self._login.user, self._login.password, self._at.where
-        if not user:
-            return self._exchanged(method, path, body, kind, "")
-        REFUSED.raise_if(where, user, password, now=time.monotonic(), wait_s=self._login.wait_s)
-        for _ in range(TRIES):
-            proof = self._proof(method, path)
-            reply = self._exchanged(method, path, body, kind, proof)
-            if reply.status != 401:
-                if proof:
-                    REFUSED.forget(where, user)
-                return reply
-            challenge = self._challenge_in(reply)
-            is_fresh = self._uses == 1 or (proof != "" and challenge.scheme == digest.BASIC)
-            if proof and is_fresh and not challenge.is_stale:
-                REFUSED.note(where, user, password, now=time.monotonic())
-                raise ProbeError("bad_credentials", f"{where}: refuses user and password")
-            self._challenge, self._cnonce, self._uses = challenge, os.urandom(16).hex(), 0
-        raise ProbeError("bad_answer", f"{where}: calls every nonce stale that it has just given")
-
-    def _proof(self, method: str, path: str) -> str:
-        """The value of Authorization; "" as long as the server has not asked for one."""
-        if self._challenge is None:
-            return ""
-        self._uses += 1
-        return digest.answer(
-            self._challenge, user=self._login.user, password=self._login.password, method=method, uri=path,
-            count=self._uses, cnonce=self._cnonce,
-        )  # fmt: skip
-
-    def _challenge_in(self, reply: Reply) -> digest.Challenge:
-        found = digest.challenges(reply.headers.get("www-authenticate", ()))
-        challenge = digest.chosen(found, (self._login.scheme,))
-        if challenge is None:
-            asked = ", ".join(sorted({f"{one.scheme} {one.algorithm}".strip()[:40] for one in found})) or "nothing"
-            hint = "" if self._login.scheme == digest.BASIC else " (auth = basic would send the password readable)"
-            raise ProbeError(
-                "not_supported", f"{self._at.where}: asks for {asked}; expected {self._login.scheme}{hint}"
-            )
-        return challenge
+        return self._door.asked(method, path, lambda proof: self._exchanged(method, path, body, kind, proof))
 
     # --- one exchange -------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@ There is no SETUP and no PLAY in here: nothing is streamed, nothing counts again
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import time
@@ -27,10 +26,8 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Final, NamedTuple, Self
 
-from roundsman_agent import digest
 from roundsman_agent.dial import dialled, left, network_error
-from roundsman_agent.http_visit import Login
-from roundsman_agent.lockout import REFUSED
+from roundsman_agent.login import Door, Login
 from roundsman_agent.probe import ProbeError
 
 __all__ = ["Reply", "RtspVisit"]
@@ -42,8 +39,6 @@ HEARD_LIMIT: Final = 2_000_000
 """Bytes of one answer with all that comes before it."""
 SILENCE_S: Final = 1.0
 """How long to wait for more of a description whose length is not told."""
-TRIES: Final = 3
-"""Requests for one answer: without proof, with it, and with a nonce that is not stale."""
 
 _STATUS = re.compile(rb"RTSP/[0-9]\.[0-9][ \t]+([1-9][0-9]{2})(?:[ \t]+(.*))?", re.DOTALL)
 _SPACE = b" \t\r\n\0"
@@ -65,15 +60,13 @@ class RtspVisit:
         self._host, self._port = host, port
         self.deadline = deadline
         """It may be set anew between two questions."""
-        self._login = login or Login()
         self._where = f"{host}:{port}"
+        self._door = Door(self._where, login or Login())
         self._line: socket.socket | None = None
         self._heard = bytearray()
         self._count = 0
         """Bytes of this answer and of what came before it."""
         self._cseq = 0
-        self._challenge: digest.Challenge | None = None
-        self._cnonce, self._uses = "", 0
         self.bytes_moved = 0
 
     def __enter__(self) -> Self:
@@ -95,46 +88,8 @@ class RtspVisit:
         """Whether the stream is there, and what it is."""
         return self._asked("DESCRIBE", uri)
 
-    # --- who we are ---------------------------------------------------------------------------------------------------
-
     def _asked(self, method: str, uri: str) -> Reply:
-        user, password = self._login.user, self._login.password
-        if not user:
-            return self._exchanged(method, uri, "")
-        REFUSED.raise_if(self._where, user, password, now=time.monotonic(), wait_s=self._login.wait_s)
-        for _ in range(TRIES):
-            proof = self._proof(method, uri)
-            reply = self._exchanged(method, uri, proof)
-            if reply.status != 401:
-                if proof:
-                    REFUSED.forget(self._where, user)
-                return reply
-            challenge = self._challenge_in(reply)
-            is_fresh = self._uses == 1 or (proof != "" and challenge.scheme == digest.BASIC)
-            if proof and is_fresh and not challenge.is_stale:
-                REFUSED.note(self._where, user, password, now=time.monotonic())
-                raise ProbeError("bad_credentials", f"{self._where}: refuses user and password")
-            self._challenge, self._cnonce, self._uses = challenge, os.urandom(16).hex(), 0
-        raise ProbeError("bad_answer", f"{self._where}: calls every nonce stale that it has just given")
-
-    def _proof(self, method: str, uri: str) -> str:
-        """The value of Authorization; "" as long as the server has not asked for one."""
-        if self._challenge is None:
-            return ""
-        self._uses += 1
-        return digest.answer(
-            self._challenge, user=self._login.user, password=self._login.password, method=method, uri=uri,
-            count=self._uses, cnonce=self._cnonce,
-        )  # fmt: skip
-
-    def _challenge_in(self, reply: Reply) -> digest.Challenge:
-        found = digest.challenges(reply.headers.get("www-authenticate", ()))
-        challenge = digest.chosen(found, (self._login.scheme,))
-        if challenge is None:
-            asked = ", ".join(sorted({f"{one.scheme} {one.algorithm}".strip()[:40] for one in found})) or "nothing"
-            hint = "" if self._login.scheme == digest.BASIC else ", or set auth = basic: the password is sent readable"
-            raise ProbeError("not_supported", f"{self._where}: asks for {asked}; expected {self._login.scheme}{hint}")
-        return challenge
+        return self._door.asked(method, uri, lambda proof: self._exchanged(method, uri, proof))
 
     # --- one exchange -------------------------------------------------------------------------------------------------
 

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 import roundsman_agent
 from roundsman_agent import dial, http_visit, lockout
-from roundsman_agent.http_visit import HttpVisit, Login, Reply, Trust, Untrusted, redirected, url
+from roundsman_agent.http_visit import HttpVisit, Reply, Trust, Untrusted, redirected, url
 from roundsman_agent.lockout import Lockout
+from roundsman_agent.login import Login
 from roundsman_agent.probe import ProbeError
 from tests.agent.web_servers import OK, Answer, Certificates, DigestServer, Scripted, certificates, dripping, lighttpd
 
@@ -44,7 +45,7 @@ def server() -> Iterator[Servers]:
 @pytest.fixture(autouse=True)
 def nobody_was_refused(monkeypatch: pytest.MonkeyPatch) -> Lockout:
     fresh = Lockout()
-    monkeypatch.setattr(http_visit, "REFUSED", fresh)
+    monkeypatch.setattr("roundsman_agent.login.REFUSED", fresh)
     return fresh
 
 

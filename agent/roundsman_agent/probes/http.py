@@ -40,9 +40,10 @@ from typing import Final
 
 from roundsman_agent.certificate import ends
 from roundsman_agent.clock import SystemClock
-from roundsman_agent.http_visit import HttpVisit, Login, Reply, Trust, Untrusted, Url, certificate, redirected, url
+from roundsman_agent.http_visit import HttpVisit, Reply, Trust, Untrusted, Url, certificate, redirected, url
 from roundsman_agent.instance import instance
 from roundsman_agent.lockout import WAIT_S
+from roundsman_agent.login import Login
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, Value, flag, number, text
 
 __all__ = ["Page", "probe"]

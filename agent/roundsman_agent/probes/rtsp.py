@@ -58,9 +58,9 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from roundsman_agent.channels import MOST, fits, numbers
-from roundsman_agent.http_visit import Login
 from roundsman_agent.instance import instance
 from roundsman_agent.lockout import WAIT_S
+from roundsman_agent.login import Login
 from roundsman_agent.probe import Answer, ItemError, Probe, ProbeError, Setting, Value, number, text, texts
 from roundsman_agent.rtsp_visit import Reply, RtspVisit
 from roundsman_wire.failures import FAILURES

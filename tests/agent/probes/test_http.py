@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from roundsman_agent import http_visit
 from roundsman_agent.lockout import Lockout
 from roundsman_agent.once import poll_config
 from roundsman_agent.probe import Answer, ProbeError, complete
@@ -41,7 +40,7 @@ def failure(url: str, **more: object) -> str:
 
 @pytest.fixture(autouse=True)
 def nobody_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_visit, "REFUSED", Lockout())
+    monkeypatch.setattr("roundsman_agent.login.REFUSED", Lockout())
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that has just started, on a machine whose clock is right."""
-    monkeypatch.setattr("roundsman_agent.http_visit.REFUSED", forgetting := lockout.Lockout())
+    monkeypatch.setattr("roundsman_agent.login.REFUSED", forgetting := lockout.Lockout())
     monkeypatch.setattr(isapi, "REFUSED", forgetting)
     monkeypatch.setattr(isapi, "SystemClock", Clock)
     monkeypatch.setattr(isapi, "_memory", {})

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roundsman_agent import lockout
-from roundsman_agent.http_visit import Login
+from roundsman_agent.login import Login
 from roundsman_agent.probe import Answer, ProbeError, SettingError, complete
 from roundsman_agent.probes import rtsp
 from roundsman_agent.probes.rtsp import Round, Stream
@@ -37,7 +37,7 @@ def server() -> Iterator[Servers]:
 
 @pytest.fixture(autouse=True)
 def nothing_refused_yet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roundsman_agent.rtsp_visit.REFUSED", lockout.Lockout())
+    monkeypatch.setattr("roundsman_agent.login.REFUSED", lockout.Lockout())
 
 
 def settings(server: RtspServer | None = None, **more: object) -> dict[str, object]:
@@ -422,7 +422,7 @@ PARTS = st.sampled_from(
 def test_whatever_comes_on_the_line_is_an_answer_or_the_probes_own_failure(said: list[bytes], size: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("roundsman_agent.rtsp_visit.dialled", lambda *_, **__: Words(b"".join(said), size))
-        patch.setattr("roundsman_agent.rtsp_visit.REFUSED", lockout.Lockout())
+        patch.setattr("roundsman_agent.login.REFUSED", lockout.Lockout())
         visit = RtspVisit("192.0.2.1", 554, deadline=time.monotonic() + 5, login=Login(user="u", password="p"))
         try:
             reply = visit.describe("rtsp://192.0.2.1/")
