@@ -5,7 +5,7 @@
     host = "192.168.1.1"
 
 **Needs** the right to ping, which Linux gives to groups: `sysctl -w net.ipv4.ping_group_range="0 2147483647"` (and the
-same line in a file of /etc/sysctl.d; it holds for IPv6 too). Most distributions set it, Debian before 13 does not. With
+same line in a file of /etc/sysctl.d; it holds for IPv6 too). Many distributions set it, Debian 12 does not. With
 root's rights, or CAP_NET_RAW, it goes without. Otherwise every visit is the failure `permission`.
 
 `count` requests go out a fifth of a second apart, each with a number of its own and a secret of the visit, so a late
