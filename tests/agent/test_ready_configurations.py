@@ -15,9 +15,11 @@ from roundsman_agent.check import check
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "examples"
 READY = sorted(FOLDER.glob("*.toml"))
 WORLDS = {
+    "camera-room": {"host", "isapi", "modbus", "rtsp", "snmp"},
     "kiosk": {
         *("app", "escpos", "host", "http", "megatec", "modbus", "nut", "ping", "smart", "snmp", "tcp", "usb"),
     },
+    "vehicle": {"host", "modem", "nmea", "obd"},
 }
 """What a ready configuration of each name shows."""
 
@@ -60,5 +62,6 @@ def test_a_ready_configuration_has_no_password_in_it(path: Path) -> None:
     assert all(isinstance(one, dict) for one in table.get("secrets", {}).values())
 
 
-def test_there_is_a_ready_configuration_of_every_world() -> None:
+def test_there_is_a_ready_configuration_of_every_world_and_no_probe_is_in_none() -> None:
     assert {path.stem for path in READY} == set(WORLDS)
+    assert set.union(*WORLDS.values()) == set(probes.names())
