@@ -34,8 +34,8 @@ agent: nothing is written, no relay is switched.
 
 Addresses count from 0, as they go over the line. Leaflets often count from 1 with the table in front: 30001 is
 `input:0`, 40001 `holding:0`, 10001 `discrete:0`, 00001 `coil:0`. Without a range, what is not within -60 to 150 °C or 0
-to 100 % is `implausible`. Without `absent`, int16 has 0x8000 and 0x7FFF, uint16 0xFFFF (likewise of 32 bits), and a
-float that is no number; they are `absent`.
+to 100 % is `implausible`. Without `absent=`, 0x8000 and 0x7FFF of an int16, 0xFFFF of a uint16, the like of 32 bits and
+a float that is no number are `absent`: a default, for makers differ.
 
 **Contacts**: a loop that must be closed (normally closed: door shut, no water) is wired so that a cut wire reads like
 the alarm: `open/closed` says that 0, no current, is an open door.
