@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, TypeVar
 
@@ -72,11 +72,15 @@ class Door:
                 if proof:
                     REFUSED.forget(where, user)
                 return reply
-            challenge = self._challenge_in(reply)
-            is_fresh = self._uses == 1 or (proof != "" and challenge.scheme == digest.BASIC)
-            if proof and is_fresh and not challenge.is_stale:
+            found = digest.challenges(reply.headers.get("www-authenticate", ()))
+            challenge = digest.chosen(found, (self._login.scheme,))
+            is_fresh = self._uses == 1 or (proof != "" and self._login.scheme == digest.BASIC)
+            # Some devices refuse without asking anew: that too was a try, and the next one may lock the account.
+            if proof and is_fresh and not (challenge is not None and challenge.is_stale):
                 REFUSED.note(where, user, password, now=time.monotonic())
                 raise ProbeError("bad_credentials", f"{where}: refuses user and password")
+            if challenge is None:
+                raise self._wants_another(found)
             self._challenge, self._cnonce, self._uses = challenge, os.urandom(16).hex(), 0
         raise ProbeError("bad_answer", f"{where}: calls every nonce stale that it has just given")
 
@@ -90,11 +94,7 @@ class Door:
             count=self._uses, cnonce=self._cnonce,
         )  # fmt: skip
 
-    def _challenge_in(self, reply: Answered) -> digest.Challenge:
-        found = digest.challenges(reply.headers.get("www-authenticate", ()))
-        challenge = digest.chosen(found, (self._login.scheme,))
-        if challenge is None:
-            asked = ", ".join(sorted({f"{one.scheme} {one.algorithm}".strip()[:40] for one in found})) or "nothing"
-            hint = "" if self._login.scheme == digest.BASIC else " (auth = basic would send the password readable)"
-            raise ProbeError("not_supported", f"{self._where}: asks for {asked}; expected {self._login.scheme}{hint}")
-        return challenge
+    def _wants_another(self, found: Sequence[digest.Challenge]) -> ProbeError:
+        asked = ", ".join(sorted({f"{one.scheme} {one.algorithm}".strip()[:40] for one in found})) or "nothing"
+        hint = "" if self._login.scheme == digest.BASIC else " (auth = basic would send the password readable)"
+        return ProbeError("not_supported", f"{self._where}: asks for {asked}; expected {self._login.scheme}{hint}")

@@ -319,6 +319,20 @@ def test_a_password_that_was_refused_is_tried_once_and_no_account_is_locked(serv
     assert got(one.url, login=GUARD).status == 200
 
 
+@pytest.mark.parametrize("scheme", ["digest", "basic"])
+def test_a_device_that_refuses_without_asking_anew_has_been_tried_once(server: Servers, scheme: str) -> None:
+    asks = {"digest": b'Digest realm="x", nonce="n", qop="auth"', "basic": b'Basic realm="x"'}[scheme]
+    answers = iter(
+        [b"HTTP/1.1 401 No\r\nWWW-Authenticate: " + asks + b"\r\nContent-Length: 0\r\n\r\n"]
+        + [b"HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"] * 9
+    )
+    one = server(lambda _: next(answers))
+    login = Login(user="guard", password="x", scheme=scheme)
+
+    assert [failure(one.url, login=login)[0] for _ in range(3)] == ["bad_credentials"] * 3
+    assert len(one.requests) == 2
+
+
 def test_after_the_wait_the_same_password_is_tried_again() -> None:
     refused = Lockout()
     refused.note("nvr-2:80", "guard", "x", now=1000.0)
