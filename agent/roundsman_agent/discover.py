@@ -32,7 +32,6 @@ from typing import Any, Final, NamedTuple
 
 from roundsman_agent import probes, snmp_ber
 from roundsman_agent.probe import Answer, ProbeError, complete
-from roundsman_agent.serial_port import holder
 from roundsman_agent.snmp_ber import Bound
 
 __all__ = [
@@ -250,6 +249,8 @@ def ports() -> list[SerialPort]:
     """The serial ports of this machine, by their stable names where they have one; none is opened."""
     from serial.tools import list_ports
 
+    from roundsman_agent.serial_port import holder
+
     stable = {os.path.realpath(path): path for path in _by_id()}
     found = []
     for one in sorted(list_ports.comports(), key=lambda one: one.device):
@@ -282,6 +283,8 @@ def port_of(name: str, listed: Sequence[SerialPort]) -> SerialPort:
     for one in listed:
         if name in (one.name, one.device) or os.path.realpath(name) == one.device:
             return one
+    from roundsman_agent.serial_port import holder
+
     return SerialPort(name=name, device=os.path.realpath(name), what="", held_by=holder(name))
 
 

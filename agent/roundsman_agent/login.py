@@ -17,9 +17,9 @@ from typing import Final, Protocol, TypeVar
 
 from roundsman_agent import digest
 from roundsman_agent.lockout import REFUSED, WAIT_S
-from roundsman_agent.probe import ProbeError
+from roundsman_agent.probe import ProbeError, Setting, number, text
 
-__all__ = ["Door", "Login"]
+__all__ = ["PROOF", "Door", "Login", "login_of"]
 
 TRIES: Final = 3
 """Requests for one answer: without proof, with it, and with a nonce that is not stale."""
@@ -46,6 +46,38 @@ class Answered(Protocol):
 
 
 Reply = TypeVar("Reply", bound=Answered)
+
+PROOF: Final = (
+    Setting(name="password", kind=str, default="", unit="", sentence="The user's password.", secret=True),
+    Setting(
+        name="auth",
+        kind=str,
+        default=digest.DIGEST,
+        unit="",
+        sentence="How the password is proved; basic sends it readable for whoever listens, if it is not https.",
+        choices=(digest.DIGEST, digest.BASIC),
+    ),
+    Setting(
+        name="retry_s",
+        kind=float,
+        default=WAIT_S,
+        unit="s",
+        sentence="How long a password that was refused is not sent again.",
+        least=60,
+        most=86_400,
+    ),
+)
+"""The settings of a probe that has to prove who it is; `user` is its own, because some can do without."""
+
+
+def login_of(settings: Mapping[str, object]) -> Login:
+    """Who a probe is by its settings: `user` and those of PROOF."""
+    return Login(
+        user=text(settings, "user"),
+        password=text(settings, "password"),
+        scheme=text(settings, "auth"),
+        wait_s=number(settings, "retry_s"),
+    )
 
 
 class Door:

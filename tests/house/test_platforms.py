@@ -10,7 +10,9 @@ from tests.house.tree import PACKAGES, ROOT, python_files
 
 AGENT = PACKAGES["roundsman_agent"]
 ONLY_UNIX = ("fcntl", "termios", "tty", "pty", "pwd", "grp", "resource", "syslog")
-ONLY_FOR_PROBES = {"roundsman_agent.serial_port": ("probes/escpos.py", "probes/megatec.py", "probes/nmea.py")}
+ONLY_FOR_PROBES = {
+    "roundsman_agent.serial_port": tuple(f"probes/{name}.py" for name in ("escpos", "megatec", "modem", "nmea", "obd"))
+}
 """Modules that need them at once, and the only ones that may import these modules at once."""
 
 # What others wrote is loaded before: their ports to other systems are their affair.

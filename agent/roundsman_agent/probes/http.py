@@ -42,8 +42,7 @@ from roundsman_agent.certificate import ends
 from roundsman_agent.clock import SystemClock
 from roundsman_agent.http_visit import HttpVisit, Reply, Trust, Untrusted, Url, certificate, redirected, url
 from roundsman_agent.instance import instance
-from roundsman_agent.lockout import WAIT_S
-from roundsman_agent.login import Login
+from roundsman_agent.login import PROOF, login_of
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, Value, flag, number, text
 
 __all__ = ["Page", "probe"]
@@ -103,12 +102,7 @@ def _refused(at: Url, deadline: float) -> bytes:
 
 
 def _asked(at: Url, settings: Mapping[str, object], deadline: float) -> tuple[Reply, bytes, int]:
-    login = Login(
-        user=text(settings, "user"),
-        password=text(settings, "password"),
-        scheme=text(settings, "auth"),
-        wait_s=number(settings, "retry_s"),
-    )
+    login = login_of(settings)
     trust = Trust(ca=text(settings, "ca"), verify=flag(settings, "verify"))
     most = int(number(settings, "most_bytes")) if text(settings, "text") else 0
     with HttpVisit(at, deadline=deadline, login=login, trust=trust, most_bytes=most) as visit:
@@ -239,31 +233,7 @@ probe = Probe(
             unit="",
             sentence="Who the server takes us for; without it a 401 is an answer like any other.",
         ),
-        Setting(
-            name="password",
-            kind=str,
-            default="",
-            unit="",
-            sentence="The user's password.",
-            secret=True,
-        ),
-        Setting(
-            name="auth",
-            kind=str,
-            default="digest",
-            unit="",
-            sentence="How the password is proved; basic sends it readable for whoever listens, if it is not https.",
-            choices=("digest", "basic"),
-        ),
-        Setting(
-            name="retry_s",
-            kind=float,
-            default=WAIT_S,
-            unit="s",
-            sentence="How long a password that was refused is not sent again.",
-            least=60,
-            most=86_400,
-        ),
+        *PROOF,
         Setting(
             name="verify",
             kind=bool,

@@ -24,8 +24,9 @@
     POST  /ISAPI/ContentMgmt/record/tracks/<track>/dailyDistribution    which days have recordings: only reads
     POST  /ISAPI/ContentMgmt/search                                     the pieces of one day: only reads
 
-No other request is sent. What a model does not know (404, 403 notSupport) is no reading and no failure, and is not
-asked again for a day. What the account may not read is the failure `permission`, a recorder that is too busy `busy`; a
+A firmware without the list of all states is asked for `…/InputProxy/channels` and each channel's own `…/status`; no
+other request is sent. What a model does not know (404, 403 notSupport) is no reading and no failure, and is not asked
+again for a day. What the account may not read is the failure `permission`, a recorder that is too busy `busy`; a
 password that is refused `bad_credentials`, and then nothing is asked for `retry_s`, because recorders lock accounts.
 
 At most 160 channels are told of one device; a larger recorder is two devices with `channels` of their own.
@@ -42,10 +43,11 @@ disk on the network is called `nas9`.
 **Recordings** are looked at once a night for each channel, from ten past midnight by the recorder's clock: some twenty
 requests a channel, eight channels a visit, so that no visit gets long. `channel[].recorded_percent` is the share of
 yesterday's 24 hours that is recorded, overlaps counted once; `channel[].retained_days` the days from the newest
-backwards that have recordings, with at most `missing_days` days without. Both stand until the next night's look, and
-36 hours at the most; after that they are unknown with the reason. They live in the agent's process: after its start
-the channels are looked at anew. A channel whose track records on events only (motion, alarm) has no share of a day that
-must be there: `absent`. A day here is the recorder's day, right or wrong; its clock is a reading of its own.
+backwards that have recordings, with at most `missing_days` days without. Both stand until the next night's look, and 36
+hours at the most; after that they are unknown with the reason. They live in the agent's process: after its start the
+channels are looked at anew. A channel whose track records on events only (motion, alarm) has no share of a day that
+must be there: `absent`. A camera is looked at where it has a disk. A day here is the recorder's day, right or wrong;
+its clock is a reading of its own.
 
 The times in answers of the search are local with some firmwares and UTC with others, and bear a Z with both.
 `search_times = "auto"` finds out by what was recorded within the last half hour; where nothing was, the share is
@@ -77,8 +79,8 @@ from roundsman_agent.instance import instance
 from roundsman_agent.isapi_answer import DeviceTime, Reason, Track
 from roundsman_agent.isapi_recordings import LOCAL, UTC, Look, kept_days, labels_of, look, recorded_percent
 from roundsman_agent.isapi_xml import SIZE_LIMIT, Node, decoded
-from roundsman_agent.lockout import REFUSED, WAIT_S
-from roundsman_agent.login import Login
+from roundsman_agent.lockout import REFUSED
+from roundsman_agent.login import PROOF, login_of
 from roundsman_agent.probe import REQUIRED, Answer, Probe, ProbeError, Setting, Value, flag, number, text, texts
 from roundsman_wire.failures import FAILURES
 
@@ -209,12 +211,7 @@ class _Call:
         self.glance: Glance | None = None
         self.bytes_moved = 0
         self.user = text(settings, "user")
-        self._login = Login(
-            user=self.user,
-            password=text(settings, "password"),
-            scheme=text(settings, "auth"),
-            wait_s=number(settings, "retry_s"),
-        )
+        self._login = login_of(settings)
         self._trust = Trust(ca=text(settings, "ca"), verify=flag(settings, "verify"))
         self._clock = SystemClock()
 
@@ -717,24 +714,7 @@ probe = Probe(
             sentence="A PEM file with whose word counts for the certificate; empty: the system's.",
         ),
         Setting(name="user", kind=str, default=REQUIRED, unit="", sentence="The account; one that may only look."),
-        Setting(name="password", kind=str, default="", unit="", sentence="Its password.", secret=True),
-        Setting(
-            name="auth",
-            kind=str,
-            default="digest",
-            unit="",
-            sentence="How the account is proved; basic sends the password readable.",
-            choices=("digest", "basic"),
-        ),
-        Setting(
-            name="retry_s",
-            kind=float,
-            default=WAIT_S,
-            unit="s",
-            sentence="How long a password that was refused is not tried again.",
-            least=0,
-            most=86_400,
-        ),
+        *PROOF,
         Setting(
             name="channels",
             kind=list,

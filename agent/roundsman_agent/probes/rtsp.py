@@ -59,8 +59,7 @@ from urllib.parse import urlsplit
 
 from roundsman_agent.channels import MOST, fits, numbers
 from roundsman_agent.instance import instance
-from roundsman_agent.lockout import WAIT_S
-from roundsman_agent.login import Login
+from roundsman_agent.login import PROOF, login_of
 from roundsman_agent.probe import Answer, ItemError, Probe, ProbeError, Setting, Value, number, text, texts
 from roundsman_agent.rtsp_visit import Reply, RtspVisit
 from roundsman_wire.failures import FAILURES
@@ -135,12 +134,7 @@ class _Call:
     """Hosts that are visited, some at once."""
 
     def __init__(self, settings: Mapping[str, object], deadline: float, hosts: list[list[_Place]]) -> None:
-        self._login = Login(
-            user=text(settings, "user"),
-            password=text(settings, "password"),
-            scheme=text(settings, "auth"),
-            wait_s=number(settings, "retry_s"),
-        )
+        self._login = login_of(settings)
         self._deadline = deadline
         self._answer_s = number(settings, "answer_s")
         self._waiting = hosts[::-1]
@@ -361,24 +355,7 @@ probe = Probe(
             unit="",
             sentence="The account, if pictures are not for everybody.",
         ),
-        Setting(name="password", kind=str, default="", unit="", sentence="Its password.", secret=True),
-        Setting(
-            name="auth",
-            kind=str,
-            default="digest",
-            unit="",
-            sentence="How the account is proved; basic sends the password readable.",
-            choices=("digest", "basic"),
-        ),
-        Setting(
-            name="retry_s",
-            kind=float,
-            default=WAIT_S,
-            unit="s",
-            sentence="How long a password that was refused is not tried again.",
-            least=0,
-            most=86_400,
-        ),
+        *PROOF,
         Setting(
             name="answer_s",
             kind=float,
