@@ -1,17 +1,18 @@
 """Regular expressions of the configuration, held against lines that others write.
 
-    compiled(r"交易成功|TXN .* OK") -> re.Pattern          ProbeError bad_setting says what cannot be used
+    compiled(r"交易成功|TXN .* OK").search(line) -> re.Match | None      ProbeError bad_setting: it cannot be used
 
 Python's expressions can take for ever: `(a+)+$` doubles its time with every letter of a line, and while it searches
-nothing else in its process runs. So lines are cut to LINE_LIMIT before they are searched, and an expression is refused
+nothing else in its process runs. So lines are cut to LINE_LIMIT characters before they are searched (to half of it
+where the expression has three open repetitions), and an expression is refused
 
     when something repeated holds a repetition or alternatives     (a+)+  (a|ab)*     the time doubles with each letter
     when it has more than three open repetitions                   .*x.*y.*z.*w       the time grows with their power
     when it looks back at a group                                  (a+)\\1
 
-A repetition is open when it may go on for more than four. What is left needs some milliseconds at worst for lines
-that somebody wrote, and seconds for a line made on purpose; the probes that search lines run in a cell (warden.py),
-which is killed when it stands still, and the agent goes on.
+A repetition is open when it may go on for more than four. What is left takes microseconds for lines that somebody
+wrote, and less than a second for one that was made on purpose. The probes that search lines look at the clock before
+each, and run in a cell (warden.py), which is killed when it stands still.
 """
 
 from __future__ import annotations
@@ -19,11 +20,11 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from importlib import import_module
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from roundsman_agent.probe import ProbeError
 
-__all__ = ["LINE_LIMIT", "compiled"]
+__all__ = ["LINE_LIMIT", "LinePattern", "compiled"]
 
 LINE_LIMIT: Final = 500
 """Characters of a line that are searched."""
@@ -33,8 +34,18 @@ OPEN: Final = 4
 OPEN_LIMIT: Final = 3
 
 
+class LinePattern(NamedTuple):
+    """An expression and how much of a line it is held against."""
+
+    expression: re.Pattern[str]
+    most: int
+
+    def search(self, line: str) -> re.Match[str] | None:
+        return self.expression.search(line[: self.most])
+
+
 @lru_cache(maxsize=64)
-def compiled(text: str) -> re.Pattern[str]:
+def compiled(text: str) -> LinePattern:
     """The expression, if it can be used."""
     if len(text) > PATTERN_LIMIT:
         raise ProbeError("bad_setting", f"an expression of {len(text)} characters; at most {PATTERN_LIMIT} are taken")
@@ -48,7 +59,7 @@ def compiled(text: str) -> re.Pattern[str]:
         complaint = f"has {opened} open repetitions (.* and the like); at most {OPEN_LIMIT} are taken"
     if complaint:
         raise ProbeError("bad_setting", f"{text[:80]!r} {complaint}: it could search a line for hours")
-    return pattern
+    return LinePattern(pattern, LINE_LIMIT if opened < OPEN_LIMIT else LINE_LIMIT // 2)
 
 
 def _looked_through(tree: Any, *, is_repeated: bool) -> tuple[int, str]:

@@ -39,8 +39,6 @@ LINE_BYTES: Final = LINE_LIMIT * 4
 FILES_LIMIT: Final = 3
 ENTRIES_LIMIT: Final = 5000
 """Entries of a folder that are looked at."""
-LOOK_AT_CLOCK: Final = 200
-"""Lines between two looks at the deadline."""
 FUTURE_S: Final = 120.0
 COMPRESSED: Final = (".gz", ".xz", ".bz2", ".zst", ".zip", ".7z")
 
@@ -99,8 +97,8 @@ class Search:
             left = most - (size - at)
             if i == 0:
                 end = at  # what stands behind the last line feed may be written on: it is read again
-            if i % LOOK_AT_CLOCK == 0 and time.monotonic() > deadline:
-                break
+            if time.monotonic() > deadline:
+                raise TimeoutError  # nothing counts as read: the next visit begins at the end again
             match = self._pattern.search(_text(line))
             if match is not None:
                 self._read_to[key] = max(end, begin)
@@ -227,6 +225,8 @@ def _text(line: bytes) -> str:
 def _trouble(path: str, error: Exception) -> Trouble:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return ("absent", f"{path}: there is no such log")
+    if isinstance(error, TimeoutError):
+        return ("timeout", f"{path}: could not be searched in time")
     if isinstance(error, PermissionError):
         return ("permission", f"{path}: the agent's user may not read it (SupplementaryGroups= in a drop-in)")
     return ("bad_answer", f"{path}: {getattr(error, 'strerror', None) or error}")

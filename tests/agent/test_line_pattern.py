@@ -50,16 +50,20 @@ def test_what_could_search_for_ever_is_refused_with_the_reason(text: str, why: s
     assert why in caught.value.detail
 
 
-@pytest.mark.parametrize("text", [r"\w+\d+x", r"(?:ab){0,}(?:ab){0,}c", r"[a-z]+[a-z]+!"])
-def test_a_line_made_on_purpose_costs_a_fraction_of_a_second(text: str) -> None:
-    line = ("ab1" * LINE_LIMIT)[:LINE_LIMIT]
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [(r"x*x*y", "x"), (r"x*x*x*y", "x"), (r".*x.*x.*y", "x"), (r"(?:ab)*(?:ab)*c", "ab"), (r"(?:x|y){0,4}x*x*y", "x")],
+)
+def test_a_line_made_on_purpose_costs_less_than_a_second(text: str, letters: str) -> None:
+    line = letters * LINE_LIMIT
     begin = time.thread_time()
 
     assert compiled(text).search(line) is None
 
-    assert time.thread_time() - begin < 1.0
+    assert time.thread_time() - begin < 1.5
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")
 @given(st.text(alphabet="ab(|)*+?{}1,.[]^$\\", max_size=20))
 def test_whatever_stands_there_is_used_or_refused(text: str) -> None:
     try:

@@ -289,7 +289,7 @@ def test_a_line_is_searched_at_its_beginning_alone(tmp_path: Path) -> None:
 
 def test_a_deadline_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = tmp_path / "app.log"
-    log.write_text("x\n" * 10_000)
+    log.write_text(OK.format(5) + "x\n" * 10_000)
     looked: list[bytes] = []
 
     def text(line: bytes) -> str:
@@ -298,8 +298,12 @@ def test_a_deadline_ends_the_search(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(log_search, "_text", text)
 
-    assert search(log).newest(now_s=NOW, deadline=time.monotonic() - 1)[0] == "absent"  # type: ignore[index]
-    assert len(looked) <= log_search.LOOK_AT_CLOCK
+    one = search(log)
+
+    assert one.newest(now_s=NOW, deadline=time.monotonic() - 1) == ("timeout", f"{log}: could not be searched in time")
+    assert looked == []
+    monkeypatch.undo()
+    assert newest(one) == ten(5)
 
 
 @given(st.lists(st.binary(max_size=40), max_size=40), st.integers(1, 70))
