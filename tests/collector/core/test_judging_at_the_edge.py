@@ -13,7 +13,7 @@ from roundsman_collector.core.rebuild import Telling, rebuild, resting
 from roundsman_collector.core.rulebook import Function, Rulebook, RuleSet, Traits, book_of
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.timeline import ANSWERED, GAP, NO_ANSWER, cover
-from roundsman_collector.core.turn import fold, turn
+from roundsman_collector.core.turn import RUNS_KEPT, fold, turn
 from roundsman_collector.core.waiting import Wiring
 from tests.collector.core.desk import (
     GATEWAY,
@@ -432,6 +432,21 @@ def test_what_flaps_is_calm_when_half_of_its_restlessness_has_leaked_away() -> N
 
     assert [one.to_ms for one in flapping] == [None]
     assert [one.to_ms for one in desk.conditions.values() if one.flapping] == [START + 7 * SECOND]
+
+
+def test_a_device_that_invents_components_has_so_many_faults_and_no_more() -> None:
+    recorder = Recorder("k7-1", KIOSK)
+    full: dict[str, Any] = {f"disk[{number}].used_percent": 95 for number in range(RUNS_KEPT + 50)}
+    policy = Policy(rules=(rule("disk.full", Above(reading="disk.used_percent", limit=90, clear=80), effect=""),))
+    suspects = Policy(rules=tuple(replace(one, for_ms=5 * MINUTE) for one in policy.rules))
+
+    faulty = Desk("kiosk-7", policy).take_all([recorder.sample(0, "kiosk-7", **full)])
+    suspected = Desk("kiosk-7", suspects).take_all([recorder.sample(1, "kiosk-7", **full)])
+    one_is_over = faulty.take_all([recorder.sample(2, "kiosk-7", **{**full, "disk[0].used_percent": 5})])
+
+    assert len(suspected.state.devices[0].tracks) == RUNS_KEPT
+    assert len(one_is_over.conditions) == RUNS_KEPT
+    assert [one.component for one in one_is_over.conditions.values() if one.to_ms is not None] == ["disk[0]"]
 
 
 # --- who stands above ------------------------------------------------------------------------------------------------
