@@ -85,7 +85,7 @@ def _boot_token() -> str:
 
 
 WIDEST_MS: Final = 10 * 60 * 1000
-"""An acknowledgement that took longer tells too little: its guess may lie so far ahead that the collector refuses it."""
+"""One that took longer tells too little: its guess may lie so far ahead that the collector refuses it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
