@@ -647,16 +647,21 @@ def _restarts_judged(device: DeviceState, ref: Ref, policy: Policy) -> DeviceSta
 def _failures_judged(
     device: DeviceState, ref: Ref, readings: Mapping[str, Any], failed: Mapping[str, Any], policy: Policy
 ) -> DeviceState:
-    """A probe that fails while the device answers; it is well again when readings of its component are there."""
+    """A probe that fails while the device answers; it is well again when readings of its component are there.
+
+    The second probe of a name in a device (`http#2`) has a component of its own (`web#2`).
+    """
     for rule in policy.failure_rules:
         probe, component, codes = rule.when.probe, rule.when.component, rule.when.codes  # type: ignore[union-attr]
-        if probe in failed:
-            if not codes or failed[probe][0] in codes:
-                device = _observed(device, rule, component, True, ref)
-        elif _is_active(device, rule.code, component) and any(
-            name.startswith((component + ".", component + "[")) for name in readings
-        ):
-            device = _observed(device, rule, component, False, ref)
+        for name in failed:
+            is_meant = name == probe or (name.startswith(probe + "#") and name[len(probe) + 1 :].isdigit())
+            if is_meant and (not codes or failed[name][0] in codes):
+                device = _observed(device, rule, component + name[len(probe) :], True, ref)
+        if not any(name.startswith((component + ".", component + "[")) for name in readings):
+            continue
+        for code, of in sorted(_active(device)):
+            if code == rule.code and of.startswith(component) and probe + of[len(component) :] not in failed:
+                device = _observed(device, rule, of, False, ref)
     return device
 
 

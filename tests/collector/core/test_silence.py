@@ -314,6 +314,24 @@ def test_a_busy_port_says_nothing_of_the_printer() -> None:
     assert story(desk.segments["kiosk-7"]) == [(0, 3, "up", ""), (3, None, "down", "printer.offline")]
 
 
+def test_the_second_probe_of_a_name_fails_for_itself_and_is_well_for_itself() -> None:
+    policy = Policy(rules=(rule("web.down", Fails(probe="http", component="web")),))
+    agent = Recorder("k7-1", KIOSK)
+    first, second = {"http": ["timeout", "1 s"]}, {"http#2": ["refused", "nobody"]}
+    items = [
+        agent.sample(0, "kiosk-7", web__ms=5.0),
+        agent.sample(1, "kiosk-7", second, web__ms=5.0),
+        agent.sample(2, "kiosk-7", {**first, **second}, host__cpu_percent=5.0),
+        agent.sample(3, "kiosk-7", first, web__ms=5.0),
+        agent.sample(4, "kiosk-7", {"http#x": ["timeout", "1 s"]}, web__ms=5.0),
+    ]
+
+    desk = Desk("kiosk-7", policy).take_all(items)
+
+    told = sorted((one.component, one.from_ms, one.to_ms) for one in desk.conditions.values())
+    assert told == [("web", at(2), at(4)), ("web#2", at(1), at(3))]
+
+
 def test_a_word_that_the_collector_does_not_know_neither_opens_nor_ends_a_fault() -> None:
     when = Is(reading="printer.paper", words=("end",), others=("ok", "near_end"))
     agent = Recorder("k7-1", KIOSK)
