@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from roundsman_collector.core.availability import pool
+from roundsman_collector.core.calendar import CalendarError
 from roundsman_collector.core.causes import Causes, Explained, Link, RootFault, Shadow, joined
 from roundsman_collector.core.changes import changed
 from roundsman_collector.core.days import shift_hours
@@ -223,6 +224,26 @@ DAYS_AS_WRITTEN = [
 def test_every_way_to_write_a_day_of_the_week_is_that_day(number: int, names: tuple[str, ...]) -> None:
     assert {kept(f"{name} 09:00-18:00") for name in names} == {kept(f"{number} 09:00-18:00")}
     assert {shift_hours(name) for name in names} == {f"weekday:{number}"}
+
+
+@pytest.mark.parametrize(
+    ("names", "days"),
+    [
+        (("daily", "每天", "每日"), "1-7"),
+        (("workdays", "工作日"), "1-5"),
+        (("weekends", "周末"), "6-7"),
+    ],
+)
+def test_every_way_to_write_some_days_of_the_week_is_those_days(names: tuple[str, ...], days: str) -> None:
+    assert {kept(f"{name} 09:00-18:00") for name in names} == {kept(f"{days} 09:00-18:00")}
+
+
+def test_service_hours_as_a_document_are_hours_without_a_zone() -> None:
+    written = {"hours": {"1": [["09:00", "18:00"]]}}
+
+    assert kept(json.dumps(written)) == kept("1 09:00-18:00")
+    with pytest.raises(CalendarError, match="a field of its own"):
+        kept(json.dumps({"tz": "Asia/Shanghai", **written}))
 
 
 def test_what_is_quiet_is_so_in_whatever_order_the_overlays_come() -> None:

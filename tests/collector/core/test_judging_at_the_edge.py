@@ -64,6 +64,7 @@ def test_beside_what_is_wrong_what_is_well_is_not_looked_at() -> None:
     readings = {"disk[/].used_mb": 50, "disk[/].size_mb": 100, "host.cpu_percent": 95}
 
     assert MIXED.finds_wrong(readings) == {"host.cpu_percent"}
+    assert MIXED.finds_wrong({**readings, "disk[/].used_mb": 95, "host.cpu_percent": 5}) == {"disk[/].used_mb"}
     assert MIXED.finds_wrong({**readings, "disk[/].used_mb": 95}) == {"host.cpu_percent", "disk[/].used_mb"}
 
 
@@ -315,6 +316,17 @@ def test_a_gap_that_ends_before_it_begins_speaks_of_no_time() -> None:
     assert (after.spans, after.thinned) == ((), ())
 
 
+def test_a_gap_that_nobody_can_date_speaks_of_no_time() -> None:
+    recorder, items = five_minutes("k7-1")
+    state = Desk("kiosk-7", BOOK).take_all(items).state
+    gap = recorder.gap(7, 8, (6, 7), "spool_full")
+    undated = gap._replace(record={**gap.record, "from_t": None, "to_t": None})
+
+    after = fold(state, undated, BOOK).state
+
+    assert (after.spans, after.thinned) == ((), ())
+
+
 def test_an_old_hole_in_the_numbers_is_not_why_an_agent_is_silent_later() -> None:
     recorder = Recorder("gw-2-1", GATEWAY)
     items = [recorder.sample(minute, name, host__cpu_percent=1) for minute, name in ((0, "nvr-2"), (1, "gw-2"))]
@@ -357,6 +369,27 @@ def test_a_neighbour_that_answers_on_vouches_for_a_poll_that_was_waiting() -> No
 
     assert spans(desk) == [("host.unreachable", 1, None, "")]
     assert all(device.pending is None for device in desk.state.devices)
+
+
+@pytest.mark.parametrize(
+    ("before", "polled", "after"),
+    [
+        pytest.param(0, 1, 3, id="it was not heard in between"),
+        pytest.param(None, 1.5, 2, id="it did not answer before"),
+    ],
+)
+def test_a_neighbour_whose_own_answers_have_a_break_vouches_for_nothing_in_it(
+    before: float | None, polled: float, after: float
+) -> None:
+    recorder = Recorder("gw-2-1", GATEWAY)
+    items = [recorder.sample(0, "nvr-2", host__cpu_percent=1)]
+    items.append(recorder.no_answer(1, "ups-2") if before is None else recorder.sample(before, "ups-2", x__y=1))
+    items += [recorder.no_answer(polled, "nvr-2"), recorder.sample(after, "ups-2", host__cpu_percent=1)]
+    items += [recorder.sample(after + 0.1, "nvr-2", host__cpu_percent=1)]
+
+    told = Desk("gw-2", BOOK).take_all(items).segments["nvr-2"]
+
+    assert "no_answer" not in {one.cause for one in told}
 
 
 @pytest.mark.parametrize("boot", ["b0", "b2"])
