@@ -106,6 +106,15 @@ class Units(Peer):
         return bytes((function, len(packed))) + packed
 
 
+def _has_hung_up(one: socket.socket) -> bool:
+    try:
+        return one.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 class Tcp:
     """A TCP port on loopback that answers what comes with what `reply` makes of it; None closes the connection."""
 
@@ -125,14 +134,18 @@ class Tcp:
             ready, _, _ = select.select([self._stop_r, self._listener, *open_], [], [], 5)
             if self._stop_r in ready:
                 break
-            if self._listener in ready:
-                open_.append(self._listener.accept()[0])
-                self.connections += 1
-                self.most_at_once = max(self.most_at_once, len(open_))
             for one in [one for one in open_ if one in ready]:
                 if not self._served(one):
                     one.close()
                     open_.remove(one)
+            if self._listener in ready:
+                # Who hung up before the next one came is gone, whether or not we have noticed.
+                for one in [one for one in open_ if _has_hung_up(one)]:
+                    one.close()
+                    open_.remove(one)
+                open_.append(self._listener.accept()[0])
+                self.connections += 1
+                self.most_at_once = max(self.most_at_once, len(open_))
         for one in open_:
             one.close()
 
