@@ -201,13 +201,21 @@ def test_the_agent_ends_on_sigterm_though_a_process_of_its_probes_stands_still(t
     assert "is replaced" in (tmp_path / "log").read_text()
 
 
+def _is_checking(pid: str) -> bool:
+    try:
+        return "check" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:  # it has just ended
+        return True
+
+
 def _cell_of(pid: int) -> int:
     """The agent's cell, once it has one."""
     end = time.monotonic() + 30
     while time.monotonic() < end:
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            if "check" not in Path(f"/proc/{child}/cmdline").read_text():
-                time.sleep(3)  # it has served a visit
-                return int(child)
+            if not _is_checking(child):
+                time.sleep(3)  # it has served a visit; who was about to check the configuration has ended
+                if Path(f"/proc/{child}").exists():
+                    return int(child)
         time.sleep(0.05)
     raise AssertionError("the agent has started no cell")
