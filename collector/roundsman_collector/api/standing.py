@@ -4,7 +4,7 @@
 
 What people took out of the reckoning comes first. Then unknown, because nothing that was heard of a device says what it
 is once nobody hears of it any more. What a device stands behind explains it: without power it is offline, behind a
-broken uplink nobody knows.
+broken uplink nobody knows. A device that rests (a parked vehicle) need not be heard of: nobody has to do anything.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, Protocol
 from roundsman_collector.core.causes import Shadow, explained
 from roundsman_collector.core.model import DOWN, UNKNOWN, Segment
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
+from roundsman_collector.core.timeline import RESTING, RESTS
 from roundsman_collector.store import DeviceView, View
 
 Word = Literal["normal", "warning", "fault", "offline", "maintenance", "unknown"]
@@ -78,6 +79,7 @@ TABLE: tuple[tuple[Callable[[_Seen], bool], Word, Callable[[_Seen], str]], ...] 
     (lambda seen: seen.is_maintained, "maintenance", lambda seen: "maintenance"),
     (lambda seen: seen.state is None, "unknown", lambda seen: "never_seen"),
     (lambda seen: seen.state == DOWN and seen.cause == "power", "offline", lambda seen: "power"),
+    (lambda seen: seen.state == UNKNOWN and seen.cause == RESTING, "normal", lambda seen: RESTING),
     (lambda seen: seen.state == UNKNOWN, "unknown", lambda seen: seen.cause),
     (lambda seen: seen.is_agent_silent, "unknown", lambda seen: SILENT),
     (_is_overdue, "unknown", lambda seen: "overdue"),
@@ -94,7 +96,7 @@ def standing(
     """The first row of TABLE that applies. `device.conditions` are those that hold now."""
     return standing_of(
         device,
-        condition=device.conditions[0].code if device.conditions else "",
+        condition=next((held.code for held in device.conditions if held.effect != RESTS), ""),
         is_agent_silent=is_agent_silent,
         now_ms=now_ms,
         shadow=shadow,

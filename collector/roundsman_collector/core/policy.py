@@ -84,7 +84,7 @@ class Builtin:
 Reads = Is | Above | Below
 """What looks at one reading."""
 When = Is | Above | Below | Fails | Restarts | Builtin
-Effect = Literal["", "degraded", "down"]
+Effect = Literal["", "degraded", "down", "rests"]
 Explains = Literal["", "power", "uplink"]
 WHOLE = "device"
 """The function that every device has: to be there at all."""
@@ -97,7 +97,9 @@ class Rule:
 
     function      what the fault takes away: `device` (all of it), a function of the kind (`receipts`), or "" (nothing)
     effect        what that makes of the device: `down` (its whole, or a function it cannot do without), `degraded`
-                  (one it can), "" (nothing)
+                  (one it can), "" (nothing); `rests` is no fault but a state: see there
+    rests         while it holds the device is out of use on purpose, as a parked vehicle is: then its agent's silence
+                  is no fault, and time without its answers is neither unknown nor off but does not count
     only_while    another reading of the same sample that must hold too; where it does not, the fault does not either
     flap_ms       a fault that comes and goes more often than once in this time is held as one; 0: never (turn.py)
     explains      what a device with this fault explains for those that stand behind it (law 5)
@@ -121,6 +123,7 @@ class Rule:
     flap_ms: int = 0
     explains: Explains = ""
     explained_by: tuple[Explains, ...] = ()
+    rests: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

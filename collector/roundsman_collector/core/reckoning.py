@@ -1,6 +1,7 @@
 """From the stored evidence to every percentage: one device, laid over in order, cut to what counts, added up. Pure.
 
-    evidence      up |-----| down |--| unknown |-----|          the ledger of its agent's unit, to where evidence ends
+    evidence      up |-----| down |--| unknown |-----|          the ledger of its agent's unit, to where evidence ends;
+                                                              where the device rests it is excluded
     explained     what stands behind a faulty root: unknown by uplink, down by power (core/causes.py)
     function      for one function: a fault that takes it away is down, wherever the device itself is up
     corrections   what a person says it was; the later one wins
@@ -35,6 +36,7 @@ from roundsman_collector.core.intervals import Intervals, Pair
 from roundsman_collector.core.model import DOWN, UNKNOWN, UP
 from roundsman_collector.core.overlay import EXCLUDED, Laid, stated
 from roundsman_collector.core.overlay import KINDS as OVERLAYS
+from roundsman_collector.core.timeline import RESTING
 
 DEGRADED = "degraded"
 CAUSE = "cause"
@@ -172,6 +174,8 @@ def _evidence(segments: Sequence[Explained], counted: Intervals) -> list[Stretch
             assert to_ms is not None, "segments have known ends here"
             stop = to_ms if to_ms < end else end
             if stop > here:
+                if cause == RESTING:
+                    state = EXCLUDED
                 by = f"{CAUSE}:{root}" if root else ""
                 told.append(new(Stretch, (here, stop, state, cause, fault, coarse, by)))
                 here = stop

@@ -115,11 +115,14 @@ def _resolved(rules: RuleSet, places: Sequence[int], kind: str) -> Policy:
     for one in overrides:
         if one.code in by_code:
             by_code[one.code] = changed(by_code[one.code], one.fields)
-    effective = tuple(replace(rule, effect=_effect(rule.function, critical)) for rule in by_code.values())
+    effective = tuple(replace(rule, effect=_effect(rule, critical)) for rule in by_code.values())
     return Policy(rules=effective, hash=rules.hash, valid_from_ms=rules.valid_from_ms)
 
 
-def _effect(function: str, critical: Mapping[str, bool]) -> Effect:
+def _effect(rule: Rule, critical: Mapping[str, bool]) -> Effect:
+    function = rule.function
+    if rule.rests:
+        return "rests"
     if function == WHOLE:
         return "down"
     if not function or function not in critical:

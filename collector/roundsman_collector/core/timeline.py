@@ -8,9 +8,12 @@ Answered is up, unless a fault says down; a fault that takes less than the whole
 answer though the road is well is unknown until `host.unreachable` is confirmed, then down from the first such poll
 (down beats the rest of what the last answer spoke for). Off is down. A gap is unknown, with its cause. A quiet device
 is unknown from the end of what was heard. Answers of which only some were kept are told as coarse.
+
+A device that rests (a parked vehicle) need not answer: whatever is no answer is told as *resting*, unknown to the
+ledger and out of the reckoning, from when it went to rest until an answer says that it is in use again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from roundsman_collector.core.model import (
@@ -31,6 +34,9 @@ NO_ANSWER = "no_answer"
 OFF = "off"
 GAP = "gap"
 COARSE = "coarse"
+RESTING = "resting"
+RESTS = "rests"
+"""The effect of what is no fault: the device is out of use on purpose."""
 
 
 def cover(
@@ -112,15 +118,33 @@ def explain(device: DeviceState, from_ms: Milliseconds, to_ms: Milliseconds, spa
 
 def tell(device: DeviceState) -> list[Segment]:
     """The ledger segments of the pieces kept; the last one is open. Neighbours differ."""
-    felt = [fault for fault in device.faults if fault.effect]
+    felt = [fault for fault in device.faults if fault.effect and fault.effect != RESTS]
+    rests = [fault for fault in device.faults if fault.effect == RESTS]
     segments: list[Segment] = []
     for piece in device.pieces:
         to_ms = device.covered_to if piece.to_ms is None and device.quiet else piece.to_ms
         for segment in _overlay(piece, to_ms, felt):
-            _tell_on(segments, segment)
+            _tell_on(segments, segment) if not rests or piece.kind == ANSWERED else _tell_rest(segments, segment, rests)
     if device.quiet and device.pieces:
-        _tell_on(segments, Segment(device.covered_to, None, UNKNOWN, "silent", ""))
+        _tell_rest(segments, Segment(device.covered_to, None, UNKNOWN, "silent", ""), rests)
     return segments
+
+
+def is_resting(device: DeviceState) -> bool:
+    """Whether a device was out of use on purpose when it was heard last."""
+    return any(fault.effect == RESTS and fault.to_ms is None for fault in device.faults)
+
+
+def _tell_rest(segments: list[Segment], segment: Segment, rests: Iterable[Condition]) -> None:
+    """Tell a segment without answers; what of it lies in a rest is told as that."""
+    edges = {edge for rest in rests for edge in (rest.from_ms, rest.to_ms) if edge is not None}
+    inner = sorted(edge for edge in edges if segment.from_ms < edge and (segment.to_ms is None or edge < segment.to_ms))
+    ordered: list[Milliseconds | None] = [segment.from_ms, *inner, segment.to_ms]
+    for a, b in pairwise(ordered):
+        assert a is not None
+        rested = any(rest.from_ms <= a and (rest.to_ms is None or rest.to_ms > a) for rest in rests)
+        part = Segment(a, b, UNKNOWN, RESTING, "") if rested else segment._replace(from_ms=a, to_ms=b)
+        _tell_on(segments, part)
 
 
 def _overlay(piece: Piece, to_ms: Milliseconds | None, felt: Sequence[Condition]) -> list[Segment]:

@@ -63,6 +63,7 @@ from roundsman_collector.core.timeline import (
     explained_to,
     first_difference,
     forget,
+    is_resting,
     leave_open,
     tell,
 )
@@ -263,7 +264,7 @@ def tick(state: UnitState, now: Milliseconds, book: Rulebook) -> Change | None:
     if not silent and now >= state.last_t + state.arrive_by_ms:
         silent = True
         rule = _rule_of_silence(state, book)
-        if rule is not None:
+        if rule is not None and not _rests(state):
             conditions = (_silence(state, rule, None, ""),)
     devices = []
     retold = []
@@ -424,6 +425,12 @@ def _accounted(state: UnitState, item: Item) -> tuple[Accounted, ...]:
     return tuple(sorted(one for one in ranges if one.last > state.n)[:ACCOUNTED_KEPT])
 
 
+def _rests(state: UnitState) -> bool:
+    """Whether silence is to be expected of an agent: its own machine rests, or all that it speaks for does."""
+    machines = [device for device in state.devices if device.local]
+    return bool(state.devices) and all(is_resting(device) for device in machines or state.devices)
+
+
 def _rule_of_silence(state: UnitState, book: Rulebook) -> Rule | None:
     return book.at(f"@{state.agent}", state.last_t).rule(SILENT)
 
@@ -446,6 +453,8 @@ def _silence_ended(
         return (), ()
     subject = f"@{state.agent}"
     whole = ((subject, state.last_t),) if state.silent else ()
+    if _rests(state):
+        return (), whole
     left_out = any(one.from_ms <= state.last_t and item.t <= one.to_ms for one in state.thinned)
     if item.t - state.last_t <= state.arrive_by_ms or left_out:
         return (), whole

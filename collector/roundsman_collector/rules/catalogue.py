@@ -207,6 +207,7 @@ def _rule(row: Row) -> Rule:
         flap_ms=round(row.flap_s * 1000),
         explains=row.explains or "",
         explained_by=tuple(dict.fromkeys(row.explained_by)),
+        rests=row.rests,
     )
 
 

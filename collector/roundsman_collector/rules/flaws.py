@@ -56,6 +56,8 @@ def row_flaws(row: Row, functions: Mapping[str, Function]) -> list[str]:
     if row.category not in CATEGORIES:
         known = ", ".join(CATEGORIES)
         flaws.append(f"category: expected one of {known}, got {row.category!r}{nearest(row.category, CATEGORIES)}")
+    if row.rests and (row.ticket or row.takes_down != NOTHING or isinstance(row.when, Unanswered | Silent)):
+        flaws.append(f"rests: what is no fault is seen by a reading; expected ticket: false and takes_down: {NOTHING}")
     return flaws
 
 

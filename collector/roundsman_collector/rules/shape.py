@@ -220,6 +220,9 @@ class Row(Strict):
     explains: Root | None = Field(None, description="what is explained by it for devices that stand behind this one")
     explained_by: list[Root] = Field([], description="what may explain it: it then opens no ticket of its own")
     ticket: bool = Field(True, description="whether it opens a ticket; without one it is recorded all the same")
+    rests: bool = Field(
+        False, description="no fault but a state: the device is out of use on purpose, its silence means nothing"
+    )
     causes: list[Both] = Field([], description="what it may come from, the likeliest first")
     remedy: Both | None = Field(None, description="what to do, in a sentence")
     parts: list[Both] = Field([], description="what to take along to the site")

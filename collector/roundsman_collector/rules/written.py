@@ -97,6 +97,8 @@ def _fault(rule: Rule) -> Json:
         row["explains"] = rule.explains
     if rule.explained_by:
         row["explained_by"] = list(rule.explained_by)
+    if rule.rests:
+        row["rests"] = True
     return row
 
 

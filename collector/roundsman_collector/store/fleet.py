@@ -105,7 +105,7 @@ def news(connection: Connection, after_interval: int, now_ms: int) -> FleetNews:
     )
     held = look(
         connection,
-        "SELECT subject, code FROM condition WHERE known_to_ms IS NULL AND event_to_ms IS NULL "
+        "SELECT subject, code FROM condition WHERE known_to_ms IS NULL AND event_to_ms IS NULL AND effect <> 'rests' "
         "ORDER BY event_from_ms DESC, component DESC, code DESC",
     )
     waiting = look(connection, "SELECT subject, number FROM ticket WHERE state IN ('open', 'acknowledged') ORDER BY id")

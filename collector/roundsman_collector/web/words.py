@@ -94,6 +94,7 @@ CAUSES: Mapping[str, str] = {
     "maintenance": N_("maintenance"),
     "degraded": N_("works, but not all of it"),
     "no_answer": N_("no answer, not confirmed yet"),
+    "resting": N_("parked, or out of use on purpose"),
     "not_polled": N_("was not polled"),
     "starting": N_("starting"),
     "never_seen": N_("never reported"),

@@ -52,6 +52,8 @@ FAULT = {"state": "down", "cause": "fault", "fault": "printer.paper_end", "condi
 GONE = {"state": "down", "cause": "fault", "fault": "host.unreachable"}
 OFF = {"state": "down", "cause": "off"}
 SILENT = {"state": "unknown", "cause": "silent"}
+PARKED = {"state": "unknown", "cause": "resting"}
+RESTS = COVER._replace(code="veh.parked", effect="rests")
 LATE = {"covered_to_ms": NOW - OVERDUE_MS - 1}
 
 
@@ -73,6 +75,9 @@ LATE = {"covered_to_ms": NOW - OVERDUE_MS - 1}
         ({"covered_to_ms": NOW - OVERDUE_MS}, False, Standing("normal", "")),
         ({"covered_to_ms": NOW + 60_000}, False, Standing("normal", "")),
         (SILENT | LATE, False, Standing("unknown", "silent")),
+        (PARKED | LATE, False, Standing("normal", "resting")),
+        ({"conditions": (RESTS,)}, False, Standing("normal", "")),
+        ({"conditions": (RESTS, COVER)}, False, Standing("warning", "printer.cover_open")),
     ],
 )
 def test_the_first_row_of_the_table_that_applies_is_the_word(

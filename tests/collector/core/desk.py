@@ -30,8 +30,10 @@ def rule(code: str, when: Any, for_s: int = 0, clear_for_s: int = 0, effect: Eff
         clear_for_ms=clear_for_s * SECOND,
         severity=2,
         service_class="clerk",
-        function="device" if effect == "down" else "cash" if effect else "",
+        function={"down": "device", "degraded": "cash"}.get(effect, ""),
         effect=effect,
+        rests=effect == "rests",
+        ticket=effect != "rests",
         flap_ms=flap_s * SECOND,
     )
 

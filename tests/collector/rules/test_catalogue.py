@@ -195,6 +195,14 @@ def test_a_rule_on_every_disk_judges_each_of_them() -> None:
             "did you mean clear_below?",
         ),
         (
+            {"rests": True},
+            "rests: what is no fault is seen by a reading; expected ticket: false and takes_down: nothing",
+        ),
+        (
+            {"rests": True, "ticket": False, "takes_down": "device"},
+            "rests: what is no fault is seen by a reading; expected ticket: false and takes_down: nothing",
+        ),
+        (
             {"when": {"probe": "escpos", "fails": True, "component": "prnter"}},
             "when.component: expected a component, got 'prnter'; did you mean printer?",
         ),
@@ -289,8 +297,8 @@ def test_a_rule_on_every_disk_judges_each_of_them() -> None:
         ({"for_s": None}, "for_s: expected a valid number, got None"),
         ({"zh": ""}, "zh: expected text with at least 1 character, got ''"),
         ({"severty": 2}, "severty: unknown key; expected one of code, zh, en, when, only_while, for_s, clear_for_s, "
-         "flap_s, severity, service_class, category, takes_down, explains, explained_by, ticket, causes, remedy, "
-         "parts; did you mean severity?"),
+         "flap_s, severity, service_class, category, takes_down, explains, explained_by, ticket, rests, causes, "
+         "remedy, parts; did you mean severity?"),
         ({"remedy": {"zh": "换纸"}}, "remedy.en: expected this field, got nothing"),
         ({"causes": [{"zh": "缺纸", "en": "none", "fr": "rien"}]}, "causes[0].fr: unknown key; expected one of zh, en"),
     ],
@@ -427,7 +435,9 @@ def test_what_a_fault_makes_of_a_device_depends_on_what_it_is_there_for(kind: st
 def test_every_fault_of_the_catalogue_says_what_to_do_and_where_it_belongs() -> None:
     advice = advice_from(FAULTS, source="faults.yaml")
 
-    assert [code for code, one in advice.items() if not one.remedy or not one.causes] == []
+    states = {rule.code for rule in builtin().rules if rule.rests}
+    assert [code for code, one in advice.items() if not one.remedy or not one.causes] == [*sorted(states, reverse=True)]
+    assert states == {"veh.parked", "veh.asleep"}, "what is no fault needs no remedy"
     assert [rule.code for rule in builtin().rules if rule.category == "other"] == []
     assert [
         rule.code for rule in builtin().rules if rule.service_class == "replacement" and not advice[rule.code].parts
