@@ -14,8 +14,8 @@
 port 35000). Only one program can speak with an adapter: a port that is open elsewhere is `busy_port`.
 
 **A parked vehicle is left asleep**: where `bus_from_volts` is set (13.0, of trucks 26.0: the alternator works) the
-adapter is asked for the voltage alone below it, and nothing goes to the vehicle. Without it the vehicle is always
-asked.
+adapter is asked for the voltage alone below it, nothing goes to the vehicle, and its engine is off. Without it the
+vehicle is always asked. A vehicle whose engine is off rests: when it then falls silent, that is no fault.
 
 Nothing is changed: no code is cleared (mode 04 is not in here), nothing is tested or actuated, and the adapter is set
 to nothing, not even reset: answers are read with and without echo, headers, spaces and line feeds. The vehicle's number
@@ -319,10 +319,13 @@ def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     failed: dict[str, tuple[str, str]] = {}
     lines = {question: [str(one) for one in said] for question, said in raw.lines.items() if said is not None}
     cut = ("timeout", raw.cut or "the adapter said nothing more")
-    if VOLTS in lines and (volts := _volts(lines[VOLTS])) is not None:
+    volts = _volts(lines.get(VOLTS, ()))
+    if volts is not None:
         readings["vehicle.supply_volts"] = volts
     elif VOLTS in raw.lines and VOLTS not in lines:
         readings["vehicle.supply_volts"], failed["vehicle.supply_volts"] = None, cut
+    if FIND not in raw.lines and volts is not None and volts < number(settings, "bus_from_volts"):
+        readings["vehicle.engine"] = "off"  # the alternator stands still; the vehicle was not asked
     if FIND in lines:
         readings["vehicle.bus"] = _bus(lines[FIND])
     elif FIND in raw.lines:

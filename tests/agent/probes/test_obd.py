@@ -114,10 +114,11 @@ def test_nothing_but_questions_is_asked_and_not_the_vehicles_number(line: Lines)
 def test_a_parked_vehicle_is_left_asleep(line: Lines) -> None:
     adapter = Adapter({VOLTS: "12.4V"})
 
-    answer = obd.parse(obd.fetch(settings(line(adapter).port, bus_from_volts=13.0)), settings())
+    given = settings(line(adapter).port, bus_from_volts=13.0)
+    answer = obd.parse(obd.fetch(given), given)
 
     assert adapter.asked == [HELLO, VOLTS]
-    assert answer == Answer(readings={"vehicle.supply_volts": 12.4})
+    assert answer == Answer(readings={"vehicle.supply_volts": 12.4, "vehicle.engine": "off"})
 
 
 @pytest.mark.parametrize(
