@@ -38,19 +38,34 @@ def free_port() -> int:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     if PROGRAM is None:
         pytest.skip("rtsp-server-perl is not installed")
-    here = Server(free_port(), free_port())
     log: Path = tmp_path_factory.mktemp("rtsp") / "log"
-    command = [PROGRAM, f"--clientport={here.port}", f"--serverport={here.source_port}"]
-    command += ["--client_listen_address=127.0.0.1", "--source_listen_address=127.0.0.1"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+    here, process = started(log)
     try:
-        for port in here:
-            connected(port, process, log).close()
         yield here
     finally:
         process.terminate()
         process.wait(10)
+
+
+def started(log: Path) -> tuple[Server, subprocess.Popen[bytes]]:
+    """A server that listens; a port that somebody else took meanwhile costs a try."""
+    assert PROGRAM is not None
+    why = AssertionError("not tried")
+    for _ in range(5):
+        here = Server(free_port(), free_port())
+        command = [PROGRAM, f"--clientport={here.port}", f"--serverport={here.source_port}"]
+        command += ["--client_listen_address=127.0.0.1", "--source_listen_address=127.0.0.1"]
+        with log.open("ab") as output:
+            process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            for port in here:
+                connected(port, process, log).close()
+            return here, process
+        except AssertionError as error:
+            process.kill()
+            process.wait(10)
+            why = error
+    raise why
 
 
 def connected(port: int, process: subprocess.Popen[bytes], log: Path) -> socket.socket:
