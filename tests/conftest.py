@@ -7,6 +7,7 @@ What a machine lacks is skipped with a line that says what to install. Where CI 
 import os
 import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,13 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no shared data at {folder}: set ROUNDSMAN_SHARED to the folder with vectors/ and data/")
     return folder
+
+
+@pytest.fixture
+def socket_folder() -> Iterator[Path]:
+    """A folder whose path is short: that of a Unix socket holds 107 bytes, and tmp_path may need more."""
+    with tempfile.TemporaryDirectory(prefix="r") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from roundsman_agent.pushed import STARTS
 from roundsman_wire import topics
 from roundsman_wire.codec import config_hash, rows
 from tests.agent.tiny_broker import TinyBroker, until
+from tests.manager import Manager
 
 CONFIG = """
 [agent]
@@ -52,15 +52,13 @@ class Place:
         self.config = folder / "agent.toml"
         self.config.write_text(CONFIG.format(port=broker.port))
         self.process: subprocess.Popen[str] | None = None
-        self.manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.manager.bind(str(folder / "notify"))
-        self.manager.setblocking(False)
+        self.manager = Manager()
 
     def start(self, fault: str = "") -> "subprocess.Popen[str]":
         environment = {
             **os.environ,
             "ROUNDSMAN_FAULT": fault,
-            "NOTIFY_SOCKET": str(self.folder / "notify"),
+            "NOTIFY_SOCKET": self.manager.address,
             "WATCHDOG_USEC": "60000000",
         }
         self.broker.published.clear()
@@ -104,14 +102,6 @@ class Place:
         reports = [*self.broker.leaf("report"), *self.broker.leaf("history")]
         return [record for report in reports for record in rows(report)]
 
-    def told(self) -> list[str]:
-        said = []
-        while True:
-            try:
-                said.append(self.manager.recv(100).decode())
-            except BlockingIOError:
-                return said
-
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         assert self.process is not None
         self.process.send_signal(number)
@@ -150,7 +140,7 @@ def test_a_push_comes_into_force_in_the_same_process_and_is_confirmed(place: Pla
     assert process.poll() is None
     assert place.results() == [(f"config:{HASH}", True, "in force")]
     assert [device["device"] for device in place.broker.leaf("birth")[-1]["devices"]] == ["nvr-2"]
-    said = place.told()
+    said = place.manager.heard()
     assert (said.count("READY=1"), said.count("STOPPING=1")) == (1, 0)
     code, errors = place.end()
     assert code == 0
@@ -226,7 +216,7 @@ def test_a_stop_during_a_trial_is_a_stop(place: Place) -> None:
     code, errors = place.end()
 
     assert code == 0, errors
-    assert "STOPPING=1" in place.told()
+    assert "STOPPING=1" in place.manager.heard()
     assert place.journal().trial is not None
 
 

@@ -1,38 +1,18 @@
 """What the agent tells the service manager, on a real socket."""
 
-import os
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from roundsman_agent.ready import Supervisor
-
-
-class Manager:
-    """Listens where systemd would."""
-
-    def __init__(self, address: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind("\0" + address[1:] if address.startswith("@") else address)
-        self.socket.setblocking(False)
-        self.address = address
-
-    def heard(self) -> list[str]:
-        said = []
-        while True:
-            try:
-                said.append(self.socket.recv(1000).decode())
-            except BlockingIOError:
-                return said
+from tests.manager import Manager
 
 
 @pytest.fixture(params=["a file", "abstract"])
-def manager(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Manager]:
-    made = Manager(str(tmp_path / "notify") if request.param == "a file" else f"@roundsman-test-{os.getpid()}")
-    yield made
-    made.socket.close()
+def manager(request: pytest.FixtureRequest, socket_folder: Path) -> Iterator[Manager]:
+    with Manager(socket_folder / "notify" if request.param == "a file" else None) as made:
+        yield made
 
 
 def test_it_is_ready_once_and_alive_at_half_the_time(manager: Manager) -> None:
@@ -83,10 +63,10 @@ def test_without_a_service_manager_nothing_is_said() -> None:
 
 
 def test_a_manager_that_cannot_be_told_is_told_later_and_complained_of_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    socket_folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    address = str(tmp_path / "notify")
-    supervisor = Supervisor.of({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "60000000"})
+    address = socket_folder / "notify"
+    supervisor = Supervisor.of({"NOTIFY_SOCKET": str(address), "WATCHDOG_USEC": "60000000"})
 
     supervisor.ready()
     supervisor.alive(1_000)
@@ -96,4 +76,4 @@ def test_a_manager_that_cannot_be_told_is_told_later_and_complained_of_once(
 
     assert manager.heard() == ["READY=1", "WATCHDOG=1"]
     assert len(caplog.records) == 1
-    manager.socket.close()
+    manager.close()

@@ -1,37 +1,18 @@
 """What the collector tells the service manager, on a real socket."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from roundsman_collector.ready import Supervisor
-
-
-class Manager:
-    """Listens where systemd would."""
-
-    def __init__(self, address: str) -> None:
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(address)
-        self.socket.setblocking(False)
-        self.address = address
-
-    def heard(self) -> list[str]:
-        said = []
-        while True:
-            try:
-                said.append(self.socket.recv(1000).decode())
-            except BlockingIOError:
-                return said
+from tests.manager import Manager
 
 
 @pytest.fixture
-def manager(tmp_path: Path) -> Iterator[Manager]:
-    made = Manager(str(tmp_path / "notify"))
-    yield made
-    made.socket.close()
+def manager() -> Iterator[Manager]:
+    with Manager() as made:
+        yield made
 
 
 def test_while_it_waits_it_asks_for_time_then_it_is_ready_once_and_alive(manager: Manager) -> None:
@@ -64,13 +45,13 @@ def test_children_do_not_speak_for_us_and_without_a_manager_nothing_is_said(mana
     assert manager.heard() == []
 
 
-def test_a_manager_that_cannot_be_told_is_told_later(tmp_path: Path) -> None:
-    address = str(tmp_path / "notify")
-    supervisor = Supervisor.of({"NOTIFY_SOCKET": address})
+def test_a_manager_that_cannot_be_told_is_told_later(socket_folder: Path) -> None:
+    address = socket_folder / "notify"
+    supervisor = Supervisor.of({"NOTIFY_SOCKET": str(address)})
 
     supervisor.ready("too early")
     manager = Manager(address)
     supervisor.ready("now")
 
     assert manager.heard() == ["READY=1\nSTATUS=now"]
-    manager.socket.close()
+    manager.close()

@@ -3,10 +3,8 @@
 The broker listens on 127.0.0.2, which stands in for an address that other machines can reach.
 """
 
-import contextlib
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +16,7 @@ import pytest
 
 from roundsman_collector.store.reads import View
 from tests.brokers import until
+from tests.manager import Manager
 from tests.story.site import PATIENCE_S, ROOT, Program
 
 pytestmark = pytest.mark.slow
@@ -35,29 +34,9 @@ port = 0
 """
 
 
-class Manager:
-    """Listens where systemd would."""
-
-    def __init__(self, address: Path) -> None:
-        self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(address))
-        self._socket.setblocking(False)
-        self._said: list[str] = []
-
-    def said(self) -> list[str]:
-        """The first word of all that was ever said."""
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                self._said.append(self._socket.recv(1000).decode().splitlines()[0])
-        return self._said
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {"NOTIFY_SOCKET": str(self.address), "WATCHDOG_USEC": "1000000"}
-
-    def close(self) -> None:
-        self._socket.close()
+def listened_by(manager: Manager) -> dict[str, str]:
+    """The environment of a program that says how it is."""
+    return {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "1000000"}
 
 
 class Place:
@@ -67,11 +46,11 @@ class Place:
         self.folder = folder
         self.config = folder / "roundsman.toml"
         self.config.write_text(TOML.format(at=AT, port=port))
-        self.collectors_manager, self.agents_manager = Manager(folder / "c.sock"), Manager(folder / "a.sock")
+        self.collectors_manager, self.agents_manager = Manager(), Manager()
         up = [sys.executable, "-m", "tests.story.brisk_collector", "up", "--config", str(self.config)]
-        self.collector = Program("collector", up, folder / "collector.log", self.collectors_manager.environment)
+        self.collector = Program("collector", up, folder / "collector.log", listened_by(self.collectors_manager))
         run = [sys.executable, "-m", "roundsman_agent", "run", str(folder / "agent.toml")]
-        self.agent = Program("kiosk-7", run, folder / "kiosk-7.log", self.agents_manager.environment)
+        self.agent = Program("kiosk-7", run, folder / "kiosk-7.log", listened_by(self.agents_manager))
 
     def close(self) -> None:
         self.agent.abandon()
@@ -128,13 +107,13 @@ def place(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Place]:
 def test_an_agent_is_added_reports_over_tls_is_revoked_refused_and_comes_back(place: Place) -> None:
     place.roundsman("init-tls", "--name", AT)
     place.collector.start()
-    place.until(lambda: "READY=1" in place.collectors_manager.said(), "the collector says that it is ready")
+    place.until(lambda: "READY=1" in place.collectors_manager.words(), "the collector says that it is ready")
 
     first = place.add()
     place.agent.start()
     place.await_report()
     assert place.listed() == {"agent": "kiosk-7", "state": "may report", "devices": ["kiosk-7"]}
-    assert place.agents_manager.said()[0] == "READY=1"
+    assert "READY=1" in place.agents_manager.words()
 
     place.roundsman("init-tls")  # a renewal while everything runs
     place.until(lambda: "the broker has a new certificate" in place.collector.words(), "the renewal is noticed")
@@ -160,11 +139,11 @@ def test_an_agent_is_added_reports_over_tls_is_revoked_refused_and_comes_back(pl
     )
     managers = (place.collectors_manager, place.agents_manager)
     for manager in managers:
-        manager.said()  # or there is no room for more words: the kernel keeps few
+        manager.words()  # or there is no room for more words: the kernel keeps few
     place.agent.stop()
     place.collector.stop()
     for manager in managers:
-        assert {"READY=1", "WATCHDOG=1", "STOPPING=1"} <= set(manager.said())
+        assert {"READY=1", "WATCHDOG=1", "STOPPING=1"} <= manager.words()
     assert "Traceback" not in place.collector.words() + place.agent.words()
 
 
