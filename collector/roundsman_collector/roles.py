@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Right = Literal["see", "act", "round", "command", "configure", "place", "tell", "system", "people"]
-Role = Literal["viewer", "engineer", "dispatcher", "administrator"]
+Right = Literal["see", "act", "round", "command", "stock", "overrule", "configure", "place", "tell", "system", "people"]
+Role = Literal["viewer", "engineer", "storekeeper", "dispatcher", "manager", "administrator"]
 
 RIGHTS: Mapping[Right, tuple[str, str]] = {
     "see": ("查看设备、工单与巡检记录", "see devices, tickets and rounds"),
@@ -24,6 +24,11 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
     "command": (
         "向采集端下达命令：自检、查看日志，经客户同意后重启",
         "command agents: diagnose, show logs, and restart with the customer's consent",
+    ),
+    "stock": ("管理备件库与备机", "keep the spare stock and loan units"),
+    "overrule": (
+        "特批：越过更换规则，作废工单",
+        "overrule the replacement rules, with a reason; void tickets",
     ),
     "configure": ("向采集端下发配置", "push configurations to agents"),
     "place": (
@@ -40,13 +45,17 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
 ROLES: Mapping[Role, frozenset[Right]] = {
     "viewer": frozenset({"see"}),
     "engineer": frozenset({"see", "act", "round"}),
+    "storekeeper": frozenset({"see", "stock"}),
     "dispatcher": frozenset({"see", "act", "round", "command", "place", "tell"}),
+    "manager": frozenset({"see", "act", "round", "command", "stock", "overrule", "place", "tell"}),
     "administrator": frozenset(get_args(Right)),
 }
 ROLE_NAMES: Mapping[Role, tuple[str, str]] = {
     "viewer": ("查看者", "viewer"),
     "engineer": ("工程师", "engineer"),
+    "storekeeper": ("库管员", "storekeeper"),
     "dispatcher": ("调度员", "dispatcher"),
+    "manager": ("售后经理", "service manager"),
     "administrator": ("管理员", "administrator"),
 }
 OVER_ALL: frozenset[Right] = frozenset({"tell", "system", "people"})

@@ -46,7 +46,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0004"
+REVISION = "0009"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
