@@ -7,6 +7,7 @@
     interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
     series ticket ticket_event   tickets with gapless numbers and their log
     ticket_child                 faults that the cause of a ticket explains
+    ticket_clock service_level   what was promised, and how tickets keep it
     rule_set command quarantine counter inbox device_now
 
     monitoring_group customer site place contract installation    what people keep, effective-dated: a row per version
@@ -221,7 +222,7 @@ ticket = Table(
     Column("id", Big, primary_key=True),
     Column("number", Text, nullable=False),
     Column("subject", Text, nullable=False),
-    _agent(),
+    Column("agent_no", Big, ForeignKey("agent.no")),
     Column("component", Text, nullable=False),
     Column("code", Text, nullable=False),
     Column("severity", Text, nullable=False),
@@ -236,10 +237,69 @@ ticket = Table(
     Column("resolved_ms", Big),
     Column("outcome", Text, nullable=False),
     Column("merged_into", Big, ForeignKey("ticket.id")),
+    Column("source", Text, nullable=False, server_default="monitoring"),
+    Column("watched", Boolean(create_constraint=False), nullable=False, server_default=text("true")),
+    Column("site", Text),
+    Column("place", Text),
+    Column("customer", Text),
+    Column("contract", Text),
+    Column("zone", Text),
+    Column("engineer", Text),
+    Column("waiting", Text, nullable=False, server_default=""),
+    Column("version", Big, nullable=False, server_default="0"),
+    Column("wake_at_ms", Big),
+    Column("level_id", Big),
+    Column("arrival_ms", Big),
     UniqueConstraint("number", name="ticket_number"),
     Index("ticket_by_subject", "subject", "id"),
     Index("ticket_by_state", "state", "id"),
+    Index("ticket_by_site", "site", "id"),
+    Index(
+        "ticket_by_wake",
+        "wake_at_ms",
+        sqlite_where=text("wake_at_ms IS NOT NULL"),
+        postgresql_where=text("wake_at_ms IS NOT NULL"),
+    ),
+    Index(
+        "ticket_by_engineer",
+        "engineer",
+        "state",
+        sqlite_where=text("engineer IS NOT NULL"),
+        postgresql_where=text("engineer IS NOT NULL"),
+    ),
 )
+"""A ticket as it stands: all of it can be read off its log, and the same transaction writes both. `watched`: evidence
+speaks for it. `version`: the id of its last step. Site to zone: where its subject stood when it was opened. `level_id`:
+the service level it keeps. `arrival_ms`: when somebody promised to come."""
+
+ticket_clock = Table(
+    "ticket_clock",
+    metadata,
+    Column("ticket_id", Big, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("clock", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("start_ms", Big),
+    Column("due_ms", Big),
+    Column("promised_ms", Big),
+    Column("ended_ms", Big),
+    Column("elapsed_ms", Big, nullable=False),
+    Column("breached_ms", Big),
+    Index("ticket_clock_by_due", "state", "due_ms"),
+)
+"""What core/sla.py read off a ticket's log when it was looked at last: for lists and figures."""
+
+service_level = Table(
+    "service_level",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("valid_from_ms", Big, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Index("service_level_by_level", "level", "valid_from_ms"),
+)
+"""What contracts promise, a row per version; the newest is in force from `valid_from_ms` on."""
 
 ticket_child = Table(
     "ticket_child",
@@ -315,7 +375,9 @@ command = Table(
     Column("state", Text, nullable=False),
     Column("done_ms", Big),
     Column("result", Text),
+    Column("key", Text),
     Index("command_by_state", "state", "id"),
+    Index("command_by_key", "who", "key", unique=True),
 )
 
 inbox = Table(
@@ -385,6 +447,7 @@ contract = _versioned(
     Column("maintenance_until", Text),
     Column("unknown_as", Text, nullable=False, server_default="exclude"),
     Column("target_percent", Text),
+    Column("service_level", Text),
 )
 
 site = _versioned(

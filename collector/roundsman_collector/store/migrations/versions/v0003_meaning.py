@@ -36,9 +36,9 @@ def upgrade() -> None:
         sqlite_where=EXPLAINS_NOW,
         postgresql_where=EXPLAINS_NOW,
     )
-    with op.batch_alter_table("ticket") as ticket:
-        ticket.add_column(sa.Column("merged_into", BIG, nullable=True))
-        ticket.create_foreign_key("ticket_merged_into", "ticket", ["merged_into"], ["id"])
+    # Not in a batch, which writes the table anew: SQLite refuses that as soon as a ticket has a log.
+    number = BIG.compile(dialect=op.get_bind().dialect)
+    op.execute(f"ALTER TABLE ticket ADD COLUMN merged_into {number} REFERENCES ticket (id)")
     op.add_column("device_now", sa.Column("runs", sa.Text(), nullable=False, server_default="[]"))
     op.add_column("rule_set", sa.Column("made_by", sa.Text(), nullable=False, server_default=""))
     op.add_column("unit", sa.Column("machine", sa.Text(), nullable=True))
