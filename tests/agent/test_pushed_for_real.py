@@ -16,7 +16,7 @@ from roundsman_agent.pushed import STARTS
 from roundsman_wire import topics
 from roundsman_wire.codec import config_hash, rows
 from tests.agent.tiny_broker import TinyBroker, until
-from tests.manager import Manager
+from tests.systemd import Manager
 
 CONFIG = """
 [agent]

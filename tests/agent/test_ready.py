@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from roundsman_agent.ready import Supervisor
-from tests.manager import Manager
+from tests.systemd import Manager
 
 
 @pytest.fixture(params=["a file", "abstract"])

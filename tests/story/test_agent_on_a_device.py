@@ -16,8 +16,8 @@ import pytest
 
 from roundsman_collector.store.reads import View
 from tests.brokers import until
-from tests.manager import Manager
 from tests.story.site import PATIENCE_S, ROOT, Program
+from tests.systemd import Manager
 
 pytestmark = pytest.mark.slow
 
