@@ -157,11 +157,11 @@ class Tell(NamedTuple):
 
 
 class Mean(NamedTuple):
-    """How a mean target was kept: `count` readings that ended in the period, and their mean."""
+    """How a mean target was kept: how many tickets ended in the period, and their mean."""
 
     clock: str
     target_ms: int
-    count: int
+    tickets: int
     mean_ms: Fraction
     is_met: bool
 
