@@ -64,7 +64,7 @@ def diagnosed(place: Place) -> tuple[int, dict[str, list[dict[str, str]]]]:
 def test_a_configuration_is_pushed_confirmed_and_another_one_refused(place: Place) -> None:
     place.roundsman("init-tls", "--name", AT)
     place.collector.start()
-    place.until(lambda: "READY=1" in place.collectors_manager.said(), "the collector says that it is ready")
+    place.until(lambda: "READY=1" in place.collectors_manager.words(), "the collector says that it is ready")
     place.add()
     place.agent.start()
     place.await_report()
@@ -87,7 +87,7 @@ def test_a_configuration_is_pushed_confirmed_and_another_one_refused(place: Plac
 def test_the_doctor_visits_beside_an_agent_that_runs_and_goes_on(place: Place) -> None:
     place.roundsman("init-tls", "--name", AT)
     place.collector.start()
-    place.until(lambda: "READY=1" in place.collectors_manager.said(), "the collector says that it is ready")
+    place.until(lambda: "READY=1" in place.collectors_manager.words(), "the collector says that it is ready")
     place.add()
     place.agent.start()
     place.await_report()
@@ -110,7 +110,7 @@ def test_the_doctor_visits_beside_an_agent_that_runs_and_goes_on(place: Place) -
 def test_the_doctor_says_which_certificate_and_which_credential_is_wrong(place: Place) -> None:
     place.roundsman("init-tls", "--name", "collector.example")
     place.collector.start()
-    place.until(lambda: "READY=1" in place.collectors_manager.said(), "the collector says that it is ready")
+    place.until(lambda: "READY=1" in place.collectors_manager.words(), "the collector says that it is ready")
     place.add()
     file = place.folder / "agent.toml"
     text = file.read_text().replace('"collector.example"', f'"{AT}"')
