@@ -16,16 +16,20 @@ from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
 from roundsman_collector.store.connect import is_collected
 from roundsman_collector.store.door import Store
+from roundsman_collector.store.duty import PatternRow, Rota, RotaRefused, ShiftWish, SwapRow
 from roundsman_collector.store.entries import Became, Version
 from roundsman_collector.store.entry_kinds import KINDS, ZONES, EntryError, Kind, KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.going import Engineer, Member, Orphans, Question, SkillRow
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.migrate import is_made
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.office import Office
 from roundsman_collector.store.outbox import Names, Outbox, Waiting
 from roundsman_collector.store.overlays import By, OverlayFilter, OverlayRow, Wish
+from roundsman_collector.store.parts import PartRow, PartWish
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.pushed import PushRow, PushWish
@@ -36,9 +40,18 @@ from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
 from roundsman_collector.store.rules import RuleSetRow
 from roundsman_collector.store.samples import SampleRow, records_in
+from roundsman_collector.store.stock import MoveWish
+from roundsman_collector.store.stock_reads import (
+    MoveFilter,
+    MoveRow,
+    ReservationRow,
+    Statement,
+    StatementLine,
+    StockRow,
+)
+from roundsman_collector.store.stock_register import ItemFields, ItemRow, LocationFields, LocationRow
 from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import (
-    TicketAcknowledge,
     TicketAmend,
     TicketChange,
     TicketEvent,
@@ -47,10 +60,12 @@ from roundsman_collector.store.tickets import (
     TicketOpened,
     TicketResolve,
     TicketRow,
+    TicketStep,
     TicketVoid,
 )
+from roundsman_collector.store.timing import Timing, timing_of
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
-from roundsman_collector.store.ways import Filter, NewWay, WayRow, filter_of, wrong_target
+from roundsman_collector.store.ways import Filter, NewWay, WayRow, filter_of, wrong_secret, wrong_target
 
 __all__ = [
     "KINDS",
@@ -85,6 +100,7 @@ __all__ = [
     "DeviceEntry",
     "DeviceNow",
     "DeviceView",
+    "Engineer",
     "EntryError",
     "ErrandAnswer",
     "ErrandRow",
@@ -93,22 +109,39 @@ __all__ = [
     "FleetFilter",
     "InboxRow",
     "Interval",
+    "ItemFields",
+    "ItemRow",
     "Kind",
     "KindName",
     "Knock",
+    "LoanRow",
+    "LocationFields",
+    "LocationRow",
+    "Member",
+    "MoveFilter",
+    "MoveRow",
+    "MoveWish",
     "Names",
     "NewWay",
     "NoticeRow",
     "Office",
+    "Orphans",
     "Outbox",
     "OverlayFilter",
     "OverlayRow",
+    "PartRow",
+    "PartWish",
     "Partition",
+    "PatternRow",
     "PersonRow",
     "PushRow",
     "PushWish",
     "QuarantineRow",
     "Quarantined",
+    "Question",
+    "ReservationRow",
+    "Rota",
+    "RotaRefused",
     "RoundFacts",
     "RoundRow",
     "RuleSetRow",
@@ -117,11 +150,16 @@ __all__ = [
     "ServiceHours",
     "ServiceKey",
     "SessionRow",
+    "ShiftWish",
     "Since",
+    "SkillRow",
+    "Statement",
+    "StatementLine",
     "Status",
+    "StockRow",
     "Store",
     "StoreError",
-    "TicketAcknowledge",
+    "SwapRow",
     "TicketAmend",
     "TicketChange",
     "TicketChanged",
@@ -132,7 +170,9 @@ __all__ = [
     "TicketOpened",
     "TicketResolve",
     "TicketRow",
+    "TicketStep",
     "TicketVoid",
+    "Timing",
     "TokenRow",
     "UnitRow",
     "Version",
@@ -146,5 +186,7 @@ __all__ = [
     "is_made",
     "records_in",
     "service_key",
+    "timing_of",
+    "wrong_secret",
     "wrong_target",
 ]

@@ -8,7 +8,7 @@ The engine's tables are the engine's (door.py); what the engine has to know or t
 together or not at all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from roundsman_collector.core.days import Day
+from roundsman_collector.core.duty import Pattern, Plan, SwapState
 from roundsman_collector.core.overlay import Verb
+from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import EVERYTHING, Role, Scope
 from roundsman_collector.rules.calendars import CalendarFile
 from roundsman_collector.store import (
@@ -25,27 +27,41 @@ from roundsman_collector.store import (
     audit,
     calendars,
     commands,
+    duty,
     entries,
+    files,
+    going,
     notices,
     outbox,
     overlays,
+    parts,
     people,
     pushed,
     quarantine,
     rounds,
     rules,
     search,
+    stock,
+    stock_reads,
+    stock_register,
     ways,
 )
 from roundsman_collector.store.asked import AskWish
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.duty import Rota, ShiftWish, SwapRow
 from roundsman_collector.store.entries import Became
 from roundsman_collector.store.entry_kinds import KindName
+from roundsman_collector.store.files import FileLimits, FileRow, NewFile
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.overlays import By, OverlayRow, Wish
+from roundsman_collector.store.parts import PartWish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.pushed import PushWish
+from roundsman_collector.store.stock import MoveWish
+from roundsman_collector.store.stock_reads import Statement
+from roundsman_collector.store.stock_register import ItemFields, LocationFields, Word
+from roundsman_collector.store.timing import Timing
 from roundsman_collector.store.ways import Filter, NewWay, WayRow
 
 
@@ -287,9 +303,20 @@ class Office:
             return ways.one(connection, way)
 
     def add_way(
-        self, *, kind: str, name: str, target: str, filter_: Filter | None = None, language: str = "zh", deed: Deed
+        self,
+        *,
+        kind: str,
+        name: str,
+        target: str,
+        filter_: Filter | None = None,
+        language: str = "zh",
+        secret: str = "",
+        person: str = "",
+        timing: Timing | None = None,
+        deed: Deed,
     ) -> NewWay:
-        """Tell somebody from now on. The secret of a webhook is in the answer, and is not shown again."""
+        """Tell somebody from now on. The secret of a webhook is in the answer, and is not shown again; that of a bot is
+        given. `person`: whose own way it is, if anybody's."""
         with self._change(f"adding way {name}") as connection:
             return ways.add(
                 connection,
@@ -298,6 +325,9 @@ class Office:
                 target=target,
                 filter_=filter_ or Filter(),
                 language=language,
+                secret=secret,
+                person=person,
+                timing=timing,
                 deed=deed,
             )
 
@@ -309,7 +339,10 @@ class Office:
         target: str | None = None,
         filter_: Filter | None = None,
         language: str | None = None,
+        secret: str | None = None,
         renew_secret: bool = False,
+        person: str | None = None,
+        timing: Timing | None = None,
         deed: Deed,
     ) -> str:
         """Change what is given, None leaves it; what waits is tried now. Returns the new secret where one was made."""
@@ -321,7 +354,10 @@ class Office:
                 target=target,
                 filter_=filter_,
                 language=language,
+                secret=secret,
                 renew_secret=renew_secret,
+                person=person,
+                timing=timing,
                 deed=deed,
             )
             outbox.wake(connection, way, deed.at_ms)
@@ -384,6 +420,151 @@ class Office:
         """Approve, refuse, revoke or end (at `to_ms`) what somebody proposed. Raises EntryError."""
         with self._change(f"deciding on overlay {overlay}") as connection:
             return overlays.act(connection, overlay, verb, deed=deed, by=by, to_ms=to_ms, text=text)
+
+    # --- who goes: duty.py, going.py ---------------------------------------------------------------------------------
+
+    def add_shift(self, wish: ShiftWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Put somebody on duty, or give them a day off; returns the shift's id. Raises EntryError."""
+        with self._change("entering a duty") as connection:
+            return duty.add(connection, wish, deed=deed, scope=scope)
+
+    def remove_shift(self, shift: int, *, deed: Deed, scope: Scope = EVERYTHING) -> None:
+        """Let a duty or day off count no more from now on. Raises EntryError."""
+        with self._change(f"removing duty {shift}") as connection:
+            duty.remove(connection, shift, deed=deed, scope=scope)
+
+    def put_duty_pattern(
+        self, rota: Rota, document: Mapping[str, Any], *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> Pattern:
+        """Say how the weeks of a rota look from now on; it fills no day by itself. Raises EntryError."""
+        with self._change("writing the pattern of a rota") as connection:
+            return duty.put_pattern(connection, rota, document, deed=deed, scope=scope)
+
+    def fill_duty(self, rota: Rota, first: date, last: date, *, deed: Deed, scope: Scope = EVERYTHING) -> Plan:
+        """Make days of a rota as its pattern says; what was done. Raises EntryError."""
+        with self._change("filling a rota") as connection:
+            return duty.fill(connection, rota, first, last, deed=deed, scope=scope)
+
+    def ask_swap(self, shift: int, *, other: str, other_shift: int | None, note: str = "", deed: Deed) -> int:
+        """Ask somebody to take a duty of whoever asks; returns the swap's id. Raises EntryError."""
+        with self._change(f"asking to swap duty {shift}") as connection:
+            return duty.ask_swap(connection, shift, other=other, other_shift=other_shift, note=note, deed=deed)
+
+    def answer_swap(self, swap: int, state: SwapState, *, deed: Deed) -> SwapRow:
+        """Agree to a swap, refuse it, or withdraw it. Raises EntryError."""
+        with self._change(f"answering swap {swap}") as connection:
+            return duty.answer_swap(connection, swap, state, deed=deed)
+
+    def set_swap(
+        self,
+        shift: int,
+        *,
+        other: str,
+        other_shift: int | None,
+        note: str = "",
+        deed: Deed,
+        scope: Scope = EVERYTHING,
+    ) -> int:
+        """Let somebody else have a duty, as a dispatcher says; returns the swap's id. Raises EntryError."""
+        with self._change(f"setting who has duty {shift}") as connection:
+            return duty.set_swap(
+                connection, shift, other=other, other_shift=other_shift, note=note, deed=deed, scope=scope
+            )
+
+    def put_member(self, person: str, point: str | None, *, deed: Deed, scope: Scope = EVERYTHING) -> bool:
+        """Let somebody belong to a service point from now on (None: to none). Raises EntryError."""
+        with self._change(f"saying where person {person[:63]} belongs") as connection:
+            return going.put_member(connection, person, point, deed=deed, scope=scope)
+
+    def put_skill(
+        self,
+        person: str,
+        kind: str,
+        component: str = "",
+        *,
+        qualified_until: str | None = None,
+        deed: Deed,
+        scope: Scope = EVERYTHING,
+    ) -> bool:
+        """Let somebody be able to mend a kind of device from now on; False: it was so. Raises EntryError."""
+        with self._change(f"saying what person {person[:63]} can mend") as connection:
+            return going.put_skill(
+                connection, person, kind, component, qualified_until=qualified_until, deed=deed, scope=scope
+            )
+
+    def end_skill(self, person: str, kind: str, component: str = "", *, deed: Deed, scope: Scope = EVERYTHING) -> bool:
+        """Let somebody not be able to mend that from now on; False: it was so. Raises EntryError."""
+        with self._change(f"saying what person {person[:63]} can mend") as connection:
+            return going.end_skill(connection, person, kind, component, deed=deed, scope=scope)
+
+    # --- files of tickets: files.py ----------------------------------------------------------------------------------
+
+    def add_file(self, new: NewFile, pieces: Iterable[bytes], *, limits: FileLimits, deed: Deed) -> FileRow:
+        """Keep what was uploaded to a ticket; the same key again answers as it did then. Raises FileRefused."""
+        with self._change("keeping a file") as connection:
+            return files.add(connection, new, pieces, limits, deed)
+
+    # --- spare stock and parts: stock.py, stock_register.py, stock_reads.py, parts.py ---------------------------------
+
+    def put_stock_item(self, item: str, fields: ItemFields, *, deed: Deed, scope: Scope = EVERYTHING) -> bool:
+        """Let an item of the stock be this from now on; False: it is already. Raises EntryError."""
+        with self._change(f"writing stock item {item[:63]}") as connection:
+            return stock_register.put_item(connection, item, fields, deed=deed, scope=scope)
+
+    def put_stock_location(
+        self, location: str, fields: LocationFields, *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> bool:
+        """Let a stock location be this from now on; False: it is already. Raises EntryError."""
+        with self._change(f"writing stock location {location[:63]}") as connection:
+            return stock_register.put_location(connection, location, fields, deed=deed, scope=scope)
+
+    def put_stock_level(self, location: str, item: str, level: Level, *, deed: Deed, scope: Scope = EVERYTHING) -> bool:
+        """Let so many of an item be authorised at a location; False: they are already. Raises EntryError."""
+        with self._change(f"writing what {location[:63]} is to hold") as connection:
+            return stock_register.put_level(connection, location, item, level, deed=deed, scope=scope)
+
+    def end_stock_entry(self, word: Word, name: str, *, deed: Deed, scope: Scope = EVERYTHING) -> None:
+        """An `item` or a `location` of the stock, of which nothing is left, is there no more. Raises EntryError."""
+        with self._change(f"ending stock {word} {name[:63]}") as connection:
+            stock_register.end_entry(connection, word, name, deed=deed, scope=scope)
+
+    def book_move(self, wish: MoveWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Book what came or went; returns the move. Raises EntryError."""
+        with self._change(f"booking a {wish.verb[:20]}") as connection:
+            return stock.book(connection, wish, deed=deed, scope=scope)
+
+    def reserve_spare(
+        self, location: str, item: str, quantity: int, ticket: str, *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> int:
+        """Keep pieces for a ticket; returns the reservation. Raises EntryError."""
+        with self._change("reserving a spare") as connection:
+            return stock.book_reservation(connection, location, item, quantity, ticket, deed=deed, scope=scope)
+
+    def end_reservation(
+        self, reservation: int, verb: str, *, deed: Deed, serial: str = "", scope: Scope = EVERYTHING
+    ) -> None:
+        """`issue` what is reserved, or `release` it. Raises EntryError."""
+        with self._change(f"ending reservation {reservation}") as connection:
+            stock.end_reservation(connection, reservation, verb, deed=deed, serial=serial, scope=scope)
+
+    def sign_stock(
+        self, location: str, month: str, *, is_check: bool, text: str = "", deed: Deed, scope: Scope = EVERYTHING
+    ) -> Statement:
+        """Sign a month as its keeper, or as the second person who checked it. Raises EntryError."""
+        with self._change(f"signing the stock of {location[:63]}") as connection:
+            if is_check:
+                return stock_reads.check(connection, location, month, text, deed=deed, scope=scope)
+            return stock_reads.keep(connection, location, month, deed=deed, scope=scope)
+
+    def put_part(self, wish: PartWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Enter what is built into a device; returns the part. Raises EntryError."""
+        with self._change(f"entering a part of {wish.device[:63]}") as connection:
+            return parts.put(connection, wish, deed=deed, scope=scope)
+
+    def take_out_part(self, device: str, part: int, *, is_mistake: bool, deed: Deed, scope: Scope = EVERYTHING) -> None:
+        """A part is in a device no longer, or never was. Raises EntryError."""
+        with self._change(f"taking a part out of {device[:63]}") as connection:
+            parts.take_out(connection, device, part, is_mistake=is_mistake, deed=deed, scope=scope)
 
     # --- rounds and errands: rounds.py -------------------------------------------------------------------------------
 

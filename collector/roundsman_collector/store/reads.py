@@ -8,6 +8,7 @@ Every call has a connection and a snapshot of its own: a View may be used by man
 """
 
 import heapq
+import itertools
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,9 +22,11 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.causes import Kind, Link, Shadow
 from roundsman_collector.core.days import Day
+from roundsman_collector.core.duty import Plan, Shift, SwapState
 from roundsman_collector.core.intervals import Intervals, Pair
 from roundsman_collector.core.model import Ref
 from roundsman_collector.core.overlay import Laid
+from roundsman_collector.core.parts import History
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     agents_now,
@@ -36,14 +39,20 @@ from roundsman_collector.store import (
     children,
     commands,
     conditions,
+    dossiers,
+    duty,
     entries,
     evidence,
+    files,
     fleet,
+    going,
     heard,
     laid,
     ledger,
+    loans,
     migrate,
     overlays,
+    parts,
     people,
     pushed,
     quarantine,
@@ -53,6 +62,8 @@ from roundsman_collector.store import (
     register,
     schema,
     sqlite,
+    stock_reads,
+    stock_register,
     ticket_lists,
     witness,
 )
@@ -70,13 +81,19 @@ from roundsman_collector.store.children import ChildCount, ChildRow
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
+from roundsman_collector.store.duty import PatternRow, Rota, SwapRow
+from roundsman_collector.store.dossiers import TicketFacts
 from roundsman_collector.store.entries import Version
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.fleet import DeviceFacts, DevicePast, FleetNews
+from roundsman_collector.store.going import Engineer, Member, Orphans, Question
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
+from roundsman_collector.store.parts import PartRow, Standing
 from roundsman_collector.store.people import PersonRow, SessionRow, TokenRow
 from roundsman_collector.store.present import Run
 from roundsman_collector.store.pushed import PushRow
@@ -86,6 +103,8 @@ from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Ser
 from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.samples import SampleRow, samples_in
 from roundsman_collector.store.sql import marks, run
+from roundsman_collector.store.stock_reads import MoveFilter, MoveRow, ReservationRow, Statement, StockRow
+from roundsman_collector.store.stock_register import ItemRow, LocationRow
 from roundsman_collector.store.tallies import Tallies, tallies
 from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
@@ -229,7 +248,7 @@ class View:
             )
 
     def reaches(self, scope: Scope, subject: str) -> bool:
-        """Whether a scope reaches a device, or an agent (`@` and its id); not, if there is no such thing."""
+        """Whether a scope reaches a device, an agent (`@` and its id) or a site (`#`); not, if there is none."""
         with self._reading("what somebody reaches") as connection:
             return reach.reaches(connection, scope, subject)
 
@@ -519,10 +538,10 @@ class View:
         with self._reading("a record") as connection:
             return witness.find(connection, evidence.partitions(connection), agent_no, ref)
 
-    def agent_names(self, numbers: Iterable[int]) -> dict[int, str]:
+    def agent_names(self, numbers: Iterable[int | None]) -> dict[int, str]:
         """The ids of these agents, by number."""
         with self._reading("the names of agents") as connection:
-            return register.names(connection, numbers)
+            return register.names(connection, (one for one in numbers if one is not None))
 
     def agent_groups(self, agents: Iterable[str]) -> dict[str, str]:
         """The groups of these agents, by id."""
@@ -552,6 +571,134 @@ class View:
         """The numbers of tickets."""
         with self._reading("numbers of tickets") as connection:
             return children.numbers(connection, tickets)
+
+    # --- what forms ask ----------------------------------------------------------------------------------------------
+
+    def ticket_facts(self, rows: Sequence[TicketRow]) -> list[TicketFacts]:
+        """Everything that a form may say of these tickets."""
+        with self._reading("what belongs to tickets") as connection:
+            return dossiers.facts(connection, rows)
+
+    def tickets_opened(
+        self, scope: Scope, from_ms: int, to_ms: int, *, limit: int
+    ) -> tuple[list[TicketFacts], bool]:
+        """The tickets that were opened in [from, to) with what belongs to them; and whether there are more."""
+        with self._reading("the tickets of a period") as connection:
+            rows, has_more = dossiers.opened_between(connection, scope, from_ms, to_ms, limit=limit)
+            return dossiers.facts(connection, rows), has_more
+
+    def people_names(self) -> dict[str, str]:
+        """What people are called, by login."""
+        with self._reading("names of people") as connection:
+            return dossiers.names(connection)
+
+    # --- files of tickets --------------------------------------------------------------------------------------------
+
+    def files(self, ticket: int) -> list[FileRow]:
+        """The files of a ticket, the first first."""
+        with self._reading("the files of a ticket") as connection:
+            return files.of_ticket(connection, ticket)
+
+    def file(self, ticket: int, file_id: int) -> FileRow | None:
+        """One file of a ticket."""
+        with self._reading("a file") as connection:
+            return next(iter(files.of_ticket(connection, ticket, file_id)), None)
+
+    def file_pieces(self, sha256: str) -> Iterator[bytes]:
+        """A file's body, a piece at a time; no transaction is held between two of them."""
+        for place in itertools.count():
+            with self._reading("a file's body") as connection:
+                piece = files.piece(connection, sha256, place)
+            if piece is None:
+                return
+            yield piece
+
+    def file_usage(self) -> FileUsage:
+        """How much room files take."""
+        with self._reading("how much room files take") as connection:
+            return files.usage(connection)
+
+    # --- who goes: duty.py, going.py ---------------------------------------------------------------------------------
+
+    def going(self, subject: str, component: str, now_ms: int) -> Question:
+        """What suggest() of core/going.py needs: the facts about a subject of tickets, and who could go there."""
+        with self._reading("who could go") as connection:
+            return going.question(connection, subject, component, now_ms)
+
+    def engineers(self, *, scope: Scope = EVERYTHING, person: str | None = None) -> list[Engineer]:
+        """Everybody who could be sent, as far as the scope has something in common with them; one, if named."""
+        with self._reading("engineers") as connection:
+            return going.engineers(connection, scope=scope, person=person)
+
+    def point_members(self, point: str) -> list[Member]:
+        """Who belongs to a service point now."""
+        with self._reading("the people of a service point") as connection:
+            return going.members(connection, point=point)
+
+    def without_engineer(self, *, scope: Scope = EVERYTHING, limit: int = 5) -> Orphans:
+        """How many sites have nobody who is responsible for them, and the first of them."""
+        with self._reading("sites without a responsible engineer") as connection:
+            return going.without_engineer(connection, scope=scope, limit=limit)
+
+    def duty_groups(self, scope: Scope) -> list[str]:
+        """The groups whose rotas a scope reaches, by id."""
+        with self._reading("groups") as connection:
+            return duty.groups_within(connection, scope)
+
+    def duty_people(self, group: str) -> list[PersonRow]:
+        """Who can be on duty for a group."""
+        with self._reading("who can be on duty") as connection:
+            return duty.people_of(connection, group)
+
+    def shifts(
+        self,
+        from_ms: int,
+        to_ms: int,
+        *,
+        scope: Scope = EVERYTHING,
+        group: str | None = None,
+        person: str | None = None,
+        limit: int = 5000,
+    ) -> list[Shift]:
+        """Duties and days off that meet [from, to), taken back or not, by their begin."""
+        with self._reading("the rota") as connection:
+            return duty.shifts(connection, from_ms, to_ms, scope=scope, group=group, person=person, limit=limit)
+
+    def shift(self, shift: int, *, scope: Scope = EVERYTHING) -> Shift | None:
+        """A duty or day off, if the scope reaches its rota."""
+        with self._reading("a duty") as connection:
+            return duty.shift(connection, shift, scope=scope)
+
+    def swaps(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        group: str | None = None,
+        state: SwapState | None = None,
+        shift: int | None = None,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[SwapRow]:
+        """Swaps within the scope, the newest first."""
+        with self._reading("swaps") as connection:
+            return duty.swaps(
+                connection, scope=scope, group=group, state=state, shift_id=shift, before_id=before_id, limit=limit
+            )
+
+    def swap(self, swap: int, *, scope: Scope = EVERYTHING) -> SwapRow | None:
+        """A swap, if the scope reaches its rota."""
+        with self._reading("a swap") as connection:
+            return duty.swap(connection, swap, scope=scope)
+
+    def duty_pattern(self, rota: Rota, *, scope: Scope = EVERYTHING) -> PatternRow | None:
+        """How the weeks of a rota look; None: nobody has said, or it is out of reach."""
+        with self._reading("the pattern of a rota") as connection:
+            return duty.pattern(connection, rota, scope=scope)
+
+    def duty_plan(self, rota: Rota, first: date, last: date, *, now_ms: int, scope: Scope = EVERYTHING) -> Plan:
+        """What filling days of a rota would do. Raises EntryError."""
+        with self._reading("what filling a rota would do") as connection:
+            return duty.planned(connection, rota, first, last, now_ms=now_ms, scope=scope)
 
     # --- maintenance, exclusions, corrections ------------------------------------------------------------------------
 
@@ -611,6 +758,98 @@ class View:
         with self._reading("who made a token") as connection:
             return overlays.is_author(connection, author, who)
 
+    # --- spare stock and parts: stock_reads.py, stock_register.py, loans.py, parts.py --------------------------------
+
+    def stock(self, *, scope: Scope = EVERYTHING, location: str = "", item: str = "") -> list[StockRow]:
+        """How many there are of which item where the scope reaches, and how many are to be there."""
+        with self._reading("the stock") as connection:
+            return stock_reads.quantities(connection, scope, location=location, item=item)
+
+    def stock_items(self) -> list[ItemRow]:
+        """All items of the stock, by id."""
+        with self._reading("stock items") as connection:
+            return stock_register.items(connection)
+
+    def stock_locations(self, *, scope: Scope = EVERYTHING) -> list[LocationRow]:
+        """The locations of the stock that the scope reaches, by id."""
+        with self._reading("stock locations") as connection:
+            return stock_register.locations(connection, scope)
+
+    def stock_moves(
+        self,
+        wanted: MoveFilter | None = None,
+        *,
+        scope: Scope = EVERYTHING,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[MoveRow]:
+        """What came and went, the newest first."""
+        with self._reading("stock moves") as connection:
+            return stock_reads.moves(connection, scope, wanted, before_id=before_id, limit=limit)
+
+    def stock_reservations(
+        self, *, scope: Scope = EVERYTHING, state: str = "", before_id: int | None = None, limit: int = 100
+    ) -> list[ReservationRow]:
+        """What is kept for tickets, the newest first."""
+        with self._reading("stock reservations") as connection:
+            return stock_reads.reservations(connection, scope, state=state, before_id=before_id, limit=limit)
+
+    def stock_statement(self, location: str, month: str, *, scope: Scope = EVERYTHING) -> Statement:
+        """The statement of a month. Raises EntryError."""
+        with self._reading(f"the stock statement of {month[:7]}") as connection:
+            return stock_reads.statement(connection, location, month, scope)
+
+    def stock_months(self, location: str) -> tuple[dict[str, tuple[str, str]], int | None]:
+        """The months of a location that were signed, and when its first move was booked."""
+        with self._reading("stock statements") as connection:
+            return stock_reads.signed(connection, location), stock_reads.first_move_ms(connection, location)
+
+    def loans(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        only_out: bool = False,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[LoanRow]:
+        """Loan units for tickets that the scope reaches, the newest first."""
+        with self._reading("loans") as connection:
+            return loans.page(connection, scope, only_out=only_out, before_id=before_id, limit=limit)
+
+    def spares_of_ticket(self, ticket: int) -> tuple[list[MoveRow], list[ReservationRow], list[LoanRow]]:
+        """What a ticket had, and has, of the stock: moves, reservations, loans."""
+        with self._reading(f"the spares of ticket {ticket}") as connection:
+            return (
+                stock_reads.moves_of(connection, ticket),
+                stock_reads.reservations(connection, ticket_id=ticket),
+                loans.loans_of(connection, ticket),
+            )
+
+    def parts_of_device(self, device: str) -> list[PartRow]:
+        """Every part that is or was in a device."""
+        with self._reading(f"the parts of {device}") as connection:
+            return parts.of_device(connection, device)
+
+    def parts_of_place(self, place: str) -> list[Standing]:
+        """Which devices stand or stood at a place, with the parts that were in them."""
+        with self._reading(f"what stood at {place}") as connection:
+            return parts.of_place(connection, place)
+
+    def parts_of_serial(self, serial: str, *, scope: Scope = EVERYTHING) -> tuple[list[PartRow], list[str]]:
+        """Where a serial number was built in, and the devices that bear it themselves."""
+        with self._reading("a serial number") as connection:
+            return parts.of_serial(connection, serial, scope), parts.devices_of_serial(connection, serial, scope)
+
+    def bought_ms(self, device: str) -> int | None:
+        """When a device was accepted or first installed, whichever is later; None: nobody wrote it down."""
+        with self._reading(f"when {device} was bought") as connection:
+            return parts.bought_ms(connection, device)
+
+    def repair_history(self, ticket: int) -> History | None:
+        """What is known of the part that a ticket is about; None where it is about nothing that can be replaced."""
+        with self._reading(f"the repairs before ticket {ticket}") as connection:
+            return parts.history_of(connection, ticket)
+
     # --- people ------------------------------------------------------------------------------------------------------
 
     def rules_at(self, at_ms: int | None = None) -> rule_rows.RuleSetRow | None:
@@ -628,10 +867,13 @@ class View:
         with self._reading("whom overrides are for") as connection:
             return rule_rows.strangers(connection, wanted)
 
-    def ask(self, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:
-        """Ask the engine for something; returns the command's id. The answer stands in command(id) when it is done."""
+    def ask(self, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int, key: str | None = None) -> int:
+        """Ask the engine for something; returns the command's id. The answer stands in command(id) when it is done.
+
+        `key`: of the asker's choice; what was asked under it before is not done again, and has the id of before.
+        """
         with transaction(self._ask, f"asking for {verb}", self._place) as connection:
-            return commands.ask(connection, who=who, verb=verb, args=args, now_ms=now_ms)
+            return commands.ask(connection, who=who, verb=verb, args=args, now_ms=now_ms, key=key)
 
     def command(self, command_id: int) -> CommandRow | None:
         """A command and what became of it."""
@@ -814,7 +1056,7 @@ class View:
                 schema=schema.REVISION,
                 agents=_count(connection, "agent WHERE removed_ms IS NULL"),
                 devices=_count(connection, "device"),
-                open_tickets=_count(connection, "ticket WHERE state IN ('open', 'acknowledged')"),
+                open_tickets=_count(connection, f"ticket WHERE {ticket_rows.TO_DO}"),
                 intervals=_count(connection, "interval"),
                 evidence_rows=sum(one.row_count for one in known),
                 evidence_bytes=sum(one.byte_count for one in known),

@@ -17,7 +17,12 @@
     person person_scope invitation session token audit            who may do what, and what they did
     way notice                                                    who is told, and what waits to be told (the outbox)
     round round_device errand                                     inspections, and what agents were asked to do
+    service_point point_person skill                              who goes: 网点, their people, what people can mend
+    duty_pattern duty_shift duty_swap                             the duty rota (值班): append-only but for `void_ms`
+    file file_body file_piece                                     photos, documents, videos and signatures of tickets
     agent_now pushed                                              what agents say of themselves; pushed configurations
+    stock_item stock_location stock_level stock_now stock_move    spare stock: what is to be there, what came and went
+    stock_reservation stock_statement loan device_part            for tickets, of months, loan units, what is built in
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -246,10 +251,10 @@ ticket = Table(
     Column("zone", Text),
     Column("engineer", Text),
     Column("waiting", Text, nullable=False, server_default=""),
-    Column("version", Big, nullable=False, server_default="0"),
     Column("wake_at_ms", Big),
     Column("level_id", Big),
     Column("arrival_ms", Big),
+    Column("reopens_ms", Big, nullable=False, server_default="0"),
     UniqueConstraint("number", name="ticket_number"),
     Index("ticket_by_subject", "subject", "id"),
     Index("ticket_by_state", "state", "id"),
@@ -269,8 +274,9 @@ ticket = Table(
     ),
 )
 """A ticket as it stands: all of it can be read off its log, and the same transaction writes both. `watched`: evidence
-speaks for it. `version`: the id of its last step. Site to zone: where its subject stood when it was opened. `level_id`:
-the service level it keeps. `arrival_ms`: when somebody promised to come."""
+speaks for it. Site to zone: where its subject stood when it was opened. `level_id`:
+the service level it keeps. `arrival_ms`: when somebody promised to come. `reopens_ms`: for how long after its end the
+same fault opens it again."""
 
 ticket_clock = Table(
     "ticket_clock",
@@ -463,9 +469,11 @@ site = _versioned(
     Column("service_hours", Text, nullable=False),
     Column("engineer", Text),
     Column("calendar", Text),
+    Column("point", Text),
 )
 _now(site, "customer")
 _now(site, "group_id")
+_now(site, "point")
 
 place = _versioned(
     "place",
@@ -650,6 +658,8 @@ way = Table(
     Column("made_ms", Big, nullable=False),
     Column("made_by", Text, nullable=False),
     Column("disabled_ms", Big),
+    Column("person", Text),
+    Column("timing", Text, nullable=False, server_default="{}"),
 )
 
 notice = Table(
@@ -667,10 +677,24 @@ notice = Table(
     Column("wake_at_ms", Big),
     Column("done_ms", Big),
     Column("error", Text, nullable=False),
+    Column("ticket_id", Big),
+    Column("severity", Text, nullable=False, server_default=""),
+    Column("held", Text, nullable=False, server_default=""),
+    Column("due_ms", Big),
     UniqueConstraint("way", "key", name="notice_key"),
     Index("notice_by_state", "state", "id"),
     Index("notice_by_way", "way", "state", "id"),
     Index("notice_by_event", "way", "event", "state"),
+    Index("notice_by_ticket", "ticket_id", "way"),
+)
+
+bot_message = Table(
+    "bot_message",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("bot", Text, nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Index("bot_message_by_bot", "bot", "at_ms"),
 )
 
 # --- rounds ----------------------------------------------------------------------------------------------------------
@@ -735,6 +759,52 @@ errand = Table(
 """Without a round it is a command of a person: about a `device`, with what the customer `agreed` to, where it needs
 that."""
 
+# --- files -----------------------------------------------------------------------------------------------------------
+
+file_body = Table(
+    "file_body",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("size", Big, nullable=False),
+)
+
+file_piece = Table(
+    "file_piece",
+    metadata,
+    Column("sha256", Text, ForeignKey("file_body.sha256"), primary_key=True),
+    Column("place", Big, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
+"""A body in pieces, so that nobody who reads or writes it holds more than one of them."""
+
+file_ = Table(
+    "file",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("ticket_id", Big, ForeignKey("ticket.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Big, nullable=False),
+    Column("sha256", Text, ForeignKey("file_body.sha256"), nullable=False),
+    Column("width", Big),
+    Column("height", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("key", Text),
+    Column("named_ms", Big),
+    UniqueConstraint("ticket_id", "made_by", "key", name="file_key"),
+    Index("file_by_ticket", "ticket_id", "made_ms"),
+    Index("file_by_body", "sha256"),
+    Index(
+        "file_unnamed",
+        "made_ms",
+        sqlite_where=text("named_ms IS NULL"),
+        postgresql_where=text("named_ms IS NULL"),
+    ),
+)
+"""What belongs to a ticket. `named_ms`: when a step of its log first named it; what none names goes after a day."""
+
 # --- agents ----------------------------------------------------------------------------------------------------------
 
 agent_now = Table(
@@ -770,6 +840,260 @@ pushed = Table(
     Index("pushed_by_state", "state", "id"),
 )
 """Configurations that people pushed: new, sent, confirmed, refused, rolled_back, replaced, withdrawing, withdrawn."""
+
+
+# --- who goes --------------------------------------------------------------------------------------------------------
+
+service_point = _versioned(
+    "service_point",
+    Column("group_id", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("phone", Text, nullable=False),
+    Column("zones", Text, nullable=False),
+)
+"""Where engineers set out from. It covers the sites that name it (`site.point`), and of its group's other sites those in
+one of its `zones`, parted by blanks."""
+_now(service_point, "group_id")
+
+point_person = _versioned("point_person", Column("point", Text, nullable=False), key="person")
+"""To which service point somebody belongs."""
+_now(point_person, "point")
+
+skill = Table(
+    "skill",
+    metadata,
+    Column("person", Text, ForeignKey("person.id"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("component", Text, primary_key=True),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("qualified_until", Text),
+)
+"""Which kind of device somebody can mend (`component` empty: all of it), and the last day of that qualification."""
+_now(skill, "kind")
+
+duty_pattern = Table(
+    "duty_pattern",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    Column("point", Text, primary_key=True),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""How the weeks of a rota look, as core/duty.py writes it. `point` empty: the rota of the whole group."""
+
+duty_shift = Table(
+    "duty_shift",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("group_id", Text, nullable=False),
+    Column("point", Text, nullable=False),
+    Column("person", Text, ForeignKey("person.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("swap_id", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("void_ms", Big),
+    Column("void_by", Text, nullable=False, server_default=""),
+    Index("duty_shift_by_group", "group_id", "to_ms"),
+    Index("duty_shift_by_person", "person", "to_ms"),
+)
+"""A duty (primary, backup) or a day off. Written once; who takes it back writes `void_ms`, and it counts up to then."""
+
+duty_swap = Table(
+    "duty_swap",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("group_id", Text, nullable=False),
+    Column("shift_id", Big, ForeignKey("duty_shift.id"), nullable=False),
+    Column("other_id", Big, ForeignKey("duty_shift.id")),
+    Column("person", Text, ForeignKey("person.id"), nullable=False),
+    Column("other", Text, ForeignKey("person.id"), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_ms", Big, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("done_ms", Big),
+    Column("done_by", Text, nullable=False, server_default=""),
+    Index("duty_swap_by_group", "group_id", "id"),
+    Index("duty_swap_by_shift", "shift_id"),
+)
+"""`person` gives the duty `shift_id` to `other`, for `other_id` or for nothing: asked, agreed, refused, withdrawn, set."""
+
+
+# --- parts and spare stock -------------------------------------------------------------------------------------------
+
+stock_item = _versioned(
+    "stock_item",
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("specification", Text, nullable=False),
+    Column("component", Text, nullable=False),
+    Column("kinds", Text, nullable=False),
+    Column("models", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("is_consumable", Boolean(create_constraint=False), nullable=False),
+    Column("warranty_months", Big),
+)
+"""What is kept as a spare. `component`: which one of a device it replaces; `kinds` (words) and `models` (JSON) say of
+which devices."""
+
+stock_location = _versioned(
+    "stock_location",
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("customer", Text),
+    Column("group_id", Text),
+    Column("point", Text),
+)
+"""Where spares lie: at headquarters, at a service point (`point`), of a monitoring centre, or a customer's own."""
+
+stock_level = Table(
+    "stock_level",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("from_ms", Big, primary_key=True, autoincrement=False),
+    Column("to_ms", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("authorised", Big, nullable=False),
+    Column("minimum", Big, nullable=False),
+)
+
+stock_now = Table(
+    "stock_now",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("shelf", Big, nullable=False),
+    Column("repair", Big, nullable=False),
+    Column("lent", Big, nullable=False),
+    Column("reserved", Big, nullable=False),
+    Column("move_count", Big, nullable=False),
+    Column("last_ms", Big, nullable=False),
+)
+"""What the moves of an item at a location add up to: the row that two people who move at once must both take."""
+
+loan = Table(
+    "loan",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("ticket_id", Big, ForeignKey("ticket.id"), nullable=False),
+    Column("device", Text),
+    Column("item", Text),
+    Column("location", Text),
+    Column("unit", Text),
+    Column("serial", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("place", Text),
+    Column("is_standing", Boolean(create_constraint=False), nullable=False),
+    Column("out_ms", Big, nullable=False),
+    Column("out_by", Text, nullable=False),
+    Column("became", Text, nullable=False),
+    Column("back_ms", Big),
+    Column("back_by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("loan_by_ticket", "ticket_id"),
+    Index("loan_out", "out_ms", sqlite_where=text("back_ms IS NULL"), postgresql_where=text("back_ms IS NULL")),
+)
+"""A loan unit: instead of `device`, a registered `unit` or one that is only named. `is_standing`: while it runs, the
+unit is installed at `place` and the device is not. `became`: returned, converted, lost."""
+
+stock_move = Table(
+    "stock_move",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("at_ms", Big, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("quantity", Big, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("grade", Big),
+    Column("ticket_id", Big, ForeignKey("ticket.id")),
+    Column("loan_id", Big, ForeignKey("loan.id")),
+    Column("who", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("key", Text),
+    UniqueConstraint("key", name="stock_move_key"),
+    Index("stock_move_by_item", "location", "item", "id"),
+    Index("stock_move_by_time", "location", "at_ms"),
+    Index("stock_move_by_ticket", "ticket_id"),
+    Index("stock_move_by_serial", "serial", "id"),
+)
+"""What came and went: append-only; what a verb does is told by core/stock.py."""
+
+stock_reservation = Table(
+    "stock_reservation",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("ticket_id", Big, ForeignKey("ticket.id"), nullable=False),
+    Column("quantity", Big, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("done_ms", Big),
+    Column("done_by", Text, nullable=False),
+    Index("stock_reservation_by_ticket", "ticket_id"),
+    Index("stock_reservation_by_state", "state", "id"),
+)
+"""Spares that wait for a ticket: open, issued, released, expired."""
+
+stock_statement = Table(
+    "stock_statement",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("month", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("kept_ms", Big, nullable=False),
+    Column("kept_by", Text, nullable=False),
+    Column("checked_ms", Big),
+    Column("checked_by", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    UniqueConstraint("location", "month", name="stock_statement_month"),
+)
+"""A month's statement as its keeper signed it, frozen from then on; `checked_by`: the second person, with finance."""
+
+device_part = Table(
+    "device_part",
+    metadata,
+    Column("id", Big, primary_key=True),
+    _device(),
+    Column("component", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("serial", Text, nullable=False),
+    Column("item", Text),
+    Column("is_consumable", Boolean(create_constraint=False), nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big),
+    Column("warranty_until", Text),
+    Column("ticket_id", Big, ForeignKey("ticket.id")),
+    Column("out_ticket_id", Big, ForeignKey("ticket.id")),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("ended_by", Text, nullable=False),
+    Index("device_part_by_device", "device", "component", "from_ms"),
+    Index("device_part_by_serial", "serial"),
+)
+"""What is, or was, built into a device; only `to_ms` and what belongs to it are set later. One that ends where it
+begins was entered by mistake."""
 
 
 @cache
