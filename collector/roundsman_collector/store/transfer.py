@@ -23,6 +23,8 @@ from roundsman_collector.store.sql import insert, look, run
 
 ROWS = 2000
 """How many rows are on their way at once."""
+FEW_ROWS = {"file_piece": 40}
+"""Of tables whose rows are large: 10 MB at once."""
 Progress = Callable[[int, int], None]
 """Tables done, tables in all."""
 
@@ -67,7 +69,7 @@ def _read(connection: Connection, table: Table) -> Iterator[list[tuple[Any, ...]
     names = ", ".join(column.name for column in table.columns)
     keys = ", ".join(column.name for column in table.primary_key.columns)
     run(connection, f"DECLARE going_out NO SCROLL CURSOR FOR SELECT {names} FROM {table.name} ORDER BY {keys}")
-    while rows := look(connection, f"FETCH {ROWS} FROM going_out"):
+    while rows := look(connection, f"FETCH {FEW_ROWS.get(table.name, ROWS)} FROM going_out"):
         yield rows
     run(connection, "CLOSE going_out")
 
