@@ -1,0 +1,134 @@
+"""From the database to what a form is filled from: a ticket's dossier, gathered in one place for pages and API.
+
+    dossier(desk, who, row) -> Dossier          everything of one ticket, its readings before and after the repair
+    register(desk, who, from_ms, to_ms)         the dossiers of a period, without readings
+
+Who may only look at tickets gets telephone numbers masked, here already: a form cannot show what it was not given.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.tickets import references
+from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.reports.dossier import (
+    NO_NAME,
+    ClockLine,
+    DeviceCard,
+    Dossier,
+    LoanLine,
+    Snapshot,
+    at,
+    last,
+    without_phones,
+)
+from roundsman_collector.roles import Who
+from roundsman_collector.store import ZONES, TicketEvent, TicketRow
+from roundsman_collector.store.cards import Card
+from roundsman_collector.store.dossiers import TicketFacts
+from roundsman_wire.catalogue import Label
+
+SETTLED_MS = 2 * 3_600_000
+"""For so long after a repair a reading proves it (S1-15)."""
+LOOKED_AT = 400
+"""So many reports are looked through for one after the repair; later ones say more, earlier ones may be pruned."""
+REGISTER_ROWS = 1000
+
+
+def dossier(desk: Desk, who: Who, row: TicketRow) -> Dossier:
+    """A ticket as a form wants it."""
+    (facts,) = desk.view.ticket_facts([row])
+    found = _dossier(desk, who, facts, desk.view.people_names())
+    return _with_readings(desk, found, facts)
+
+
+def register(desk: Desk, who: Who, from_ms: int, to_ms: int) -> tuple[list[Dossier], bool]:
+    """The tickets that were opened in a period, by number, and whether there are more than one register holds."""
+    facts, has_more = desk.view.tickets_opened(who.scope, from_ms, to_ms, limit=REGISTER_ROWS)
+    people = desk.view.people_names()
+    return [_dossier(desk, who, one, people) for one in facts], has_more
+
+
+def _dossier(desk: Desk, who: Who, facts: TicketFacts, people: dict[str, str]) -> Dossier:
+    row, where = facts.row, facts.where
+    log = tuple(_event(one) for one in facts.log)
+    return Dossier(
+        number=row.number,
+        state=row.state,
+        source=row.source,
+        severity=row.severity,
+        service_class=row.service_class,
+        component=row.component,
+        fault=Label(zh=desk.fault_name(row.code, "zh"), en=desk.fault_name(row.code, "en")) if row.code else NO_NAME,
+        opened_ms=row.opened_ms,
+        resolved_ms=row.resolved_ms,
+        known_ms=desk.now_ms(),
+        time_zone=where.time_zone,
+        log=log if who.may("act") else without_phones(log),
+        company=desk.company,
+        device=None if facts.card is None else _device(facts.card),
+        customer=Label(zh=where.customer[0], en=where.customer[1]),
+        site=Label(zh=where.site[0], en=where.site[1]),
+        place=Label(zh=where.place[0], en=where.place[1]),
+        zone=Label(zh=ZONES[where.zone][0], en=ZONES[where.zone][1]) if where.zone in ZONES else NO_NAME,
+        address=where.address,
+        contract=where.contract,
+        warranty_until=where.warranty_until,
+        engineer=row.engineer or "",
+        people=people,
+        clocks=tuple(ClockLine(*one) for one in facts.clocks),
+        loans=tuple(LoanLine(*one) for one in facts.loans),
+    )
+
+
+def _event(one: TicketEvent) -> Event:
+    return Event(one.id, one.at_ms, one.who, one.verb, one.text, one.data)
+
+
+def _device(card: Card) -> DeviceCard:
+    return DeviceCard(
+        id=card.device,
+        name=Label(zh=card.name_zh, en=card.name_en),
+        kind=card.kind,
+        model=card.model or "",
+        serial=card.serial or "",
+    )
+
+
+# --- readings --------------------------------------------------------------------------------------------------------
+
+
+def _with_readings(desk: Desk, found: Dossier, facts: TicketFacts) -> Dossier:
+    if found.device is None:
+        return found
+    return replace(found, before=_before(desk, facts.row, facts.log), after=_after(desk, found))
+
+
+def _before(desk: Desk, row: TicketRow, log: Sequence[TicketEvent]) -> Snapshot | None:
+    """The record that confirmed the fault, or the first of it."""
+    if row.agent_no is None:
+        return None
+    known = {one.role: one.ref for one in references(log)}
+    for role in ("confirmed", "first"):
+        if role in known:
+            record = desk.view.record(row.agent_no, known[role])
+            readings: Any = None if record is None else record.record.get("readings")
+            if readings:
+                return Snapshot(known[role].t, readings)
+    return None
+
+
+def _after(desk: Desk, found: Dossier) -> Snapshot | None:
+    """The last sample within two hours of the repair."""
+    ended = last(found, "fix", "resolve")
+    done_ms = at(ended) if ended is not None else found.resolved_ms
+    if done_ms is None or found.device is None:
+        return None
+    page = desk.view.samples(found.device.id, done_ms, done_ms + SETTLED_MS, limit=1, look=LOOKED_AT)
+    for one in page.samples:
+        readings = one.record.get("readings")
+        if readings:
+            return Snapshot(one.record["t"], readings)
+    return None

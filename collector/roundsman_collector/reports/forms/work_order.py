@@ -1,0 +1,214 @@
+"""维修单 / 服务工单: one visit, from being sent to both signatures. It counts when both have signed (双方签字生效).
+
+A ticket has one for each visit; the next one can be printed empty and taken along.
+"""
+
+from collections.abc import Sequence
+
+from roundsman_collector.core import lifecycle
+from roundsman_collector.reports.document import (
+    NONE,
+    At,
+    Document,
+    Facts,
+    Field,
+    Reading,
+    ReadingName,
+    Signature,
+    Signatures,
+    Table,
+    Value,
+)
+from roundsman_collector.reports.dossier import Dossier, Visit, at, of, said, visit_of
+from roundsman_collector.reports.forms.intake import pieces, proof, what_is_wrong, when, who_called, work
+from roundsman_collector.reports.words import CLOCK_STATES, CLOCKS, COPIES, VOID, step_word, word
+from roundsman_wire.catalogue import Label
+
+TITLE = Label(zh="服务工单（维修单）", en="Service work order")
+READINGS_SHOWN = 8
+CLOCKS_SHOWN = 6
+NOTE = Label(
+    zh="本单由客户和服务工程师双方签字后生效。书写错误请注明“作废”，换领新单，原单号保留。",
+    en="It counts when the customer and the engineer have signed. A sheet with a mistake is marked VOID and replaced; "
+    "its number is kept.",
+)
+
+
+def build(dossier: Dossier, serial: int, number: str) -> Document:
+    """The sheet of one visit."""
+    visit = visit_of(dossier, serial)
+    return Document(
+        form="work_order",
+        number=number,
+        title=TITLE,
+        time_zone=dossier.time_zone,
+        known_ms=dossier.known_ms,
+        copies=COPIES[: dossier.company.copies] if dossier.company.copies > 1 else (),
+        mark=VOID if dossier.state == "void" else None,
+        note=NOTE,
+        parts=(
+            Facts(title=Label(zh="报修", en="The report"), fields=(*who_called(dossier), *what_is_wrong(dossier))),
+            _device(dossier),
+            _times(dossier, visit),
+            *_clocks(dossier),
+            _done(visit),
+            _parts(visit),
+            *_readings(dossier, visit),
+            _customer(visit),
+            Signatures(signers=(signature(dossier, visit, "service"), signature(dossier, visit, "customer"))),
+        ),
+    )
+
+
+def signature(dossier: Dossier, visit: Visit, side: str, *, is_needed: bool = True) -> Signature:
+    """What one side signed at this visit."""
+    label = Label(zh="服务工程师（签字）", en="Service engineer")
+    if side == "customer":
+        label = Label(zh="客户（签字）", en="For the customer")
+    signed = next((event for event in reversed(visit.signed) if said(event, "side") == side), None)
+    if signed is None:
+        return Signature(label=label, is_needed=is_needed)
+    name = said(signed, "name") or (dossier.name(signed.who) if side == "service" else "")
+    return Signature(label=label, name=name, at_ms=at(signed), picture=said(signed, "file"), is_needed=is_needed)
+
+
+def engineer(dossier: Dossier, visit: Visit) -> str:
+    """Who went: who was sent, else who arrived."""
+    sent = said(visit.sent, "engineer")
+    return dossier.name(sent or ("" if visit.arrived is None else visit.arrived.who))
+
+
+def _device(dossier: Dossier) -> Facts:
+    found = dossier.device
+    return Facts(
+        fields=(
+            Field(label=Label(zh="型号", en="Model"), value="" if found is None else found.model, is_needed=True),
+            Field(
+                label=Label(zh="序列号", en="Serial number"),
+                value="" if found is None else found.serial,
+                is_needed=True,
+            ),
+            Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
+            Field(label=Label(zh="质保至", en="Warranty until"), value=dossier.warranty_until),
+        )
+    )
+
+
+def _times(dossier: Dossier, visit: Visit) -> Facts:
+    asked = visit.sent is not None
+    transferred = next(iter(of(dossier, "open")), None)
+    return Facts(
+        title=Label(zh="到场", en="The visit"),
+        fields=(
+            Field(label=Label(zh="服务工程师", en="Engineer"), value=engineer(dossier, visit), is_needed=True),
+            Field(label=Label(zh="原单号", en="Instead of"), value=said(transferred, "transferred_from") or NONE),
+            Field(label=Label(zh="派单时间", en="Dispatched"), value=when(at(visit.sent)), is_needed=asked),
+            Field(label=Label(zh="出发时间", en="Departed"), value=when(at(visit.departed))),
+            Field(label=Label(zh="到场时间", en="Arrived"), value=when(at(visit.arrived)), is_needed=True),
+            Field(label=Label(zh="修复 / 离场", en="Fixed / left"), value=when(at(visit.ended)), is_needed=True),
+        ),
+    )
+
+
+def _clocks(dossier: Dossier) -> tuple[Table, ...]:
+    rows = tuple(
+        (word(CLOCKS, one.clock), when(one.due_ms), when(one.ended_ms), word(CLOCK_STATES, one.state))
+        for one in dossier.clocks[:CLOCKS_SHOWN]
+    )
+    columns = (
+        Label(zh="时限", en="Promised"),
+        Label(zh="应于", en="By"),
+        Label(zh="实际", en="Happened"),
+        Label(zh="结果", en="Result"),
+    )
+    return (Table(columns=columns, rows=rows, widths=(25, 28, 28, 19)),) if rows else ()
+
+
+def _done(visit: Visit) -> Facts:
+    is_fixed, is_left = visit.is_fixed, visit.ended is not None and not visit.is_fixed
+    cause = step_word(lifecycle.CAUSES, said(visit.ended, "cause")) if is_fixed else ""
+    done: Value = work(visit)
+    if is_left:
+        done = pieces(Label(zh="未修复，见延时原因分析表", en="not fixed, see the delay analysis"))
+    return Facts(
+        title=Label(zh="处理", en="What was done"),
+        fields=(
+            Field(label=Label(zh="故障原因", en="Cause"), value=cause, is_needed=not is_left, is_wide=True),
+            Field(label=Label(zh="处理措施", en="Work done"), value=done, is_needed=True, lines=3),
+        ),
+    )
+
+
+def _parts(visit: Visit) -> Table:
+    rows = tuple(
+        (
+            said(event, "name") or said(event, "component"),
+            said(event, "quantity") or "1",
+            said(event, "old_serial"),
+            said(event, "new_serial"),
+        )
+        for event in visit.parts
+    )
+    return Table(
+        title=Label(zh="更换备件", en="Parts used"),
+        columns=(
+            Label(zh="名称", en="Name"),
+            Label(zh="数量", en="Quantity"),
+            Label(zh="旧件序列号", en="Old serial number"),
+            Label(zh="新件序列号", en="New serial number"),
+        ),
+        rows=rows,
+        widths=(40, 12, 24, 24),
+        none=NONE if visit.ended is not None else None,
+    )
+
+
+def _readings(dossier: Dossier, visit: Visit) -> tuple[Table | Facts, ...]:
+    """Readings before and after, those of the part first; and what they say."""
+    before, after = dossier.before, dossier.after
+    tested = Facts(
+        fields=(Field(label=Label(zh="测试结果", en="Test"), value=pieces(proof(visit)), is_needed=True, is_wide=True),)
+    )
+    if before is None and after is None:
+        return (tested,)
+    readings = ({} if before is None else before.readings, {} if after is None else after.readings)
+    names = _chosen(dossier.component, [*readings[0], *readings[1]])
+    rows = tuple((ReadingName(name), *(_reading(name, one) for one in readings)) for name in names)
+    columns = (
+        Label(zh="读数", en="Reading"),
+        Label(zh="修前", en="Before"),
+        Label(zh="修后", en="After"),
+    )
+    times: tuple[Value, ...] = (
+        Label(zh="采样时间", en="Sampled"),
+        None if before is None else At(before.t_ms),
+        None if after is None else At(after.t_ms),
+    )
+    title = Label(zh="检测", en="Readings")
+    return (Table(title=title, columns=columns, rows=(times, *rows), widths=(40, 30, 30)), tested)
+
+
+def _chosen(component: str, names: Sequence[str]) -> list[str]:
+    kind = component.partition("[")[0]
+    unique = dict.fromkeys(names)
+    return sorted(unique, key=lambda name: not name.startswith(kind))[:READINGS_SHOWN]
+
+
+def _reading(name: str, readings: object) -> Value:
+    return Reading(name, readings[name]) if isinstance(readings, dict) and name in readings else None
+
+
+def _customer(visit: Visit) -> Facts:
+    confirmed = visit.confirmed
+    rating = said(confirmed, "rating")
+    return Facts(
+        fields=(
+            Field(
+                label=Label(zh="客户意见", en="Customer's words"),
+                value="" if confirmed is None else confirmed.text,
+                lines=2,
+            ),
+            Field(label=Label(zh="满意度（1–5）", en="Satisfaction (1-5)"), value=rating),
+            Field(label=Label(zh="确认时间", en="Confirmed"), value=when(at(confirmed))),
+        )
+    )

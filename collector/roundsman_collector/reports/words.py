@@ -1,0 +1,80 @@
+"""The words of the forms, in both languages: tables. Words of steps and reasons are core/lifecycle.py's. Pure."""
+
+from collections.abc import Mapping
+
+from roundsman_collector.core import lifecycle
+from roundsman_wire.catalogue import Label
+
+SOURCES: Mapping[str, Label] = {
+    "monitoring": Label(zh="监控自动报修", en="monitoring"),
+    "phone": Label(zh="电话报修", en="phone"),
+    "qr": Label(zh="扫码报修", en="QR label"),
+    "api": Label(zh="系统对接", en="another system"),
+}
+SEVERITIES: Mapping[str, Label] = {
+    "urgent": Label(zh="紧急", en="urgent"),
+    "major": Label(zh="严重", en="major"),
+    "minor": Label(zh="一般", en="minor"),
+}
+CLOCKS: Mapping[str, Label] = {
+    "respond": Label(zh="响应", en="reply"),
+    "solution": Label(zh="给出方案", en="solution"),
+    "depart": Label(zh="出发", en="departure"),
+    "arrive": Label(zh="到场", en="arrival"),
+    "promised_arrival": Label(zh="约定到场", en="arrival as agreed"),
+    "repair": Label(zh="修复", en="repair"),
+    "total": Label(zh="总时长", en="in all"),
+    "forms": Label(zh="单据上交", en="forms handed in"),
+    "follow_up": Label(zh="回访", en="follow-up"),
+    "loan": Label(zh="提供备机", en="loan unit"),
+    "rma": Label(zh="返修", en="return from repair"),
+}
+CLOCK_STATES: Mapping[str, Label] = {
+    "waiting": Label(zh="未开始", en="not begun"),
+    "running": Label(zh="计时中", en="running"),
+    "paused": Label(zh="暂停", en="paused"),
+    "met": Label(zh="按时", en="in time"),
+    "missed": Label(zh="超时完成", en="late"),
+    "breached": Label(zh="超时", en="overdue"),
+    "cancelled": Label(zh="取消", en="cancelled"),
+}
+REPLIES: Mapping[str, Label] = {
+    "phone": Label(zh="电话答复", en="by phone"),
+    "remote": Label(zh="远程处理", en="remotely"),
+    "visit": Label(zh="安排上门", en="somebody will come"),
+}
+BECAME: Mapping[str, Label] = {
+    "returned": Label(zh="已归还", en="returned"),
+    "converted": Label(zh="转为正式设备", en="kept by the customer"),
+    "lost": Label(zh="遗失", en="lost"),
+}
+COPIES: tuple[Label, ...] = (
+    Label(zh="客户联", en="Customer's copy"),
+    Label(zh="总部联", en="Headquarters' copy"),
+    Label(zh="网点联", en="Service point's copy"),
+    Label(zh="财务联", en="Finance copy"),
+)
+"""一联交客户, 一联总部备案, 一联当地网点备案; the fourth goes to finance with voided sheets."""
+YES, NO = Label(zh="是", en="yes"), Label(zh="否", en="no")
+BY_EVIDENCE = Label(zh="监控读数验证已恢复", en="readings prove that it works again")
+VOID = Label(zh="作废", en="VOID")
+
+
+def word(table: Mapping[str, Label], key: str) -> Label | str:
+    """A word of a table; what is not in it is shown as it is."""
+    return table.get(key, key)
+
+
+def step_word(table: Mapping[str, tuple[str, str]], key: str) -> Label | str:
+    """The same of the tables of core/lifecycle.py."""
+    return Label(zh=table[key][0], en=table[key][1]) if key in table else key
+
+
+def state_word(state: str) -> Label | str:
+    """How a ticket stands."""
+    return step_word(lifecycle.STATES, state)
+
+
+def yes_no(said: object) -> Label | None:
+    """A truth as a word; nothing where nobody said."""
+    return (YES if said else NO) if isinstance(said, bool) else None
