@@ -1,8 +1,6 @@
-"""Working time: which instants a calendar counts, when a target is due, how much working time has passed.
+"""Working time: which instants a calendar counts. When a target is due is asked of core/timetable.py.
 
     working_intervals(calendar, from_ms, to_ms) -> Intervals
-    due(calendar, start_ms, minutes, pauses)    -> the instant by which the minutes have been worked
-    elapsed(calendar, start_ms, end_ms, pauses) -> working milliseconds between two instants
 
 A day's hours, the first that applies:
 
@@ -21,15 +19,13 @@ of 25. Hours that end at or before the time they begin run over midnight, 22:00-
 on, whose holiday or shift decides over all of them; where they overlap the next day's hours, time counts once.
 """
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from fractions import Fraction
 from zoneinfo import ZoneInfo
 
-from roundsman_collector.core.intervals import Intervals, Pair, intersect, normal, subtract, total
+from roundsman_collector.core.intervals import Intervals, Pair, intersect, normal
 
 DAY_MINUTES = 24 * 60
 MINUTE_MS = 60_000
@@ -97,37 +93,6 @@ def working_intervals(calendar: Calendar, from_ms: int, to_ms: int) -> Intervals
     return intersect(normal(pairs), ((from_ms, to_ms),))
 
 
-def due(calendar: Calendar, start_ms: int, minutes: int | Fraction, pauses: Iterable[Pair] = ()) -> int:
-    """The earliest instant by which `minutes` of working time have passed since `start_ms`, pauses not counted.
-
-    It may be the instant of closing: an hour that begins at 17:00 is due at 18:00 sharp, not the next morning; and a
-    target of nothing is due at once. Raises :class:`NoWorkingTime` when ten years do not suffice.
-    """
-    if minutes < 0:
-        raise CalendarError(f"target of {minutes} minutes: expected 0 or more")
-    left_ms = math.ceil(minutes * MINUTE_MS)
-    if left_ms == 0:
-        return start_ms
-    paused = normal(pauses)
-    for begin, end in _from(calendar, start_ms, paused):
-        if left_ms <= end - begin:
-            return begin + left_ms
-        left_ms -= end - begin
-    raise NoWorkingTime(
-        f"calendar in {calendar.tz}: {minutes} minutes of working time are not to be found "
-        f"within ten years of {EPOCH + start_ms * MILLISECOND:%Y-%m-%d}; give the calendar hours, "
-        "end the pauses or lower the target"
-    )
-
-
-def elapsed(calendar: Calendar, start_ms: int, end_ms: int, pauses: Iterable[Pair] = ()) -> int:
-    """The working milliseconds from `start_ms` to `end_ms` outside the pauses; 0 when the end is not after the start.
-
-    The pauses may overlap.
-    """
-    return total(subtract(working_intervals(calendar, start_ms, end_ms), normal(pauses)))
-
-
 def zone(tz: str) -> ZoneInfo:
     """The time zone of that IANA name."""
     try:
@@ -166,19 +131,6 @@ def calendar_from(document: Mapping[str, object]) -> Calendar:
     }
     holidays = frozenset(_date(text, "holidays") for text in _list(document.get("holidays", []), "holidays"))
     return Calendar(tz=tz, hours=hours, holidays=holidays, shifts=_shifts(document.get("shifts", {}), hours))
-
-
-def _from(calendar: Calendar, start_ms: int, paused: Intervals) -> Iterator[Pair]:
-    """Working time from an instant on, a day at a time, ten years of it."""
-    local = zone(calendar.tz)
-    first = _local_date(start_ms, local)
-    reached = start_ms
-    for offset in range(-1, SEARCH_DAYS):
-        # What the night before covers already begins where it ends.
-        day = _day(calendar, first + timedelta(days=offset), local)
-        ahead = tuple((max(begin, reached), end) for begin, end in day if reached < end)
-        yield from subtract(ahead, paused)
-        reached = max([reached, *(end for _, end in day)])
 
 
 def _day(calendar: Calendar, day: date, local: ZoneInfo) -> Intervals:

@@ -12,16 +12,15 @@ Weekdays are ISO: 1 is Monday. Ranges of a day are parted by commas, days by sem
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import groupby
 from types import MappingProxyType
 from typing import Any
 
-from roundsman_collector.core.calendar import Calendar, CalendarError, Hours, calendar_from, working_intervals
+from roundsman_collector.core.calendar import Calendar, CalendarError, Hours, calendar_from
 from roundsman_collector.core.days import Day, hours_on
-from roundsman_collector.core.intervals import Intervals, normal
 
 DAYS: dict[str, int] = {
     **{str(day): day for day in range(1, 8)},
@@ -94,15 +93,6 @@ def calendar_of(text: str, time_zone: str, days: Mapping[date, Day] = NO_DAYS) -
     laid = {day: hours_on(said, week.hours, rest) for day, said in days.items() if day not in week.holidays}
     shifts = {day: hours for day, hours in laid.items() if hours is not None}
     return replace(week, shifts={**shifts, **week.shifts})
-
-
-def hours_over(parts: Iterable[tuple[int, int | None, Calendar]], from_ms: int, to_ms: int) -> Intervals:
-    """The service hours in ``[from_ms, to_ms)`` of a site that had these calendars from when to when (None: still)."""
-    return normal(
-        pair
-        for begin, end, calendar in parts
-        for pair in working_intervals(calendar, max(from_ms, begin), to_ms if end is None else min(to_ms, end))
-    )
 
 
 def short(text: str) -> str:

@@ -48,7 +48,7 @@ from roundsman_collector.core.hours import calendar_of
 from roundsman_collector.core.intervals import Intervals, Pair, normal, subtract, total
 from roundsman_collector.core.level import ClockRow, Facts, ServiceLevel, Week
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
-from roundsman_collector.core.timetable import Timetable, close_of_day, dues
+from roundsman_collector.core.timetable import BEFORE_ALL, Timetable, close_of_day, dues
 
 State = Literal["waiting", "running", "paused", "met", "missed", "breached", "counted", "cancelled"]
 SegmentKind = Literal["working", "closed", "paused"]
@@ -224,6 +224,11 @@ def read(level: ServiceLevel, log: Iterable[Event], hours: Mapping[str, Timetabl
     return tuple(reading for reading in found if reading is not None)
 
 
+def reading_of(row: ClockRow, log: Iterable[Event], hours: Timetable, now_ms: int) -> Reading:
+    """How a clock stands by one row, whichever tickets it is for."""
+    return _measured(row, _story_of(log, now_ms), {row.calendar: hours})
+
+
 def timetables(level: ServiceLevel, time_zone: str, versions: Mapping[str, Sequence[Version]]) -> dict[str, Timetable]:
     """The working time of each of a level's calendars in a time zone, given the versions of the days that they name.
 
@@ -353,7 +358,7 @@ def _due(reading: Reading) -> float:
     return float("inf") if reading.due_ms is None else reading.due_ms
 
 
-def _measured(row: ClockRow, story: _Story, hours: Mapping[str, Timetable], not_before_ms: int = 0) -> Reading:
+def _measured(row: ClockRow, story: _Story, hours: Mapping[str, Timetable], not_before_ms: int = BEFORE_ALL) -> Reading:
     """The reading by one row; `not_before_ms`: from when on it counts, if its own start was before that."""
     is_recorded = any(clock == row.clock and percent == BREACH for clock, percent, _ in story.told)
     begun_ms = story.said_ms if row.is_appointment else story.marks.get(row.from_)

@@ -6,7 +6,8 @@ A document has the sections of :data:`SECTIONS`; each is a list of cases with an
 numbers of `availability` are plain seconds, the times of `sla_clock` are ISO (UTC where they bear no offset).
 
 A case goes through the code that makes the figures of customers, core/reckoning.py: its events become a ledger, its
-corrections and exclusions overlays, and `in_service` and `service_hours` say what of the window counts.
+corrections and exclusions overlays, and `in_service` and `service_hours` say what of the window counts. A clock's case
+becomes a ticket, which was reported at its start, waited in its pauses, and was mended at its end, read by core/sla.py.
 
 How events become a ledger: the state holds from its event to the next; at one event time the last to arrive wins, but
 UNK, the collector's own inference, never wins against a known state, whichever came first.
@@ -22,18 +23,23 @@ that nobody knows is an error too, for a misspelt input would quietly test somet
 """
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from roundsman_collector.core.availability import UNKNOWN_AS, State, UnknownAs, base, half_up
-from roundsman_collector.core.calendar import MILLISECOND, NoWorkingTime, calendar_from, due, elapsed
+from roundsman_collector.core.calendar import MILLISECOND, MINUTE_MS, Calendar, calendar_from
 from roundsman_collector.core.causes import Explained
 from roundsman_collector.core.intervals import Intervals, Pair, normal
+from roundsman_collector.core.level import ClockRow
 from roundsman_collector.core.overlay import Laid
 from roundsman_collector.core.reckoning import Reckoned, reckoned, stretches, summed
+from roundsman_collector.core.sla import Reading, reading_of
+from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.core.timetable import Timetable
 
 STATES: dict[str, State] = {"UP": "up", "DOWN": "down", "UNK": "unknown"}
 ABOUT = ("id", "source", "note", "title", "comment")
@@ -60,6 +66,10 @@ ROUNDED = ("availability", "coverage", "minutes")
 DECIMALS = 4
 FEWEST_DECIMALS = {"coverage": 2, "minutes": 2}
 """Whose number of decimals is not settled: they are compared as they are written, from so many decimals on."""
+CASE_ROW = ClockRow(
+    clock="repair", from_="reported", until="fixed", target_ms=0, calendar="", pauses=frozenset({"other"}), only={}
+)
+"""The clock of a case; `minutes` is its target."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 OPEN = "9999-12-31"  # where a pause that still lasts ends
 LONGEST = timedelta(days=36525)  # a hundred years: what is longer is a slip of the pen, and takes long to count
@@ -180,19 +190,33 @@ def _sla_clock(written: Mapping[str, object]) -> tuple[Expected, Found]:
         minutes = Fraction(_number(_needed(written, "minutes"), "minutes"))
         wanted = written["expect_utc"]
         expected["utc"] = None if wanted is None else _utc(_instant(wanted, "expect_utc"))
-        try:
-            got["utc"] = _utc(due(days, start, minutes, pauses))
-        except NoWorkingTime:
-            got["utc"] = None
+        due_ms = _clock(days, start, start, minutes, pauses).due_ms
+        got["utc"] = None if due_ms is None else _utc(due_ms)
     if "expect_minutes" in written:
         end = _instant(_needed(written, "end"), "end")
         if end - start > LONGEST / MILLISECOND:
             raise VectorError(f"end: {_said(written['end'])} is more than a hundred years after the start")
         expected["minutes"] = _number(written["expect_minutes"], "expect_minutes")
-        got["minutes"] = Fraction(elapsed(days, start, end, pauses), 60_000)
+        got["minutes"] = Fraction(_clock(days, start, end, Fraction(), pauses).elapsed_ms, MINUTE_MS)
     if not expected:
         raise VectorError("expect_utc: expected with minutes, or expect_minutes with end; the case has neither")
     return expected, got
+
+
+def _clock(calendar: Calendar, start: int, end: int, minutes: Fraction, pauses: list[Pair]) -> Reading:
+    """The clock of a ticket that was reported at the start, waited in the pauses, and was mended at the end."""
+    if minutes < 0:
+        raise VectorError(f"target of {minutes} minutes: expected 0 or more")
+    waits = [step for begin, over in normal(pauses) for step in ((begin, "wait"), (over, "resume"))]
+    # The repair is told last, when all waiting is over, and dated at the end.
+    told = max(start, end, *(at_ms for at_ms, _ in waits))
+    steps = [(start, "open", start), *((at_ms, verb, at_ms) for at_ms, verb in waits), (told, "fix", end)]
+    log = [
+        Event(number, at_ms, "", verb, "", {"source": "phone", "at_ms": happened})
+        for number, (at_ms, verb, happened) in enumerate(steps)
+    ]
+    row = replace(CASE_ROW, target_ms=math.ceil(minutes * MINUTE_MS))
+    return reading_of(row, log, Timetable([(0, calendar)]), start)
 
 
 SECTIONS: dict[str, Callable[[Mapping[str, object]], tuple[Expected, Found]]] = {

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roundsman_collector.config import Config, rule_set
-from roundsman_collector.core.calendar import Calendar, NoWorkingTime, due, elapsed, working_intervals
+from roundsman_collector.core.calendar import Calendar, NoWorkingTime, working_intervals
 from roundsman_collector.core.model import Item
 from roundsman_collector.core.policy import Above, Policy
 from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.core.state import dump, load
+from roundsman_collector.core.timetable import due, elapsed
 from roundsman_wire.catalogue import POINTS
 from tests.collector.core.desk import GATEWAY, KIOSK, Desk, Recorder, at, from_nothing, rule
 from tests.collector.core.tale import comes_true

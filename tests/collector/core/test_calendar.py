@@ -14,12 +14,11 @@ from roundsman_collector.core.calendar import (
     Hours,
     NoWorkingTime,
     calendar_from,
-    due,
-    elapsed,
     instant,
     working_intervals,
 )
 from roundsman_collector.core.intervals import Pair, total
+from roundsman_collector.core.timetable import due, elapsed
 
 HOUR = 3_600_000
 MINUTE = 60_000

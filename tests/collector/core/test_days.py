@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.calendar import Calendar, CalendarError, due, elapsed, working_intervals
+from roundsman_collector.core.calendar import Calendar, CalendarError, working_intervals
 from roundsman_collector.core.days import DAY_KINDS, Day, hours_on, shift_hours
-from roundsman_collector.core.hours import calendar_of, hours_over, kept, short
-from roundsman_collector.core.intervals import intersect, total
+from roundsman_collector.core.hours import calendar_of, kept, short
+from roundsman_collector.core.intervals import total
+from roundsman_collector.core.timetable import due, elapsed
 
 HOUR = 3_600_000
 OFF = Day(kind="holiday")
@@ -158,35 +159,6 @@ def test_around_the_clock_no_holiday_takes_an_hour(days: dict[date, Day]) -> Non
     begin = at("Asia/Shanghai", 2025, 10, 1)
 
     assert total(working_intervals(calendar, begin, begin + 212 * 24 * HOUR)) == (212 - len(closed)) * 24 * HOUR
-
-
-# --- hours that changed ----------------------------------------------------------------------------------------------
-
-
-def test_service_hours_that_changed_count_each_for_its_time() -> None:
-    before, after = (calendar_of(kept(text), "UTC") for text in ("24x7", "1-7 10:00-12:00"))
-    day = at("UTC", 2026, 6, 1)
-
-    found = hours_over([(0, day + 6 * HOUR, before), (day + 6 * HOUR, None, after)], day, day + 24 * HOUR)
-
-    assert found == ((day, day + 6 * HOUR), (day + 10 * HOUR, day + 12 * HOUR))
-
-
-def test_hours_of_another_time_count_nothing() -> None:
-    calendar = calendar_of(kept("24x7"), "UTC")
-
-    assert hours_over([(0, 5, calendar), (90, None, calendar)], 10, 20) == ()
-    assert hours_over([], 10, 20) == ()
-
-
-@given(st.integers(0, 400), st.integers(0, 400), st.integers(0, 400))
-def test_cutting_service_hours_anywhere_changes_nothing(a: int, b: int, cut: int) -> None:
-    calendar = calendar_of(kept("daily 09:00-18:00"), "UTC")
-    begin, end = sorted((a * HOUR, b * HOUR))
-
-    found = hours_over([(0, cut * HOUR, calendar), (cut * HOUR, None, calendar)], begin, end)
-
-    assert found == intersect(working_intervals(calendar, 0, 401 * HOUR), ((begin, end),) if begin < end else ())
 
 
 # --- how they are written --------------------------------------------------------------------------------------------
