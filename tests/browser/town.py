@@ -23,9 +23,9 @@ from roundsman_collector.store import (
     Outbox,
     Quarantined,
     Store,
-    TicketAcknowledge,
     TicketNote,
     TicketResolve,
+    TicketStep,
     View,
     Wish,
 )
@@ -268,7 +268,9 @@ def _busy(store: Store) -> None:
         Batch(
             now_ms=NOW - MINUTE,
             tickets=[
-                TicketAcknowledge(ticket=2, at_ms=at(17.6), who="engineer", text="已联系站点，先查配电箱空开"),
+                TicketStep(
+                    verb="acknowledge", ticket=2, at_ms=at(17.6), who="engineer", text="已联系站点，先查配电箱空开"
+                ),
                 TicketNote(ticket=2, at_ms=at(17.8), who="engineer", text="出发，携备件 2 项"),
                 TicketResolve(ticket=4, at_ms=at(17.9), outcome="by_person", who="engineer", text="换了第 3 块硬盘"),
             ],

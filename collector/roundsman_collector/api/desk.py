@@ -10,8 +10,10 @@ from starlette.requests import HTTPConnection
 from roundsman_collector.api.guard import Guard
 from roundsman_collector.api.reckonings import Reckonings
 from roundsman_collector.core.rulebook import Function
+from roundsman_collector.reports.dossier import Company
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, View
+from roundsman_collector.store.files import FileLimits
 from roundsman_wire.catalogue import Label, Language
 
 
@@ -23,7 +25,8 @@ class Desk:
     through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
     `functions`: what devices are there for, by name. `lists_every_s`: how old a list of the whole fleet may be
-    (api/summary.py). `has_mail`: [mail] names a server.
+    (api/summary.py). `has_mail`: [mail] names a server. `company`: what stands on every form. `file_limits`: how large
+    files of tickets may be.
     """
 
     view: View
@@ -37,6 +40,8 @@ class Desk:
     lists_every_s: float = 1.0
     public_url: str = ""
     has_mail: bool = False
+    company: Company = field(default_factory=Company)
+    file_limits: FileLimits = field(default_factory=FileLimits)
     functions: Mapping[str, Function] = field(default_factory=dict)
     guard: Guard = field(default_factory=Guard)
     reckonings: Reckonings = field(default_factory=Reckonings)
@@ -60,6 +65,10 @@ class Desk:
     def link(self, path: str) -> str:
         """The address of one of our pages, for a mail or a terminal."""
         return f"{self.public_url or f'http://127.0.0.1:{self.port}'}{path}"
+
+    def knows_fault(self, code: str) -> bool:
+        """Whether the catalogue has a fault of this code."""
+        return code in self.faults
 
     def fault_name(self, code: str, language: Language) -> str:
         """What people call a fault; its code where the catalogue has no row for it (any more)."""

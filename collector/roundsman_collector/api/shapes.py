@@ -382,12 +382,32 @@ class ReckoningShape(AskedWindowShape, FigureShape):
     next_from_ms: int | None
 
 
+TicketState = Literal[
+    "open",
+    "acknowledged",
+    "planned",
+    "dispatched",
+    "departed",
+    "on_site",
+    "fixed",
+    "verified",
+    "confirmed",
+    "followed_up",
+    "closed",
+    "resolved",
+    "void",
+    "merged",
+    "transferred",
+]
+"""core/lifecycle.py says what they mean."""
+
+
 class TicketShape(Shape):
-    """A ticket as it stands. state: open, acknowledged, resolved, void, merged (its cause has one)."""
+    """A ticket as it stands."""
 
     id: int
     number: str
-    subject: str = Field(description="a device id, or @ and an agent's id")
+    subject: str = Field(description="a device id, @ and an agent's, or # and a site's")
     agent: str | None
     component: str
     code: str
@@ -395,7 +415,7 @@ class TicketShape(Shape):
     name_en: str
     severity: str
     service_class: str
-    state: Literal["open", "acknowledged", "resolved", "void", "merged"]
+    state: TicketState
     fault_from_ms: int
     fault_from: str | None
     fault_to_ms: int | None
@@ -409,8 +429,24 @@ class TicketShape(Shape):
     resolved_ms: int | None
     resolved: str | None
     outcome: str
+    source: str = Field(description="who reported it: monitoring, phone, qr, api")
+    site: str | None
+    contract: str | None
+    zone: str | None
+    engineer: str | None = Field(description="who was sent")
+    waiting: str = Field(description="why it waits; empty: it does not")
+    arrival_ms: int | None
+    arrival: str | None = Field(description="when somebody promised to come")
     child_count: int = Field(description="faults of others that its cause explains now, as far as you reach")
     links: dict[str, str]
+
+
+class TicketStepShape(Shape):
+    """A step that leads on from the state the ticket is in."""
+
+    verb: str
+    name_zh: str
+    name_en: str
 
 
 class TicketsShape(Shape):
@@ -465,6 +501,8 @@ class TicketFullShape(TicketShape):
     merged_into: str | None = Field(description="the number of the ticket that explains this one, if you reach it")
     children: list[ChildShape] = Field(description="as far as you reach; those explained now first; 500 at most")
     events: list[TicketEventShape]
+    version: int = Field(description="the id of its last step, and its ETag")
+    steps: list[TicketStepShape] = Field(description="what you can do with it in its state; a step may need more")
     evidence: list[EvidenceShape]
 
 

@@ -156,13 +156,13 @@ def ticket(
     """A ticket as it stands; `explained`: how many faults of others tickets explain."""
     at = f"{ROOT}/tickets/{row.number}"
     links = {"self": at, "page": f"/tickets/{row.number}"}
-    if not row.subject.startswith("@"):
+    if row.subject[0] not in "@#":
         links["device"] = f"{ROOT}/devices/{quote(row.subject, safe='')}"
     return {
         "id": row.id,
         "number": row.number,
         "subject": row.subject,
-        "agent": agents.get(row.agent_no),
+        "agent": None if row.agent_no is None else agents.get(row.agent_no),
         "component": row.component,
         "code": row.code,
         "name_zh": desk.fault_name(row.code, "zh"),
@@ -178,6 +178,13 @@ def ticket(
         "acknowledged_by": row.acknowledged_by,
         **stamped("resolved", row.resolved_ms),
         "outcome": row.outcome,
+        "source": row.source,
+        "site": row.site,
+        "contract": row.contract,
+        "zone": row.zone,
+        "engineer": row.engineer,
+        "waiting": row.waiting,
+        **stamped("arrival", row.arrival_ms),
         "child_count": explained[row.id].now if row.id in explained else 0,
         "links": links,
     }

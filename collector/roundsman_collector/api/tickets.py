@@ -2,14 +2,18 @@
 
 A person's word is a command: a row that the engine answers within a moment. The engine decides; this only asks.
 
+    POST /tickets                           ->   201 a new ticket · 200 the one that the fault has already
     POST /tickets/2026-000007/acknowledge   ->   200 the ticket · 409 the engine says no · 202 it has not answered yet
+
+A ticket has a version, its ETag: who sends `If-Match` with a step acts on what they saw, or not at all (412). Who sends
+`Idempotency-Key` may send again: what was done under it is told again, not done again.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, cast
 
-from fastapi import APIRouter, Body, Path, Query, Request
+from fastapi import APIRouter, Body, Header, Path, Query, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,17 +22,18 @@ from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
-from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape
+from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape, TicketState
+from roundsman_collector.api.ticket_steps import said as checked
+from roundsman_collector.core.lifecycle import STATES, STEPS, is_persons, offered, standing_of
 from roundsman_collector.core.model import Ref
 from roundsman_collector.roles import Who
-from roundsman_collector.store import CommandRow, SampleRow, TicketEvent, TicketRow
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store import CommandRow, SampleRow, StoreError, TicketEvent, TicketRow
+from roundsman_collector.store.commands import KEY_LIMIT
+from roundsman_collector.store.tickets import TEXT_LIMIT, as_event
 from roundsman_collector.store.witness import RecordRow
 from roundsman_collector.wording import short
 from roundsman_wire.report import Sample
 
-TicketState = Literal["open", "acknowledged", "resolved", "void", "merged"]
-Verb = Literal["acknowledge", "note", "resolve"]
 PAGE_LIMIT = 500
 LOOK_EVERY_S = 0.05
 REFS_SHOWN = 10
@@ -40,18 +45,52 @@ TicketName = Annotated[str, Path(description="A ticket's number (2026-000007) or
 
 
 class Words(BaseModel):
-    """What a person says with it."""
+    """What a person says with a step."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     text: str = Field(default="", max_length=TEXT_LIMIT, description="in the person's own words; a note must have some")
+    data: dict[str, Any] = Field(default_factory=dict, description="what the step says beside: docs/tickets.md")
+
+
+class Caller(BaseModel):
+    """Who reports a fault."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    name: str = Field(default="", max_length=200)
+    phone: str = Field(default="", max_length=60)
+
+
+class Fault(BaseModel):
+    """A fault that a person reports."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    subject: str = Field(
+        min_length=1, max_length=80, description="a device id, or # and a site's where nobody knows yet"
+    )
+    code: str = Field(default="", max_length=80, description="of GET /rules; empty: it is not named yet")
+    component: str = Field(default="", max_length=80)
+    severity: Literal["", "urgent", "major", "minor"] = ""
+    service_class: Literal["", "clerk", "maintenance", "replacement"] = ""
+    text: str = Field(min_length=1, max_length=TEXT_LIMIT, description="what is wrong, in the caller's words")
+    caller: Caller = Field(default_factory=Caller)
+    source: Literal["phone", "qr", "api"] = "api"
+    since_ms: int | None = Field(default=None, ge=1, le=2**53, description="since when, as far as the caller knows")
+
+
+Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=8, max_length=KEY_LIMIT, pattern=r"^[!-~]+$")]
+Match = Annotated[str | None, Header(alias="If-Match", max_length=40)]
 
 
 @router.get("", response_model=TicketsShape, summary="Tickets, the newest first")
 def tickets(
     request: Request,
     who: See,
-    state: Annotated[list[TicketState] | None, Query(description="In one of these states.", max_length=5)] = None,
+    state: Annotated[
+        list[TicketState] | None, Query(description="In one of these states.", max_length=len(STATES))
+    ] = None,
     device: Annotated[str | None, Query(description="Of one device, or of @ and an agent.", max_length=80)] = None,
     before: Annotated[int | None, Query(description="`next_before` of the page before.", ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(description="How many at most.", ge=1, le=PAGE_LIMIT)] = 100,
@@ -68,52 +107,167 @@ def tickets(
     }
 
 
+@router.post(
+    "",
+    status_code=201,
+    response_model=TicketFullShape,
+    responses={
+        200: {"model": TicketFullShape, "description": "The fault has a ticket; the report was added to it."},
+        202: {"model": AskedShape, "description": "The engine has not answered yet."},
+    },
+    summary="Report a fault",
+)
+def report(request: Request, who: Act, fault: Fault, key: Key = None) -> Any:
+    """Open a ticket for what somebody reports: by phone, by the QR label, by a program."""
+    desk = desk_of(request)
+    answer = ask_to_open(desk, who, fault, key)
+    if answer.state == "new":
+        return JSONResponse(_not_yet(answer, ""), 202)
+    told = answer.result or {}
+    found = full(desk, who, *ticket_or_404(desk, who, str(told["number"])))
+    return _answer(found, 200 if told.get("is_known") else 201)
+
+
 @router.get("/{ticket}", response_model=TicketFullShape, summary="One ticket with its log and evidence")
-def ticket(request: Request, who: See, ticket: TicketName) -> dict[str, Any]:
+def ticket(request: Request, who: See, ticket: TicketName) -> Any:
     """A ticket, everything that was done about it, and the records that it stands on."""
     desk = desk_of(request)
-    return full(desk, who, *ticket_or_404(desk, who, ticket))
+    return _answer(full(desk, who, *ticket_or_404(desk, who, ticket)), 200)
+
+
+def _answer(found: dict[str, Any], status: int) -> JSONResponse:
+    shown = TicketFullShape.model_validate(found).model_dump(mode="json")
+    return JSONResponse(shown, status, headers={"ETag": f'"{found["version"]}"'})
 
 
 @router.post(
     "/{ticket}/{verb}",
     response_model=TicketFullShape,
     responses={202: {"model": AskedShape, "description": "The engine has not answered yet."}},
-    summary="Acknowledge a ticket, add a note, or resolve it",
+    summary="Take a step: acknowledge a ticket, send somebody, sign, close it",
 )
 def act(
     request: Request,
     ticket: TicketName,
-    verb: Annotated[Verb, Path(description="What is to be done.")],
+    verb: Annotated[str, Path(description="What is to be done: a step of docs/tickets.md.", max_length=40)],
     who: Act,
     words: Annotated[Words | None, Body()] = None,
+    key: Key = None,
+    match: Match = None,
 ) -> Any:
-    """Ask the engine; wait two seconds for its answer. 409: it says no, and why."""
+    """Ask the engine; wait two seconds for its answer. 409: it says no, and why. 412: the ticket is another by now."""
     desk = desk_of(request)
-    answer = ask(desk, who, ticket, verb, words.text if words else "")
+    said = words or Words()
+    answer = ask(desk, who, ticket, verb, said.text, data=said.data, seen=_version(match), key=key)
     if answer.state == "new":
         return JSONResponse(_not_yet(answer, ticket), 202)
-    return full(desk, who, *ticket_or_404(desk, who, ticket))
+    return _answer(full(desk, who, *ticket_or_404(desk, who, ticket)), 200)
 
 
-def ask(desk: Desk, who: Who, ticket: str, verb: Verb, text: str) -> CommandRow:
-    """Ask the engine for something and wait a moment: the command, done or still new; Problem where it says no."""
+def _version(match: str | None) -> int | None:
+    """The version of `If-Match: "17"`; None where there is none."""
+    if match is None or match.strip() == "*":
+        return None
+    plain = match.strip().removeprefix("W/").strip('"')
+    if not (plain.isascii() and plain.isdigit() and len(plain) < 19):
+        raise bad_parameter("header If-Match", f"{short(match)} is no version of a ticket", "the ETag of GET")
+    return int(plain)
+
+
+def ask(
+    desk: Desk,
+    who: Who,
+    ticket: str,
+    verb: str,
+    text: str,
+    *,
+    data: Mapping[str, Any] | None = None,
+    seen: int | None = None,
+    key: str | None = None,
+) -> CommandRow:
+    """Ask for a step and wait a moment: the command, done or still new; Problem where the engine says no.
+
+    `seen`: the version the person acts on; None: on whatever it is now.
+    """
     row, _ = ticket_or_404(desk, who, ticket)
+    if not is_persons(verb):
+        raise bad_parameter("path.verb", f"there is no step {short(verb)}", "a step of docs/tickets.md")
     if verb == "note" and not text.strip():
         raise bad_parameter("body.text", "a note without words says nothing", "some text")
-    args = {"ticket": row.id, "text": text}
-    command_id = desk.view.ask(who=who.id, verb=verb, args=args, now_ms=desk.now_ms())
-    answer = awaited(desk, command_id)
-    if answer.state == "failed":
+    if not who.may(STEPS[verb].right):
         raise Problem(
-            409,
-            "not_allowed",
-            what=str((answer.result or {}).get("error", "the engine said no")),
+            403,
+            "not_allowed_to_you",
+            what=f"your role does not let you {verb} a ticket",
             where=f"ticket {row.number}",
-            expected=f"a ticket that {verb} works on",
-            do="look at the ticket as it stands now",
+            expected=f"the right {STEPS[verb].right}",
+            do="ask a service manager",
         )
-    return answer
+    args: dict[str, Any] = {"ticket": row.id, "text": text}
+    if said := checked(verb, data or {}):
+        args["data"] = said
+    if seen is not None:
+        args["seen"] = seen
+    if STEPS[verb].right == "overrule":
+        args["may_overrule"] = True
+    return _judged(_asked(desk, who, verb, args, key), f"ticket {row.number}", seen)
+
+
+def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None) -> CommandRow:
+    """Ask for a ticket for what somebody reports."""
+    if not desk.view.reaches(who.scope, fault.subject):
+        raise bad_parameter("body.subject", f"there is no {short(fault.subject)}", "a device's id, or # and a site's")
+    if fault.code and not desk.knows_fault(fault.code):
+        raise bad_parameter(
+            "body.code", f"there is no fault {short(fault.code)}", "a code of GET /api/v1/rules, or none"
+        )
+    args = {name: value for name, value in fault.model_dump().items() if value not in (None, "")}
+    return _judged(_asked(desk, who, "open", args, key), "the report", None)
+
+
+def _asked(desk: Desk, who: Who, verb: str, args: Mapping[str, Any], key: str | None) -> CommandRow:
+    try:
+        command_id = desk.view.ask(who=who.id, verb=verb, args=args, now_ms=desk.now_ms(), key=key)
+    except StoreError as error:
+        if error.cause != "conflict":
+            raise
+        raise Problem(
+            422,
+            "key_used",
+            what="this Idempotency-Key stands for another request",
+            where="header Idempotency-Key",
+            expected="a key that was not used, or the same request again",
+            do="choose a new key",
+        ) from error
+    return awaited(desk, command_id)
+
+
+def _judged(answer: CommandRow, where: str, seen: int | None) -> CommandRow:
+    """The command, or the Problem of an engine that says no. `why_zh` and `why_en` are for people."""
+    if answer.state != "failed":
+        return answer
+    told = answer.result or {}
+    is_newer = told.get("cause") == "newer"
+    raise StepProblem(
+        412 if is_newer and seen is not None else 409,
+        "newer" if is_newer else "not_allowed",
+        what=str(told.get("error", "the engine said no")),
+        where=where,
+        expected="a step that the ticket's state allows",
+        do="look at the ticket as it stands now",
+        zh=str(told.get("zh", "")),
+        en=str(told.get("en", "")),
+    )
+
+
+class StepProblem(Problem):
+    """A step that the engine does not take. `zh` and `en`: why, for the person who wanted it; may be empty."""
+
+    def __init__(
+        self, status: int, code: str, *, what: str, where: str, expected: str, do: str, zh: str, en: str
+    ) -> None:
+        super().__init__(status, code, what=what, where=where, expected=expected, do=do)
+        self.zh, self.en = zh, en
 
 
 def awaited(desk: Desk, command_id: int) -> CommandRow:
@@ -160,8 +314,19 @@ def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[s
         "merged_into": _merged_into(desk, who, row),
         "children": children(desk, who, row),
         "events": [telling.ticket_event(one) for one in log],
+        "version": standing_of(as_event(one) for one in log).version,
+        "steps": steps(who, row.state),
         "evidence": _evidence(desk, who, row, log),
     }
+
+
+def steps(who: Who, state: str) -> list[dict[str, str]]:
+    """What somebody can do with a ticket in this state, as far as the state and their role say."""
+    return [
+        {"verb": verb, "name_zh": STEPS[verb].zh, "name_en": STEPS[verb].en}
+        for verb in offered(state)
+        if who.may(STEPS[verb].right)
+    ]
 
 
 def _merged_into(desk: Desk, who: Who, row: TicketRow) -> str | None:
@@ -222,7 +387,11 @@ def _as_ref(value: object) -> Ref | None:
 
 def _evidence(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> list[dict[str, Any]]:
     """The records that a ticket points at; a reference whose record is not shown says why."""
-    return [_told(desk, who, one, desk.view.record(row.agent_no, one.ref)) for one in references(log)]
+    return [_told(desk, who, one, _record(desk, row, one.ref)) for one in references(log)]
+
+
+def _record(desk: Desk, row: TicketRow, ref: Ref) -> RecordRow | None:
+    return None if row.agent_no is None else desk.view.record(row.agent_no, ref)
 
 
 def _told(desk: Desk, who: Who, one: Reference, found: RecordRow | None) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from roundsman_collector.core.model import Action, Change, Condition, Ref, Ticke
 from roundsman_collector.core.policy import Rule
 from roundsman_collector.core.proof import Doubt, Prove
 from roundsman_collector.core.ticket import opens_ticket
+from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.core.waiting import (
     PATIENCE_MS,
     Key,
@@ -45,7 +46,6 @@ from roundsman_collector.store.children import Child
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.tickets import (
-    ROBOT,
     TicketChange,
     TicketJoin,
     TicketLeave,

@@ -118,7 +118,7 @@ class Engine:
             if unit.dirty_from_ms is not None:
                 self.dirty[unit.no] = None
         for ticket in self.store.open_tickets():
-            unit = units.get(ticket.agent_no)
+            unit = None if ticket.agent_no is None else units.get(ticket.agent_no)
             if unit is not None:
                 mine = Ticket(
                     id=ticket.id,

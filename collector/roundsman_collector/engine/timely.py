@@ -1,7 +1,7 @@
 """What time means: silence told, people's commands carried out, memory swept to disk; rebuilds.py is a part of it.
 
     wake(engine, now_ms)             units whose `wake_at` is over: tell a silence, or look again later
-    obey(engine, commands, now_ms)   acknowledge, note, resolve, round: a person's click is a row the engine takes
+    obey(engine, commands, now_ms)   steps of tickets, rounds, entries: a person's click is a row the engine takes
     sweep(engine, limit, now_ms)     rows of units that are ahead of them, the longest first
 
 Each is one or more commits of its own; `commit` is one for changes that bring no evidence.
@@ -13,11 +13,12 @@ from typing import Any
 import structlog
 
 from roundsman_collector.core.causes import KINDS
+from roundsman_collector.core.lifecycle import is_persons
 from roundsman_collector.core.model import Action, Change, Condition
 from roundsman_collector.core.proof import Prove, doubts, proven
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
-from roundsman_collector.engine import errands, rules, tickets
+from roundsman_collector.engine import errands, rules, steps, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.handover import own
 from roundsman_collector.engine.recent import newest_readings
@@ -30,7 +31,7 @@ from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.present import DeviceNow, Run
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import DeviceEntry
-from roundsman_collector.store.tickets import TicketAcknowledge, TicketChange, TicketNote, TicketResolve
+from roundsman_collector.store.tickets import TicketChange
 from roundsman_wire.topics import checked_id
 
 log = structlog.get_logger(__name__)
@@ -173,7 +174,9 @@ def obey(engine: Engine, commands: Sequence[CommandRow], now_ms: int) -> int:
         except (StoreError, KeyError, TypeError, ValueError) as error:
             if isinstance(error, StoreError) and error.again:
                 raise
-            answer = CommandDone(command=command.id, ok=False, done_ms=now_ms, result={"error": str(error)})
+            told = error.told if isinstance(error, steps.StepRefused) else {}
+            result = {"error": str(error), **told}
+            answer = CommandDone(command=command.id, ok=False, done_ms=now_ms, result=result)
             engine.store.commit(stored.Batch(now_ms=now_ms, commands_done=[answer]))
     return len(commands)
 
@@ -188,13 +191,12 @@ def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
     if command.verb == "round":
         errands.begin(engine, command, now_ms)
         return
-    ticket = int(command.args["ticket"])
-    change = _wanted(command, ticket, now_ms)
-    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket})
-    engine.store.commit(stored.Batch(now_ms=now_ms, tickets=[change], commands_done=[answer]))
-    if isinstance(change, TicketResolve):
-        for unit in engine.units.values():
-            unit.tickets = tuple(one for one in unit.tickets if one.id != ticket)
+    if command.verb == steps.REPORT:
+        steps.report(engine, command, now_ms)
+    elif is_persons(command.verb):
+        steps.take(engine, command, now_ms)
+    else:
+        raise ValueError(f"no command {command.verb!r}; there are {', '.join([*ENTERING, 'round', 'open'])} and steps")
 
 
 def _register(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
@@ -290,16 +292,3 @@ ENTERING: Mapping[str, Callable[[Engine, CommandRow, int], Mapping[str, Any]]] =
     "moved": rules.moved,
 }
 """Commands that change who there is, who speaks for whom, and by which rules they are judged."""
-
-
-def _wanted(command: CommandRow, ticket: int, now_ms: int) -> TicketChange:
-    text = str(command.args.get("text", ""))
-    match command.verb:
-        case "acknowledge":
-            return TicketAcknowledge(ticket=ticket, at_ms=now_ms, who=command.who, text=text)
-        case "note":
-            return TicketNote(ticket=ticket, at_ms=now_ms, who=command.who, text=text)
-        case "resolve":
-            return TicketResolve(ticket=ticket, at_ms=now_ms, outcome="by_person", who=command.who, text=text)
-        case _:
-            raise ValueError(f"no command {command.verb!r}; there are acknowledge, note, resolve, register and round")

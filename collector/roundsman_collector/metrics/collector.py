@@ -7,10 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from roundsman_collector.core.lifecycle import LIVE
 from roundsman_collector.metrics.names import ALONE, Labels, Samples
 from roundsman_collector.store.notices import STATES as NOTICE_STATES
 from roundsman_collector.store.quarantine import CounterRow
-from roundsman_collector.store.tallies import OPEN, Tallies
+from roundsman_collector.store.tallies import Tallies
 
 SEVERITIES = ("urgent", "major", "minor")
 CAUSE_LIMIT = 50
@@ -22,7 +23,7 @@ COUNTERS = {"refused": "roundsman_refused_total", "duplicate": "roundsman_duplic
 
 def told(tallies: Tallies, version: str) -> Samples:
     """The samples; what is None has none. Of what is counted by a word of ours, all words are told: none is 0."""
-    of_none = {(severity, state): 0 for severity in SEVERITIES for state in OPEN}
+    of_none = {(severity, state): 0 for severity in SEVERITIES for state in LIVE}
     alone: dict[str, float | None] = {
         "roundsman_notices_waiting_since_timestamp_seconds": _seconds(tallies.notices_waiting_since_ms),
         "roundsman_agents": tallies.agents,

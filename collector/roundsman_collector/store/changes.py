@@ -40,7 +40,8 @@ RETOLD = (
 TOLD_OF_TICKETS = (
     "SELECT e.id, ticket.number, ticket.subject, ticket.code, ticket.state, ticket.outcome, e.at_ms, e.who, e.verb, "
     "e.text FROM ticket_event e JOIN ticket ON ticket.id = e.ticket_id "
-    "WHERE e.at_ms > ? AND ticket.opened_ms <= ? AND (e.verb NOT IN ('open', 'acknowledge', 'note', 'resolve') "
+    "WHERE e.at_ms > ? AND ticket.opened_ms <= ? "
+    "AND (e.verb IN ('amend', 'void', 'merge', 'join', 'release', 'recover', 'recur') "
     "OR (e.verb = 'resolve' AND ticket.outcome = 'communication'))"
 )
 

@@ -13,13 +13,14 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.lifecycle import LIVE, UNSENT
 from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import conditions
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
-from roundsman_collector.store.sql import chunks, json_text, look, many, marks
+from roundsman_collector.store.sql import chunks, json_text, look, many, marks, quoted
 
-MERGEABLE = ("open", "acknowledged")
+MERGEABLE = UNSENT
 CHUNK = 2000
 
 
@@ -188,8 +189,9 @@ def unticketed(connection: Connection) -> list[ConditionRow]:
     """
     same = "subject = condition.subject AND {0}.component = condition.component AND {0}.code = condition.code"
     ticket = (
-        f"SELECT 1 FROM ticket WHERE ticket.{same.format('ticket')} AND (ticket.state IN ('open', 'acknowledged') "
-        "OR (ticket.outcome = 'by_person' AND ticket.opened_ms >= condition.event_from_ms))"
+        f"SELECT 1 FROM ticket WHERE ticket.{same.format('ticket')} "
+        f"AND ((ticket.resolved_ms IS NULL AND ticket.state IN ({quoted(LIVE)})) "
+        "OR (ticket.outcome IN ('by_person', 'void_by_person') AND ticket.opened_ms >= condition.event_from_ms))"
     )
     child = (
         f"SELECT 1 FROM ticket_child WHERE ticket_child.{same.format('ticket_child')} AND ticket_child.left_ms IS NULL"

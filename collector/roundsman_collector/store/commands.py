@@ -10,9 +10,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.lifecycle import STEPS
 from roundsman_collector.store import audit
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import clean, json_text, run
+from roundsman_collector.store.tickets import TicketOpened
 
 
 class CommandRow(NamedTuple):
@@ -30,42 +32,63 @@ class CommandRow(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CommandDone:
-    """The engine's answer."""
+    """The engine's answer. `opens`: which of the tickets that the same batch opened it tells of, by id and number."""
 
     command: int
     ok: bool
     done_ms: int
     result: Mapping[str, Any] = field(default_factory=dict)
+    opens: int | None = None
 
 
 COLUMNS = ", ".join(CommandRow._fields)
-TOLD_ELSEWHERE = ("acknowledge", "note", "resolve", "moved")
+KEY_LIMIT = 200
+TOLD_ELSEWHERE = (*(verb for verb, step in STEPS.items() if step.is_persons), "moved")
 """Verbs that the audit log has already: of what people do with tickets and entries, with before and after."""
 
 
-def ask(connection: Connection, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int) -> int:
-    """Add a command; return its id, under which the answer will be found."""
+def ask(
+    connection: Connection, *, who: str, verb: str, args: Mapping[str, Any], now_ms: int, key: str | None = None
+) -> int:
+    """Add a command; return its id, under which the answer will be found.
+
+    `key`: of the same person's choice. What was asked under it before is not asked again: the id is that of before;
+    StoreError (`conflict`) where it was something else.
+    """
+    said = json_text(dict(args))
     new = run(
         connection,
-        "INSERT INTO command (at_ms, who, verb, args, state) VALUES (?, ?, ?, ?, 'new') RETURNING id",
+        "INSERT INTO command (at_ms, who, verb, args, state, key) VALUES (?, ?, ?, ?, 'new', ?) "
+        "ON CONFLICT (who, key) DO NOTHING RETURNING id",
         now_ms,
         clean(who, 160),
         clean(verb, 160),
-        json_text(dict(args)),
-    )
-    return int(new.scalar_one())
+        said,
+        None if key is None else clean(key, KEY_LIMIT),
+    ).scalar()
+    if new is not None:
+        return int(new)
+    sql = "SELECT id, verb, args FROM command WHERE who = ? AND key = ?"
+    known = run(connection, sql, clean(who, 160), clean(key, KEY_LIMIT)).one()
+    if (known[1], known[2]) != (clean(verb, 160), said):
+        raise conflict("this key stands for another request", "command", "choose a new key for what is new")
+    return int(known[0])
 
 
-def answer(connection: Connection, answers: Sequence[CommandDone]) -> None:
+def answer(connection: Connection, answers: Sequence[CommandDone], opened: Sequence[TicketOpened] = ()) -> None:
     """Write the engine's answers; a command is answered once. What was done goes into the audit log."""
     for one_answer in answers:
+        result = dict(one_answer.result)
+        if one_answer.opens is not None:
+            new = opened[one_answer.opens]
+            result |= {"ticket": new.id, "number": new.number}
         changed = run(
             connection,
             "UPDATE command SET state = ?, done_ms = ?, result = ? WHERE id = ? AND state = 'new' "
             "RETURNING who, verb, args",
             "done" if one_answer.ok else "failed",
             one_answer.done_ms,
-            json_text(dict(one_answer.result)),
+            json_text(result),
             one_answer.command,
         ).first()
         if changed is None:

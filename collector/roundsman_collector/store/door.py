@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from roundsman_collector import fault
 from roundsman_collector.core.causes import Link
 from roundsman_collector.core.rulebook import Dated
+from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.store import (
     aged,
     agents_now,
@@ -26,6 +27,7 @@ from roundsman_collector.store import (
     commands,
     conditions,
     evidence,
+    files,
     horizon,
     laid,
     ledger,
@@ -140,7 +142,7 @@ class Store:
             quarantine.keep(connection, batch.quarantine)
             quarantine.count(connection, batch.counters)
             quarantine.knock(connection, batch.inbox)
-            commands.answer(connection, batch.commands_done)
+            commands.answer(connection, batch.commands_done, opened)
             rounds.begin(connection, batch.rounds)
             rounds.mark_sent(connection, batch.errands_sent, batch.now_ms)
             asked.tell_answered(connection, batch.errand_answers)
@@ -248,9 +250,11 @@ class Store:
         fault.hit("store.after_merge")
 
     def drop_aged(self, now_ms: int, limit: int = 1000) -> dict[str, int]:
-        """Delete what is of no use any more for 90 days (aged.py), at most `limit` rows of a kind; how many of each."""
+        """Delete what is of no use any more for 90 days (aged.py), and uploads that nobody named; how many of each."""
         with transaction(self._write, "dropping what is old", self._place) as connection:
-            return aged.drop(connection, now_ms - aged.KEPT_MS, limit)
+            gone = aged.drop(connection, now_ms - aged.KEPT_MS, limit)
+            unnamed = files.drop_unnamed(connection, now_ms - files.UNNAMED_MS, files.DROPPED_AT_ONCE)
+            return gone | ({"file": unnamed} if unnamed else {})
 
     # --- the register ------------------------------------------------------------------------------------------------
 
@@ -443,8 +447,20 @@ class Store:
 
     def _open_tickets_after(self, ticket_id: int) -> list[TicketRow]:
         with transaction(self._read, "reading open tickets", self._place) as connection:
-            where = "state IN ('open', 'acknowledged') AND id > ? ORDER BY id"
+            where = f"{tickets.HOLDS} AND watched AND id > ? ORDER BY id"
             return tickets.read(connection, where, (ticket_id,), CHUNK)
+
+    def ticket_with_log(self, ticket_id: int) -> tuple[TicketRow, list[Event]] | None:
+        """A ticket and its log; None: there is none."""
+        with transaction(self._read, "reading a ticket", self._place) as connection:
+            found = tickets.read(connection, "id = ?", (ticket_id,), 1)
+            return (found[0], tickets.events_of(connection, ticket_id)) if found else None
+
+    def live_ticket(self, subject: str, code: str) -> TicketRow | None:
+        """The ticket of which somebody has something to do and that is about this fault; the newest."""
+        with transaction(self._read, "looking for a ticket", self._place) as connection:
+            where = f"subject = ? AND code = ? AND {tickets.TO_DO} ORDER BY id DESC"
+            return next(iter(tickets.read(connection, where, (subject, code), 1)), None)
 
     def open_children(self) -> Iterator[ChildRow]:
         """Faults that the ticket of their cause explains now, by id."""

@@ -17,6 +17,7 @@ from roundsman_collector.core.causes import Shadow
 from roundsman_collector.core.policy import SILENT
 from roundsman_collector.store import behind, laid
 from roundsman_collector.store.sql import chunks, look, marks
+from roundsman_collector.store.tickets import TO_DO
 
 NEWS_LIMIT = 20_000
 """How many new rows of the ledger are looked through at once; the rest comes next time."""
@@ -108,7 +109,7 @@ def news(connection: Connection, after_interval: int, now_ms: int) -> FleetNews:
         "SELECT subject, code FROM condition WHERE known_to_ms IS NULL AND event_to_ms IS NULL AND effect <> 'rests' "
         "ORDER BY event_from_ms DESC, component DESC, code DESC",
     )
-    waiting = look(connection, "SELECT subject, number FROM ticket WHERE state IN ('open', 'acknowledged') ORDER BY id")
+    waiting = look(connection, f"SELECT subject, number FROM ticket WHERE {TO_DO} ORDER BY id")
     tickets: dict[str, tuple[str, ...]] = {}
     for subject, number in waiting:
         tickets[subject] = (*tickets.get(subject, ()), number)

@@ -1,7 +1,7 @@
 """What a scope reaches, as SQL: everything, or what belongs to its groups, or stands at its customers' sites.
 
     within(scope) -> ("device.id IN (...)", values)                    for a WHERE; `1 = 0` where nothing is reached
-    subjects_within(scope) -> ("ticket.subject IN (...)", values)      devices, and agents that speak for one of them
+    subjects_within(scope) -> ("ticket.subject IN (...)", values)      devices, agents that speak for one of them, sites
 
 A device belongs to the group of the agent that speaks for it and to the group of the site where it is installed; to a
 customer it belongs by its site alone. An agent belongs to its group; a customer sees one that speaks for its devices.
@@ -26,6 +26,7 @@ VOICES = (
     "SELECT '@' || agent.id FROM agent JOIN assignment ON assignment.agent_no = agent.no AND assignment.to_ms IS NULL "
     "WHERE assignment.device IN ({})"
 )
+SITES = "SELECT '#' || site.id FROM site WHERE site.to_ms IS NULL AND site.{} IN ({})"
 GROUPED = "SELECT '@' || agent.id FROM agent WHERE agent.group_id IN ({})"
 
 Condition = tuple[str, list[object]]
@@ -42,7 +43,7 @@ def within(scope: Scope, column: str = "device.id") -> Condition:
 
 
 def subjects_within(scope: Scope, column: str = "ticket.subject") -> Condition:
-    """The condition under which a subject (a device, or `@` and an agent) is reached."""
+    """The condition under which a subject (a device, `@` and an agent, `#` and a site) is reached."""
     if scope.everything:
         return ALL, []
     devices, values = _devices(scope)
@@ -52,6 +53,10 @@ def subjects_within(scope: Scope, column: str = "ticket.subject") -> Condition:
     if scope.groups:
         parts.append(GROUPED.format(marks(len(scope.groups))))
         bound += sorted(scope.groups)
+    for template, targets in (("group_id", scope.groups), ("customer", scope.customers)):
+        if targets:
+            parts.append(SITES.format(template, marks(len(targets))))
+            bound += sorted(targets)
     return f"{column} IN ({' UNION ALL '.join(parts)})", bound
 
 
@@ -59,9 +64,11 @@ def reaches(connection: Connection, scope: Scope, subject: str) -> bool:
     """Whether a scope reaches a subject. For one that does not exist: as if it were out of reach."""
     if subject.startswith("@"):
         table, (condition, values) = "agent", subjects_within(scope, "'@' || agent.id")
+    elif subject.startswith("#"):
+        table, (condition, values) = "site", subjects_within(scope, "'#' || site.id")
     else:
         table, (condition, values) = "device", within(scope)
-    name = subject.removeprefix("@")
+    name = subject.lstrip("@#")
     return run(connection, f"SELECT 1 FROM {table} WHERE id = ? AND {condition}", name, *values).first() is not None
 
 

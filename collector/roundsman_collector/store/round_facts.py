@@ -23,7 +23,7 @@ from roundsman_collector.store.reckon import Frame, Served
 from roundsman_collector.store.rounds import ErrandRow, RoundRow
 from roundsman_collector.store.samples import records_in
 from roundsman_collector.store.sql import run
-from roundsman_collector.store.tickets import TicketRow
+from roundsman_collector.store.tickets import TicketRow, row_of
 
 
 class DeviceFacts(NamedTuple):
@@ -243,7 +243,7 @@ def tickets_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int) 
         from_ms,
         from_ms,
     )
-    return [TicketRow(*one) for one in found]
+    return [row_of(one) for one in found]
 
 
 def reported(connection: Connection, row: RoundRow, where: str) -> Iterator[tuple[int, EvidenceRow]]:

@@ -125,3 +125,8 @@ def _is_text(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Words of the program's own as a list in SQL: 'open', 'closed'."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -16,8 +16,8 @@ from roundsman_collector.store.connect import Place
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.quarantine import CounterRow
 from roundsman_collector.store.sql import run
+from roundsman_collector.store.tickets import TO_DO
 
-OPEN = ("open", "acknowledged")
 LAST_ROW = "SELECT received_ms FROM {table} ORDER BY seq DESC LIMIT 1"
 
 
@@ -53,8 +53,7 @@ def tallies(connection: Connection, place: Place, database_bytes: int) -> Tallie
     dirty = run(connection, "SELECT count(*), min(dirty_since_ms) FROM unit WHERE dirty_since_ms IS NOT NULL").one()
     open_tickets = run(
         connection,
-        "SELECT severity, state, count(*) FROM ticket WHERE state IN (?, ?) GROUP BY severity, state",
-        *OPEN,
+        f"SELECT severity, state, count(*) FROM ticket WHERE {TO_DO} GROUP BY severity, state",
     )
     notices = run(connection, "SELECT state, count(*) FROM notice GROUP BY state")
     return Tallies(

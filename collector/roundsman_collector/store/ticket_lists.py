@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import reach
 from roundsman_collector.store.sql import look, marks
-from roundsman_collector.store.tickets import TicketRow
+from roundsman_collector.store.tickets import TicketRow, row_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,7 +54,6 @@ NARROWED = {
     "engineers": ("COALESCE(place.engineer, site.engineer)", STANDS),
 }
 COLUMNS = ", ".join(f"ticket.{name}" for name in TicketRow._fields)
-LATE = TicketRow._fields.index("opened_late")
 
 
 def page(
@@ -66,7 +65,7 @@ def page(
     if before_id is not None:
         older, values = " AND ticket.id < ?", [*values, before_id]
     rows = look(connection, f"SELECT {COLUMNS} {source}{older} ORDER BY ticket.id DESC LIMIT ?", *values, limit)
-    return [TicketRow._make(row)._replace(opened_late=bool(row[LATE])) for row in rows]
+    return [row_of(row) for row in rows]
 
 
 def counts(connection: Connection, scope: Scope, wanted: TicketFilter) -> dict[str, int]:

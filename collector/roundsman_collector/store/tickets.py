@@ -1,15 +1,16 @@
 """Tickets: a number without gaps, facts that may be amended, and a log that only grows.
 
-    verb           from                            to
-    open           -                               open
-    acknowledge    open acknowledged               acknowledged (who was first stays)
-    amend          open acknowledged resolved      as it was
-    note           any                             as it was
-    resolve        open acknowledged               resolved
-    void           open acknowledged resolved      void
-    join           any                             as it was: it explains faults of others (children.py)
-    release        any                             as it was: it explains them no more
-    merge          open acknowledged               merged: another ticket, of its cause, explains it
+    change(connection, [TicketOpen(...), TicketStep(verb="dispatch", ...), TicketResolve(...)]) -> what was opened
+    log_of(connection, ticket)                    its lines
+    read(connection, "state = ?", ["open"], 100)  rows
+
+Which step leads where is said in core/lifecycle.py; a row is what a ticket's log says, written in the same transaction.
+What the evidence says goes with how far people have got:
+
+    what the engine says    nobody was sent     somebody was sent    mended
+    resolve (it is over)    resolve             recover              verify, where it is only `fixed`; else recover
+    void (it never was)     void                recover              recover
+    open (it is back)       reopen              recur                reopen
 
 Numbers come from one series in the transaction that writes the ticket: a failed commit takes its numbers back. A wrong
 ticket is voided with a reason, never deleted. What the table does not allow raises StoreError (cause `conflict`).
@@ -22,37 +23,37 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core import lifecycle
+from roundsman_collector.core.lifecycle import LIVE, SENT, STEPS, UNSENT, Standing
+from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import audit, children, series
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import clean, json_text, run
+from roundsman_collector.store.sql import clean, json_text, quoted, run
 
 SERIES = "ticket"
-ALLOWED = {
-    "acknowledge": ("open", "acknowledged"),
-    "amend": ("open", "acknowledged", "resolved"),
-    "note": ("open", "acknowledged", "resolved", "void", "merged"),
-    "resolve": ("open", "acknowledged"),
-    "void": ("open", "acknowledged", "resolved"),
-    "join": ("open", "acknowledged", "resolved", "void", "merged"),
-    "release": ("open", "acknowledged", "resolved", "void", "merged"),
-}
 TEXT_LIMIT = 4000
-ROBOT = "roundsman"
-"""Who did what nobody did."""
+TO_DO = f"state IN ({quoted(LIVE)})"
+"""Of a ticket of which somebody has something to do."""
+HOLDS = f"resolved_ms IS NULL AND {TO_DO}"
+"""... and whose fault is not over."""
+SETS_NO_WAKE = ("promise", "warn", "breach", "note", "attach", "join", "release")
+"""Steps after which no clock can stand otherwise, or which set the next look themselves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TicketOpen:
-    """A new ticket of a device, or of an agent (`@` and its id). `opened_ms` is when it became known; `year` stands in
-    its number: the year it is at the site.
+    """A new ticket of a device, of an agent (`@` and its id), or of a site (`#` and its id) where nobody can say yet
+    which device it is. `opened_ms` is when it became known; `year` stands in its number: the year it is at the site.
 
     `ticket`: a negative number of the caller's choice, by which later changes of the same batch may speak of it.
+    `watched`: evidence speaks for it. One that is watched goes on with the ticket that the same fault has already: that
+    people opened for it, that somebody was sent for, or that was over for less than its service level's reopen window.
     """
 
     subject: str
-    agent_no: int
+    agent_no: int | None
     component: str
     code: str
     severity: str
@@ -61,6 +62,8 @@ class TicketOpen:
     opened_ms: int
     year: int
     opened_late: bool = False
+    source: str = "monitoring"
+    watched: bool = True
     who: str = ROBOT
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -106,19 +109,20 @@ class TicketVoid:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class TicketAcknowledge:
-    """Somebody takes it."""
+class TicketStep:
+    """A step of core/lifecycle.py, by a person or the engine. `data`: what it says beside its words."""
 
     ticket: int
     at_ms: int
-    who: str
+    verb: str
+    who: str = ROBOT
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TicketNote:
-    """Somebody says something about it."""
+    """The engine says something about it."""
 
     ticket: int
     at_ms: int
@@ -152,24 +156,26 @@ class TicketLeave:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-TicketLater = TicketAmend | TicketResolve | TicketVoid | TicketAcknowledge | TicketNote | TicketJoin | TicketLeave
+TicketLater = TicketAmend | TicketResolve | TicketVoid | TicketStep | TicketNote | TicketJoin | TicketLeave
 TicketChange = TicketOpen | TicketLater
 
 
 class TicketOpened(NamedTuple):
-    """What was allocated for a TicketOpen."""
+    """What was allocated for a TicketOpen. how: `open`, or how a ticket that was there goes on: `reopen`, `recur`,
+    `amend`."""
 
     id: int
     number: str
+    how: str = "open"
 
 
 class TicketRow(NamedTuple):
-    """A ticket as it stands. state: open, acknowledged, resolved, void, merged (into the ticket `merged_into`)."""
+    """A ticket as it stands: see schema.ticket and core/lifecycle.py."""
 
     id: int
     number: str
     subject: str
-    agent_no: int
+    agent_no: int | None
     component: str
     code: str
     severity: str
@@ -184,6 +190,19 @@ class TicketRow(NamedTuple):
     resolved_ms: int | None
     outcome: str
     merged_into: int | None = None
+    source: str = "monitoring"
+    watched: bool = True
+    site: str | None = None
+    place: str | None = None
+    customer: str | None = None
+    contract: str | None = None
+    zone: str | None = None
+    engineer: str | None = None
+    waiting: str = ""
+    wake_at_ms: int | None = None
+    level_id: int | None = None
+    arrival_ms: int | None = None
+    reopens_ms: int = 0
 
 
 class TicketEvent(NamedTuple):
@@ -203,23 +222,53 @@ COLUMNS = ", ".join(TicketRow._fields)
 
 def change(connection: Connection, changes: Sequence[TicketChange]) -> tuple[TicketOpened, ...]:
     """Make the changes in their order; return what was opened, in that order."""
-    opens = [one for one in changes if isinstance(one, TicketOpen)]
-    next_number = _allocate(connection, len(opens))
-    mark = series.mark(connection) if opens else ""
     opened: list[TicketOpened] = []
     ids: dict[int, int] = {}
+    named: dict[object, str] = {}
+    numbers = _Numbers(connection, changes)
     for one in changes:
         if isinstance(one, TicketOpen):
-            new = _open(connection, one, f"{mark}{next_number + len(opened):06d}")
+            new = _again(connection, one) or _open(connection, one, numbers.next(one.year))
             opened.append(new)
             ids[one.ticket] = new.id
+            named[one.ticket] = new.number
         else:
-            _later(connection, one, ids.get(one.ticket, one.ticket) if one.ticket < 0 else one.ticket)
+            _later(connection, _naming(one, named), ids.get(one.ticket, one.ticket) if one.ticket < 0 else one.ticket)
+    numbers.keep()
     return tuple(opened)
 
 
+def _naming(one: TicketLater, named: Mapping[object, str]) -> TicketLater:
+    """A transfer names the ticket that goes on by its number, which it got in this transaction."""
+    if not isinstance(one, TicketStep) or one.data.get("to") not in named:
+        return one
+    return replace(one, data={**one.data, "to": named[one.data["to"]]})
+
+
+class _Numbers:
+    """Numbers of the series, taken in the caller's transaction: rolled back, they were never given. Those that were
+    set aside and not needed go back."""
+
+    def __init__(self, connection: Connection, changes: Sequence[TicketChange]) -> None:
+        self._connection = connection
+        self._spare = sum(isinstance(one, TicketOpen) for one in changes)
+        self._next = _allocate(connection, self._spare)
+        self._mark = series.mark(connection) if self._spare else ""
+
+    def next(self, year: int) -> str:
+        number = f"{year:04d}-{self._mark}{self._next:06d}"
+        self._next, self._spare = self._next + 1, self._spare - 1
+        return number
+
+    def keep(self) -> None:
+        """Give back what was not needed."""
+        if self._spare:
+            sql = "UPDATE series SET next = next - ? WHERE name = ?"
+            run(self._connection, sql, self._spare, SERIES)
+
+
 def _allocate(connection: Connection, count: int) -> int:
-    """The first of `count` numbers. Taken in the caller's transaction: rolled back, they were never given."""
+    """The first of `count` numbers."""
     if not count:
         return 0
     run(
@@ -233,13 +282,12 @@ def _allocate(connection: Connection, count: int) -> int:
 
 
 def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
-    name = f"{new.year:04d}-{number}"
     ticket_id = run(
         connection,
         "INSERT INTO ticket (number, subject, agent_no, component, code, severity, service_class, state, "
-        "fault_from_ms, opened_ms, opened_late, outcome) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, '') RETURNING id",
-        name,
+        "fault_from_ms, opened_ms, opened_late, outcome, source, watched, wake_at_ms) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, '', ?, ?, ?) RETURNING id",
+        number,
         new.subject,
         new.agent_no,
         new.component,
@@ -249,51 +297,140 @@ def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
         new.fault_from_ms,
         new.opened_ms,
         new.opened_late,
+        new.source,
+        new.watched,
+        new.opened_ms,
     ).scalar_one()
     _log(connection, ticket_id, new.opened_ms, "open", new)
-    return TicketOpened(ticket_id, name)
+    return TicketOpened(ticket_id, number)
+
+
+def _again(connection: Connection, new: TicketOpen) -> TicketOpened | None:
+    """The ticket that this fault has already and that goes on; None: it gets a new one."""
+    if not new.watched or "transferred_from" in new.data:
+        return None
+    found = run(
+        connection,
+        f"SELECT id, number, state, watched, resolved_ms FROM ticket WHERE subject = ? AND code = ? AND "
+        f"(component = ? OR NOT watched) AND (({TO_DO}) OR (state = 'resolved' AND resolved_ms > ? - reopens_ms)) "
+        "ORDER BY id DESC LIMIT 1",
+        new.subject,
+        new.code,
+        new.component,
+        new.opened_ms,
+    ).first()
+    if found is None:
+        return None
+    ticket_id, number, state, watched, resolved_ms = found
+    if not watched:
+        verb = "amend"
+    elif resolved_ms is None:
+        return None
+    else:
+        verb = "recur" if state in SENT else "reopen"
+    step = TicketStep(ticket=ticket_id, at_ms=new.opened_ms, verb=verb, text=new.text, data=new.data)
+    _step(connection, step, ticket_id)
+    run(
+        connection,
+        "UPDATE ticket SET watched = ?, component = ?, agent_no = ?, resolved_ms = NULL, fault_to_ms = NULL, "
+        "outcome = '' WHERE id = ?",
+        True,
+        new.component,
+        new.agent_no,
+        ticket_id,
+    )
+    return TicketOpened(ticket_id, number, verb)
 
 
 def _later(connection: Connection, one: TicketLater, ticket_id: int) -> None:
     match one:
         case TicketJoin():
             _join(connection, one, ticket_id)
-            return
         case TicketLeave():
             _leave(connection, one, ticket_id)
-            return
+        case TicketStep():
+            _step(connection, one, ticket_id)
+        case TicketNote():
+            _write(connection, one, ticket_id, "note", {})
         case TicketAmend():
-            verb = "amend"
-            sets: dict[str, object] = {
-                name: value
-                for name in ("fault_from_ms", "fault_to_ms", "severity")
-                if (value := getattr(one, name)) is not None
-            }
+            names = ("fault_from_ms", "fault_to_ms", "severity")
+            sets = {name: value for name in names if (value := getattr(one, name)) is not None}
+            _write(connection, one, ticket_id, "amend", sets)
         case TicketResolve():
-            verb = "resolve"
-            sets = {
-                "state": "resolved",
-                "resolved_ms": one.at_ms,
-                "fault_to_ms": one.fault_to_ms,
-                "outcome": one.outcome,
-            }
+            _end(connection, one, ticket_id, "resolve", {"fault_to_ms": one.fault_to_ms, "outcome": one.outcome})
         case TicketVoid():
-            verb, sets = "void", {"state": "void", "outcome": "void"}
             if not one.text.strip():
                 raise conflict(f"ticket {ticket_id} is voided without a reason", "ticket", "say why in `text`")
-        case TicketAcknowledge():
-            verb, sets = "acknowledge", _first_acknowledgement(connection, one, ticket_id)
-        case TicketNote():
-            verb, sets = "note", {}
-    number, state = _must_be(connection, ticket_id, verb)
-    if sets:
-        names = ", ".join(f"{name} = ?" for name in sets)
-        run(connection, f"UPDATE ticket SET {names} WHERE id = ?", *sets.values(), ticket_id)
-    _log(connection, ticket_id, one.at_ms, verb, one)
+            _end(connection, one, ticket_id, "void", {"outcome": "void"})
+
+
+def _end(
+    connection: Connection, one: TicketResolve | TicketVoid, ticket_id: int, verb: str, sets: Mapping[str, object]
+) -> None:
+    """The evidence says that a fault is over, or never was: what that does to the ticket depends on its state."""
+    state = run(connection, "SELECT state FROM ticket WHERE id = ?", ticket_id).scalar()
+    if state in UNSENT or state not in LIVE:
+        _write(connection, one, ticket_id, verb, {"resolved_ms": one.at_ms, **sets} if verb == "resolve" else sets)
+        return
+    data = {**one.data, "never": True} if verb == "void" else one.data
+    proves = state == "fixed" and verb == "resolve"
+    facts = {"resolved_ms": one.at_ms, **sets}
+    _write(connection, replace(one, data=data), ticket_id, "verify" if proves else "recover", facts)
+
+
+def _step(connection: Connection, one: TicketStep, ticket_id: int) -> None:
+    sets: dict[str, object] = {}
+    if one.verb == "resolve":
+        sets = {"resolved_ms": one.at_ms, "outcome": lifecycle.BY_PERSON}
+    elif one.verb == "void":
+        sets = {"outcome": "void_by_person"}
+    elif one.verb == "promise":
+        names = ("site", "place", "customer", "contract", "zone", "level_id")
+        sets = {name: one.data.get(name) for name in names} | {"reopens_ms": one.data.get("reopens_ms", 0)}
+    _write(connection, one, ticket_id, one.verb, sets)
+
+
+class _Was(NamedTuple):
+    number: str
+    state: str
+    acknowledged_ms: int | None
+    acknowledged_by: str | None
+    engineer: str | None
+    waiting: str
+    arrival_ms: int | None
+    resolved_ms: int | None
+
+
+def _write(connection: Connection, one: TicketChange, ticket_id: int, verb: str, sets: Mapping[str, object]) -> None:
+    """A line of the log, and the row as it is then."""
+    was = _must_be(connection, ticket_id, verb)
+    at_ms = one.opened_ms if isinstance(one, TicketOpen) else one.at_ms
+    event_id = _log(connection, ticket_id, at_ms, verb, one)
+    standing = Standing(
+        state=was.state,
+        acknowledged_ms=was.acknowledged_ms,
+        engineer=was.engineer or "",
+        waiting=was.waiting,
+        arrival_ms=was.arrival_ms,
+        fault_is_over=was.resolved_ms is not None,
+    )
+    now = lifecycle.after(standing, Event(event_id, at_ms, one.who, verb, one.text, one.data))
+    row: dict[str, object] = {
+        "state": now.state,
+        "acknowledged_ms": now.acknowledged_ms,
+        "acknowledged_by": was.acknowledged_by or (one.who if now.acknowledged_ms is not None else None),
+        "engineer": now.engineer or None,
+        "waiting": now.waiting,
+        "arrival_ms": now.arrival_ms,
+        **({} if verb in SETS_NO_WAKE else {"wake_at_ms": at_ms}),
+        **sets,
+    }
+    names = ", ".join(f"{name} = ?" for name in row)
+    run(connection, f"UPDATE ticket SET {names} WHERE id = ?", *row.values(), ticket_id)
     if one.who != ROBOT:
-        deed = audit.Deed(who=one.who, at_ms=one.at_ms)
-        after = {"state": sets.get("state", state), **({"text": one.text} if one.text else {})}
-        audit.add(connection, deed, f"ticket.{verb}", f"ticket:{number}", before={"state": state}, after=after)
+        deed = audit.Deed(who=one.who, at_ms=at_ms)
+        after = {"state": now.state, **({"text": one.text} if one.text else {})}
+        audit.add(connection, deed, f"ticket.{verb}", f"ticket:{was.number}", before={"state": was.state}, after=after)
 
 
 def _join(connection: Connection, one: TicketJoin, ticket_id: int) -> None:
@@ -313,14 +450,9 @@ def _leave(connection: Connection, one: TicketLeave, ticket_id: int) -> None:
         _log(connection, ticket_id, one.at_ms, "release", replace(one, data={"count": len(one.children), **one.data}))
 
 
-def _first_acknowledgement(connection: Connection, one: TicketAcknowledge, ticket_id: int) -> dict[str, object]:
-    by = run(connection, "SELECT acknowledged_by FROM ticket WHERE id = ?", ticket_id).scalar()
-    return {} if by else {"state": "acknowledged", "acknowledged_ms": one.at_ms, "acknowledged_by": one.who}
-
-
-def _must_be(connection: Connection, ticket_id: int, verb: str) -> tuple[str, str]:
-    """A ticket's number and state, if the verb works on it."""
-    found = run(connection, "SELECT number, state FROM ticket WHERE id = ?", ticket_id).first()
+def _must_be(connection: Connection, ticket_id: int, verb: str) -> _Was:
+    """A ticket as it was, if the verb works on it."""
+    found = run(connection, f"SELECT {', '.join(_Was._fields)} FROM ticket WHERE id = ?", ticket_id).first()
     if found is None:
         raise StoreError(
             what=f"cannot {verb} ticket {ticket_id}: there is none with this id",
@@ -328,19 +460,19 @@ def _must_be(connection: Connection, ticket_id: int, verb: str) -> tuple[str, st
             do="look it up by its number",
             cause="conflict",
         )
-    if found[1] not in ALLOWED[verb]:
+    if found[1] not in STEPS[verb].from_:
         raise conflict(
             f"cannot {verb} ticket {found[0]}: it is {found[1]}",
             "ticket",
-            f"{verb} works on {', '.join(ALLOWED[verb])}",
+            f"{verb} works on {', '.join(STEPS[verb].from_)}",
         )
-    return found[0], found[1]
+    return _Was(*found)
 
 
-def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: TicketChange) -> None:
-    run(
+def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: TicketChange) -> int:
+    new = run(
         connection,
-        "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         ticket_id,
         at_ms,
         clean(one.who, 160),
@@ -348,13 +480,29 @@ def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: Tic
         clean(one.text, TEXT_LIMIT),
         json_text(dict(one.data)),
     )
+    return int(new.scalar_one())
 
 
 def read(connection: Connection, where: str, values: Sequence[object], limit: int) -> list[TicketRow]:
     """Tickets that match, by id; `where` is a condition of this package's own making."""
     found = run(connection, f"SELECT {COLUMNS} FROM ticket WHERE {where} LIMIT ?", *values, limit)
-    place = TicketRow._fields.index("opened_late")
-    return [TicketRow(*row)._replace(opened_late=bool(row[place])) for row in found]
+    return [row_of(row) for row in found]
+
+
+def row_of(found: Sequence[Any]) -> TicketRow:
+    """A row of the database's, its truth values as Python's."""
+    row = TicketRow(*found)
+    return row._replace(opened_late=bool(row.opened_late), watched=bool(row.watched))
+
+
+def events_of(connection: Connection, ticket_id: int) -> list[Event]:
+    """A ticket's log for the functions that read it."""
+    return [as_event(one) for one in log_of(connection, ticket_id)]
+
+
+def as_event(one: TicketEvent) -> Event:
+    """A line of a log for the functions that read it."""
+    return Event(one.id, one.at_ms, one.who, one.verb, one.text, one.data)
 
 
 def log_of(connection: Connection, ticket_id: int) -> list[TicketEvent]:

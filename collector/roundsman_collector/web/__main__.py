@@ -18,9 +18,12 @@ from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.summary import Summary
 from roundsman_collector.config import TOKEN, Config, ConfigError, advice, load, rule_set
 from roundsman_collector.core.rulebook import Function
+from roundsman_collector.reports.dossier import Company
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.catalogue import Advice
+from roundsman_collector.rules.told import labels
 from roundsman_collector.store import Office, StoreError, View
+from roundsman_collector.store.files import FileLimits
 from roundsman_collector.web.site import site, summary_of
 from roundsman_wire.catalogue import Label
 
@@ -68,6 +71,8 @@ def main(argv: list[str] | None = None) -> int:
             functions=functions,
             public_url=config.api.public_url,
             has_mail=bool(config.mail.host),
+            company=_company(config),
+            file_limits=_file_limits(config),
         )
         summary = summary_of(desk)
         threading.Thread(target=_warm, args=(summary, desk), daemon=True).start()
@@ -100,8 +105,31 @@ def _port(text: str) -> int:
 def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice], dict[str, Function]]:
     """Names of faults, what helps against them, and what devices are there for."""
     rules = rule_set(config)
-    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules.rules}
-    return faults, dict(advice(config)), {one.name: one for one in rules.functions}
+    return labels(rules), dict(advice(config)), {one.name: one for one in rules.functions}
+
+
+def _company(config: Config) -> Company:
+    """What stands on every form."""
+    said = config.company
+    return Company(
+        name=Label(zh=said.name, en=said.name_en or said.name),
+        service_phone=said.service_phone,
+        supervision_phone=said.supervision_phone,
+        copies=said.copies,
+    )
+
+
+def _file_limits(config: Config) -> FileLimits:
+    """How large files of tickets may be."""
+    said = config.files
+    return FileLimits(
+        photo=said.photo_bytes,
+        document=said.document_bytes,
+        video=said.video_bytes,
+        signature=said.signature_bytes,
+        ticket=said.ticket_bytes,
+        total=said.total_bytes,
+    )
 
 
 def opened(database: str | Path) -> View:

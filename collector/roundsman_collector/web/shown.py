@@ -19,7 +19,6 @@ from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.strip import Stretch, StripState, pieces
 
-OPEN = ("open", "acknowledged")
 STRIP_HEIGHT = 16
 STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown", EXCLUDED: "maintenance"}
 

@@ -140,7 +140,7 @@ def test_without_an_engine_the_answer_is_not_yet_and_the_command_stays(view: Vie
         ("/tickets/1/note", {"text": "x" * 4001}, 422),
         ("/tickets/1/note", {"text": "x", "who": "somebody else"}, 422),
         ("/tickets/1/note", ["x"], 422),
-        ("/tickets/1/void", {"text": "x"}, 422),
+        ("/tickets/1/merge", {"text": "x"}, 422),
         ("/tickets/99/note", {"text": "x"}, 404),
     ],
 )
@@ -153,7 +153,7 @@ def test_what_cannot_be_asked_asks_nothing(api: TestClient, view: View, path: st
 
 
 @pytest.mark.parametrize(
-    "query", ["state=closed", "limit=0", "limit=501", "before=0", "before=x", f"device={'x' * 81}"]
+    "query", ["state=asleep", "limit=0", "limit=501", "before=0", "before=x", f"device={'x' * 81}"]
 )
 def test_bad_parameters_of_the_list(api: TestClient, query: str) -> None:
     assert api.get(f"/api/v1/tickets?{query}").status_code == 422

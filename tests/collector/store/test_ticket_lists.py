@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
-from roundsman_collector.store import Batch, Store, TicketAcknowledge, TicketFilter, TicketOpen, TicketResolve, View
+from roundsman_collector.store import Batch, Store, TicketFilter, TicketOpen, TicketResolve, TicketStep, View
 from tests.collector.store.cast import TODAY
 
 BANK, MALL = Scope(customers=frozenset({"bank"})), Scope(customers=frozenset({"mall"}))
@@ -66,7 +66,7 @@ def listed(store: Store, view: View) -> View:
             now_ms=TODAY,
             tickets=[
                 TicketResolve(ticket=1, at_ms=TODAY, outcome="recovered"),
-                TicketAcknowledge(ticket=4, at_ms=TODAY, who="li"),
+                TicketStep(verb="acknowledge", ticket=4, at_ms=TODAY, who="li"),
             ],
         )
     )

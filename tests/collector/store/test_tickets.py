@@ -6,7 +6,6 @@ from roundsman_collector.store import (
     Batch,
     Store,
     StoreError,
-    TicketAcknowledge,
     TicketAmend,
     TicketChange,
     TicketEvent,
@@ -15,6 +14,7 @@ from roundsman_collector.store import (
     TicketOpened,
     TicketResolve,
     TicketRow,
+    TicketStep,
     TicketVoid,
     View,
 )
@@ -58,6 +58,7 @@ def test_a_ticket_opens_with_number_facts_and_evidence(store: Store, view: View)
         acknowledged_by=None,
         resolved_ms=None,
         outcome="",
+        wake_at_ms=TODAY + 5,
     )
     log = [TicketEvent(1, 1, TODAY + 5, "roundsman", "open", "没纸了", {"first": ["s1", 1, TODAY]})]
     assert view.ticket("2026-000001") == (row, log)
@@ -113,7 +114,7 @@ def test_a_ticket_may_be_resolved_in_the_batch_that_opens_it(store: Store, view:
 def test_the_life_of_a_ticket_is_in_its_log(store: Store, view: View) -> None:
     opened(store, ticket())
     for change in (
-        TicketAcknowledge(ticket=1, at_ms=TODAY + 10, who="wang"),
+        TicketStep(verb="acknowledge", ticket=1, at_ms=TODAY + 10, who="wang"),
         TicketAmend(ticket=1, at_ms=TODAY + 20, fault_from_ms=TODAY - 50, severity="major", text="late evidence"),
         TicketNote(ticket=1, at_ms=TODAY + 30, who="li", text="已换纸"),
         TicketResolve(ticket=1, at_ms=TODAY + 40, outcome="recovered", fault_to_ms=TODAY + 35),
@@ -137,8 +138,8 @@ def test_the_life_of_a_ticket_is_in_its_log(store: Store, view: View) -> None:
 
 def test_who_acknowledged_first_stays_and_both_are_in_the_log(store: Store, view: View) -> None:
     opened(store, ticket())
-    opened(store, TicketAcknowledge(ticket=1, at_ms=TODAY + 10, who="wang"))
-    opened(store, TicketAcknowledge(ticket=1, at_ms=TODAY + 20, who="li"))
+    opened(store, TicketStep(verb="acknowledge", ticket=1, at_ms=TODAY + 10, who="wang"))
+    opened(store, TicketStep(verb="acknowledge", ticket=1, at_ms=TODAY + 20, who="li"))
 
     row = one(view, 1)
     assert (row.state, row.acknowledged_by, row.acknowledged_ms) == ("acknowledged", "wang", TODAY + 10)
@@ -156,7 +157,10 @@ def test_who_acknowledged_first_stays_and_both_are_in_the_log(store: Store, view
             [TicketResolve(ticket=1, at_ms=1, outcome="recovered")],
             TicketResolve(ticket=1, at_ms=2, outcome="recovered"),
         ),
-        ([TicketResolve(ticket=1, at_ms=1, outcome="recovered")], TicketAcknowledge(ticket=1, at_ms=2, who="wang")),
+        (
+            [TicketResolve(ticket=1, at_ms=1, outcome="recovered")],
+            TicketStep(verb="acknowledge", ticket=1, at_ms=2, who="wang"),
+        ),
         ([TicketVoid(ticket=1, at_ms=1, text="a drill")], TicketAmend(ticket=1, at_ms=2, severity="major")),
         ([TicketVoid(ticket=1, at_ms=1, text="a drill")], TicketVoid(ticket=1, at_ms=2, text="again")),
     ],

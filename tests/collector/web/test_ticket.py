@@ -5,7 +5,7 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Batch, Office, Store, TicketAcknowledge, TicketResolve, View
+from roundsman_collector.store import Batch, Office, Store, TicketResolve, TicketStep, View
 from tests.collector.api import world
 from tests.collector.api.world import NOW, ORIGIN, answering
 from tests.collector.web.reading import page, words_of
@@ -35,7 +35,7 @@ def test_the_list_is_of_what_is_not_over_unless_the_address_says_more(
     person: TestClient, store: Store, query: str, expected: list[str]
 ) -> None:
     resolved = TicketResolve(ticket=2, at_ms=NOW, outcome="recovered")
-    taken = TicketAcknowledge(ticket=1, at_ms=NOW, who=world.ADMIN, text="")
+    taken = TicketStep(verb="acknowledge", ticket=1, at_ms=NOW, who=world.ADMIN, text="")
     store.commit(Batch(now_ms=NOW, tickets=[resolved, taken]))
 
     html = page(person, f"/tickets?{query}")

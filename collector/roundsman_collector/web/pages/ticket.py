@@ -16,9 +16,10 @@ from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.standing import standings
 from roundsman_collector.api.tickets import TicketName, full, ticket_or_404
+from roundsman_collector.core.lifecycle import STEPS
 from roundsman_collector.roles import Who
 from roundsman_collector.store import TicketRow
-from roundsman_collector.store.tickets import ALLOWED, TEXT_LIMIT
+from roundsman_collector.store.tickets import TEXT_LIMIT
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.problems import heading_of
@@ -28,7 +29,7 @@ from roundsman_collector.web.words import N_
 
 READINGS = 12
 """So many readings of a record are shown, those of the ticket's part first."""
-BUTTONS: Mapping[tickets.Verb, str] = {
+BUTTONS: Mapping[str, str] = {
     "acknowledge": N_("Acknowledge"),
     "resolve": N_("Mark as resolved"),
     "note": N_("Add a note"),
@@ -135,12 +136,12 @@ def _child(one: dict[str, Any], saying: Saying) -> dict[str, Any]:
     return {**one, "device": None if is_agent else one["subject"], "fault": one[f"name_{saying.language}"]}
 
 
-def _buttons(saying: Saying, who: Who, row: TicketRow) -> list[tuple[tickets.Verb, str]]:
+def _buttons(saying: Saying, who: Who, row: TicketRow) -> list[tuple[str, str]]:
     """What somebody can do with a ticket, the likeliest first; who has taken it need not take it again."""
     return [
         (verb, saying(label))
         for verb, label in BUTTONS.items()
-        if row.state in ALLOWED[verb]
+        if row.state in STEPS[verb].from_
         and who.may("act")
         and not (verb == "acknowledge" and row.acknowledged_by == who.id)
     ]

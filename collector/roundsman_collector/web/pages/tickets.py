@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
+from roundsman_collector.api.shapes import TicketState
+from roundsman_collector.core.lifecycle import LIVE
 from roundsman_collector.roles import Who
 from roundsman_collector.store import TicketFilter, TicketRow
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
-from roundsman_collector.web.shown import OPEN, ticket_row
+from roundsman_collector.web.shown import ticket_row
 from roundsman_collector.web.words import SEVERITIES, TICKET_STATES
 
 PAGE = 50
@@ -28,7 +30,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
 
-    state: Literal["", "open", "acknowledged", "resolved", "void", "merged", "all"] = ""
+    state: TicketState | Literal["", "all"] = ""
     severity: Literal["", "urgent", "major", "minor"] = ""
     device: str = Field(default="", max_length=80)
     mine: Literal["", "1"] = ""
@@ -37,7 +39,7 @@ class Asked(BaseModel):
     @property
     def states(self) -> tuple[str, ...]:
         """The states that are shown."""
-        return {"": OPEN, "all": ()}.get(self.state, (self.state,))
+        return {"": LIVE, "all": ()}.get(self.state, (self.state,))
 
 
 @router.get("/tickets")

@@ -21,10 +21,10 @@ NEW_OF_TICKET = (
     sa.Column("zone", sa.Text(), nullable=True),
     sa.Column("engineer", sa.Text(), nullable=True),
     sa.Column("waiting", sa.Text(), nullable=False, server_default=""),
-    sa.Column("version", BIG, nullable=False, server_default="0"),
     sa.Column("wake_at_ms", BIG, nullable=True),
     sa.Column("level_id", BIG, nullable=True),
     sa.Column("arrival_ms", BIG, nullable=True),
+    sa.Column("reopens_ms", BIG, nullable=False, server_default="0"),
 )
 
 
@@ -79,7 +79,9 @@ def _let_be_empty(table: str, column: str) -> None:
         return
     found = sa.text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
     said = str(connection.execute(found, {"name": table}).scalar_one())
-    lines = [line.replace(" NOT NULL", "") if line.strip().startswith(f"{column} ") else line for line in said.split("\n")]
+    lines = [
+        line.replace(" NOT NULL", "") if line.strip().startswith(f"{column} ") else line for line in said.split("\n")
+    ]
     version = connection.exec_driver_sql("PRAGMA schema_version").scalar_one()
     connection.exec_driver_sql("PRAGMA writable_schema = ON")
     changed = sa.text("UPDATE sqlite_master SET sql = :sql WHERE type = 'table' AND name = :name")

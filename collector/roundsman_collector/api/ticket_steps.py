@@ -1,0 +1,239 @@
+"""What a step of a ticket may say beside its words: a shape for each verb of core/lifecycle.py.
+
+    said("arrive", {"at_ms": 1763690400000, "lat": 31.2, "lon": 121.5}) -> the same, checked; Problem names the field
+
+Steps without a row say nothing but words.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from roundsman_collector.api.problem import bad_parameter
+
+Milliseconds = Annotated[int, Field(ge=1, le=2**53, description="milliseconds UTC")]
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Words = Annotated[str, Field(max_length=2000)]
+Serial = Annotated[str, Field(max_length=100)]
+Rating = Annotated[int, Field(ge=1, le=5)]
+
+
+class Said(BaseModel):
+    """What every step may hold: nothing that nobody asked for."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Dated(Said):
+    """A step that may have happened before it is told."""
+
+    at_ms: Milliseconds | None = Field(default=None, description="when it happened, if that was before now")
+
+
+class Acknowledged(Said):
+    """The first reply to the customer."""
+
+    reply: Literal["", "phone", "remote", "visit"] = ""
+    arrival_ms: Milliseconds | None = Field(default=None, description="promised to be there by")
+
+
+class Planned(Said):
+    """The solution."""
+
+    mode: Literal["phone", "remote", "visit", "supply"]
+
+
+class Appointed(Said):
+    """An appointment with the customer, or another one (改约)."""
+
+    arrival_ms: Milliseconds
+    agreed_by: Name = Field(description="who agreed on the customer's side")
+
+
+class Dispatched(Said):
+    """Who goes."""
+
+    engineer: Name = Field(description="a login name")
+
+
+class Departed(Dated):
+    """On the way."""
+
+    transport: Annotated[str, Field(max_length=60)] = ""
+
+
+class Arrived(Dated):
+    """There. The place is the phone's, where it knows."""
+
+    lat: Annotated[float, Field(ge=-90, le=90)] | None = None
+    lon: Annotated[float, Field(ge=-180, le=180)] | None = None
+    accuracy_m: Annotated[float, Field(ge=0, le=1_000_000)] | None = None
+
+
+class Left(Dated):
+    """A visit that ends unfixed: 延时原因分析表."""
+
+    reason: Literal["parts", "skill", "customer", "site", "diagnosis", "other"]
+    analysis: Words
+    next_visit_ms: Milliseconds | None = None
+    parts_awaited: Words = ""
+
+
+class Fixed(Dated):
+    """Mended."""
+
+    work: Annotated[str, Field(min_length=1, max_length=2000)] = Field(description="what was done")
+    cause: Literal["product", "workmanship", "misuse", "damage", "other"]
+    is_replaced: bool = Field(default=False, description="the part was replaced, not repaired")
+
+
+class Resolved(Said):
+    """Over without a visit."""
+
+    how: Literal["phone", "remote", "false_alarm", "misuse", "by_itself", "other"] = "other"
+
+
+class Confirmed(Said):
+    """The customer agrees that it works."""
+
+    name: Name
+    rating: Rating | None = None
+
+
+class Reported(Said):
+    """Forms that were handed in."""
+
+    forms: Annotated[list[Name], Field(max_length=20)] = []
+
+
+class FollowedUp(Said):
+    """回访."""
+
+    reached: bool = True
+    satisfied: bool | None = None
+    rating: Rating | None = None
+
+
+class Waits(Dated):
+    """Why it waits."""
+
+    reason: Literal["customer_absent", "rescheduled", "customer_network", "force_majeure", "parts", "other"]
+
+
+class Part(Said):
+    """A part that was used. With `item` and `location` it comes from the stock."""
+
+    component: Name
+    name: Name
+    quantity: Annotated[int, Field(ge=1, le=1000)] = 1
+    item: Annotated[str, Field(max_length=64)] | None = None
+    location: Annotated[str, Field(max_length=64)] | None = None
+    old_serial: Serial | None = None
+    new_serial: Serial | None = None
+
+
+class TakenAway(Said):
+    """Something goes to the workshop."""
+
+    component: Name
+    serial: Serial | None = None
+
+
+class BroughtBack(Said):
+    """It is back."""
+
+    component: Name
+
+
+class Loan(Said):
+    """A loan unit, by the number of the loan."""
+
+    loan: Annotated[int, Field(ge=1, le=2**53)]
+
+
+class Signed(Said):
+    """A signature: `file` is the picture."""
+
+    side: Literal["customer", "service"]
+    name: Name
+    file: Annotated[int, Field(ge=1, le=2**53)]
+
+
+class Attached(Said):
+    """A file that was uploaded."""
+
+    file: Annotated[int, Field(ge=1, le=2**53)]
+
+
+class Consented(Said):
+    """What the customer agreed to, and who said so."""
+
+    what: Name
+    by: Name
+
+
+class Called(Said):
+    """Who called again."""
+
+    name: Annotated[str, Field(max_length=200)] = ""
+    phone: Annotated[str, Field(max_length=60)] = ""
+
+
+class HandedOver(Said):
+    """Who sees to it now (转交)."""
+
+    to: Name
+
+
+class Wished(Said):
+    """How urgent the customer finds it."""
+
+    priority: Literal["urgent", "major", "minor"]
+
+
+class Overruled(Said):
+    """Which rule does not hold here."""
+
+    rule: Literal["replacement"]
+
+
+SHAPES: Mapping[str, type[Said]] = {
+    "acknowledge": Acknowledged,
+    "plan": Planned,
+    "appoint": Appointed,
+    "dispatch": Dispatched,
+    "depart": Departed,
+    "arrive": Arrived,
+    "leave": Left,
+    "fix": Fixed,
+    "resolve": Resolved,
+    "confirm": Confirmed,
+    "report": Reported,
+    "follow_up": FollowedUp,
+    "wait": Waits,
+    "resume": Dated,
+    "part": Part,
+    "take_away": TakenAway,
+    "bring_back": BroughtBack,
+    "loan": Loan,
+    "loan_back": Loan,
+    "sign": Signed,
+    "attach": Attached,
+    "consent": Consented,
+    "call": Called,
+    "hand_over": HandedOver,
+    "priority": Wished,
+    "override": Overruled,
+}
+
+
+def said(verb: str, data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step says, checked; what was left open is left out."""
+    try:
+        shape = SHAPES.get(verb, Said).model_validate(dict(data))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in ("body.data", *first["loc"]))
+        raise bad_parameter(where, str(first["msg"]), f"what docs/tickets.md says of {verb}") from error
+    return {name: value for name, value in shape.model_dump().items() if value not in (None, "")}

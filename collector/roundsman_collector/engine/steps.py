@@ -1,0 +1,178 @@
+"""What people do with tickets: a command -> is it allowed now? -> one commit with the step and the answer.
+
+    take(engine, command, now_ms)        a step of core/lifecycle.py: acknowledge, dispatch, arrive, sign ... close
+    report(engine, command, now_ms)      a fault that a person reports: by phone, QR label or API
+
+A command says which version of the ticket its author saw (`seen`): who acts on an older one is told what happened
+since, and nothing is done. A report of a fault that has a ticket already joins it and counts as a repeated call: nobody is to
+call twice for one problem (S4-7).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from roundsman_collector.core import lifecycle
+from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
+from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE
+from roundsman_collector.store import batch as stored
+from roundsman_collector.store.commands import CommandDone, CommandRow
+from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.tickets import TicketChange, TicketOpen, TicketRow, TicketStep
+
+REPORT = "open"
+USUAL_CLASS = "maintenance"
+
+
+class StepRefused(StoreError):
+    """A step that is not taken. `told` is what the person reads, in both languages."""
+
+    def __init__(self, number: str, refused: Refusal, more: Mapping[str, Any] | None = None) -> None:
+        super().__init__(
+            what=f"ticket {number}: {refused.en}",
+            where=f"ticket {number}",
+            do="look at the ticket as it stands now",
+            cause="conflict",
+        )
+        self.told = {"cause": refused.cause, "zh": refused.zh, "en": refused.en, **(more or {})}
+
+
+def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
+    """Take a step, or raise StepRefused."""
+    ticket_id = int(command.args["ticket"])
+    row, log = _ticket(engine, ticket_id)
+    standing = lifecycle.standing_of(log)
+    _same_version(row, log, standing, command.args.get("seen"))
+    wish = Wish(
+        verb=command.verb,
+        now_ms=now_ms,
+        who=command.who,
+        text=str(command.args.get("text", "")),
+        data=dict(command.args.get("data") or {}),
+        may_overrule=command.args.get("may_overrule") is True,
+    )
+    refused = lifecycle.refusal(standing, wish, terms_of(engine, row, standing, wish))
+    if refused is not None:
+        raise StepRefused(row.number, refused)
+    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, wish)
+    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket_id})
+    done = engine.store.commit(stored.Batch(now_ms=now_ms, tickets=changes, commands_done=[answer]))
+    if lifecycle.STEPS[wish.verb].to in OVER:
+        _forget(engine, ticket_id, done.tickets[0].id if done.tickets else None)
+
+
+def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:
+    """A ticket is over, as far as the evidence is concerned; or another one stands for its fault."""
+    for unit in engine.units.values():
+        if any(one.id == ticket_id for one in unit.tickets):
+            kept = tuple(one for one in unit.tickets if one.id != ticket_id)
+            mine = (replace(one, id=instead) for one in unit.tickets if one.id == ticket_id and instead is not None)
+            unit.tickets = (*kept, *mine)
+
+
+def terms_of(engine: Engine, row: TicketRow, standing: Standing, wish: Wish) -> Terms:
+    """What the ticket's service level asks for."""
+    return Terms()
+
+
+def _same_version(row: TicketRow, log: Sequence[Event], standing: Standing, seen: object) -> None:
+    if seen is None or seen == standing.version:
+        return
+    newer = next(one for one in reversed(log) if one.id == standing.version)
+    step = lifecycle.STEPS[newer.verb]
+    refused = Refusal(
+        "newer",
+        f"{newer.who} 刚刚{step.zh},请查看后再操作",
+        f"{newer.who} was faster ({step.en}): look at the ticket and decide again",
+    )
+    raise StepRefused(row.number, refused, {"version": standing.version})
+
+
+def _step(row: TicketRow, wish: Wish) -> TicketStep:
+    return TicketStep(
+        ticket=row.id, at_ms=wish.now_ms, verb=wish.verb, who=wish.who, text=wish.text, data=dict(wish.data)
+    )
+
+
+def _transfer(row: TicketRow, wish: Wish) -> list[TicketChange]:
+    """The old number ends, another goes on (原单号, 转入单号): the clocks run on from the first report."""
+    new = TicketOpen(
+        subject=row.subject,
+        agent_no=row.agent_no,
+        component=row.component,
+        code=row.code,
+        severity=row.severity,
+        service_class=row.service_class,
+        fault_from_ms=row.fault_from_ms,
+        opened_ms=wish.now_ms,
+        opened_late=row.opened_late,
+        source=row.source,
+        watched=row.watched,
+        year=_year(wish.now_ms),
+        who=wish.who,
+        text=wish.text,
+        data={"source": row.source, "transferred_from": row.number, "reported_ms": row.opened_ms},
+        ticket=-1,
+    )
+    return [new, replace(_step(row, wish), data={"to": new.ticket})]
+
+
+def report(engine: Engine, command: CommandRow, now_ms: int) -> None:
+    """Open a ticket for what a person reports, or let the report join the ticket that the fault has."""
+    said = command.args
+    subject, code = str(said["subject"]), str(said.get("code") or REPORTED)
+    caller = {key: str(value) for key, value in dict(said.get("caller") or {}).items()}
+    known = engine.store.live_ticket(subject, code)
+    if known is not None:
+        step = TicketStep(
+            ticket=known.id, at_ms=now_ms, verb="call", who=command.who, text=str(said.get("text", "")), data=caller
+        )
+        told = {"ticket": known.id, "number": known.number, "is_known": True}
+        answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result=told)
+        engine.store.commit(stored.Batch(now_ms=now_ms, tickets=[step], commands_done=[answer]))
+        return
+    new = _reported(engine, command, subject, code, caller, now_ms)
+    answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, opens=0)
+    engine.store.commit(stored.Batch(now_ms=now_ms, tickets=[new], commands_done=[answer]))
+
+
+def _reported(
+    engine: Engine, command: CommandRow, subject: str, code: str, caller: Mapping[str, str], now_ms: int
+) -> TicketOpen:
+    said = command.args
+    unit = next((one for one in engine.units.values() if subject in one.devices), None)
+    rule = None if unit is None or code == REPORTED else engine.book.at(subject, now_ms).rule(code)
+    usual = "major" if rule is None else SEVERITIES[rule.severity]
+    happened = said.get("since_ms")
+    return TicketOpen(
+        subject=subject,
+        agent_no=None if unit is None else unit.no,
+        component=str(said.get("component") or "device"),
+        code=code,
+        severity=str(said.get("severity") or usual),
+        service_class=str(said.get("service_class") or (USUAL_CLASS if rule is None else rule.service_class)),
+        fault_from_ms=min(int(happened), now_ms) if happened is not None else now_ms,
+        opened_ms=now_ms,
+        year=_year(now_ms),
+        source=str(said.get("source") or "phone"),
+        watched=False,
+        who=command.who,
+        text=str(said.get("text", "")),
+        data={"source": str(said.get("source") or "phone"), "caller": dict(caller)},
+    )
+
+
+def _ticket(engine: Engine, ticket_id: int) -> tuple[TicketRow, list[Event]]:
+    found = engine.store.ticket_with_log(ticket_id)
+    if found is None:
+        raise StoreError(
+            what=f"there is no ticket {ticket_id}", where="ticket", do="look it up by its number", cause="conflict"
+        )
+    return found
+
+
+def _year(now_ms: int) -> int:
+    return datetime.fromtimestamp(now_ms / 1000, SITE_ZONE).year
