@@ -1,6 +1,6 @@
 """/ways and /notices: who is told of what, and what became of telling them. All of it needs the right `tell`.
 
-POST /ways                 who is told, and how; the secret of a webhook stands in this answer alone
+POST /ways                 who is told, how and when; the secret of a webhook stands in this answer alone
 POST /ways/3/test          a test through the real outbox and delivery; waits some seconds for what became of it
 GET  /notices?state=dead   what could not be told; POST /notices/17/retry tries it again
 """
@@ -19,9 +19,32 @@ from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.telling import ROOT
+from roundsman_collector.core import hours
 from roundsman_collector.roles import Who
-from roundsman_collector.store import Filter, NoticeRow, Office, StoreError, WayRow, wrong_target
-from roundsman_collector.store.ways import EVENTS, NAMES_LIMIT, TARGET_LIMIT, TEXT_LIMIT, Event, Kind, Severity
+from roundsman_collector.store import (
+    Filter,
+    NoticeRow,
+    Office,
+    StoreError,
+    Timing,
+    WayRow,
+    timing_of,
+    wrong_secret,
+    wrong_target,
+)
+from roundsman_collector.store.notices import Held
+from roundsman_collector.store.timing import LONGEST_MINUTES, ZONE
+from roundsman_collector.store.ways import (
+    EVENTS,
+    NAMES_LIMIT,
+    SECRET_LIMIT,
+    TARGET_LIMIT,
+    TEXT_LIMIT,
+    USUAL,
+    Event,
+    Kind,
+    Severity,
+)
 from roundsman_wire.catalogue import Language
 
 T = TypeVar("T")
@@ -44,7 +67,7 @@ class FilterShape(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    events: list[Event] = Field(default=list(EVENTS), min_length=1, max_length=len(EVENTS))
+    events: list[Event] = Field(default=list(USUAL), min_length=1, max_length=len(EVENTS))
     severity: Severity = Field(default="minor", description="this grave or graver: urgent, major, minor")
     groups: list[Name] = Field(default=[], max_length=NAMES_LIMIT)
     customers: list[Name] = Field(default=[], max_length=NAMES_LIMIT)
@@ -61,6 +84,37 @@ class FilterShape(BaseModel):
         )
 
 
+class TimingShape(BaseModel):
+    """When it is told. Nothing of it: at once, whenever it is."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    time_zone: str = Field(default=ZONE, max_length=64, description="of `quiet` and `daily`: an IANA name")
+    quiet: str = Field(
+        default="",
+        max_length=hours.LIMIT,
+        description="hours in which nothing is told, such as 22:00-07:00 or 1-5 22:00-07:00; 6-7 00:00-24:00",
+    )
+    urgent_passes: bool = Field(default=False, description="what is urgent is told in the quiet hours too")
+    daily: str = Field(default="", max_length=5, description="HH:MM: told once a day, in one digest; nothing else here")
+    after_minutes: int = Field(
+        default=0,
+        ge=0,
+        le=LONGEST_MINUTES,
+        description="tell of what somebody has to answer only if nobody has by then; of the rest only if it was told",
+    )
+    repeat_minutes: int = Field(
+        default=0, ge=0, le=LONGEST_MINUTES, description="tell it again until somebody answers, five times at most"
+    )
+
+    def told(self) -> Timing:
+        """As the store has it; Problem where it cannot be used."""
+        try:
+            return timing_of(self.model_dump())
+        except StoreError as error:
+            raise bad_parameter("body.timing", error.what, error.do.removeprefix("expected ")) from error
+
+
 class NewWayShape(BaseModel):
     """A way to be made."""
 
@@ -68,9 +122,26 @@ class NewWayShape(BaseModel):
 
     kind: Kind
     name: str = Field(min_length=1, max_length=TEXT_LIMIT, description="who is told by it")
-    target: str = Field(min_length=1, max_length=TARGET_LIMIT, description="a mail address, or the URL of a webhook")
-    filter: FilterShape = FilterShape()
+    target: str = Field(
+        min_length=1, max_length=TARGET_LIMIT, description="a mail address, or the URL of a webhook or a bot"
+    )
+    filter: FilterShape | None = Field(
+        default=None, description="what a desk has to know if not given; of somebody's own way: everything"
+    )
     language: Language = "zh"
+    secret: str = Field(
+        default="", max_length=SECRET_LIMIT, description="of a DingTalk or Feishu bot that signs, as it is shown there"
+    )
+    person: Name | None = Field(
+        default=None, description="whose own way it is: it hears of the tickets alone that this person is sent to"
+    )
+    timing: TimingShape = TimingShape()
+
+    def wanted(self) -> Filter:
+        """What it wants to hear, as the store has it."""
+        if self.filter is not None:
+            return self.filter.told()
+        return Filter(events=EVENTS) if self.person else Filter()
 
 
 class WayChangeShape(BaseModel):
@@ -82,11 +153,14 @@ class WayChangeShape(BaseModel):
     target: str | None = Field(default=None, min_length=1, max_length=TARGET_LIMIT)
     filter: FilterShape | None = None
     language: Language | None = None
+    secret: str | None = Field(default=None, max_length=SECRET_LIMIT, description="of a bot; empty: it signs no more")
+    person: str | None = Field(default=None, max_length=80, description="empty: it is nobody's own any more")
+    timing: TimingShape | None = None
     renew_secret: bool = Field(default=False, description="make the webhook a new secret; it stands in the answer")
 
 
 class WayShape(BaseModel):
-    """A way of being told. `target` of a webhook is shown without its path, where keys often stand."""
+    """A way of being told. `target` of a webhook or a bot is shown without its path and query, where keys stand."""
 
     id: int
     kind: Kind
@@ -94,6 +168,9 @@ class WayShape(BaseModel):
     target: str
     filter: FilterShape
     language: Language
+    person: str | None
+    timing: TimingShape
+    signs: bool = Field(description="whether what is sent is signed with a secret")
     made_ms: int
     made: str | None
     made_by: str
@@ -120,6 +197,10 @@ class NoticeShape(BaseModel):
     made_ms: int
     made: str | None
     state: NoticeState
+    held: Held = Field(
+        description="why it waits, beside failing: `old` (a fault of old), `answer` (perhaps somebody answers), "
+        "`quiet` (quiet hours), `daily` (told once a day)"
+    )
     tries: int
     wake_at_ms: int | None
     wake_at: str | None
@@ -163,13 +244,18 @@ def add(request: Request, who: Teller, new: Annotated[NewWayShape, Body()]) -> d
     """Make a way. The answer of a webhook holds the secret that its signatures are made with."""
     desk = desk_of(request)
     _check_target(new.kind, new.target)
+    _check_secret(new.kind, new.secret)
+    timing = new.timing.told()
     made = _asked(
         lambda: desk.office.add_way(
             kind=new.kind,
             name=new.name,
             target=new.target,
-            filter_=new.filter.told(),
+            filter_=new.wanted(),
             language=new.language,
+            secret=new.secret,
+            person=new.person or "",
+            timing=timing,
             deed=deed_of(request, who),
         ),
         "ways",
@@ -184,6 +270,8 @@ def change(request: Request, way: WayId, who: Teller, wanted: Annotated[WayChang
     was = way_or_404(desk, way)
     if wanted.target is not None:
         _check_target(was.kind, wanted.target)
+    _check_secret(was.kind, wanted.secret or "")
+    timing = None if wanted.timing is None else wanted.timing.told()
     secret = _asked(
         lambda: desk.office.change_way(
             way,
@@ -191,7 +279,10 @@ def change(request: Request, way: WayId, who: Teller, wanted: Annotated[WayChang
             target=wanted.target,
             filter_=None if wanted.filter is None else wanted.filter.told(),
             language=wanted.language,
+            secret=wanted.secret,
             renew_secret=wanted.renew_secret,
+            person=wanted.person,
+            timing=timing,
             deed=deed_of(request, who),
         ),
         f"way {way}",
@@ -294,12 +385,20 @@ def way_told(one: WayRow, secret: str = "") -> dict[str, Any]:
         "target": one.shown_target,
         "filter": asdict(one.filter),
         "language": one.language,
+        "person": one.person,
+        "timing": timing_told(one.timing),
+        "signs": bool(one.secret),
         **stamped("made", one.made_ms),
         "made_by": one.made_by,
         **stamped("disabled", one.disabled_ms),
         "secret": secret or None,
         "links": {"self": at, "test": f"{at}/test", "notices": f"{ROOT}/notices?way={one.id}"},
     }
+
+
+def timing_told(timing: Timing) -> dict[str, Any]:
+    """When a way is told, its hours as short as people write them."""
+    return asdict(timing) | {"quiet": hours.short(timing.quiet) if timing.quiet else ""}
 
 
 def notice_told(one: NoticeRow) -> dict[str, Any]:
@@ -316,6 +415,7 @@ def notice_told(one: NoticeRow) -> dict[str, Any]:
         "ticket": None if ticket is None else ticket["number"],
         **stamped("made", one.made_ms),
         "state": one.state,
+        "held": one.held if one.state == "new" else "",
         "tries": one.tries,
         **stamped("wake_at", one.wake_at_ms),
         **stamped("done", one.done_ms),
@@ -354,6 +454,11 @@ def _none(what: str, id_: int, where: str) -> Problem:
 def _check_target(kind: str, target: str) -> None:
     if expected := wrong_target(kind, target):
         raise bad_parameter("body.target", f"the target of a {kind} cannot be used", expected)
+
+
+def _check_secret(kind: str, secret: str) -> None:
+    if expected := wrong_secret(kind, secret):
+        raise bad_parameter("body.secret", "the secret cannot be used", expected)
 
 
 def _asked(ask: Callable[[], T], where: str) -> T:

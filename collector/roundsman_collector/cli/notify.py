@@ -3,6 +3,7 @@
 Works beside a running collector, which does the telling.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, 
 from roundsman_collector.cli.user import opened
 
 if TYPE_CHECKING:
-    from roundsman_collector.store import NoticeRow
+    from roundsman_collector.store import NoticeRow, WayRow
 
 TEST_WITHIN_S = 20.0
 LOOK_EVERY_S = 0.1
@@ -31,6 +32,7 @@ def notify_list(config: ConfigFile = None, data: DataFolder = None) -> None:
             for key in ("groups", "customers", "devices"):
                 if names := getattr(one.filter, key):
                     wants.append(f"{key}: {','.join(names)}")
+            wants += _timing(one)
             mark = "  (disabled)" if one.disabled_ms is not None else ""
             what = f"{one.language}; {'; '.join(wants)}"
             typer.echo(f"{one.id:<4} {one.kind:<8} {one.name:<20} {one.shown_target:<36} {what}{mark}")
@@ -38,14 +40,34 @@ def notify_list(config: ConfigFile = None, data: DataFolder = None) -> None:
             typer.echo(f"{dead} could not be told: see `roundsman notify dead`", err=True)
 
 
+def _timing(one: "WayRow") -> list[str]:
+    """Whose it is and when it is told, where that is not: everybody's, at once."""
+    from roundsman_collector.core import hours
+
+    timing = one.timing
+    said = {
+        "of": one.person or "",
+        "quiet": hours.short(timing.quiet) if timing.quiet else "",
+        "daily": timing.daily,
+        "after": f"{timing.after_minutes} min" if timing.after_minutes else "",
+        "again every": f"{timing.repeat_minutes} min" if timing.repeat_minutes else "",
+    }
+    return [f"{word} {value}" for word, value in said.items() if value]
+
+
 @app.command("add")
 def notify_add(
-    kind: Annotated[str, typer.Argument(help="mail or webhook.")],
-    target: Annotated[str, typer.Argument(help="A mail address, or the URL of a webhook.")],
+    kind: Annotated[str, typer.Argument(help="mail, webhook, wecom, dingtalk or feishu.")],
+    target: Annotated[str, typer.Argument(help="A mail address, or the URL of a webhook or a bot.")],
     name: Annotated[str, typer.Option("--name", help="Who is told by it; the target if not given.")] = "",
     lang: Annotated[str, typer.Option("--lang", help="zh or en.")] = "zh",
     events: Annotated[
-        list[str] | None, typer.Option("--event", help="opened, resolved or voided; may be repeated; all if not given.")
+        list[str] | None,
+        typer.Option(
+            "--event",
+            help="opened, called_again, dispatched, warned, breached, recovered, verified, resolved, reopened or "
+            "voided; may be repeated. If not given: what a desk has to know.",
+        ),
     ] = None,
     severity: Annotated[str, typer.Option("--severity", help="This grave or graver: urgent, major, minor.")] = "minor",
     groups: Annotated[list[str] | None, typer.Option("--group", help="Of this group; may be repeated.")] = None,
@@ -53,34 +75,77 @@ def notify_add(
         list[str] | None, typer.Option("--customer", help="Of this customer; may be repeated.")
     ] = None,
     devices: Annotated[list[str] | None, typer.Option("--device", help="Of this device; may be repeated.")] = None,
+    person: Annotated[str, typer.Option("--person", help="Whose own it is: of the tickets they are sent to.")] = "",
+    secret_file: Annotated[
+        Path | None,
+        typer.Option("--secret-file", help="A file with the secret of a DingTalk or Feishu bot that signs."),
+    ] = None,
+    quiet: Annotated[str, typer.Option("--quiet", help="Hours in which nothing is told: 22:00-07:00.")] = "",
+    urgent_passes: Annotated[
+        bool, typer.Option("--urgent-passes", help="What is urgent is told in the quiet hours too.")
+    ] = False,
+    daily: Annotated[str, typer.Option("--daily", help="Once a day at HH:MM, in one digest.")] = "",
+    after: Annotated[int, typer.Option("--after", help="Only if nobody has answered after so many minutes.")] = 0,
+    repeat: Annotated[int, typer.Option("--repeat", help="Again after so many minutes until somebody answers.")] = 0,
+    zone: Annotated[str, typer.Option("--zone", help="The time zone of --quiet and --daily.")] = "Asia/Shanghai",
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """Tell somebody from now on. Prints the way's number, and for a webhook its secret, once."""
-    from roundsman_collector.store import StoreError, filter_of, wrong_target
-    from roundsman_collector.store.ways import KINDS, LANGUAGES, masked
+    from roundsman_collector.store import StoreError, filter_of, timing_of, wrong_secret, wrong_target
+    from roundsman_collector.store.ways import EVENTS, KINDS, LANGUAGES, masked
 
     if kind not in KINDS:
-        end(f"there is no way by {kind}: expected {' or '.join(KINDS)}", WRONG)
+        end(f"there is no way by {kind}: expected one of {', '.join(KINDS)}", WRONG)
     if lang not in LANGUAGES:
         end(f"--lang {lang}: expected {' or '.join(LANGUAGES)}", WRONG)
     if expected := wrong_target(kind, target):
         end(f"this target cannot be used: expected {expected}", WRONG)
+    secret = _secret(secret_file)
+    if expected := wrong_secret(kind, secret):
+        end(f"this secret cannot be used: expected {expected}", WRONG)
     said: dict[str, Any] = {"severity": severity, "groups": groups or (), "customers": customers or ()}
     said["devices"] = devices or ()
-    if events:
-        said["events"] = events
+    if events or person:
+        said["events"] = events or EVENTS
+    waits = {"time_zone": zone, "quiet": quiet, "urgent_passes": urgent_passes, "daily": daily}
     try:
         wanted = filter_of(said)
+        timing = timing_of({**waits, "after_minutes": after, "repeat_minutes": repeat})
     except StoreError as error:
         end(f"{error.what}: {error.do}", WRONG)
     shown = name or (target if kind == "mail" else masked(target))
     with opened(database(config, data)) as (office, _):
-        made = office.add_way(kind=kind, name=shown, target=target, filter_=wanted, language=lang, deed=deed_now())
+        try:
+            made = office.add_way(
+                kind=kind,
+                name=shown,
+                target=target,
+                filter_=wanted,
+                language=lang,
+                secret=secret,
+                person=person,
+                timing=timing,
+                deed=deed_now(),
+            )
+        except StoreError as error:
+            if error.cause != "conflict":
+                raise
+            end(f"{error.what}: {error.do}", WRONG)
     typer.echo(f"way {made.id}")
     if made.secret:
         typer.echo(f"secret {made.secret}")
         typer.echo("The other end verifies signatures with this secret. It is not shown again.", err=True)
+
+
+def _secret(file: Path | None) -> str:
+    """What stands in a file; on the command line everybody on the machine could read it."""
+    if file is None:
+        return ""
+    try:
+        return file.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        end(f"--secret-file {file} cannot be read: {error}", WRONG)
 
 
 @app.command("test")

@@ -17,12 +17,12 @@ import structlog
 
 from roundsman_collector import clock
 from roundsman_collector.config import Config, ConfigError, load, rule_set
-from roundsman_collector.notify import mail, webhook
+from roundsman_collector.notify import dingtalk, feishu, mail, webhook, wecom
 from roundsman_collector.notify.delivery import Delivery, Sender
 from roundsman_collector.notify.facts import Facts
 from roundsman_collector.notify.outcome import Retry
+from roundsman_collector.rules.told import labels
 from roundsman_collector.store import Outbox, StoreError, WayRow
-from roundsman_wire.catalogue import Label
 
 LOCK = "notify.lock"
 CONFIG_ERROR = 78
@@ -47,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         config = load(options.config, options.data)
-        faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rule_set(config).rules}
+        faults = labels(rule_set(config))
         with alone(config.data.folder) as is_alone:
             if not is_alone:
                 print(f"another delivery runs on {config.data.folder}", file=sys.stderr)
@@ -87,6 +87,7 @@ def alone(folder: Path) -> Iterator[bool]:
 def senders(config: Config) -> dict[str, Sender]:
     """How each kind of way is sent, as configured."""
     server = mail_server(config)
+    allow_http, ca = config.webhook.allow_http, config.webhook.ca
 
     def by_mail(facts: Facts, way: WayRow) -> None:
         if server is None:
@@ -101,11 +102,29 @@ def senders(config: Config) -> dict[str, Sender]:
             event=facts.event,
             key=facts.id,
             now_ms=clock.now_ms(),
-            allow_http=config.webhook.allow_http,
-            ca=config.webhook.ca,
+            allow_http=allow_http,
+            ca=ca,
         )
 
-    return {"mail": by_mail, "webhook": by_webhook}
+    def by_wecom(facts: Facts, way: WayRow) -> None:
+        message = wecom.render(facts, way.language)
+        wecom.send(message, url=way.target, now_ms=clock.now_ms(), allow_http=allow_http, ca=ca)
+
+    def by_dingtalk(facts: Facts, way: WayRow) -> None:
+        message, now_ms = dingtalk.render(facts, way.language), clock.now_ms()
+        dingtalk.send(message, url=way.target, secret=way.secret, now_ms=now_ms, allow_http=allow_http, ca=ca)
+
+    def by_feishu(facts: Facts, way: WayRow) -> None:
+        message, now_ms = feishu.render(facts, way.language), clock.now_ms()
+        feishu.send(message, url=way.target, secret=way.secret, now_ms=now_ms, allow_http=allow_http, ca=ca)
+
+    return {
+        "mail": by_mail,
+        "webhook": by_webhook,
+        "wecom": by_wecom,
+        "dingtalk": by_dingtalk,
+        "feishu": by_feishu,
+    }
 
 
 def mail_server(config: Config) -> mail.Server | None:

@@ -14,10 +14,24 @@ from dataclasses import dataclass, field
 import structlog
 
 from roundsman_collector import clock, fault
+from roundsman_collector.notify.dial import CONNECT_S, TOTAL_S
 from roundsman_collector.notify.facts import Facts
 from roundsman_collector.notify.outcome import Reject, Retry
-from roundsman_collector.notify.pacing import LIMIT, WINDOW_MS, Gathered, Later, plan, wake_after
+from roundsman_collector.notify.pacing import (
+    LIMIT,
+    PACES,
+    WINDOW_MS,
+    Alone,
+    Gathered,
+    Held,
+    Later,
+    Over,
+    Turn,
+    plan,
+    wake_after,
+)
 from roundsman_collector.store import NoticeRow, Outbox, StoreError, Waiting, WayRow
+from roundsman_collector.store.notices import Held as Why
 from roundsman_wire.catalogue import Label
 
 log = structlog.get_logger(__name__)
@@ -28,6 +42,9 @@ PRUNE_EVERY_S = 24 * 3600.0
 KEEP_MS = 90 * 86_400_000
 """How long what was told, or could not be, is kept."""
 LEAVE_WITHIN_S = 3.0
+
+LASTS_MS = round(1000 * (CONNECT_S + TOTAL_S))
+"""The longest that a message is on its way."""
 
 Sender = Callable[[Facts, WayRow], None]
 """Renders and sends; raises Retry or Reject."""
@@ -46,6 +63,7 @@ class Delivery:
     _busy: dict[int, threading.Thread] = field(default_factory=dict)
     _rests: dict[int, float] = field(default_factory=dict)
     _broken: set[int] = field(default_factory=set)
+    _asking: threading.Lock = field(default_factory=threading.Lock)
     _prune_at: float = 0.0
 
     def run(self, stopping: threading.Event) -> None:
@@ -91,25 +109,45 @@ class Delivery:
         waiting = self.outbox.next(way, now_ms, lately_ms=WINDOW_MS, limit=LIMIT)
         if waiting is None:
             return False
-        notice = waiting.notice
-        if waiting.is_over:
-            self.outbox.over(notice, now_ms)
-            return True
-        if notice.event not in ("test", "digest"):
-            match plan(
-                count=waiting.count, sent_lately=waiting.sent_lately, digest_ms=waiting.digest_ms, now_ms=now_ms
-            ):
-                case Later(until_ms=until_ms):
-                    self._rests[way] = clock.mono_s() + min((until_ms - now_ms) / 1000, WINDOW_MS / 1000)
-                    return False
-                case Gathered():
-                    count = self.outbox.gather(way, now_ms)
-                    log.warning("too many notices at once: gathered into one", way=way, count=count)
-                    return True
-        return self._tell(waiting)
+        if waiting.notice.event in ("test", "digest"):
+            return self._tell(waiting)
+        match plan(_turn(waiting), waiting.way.timing, PACES[waiting.way.kind], now_ms):
+            case Alone():
+                return self._tell(waiting)
+            case Over():
+                self.outbox.over(waiting.notice, now_ms)
+            case Held(until_ms=until_ms, is_daily=is_daily, spares_urgent=spares_urgent):
+                why: Why = "daily" if is_daily else "quiet"
+                self.outbox.hold(way, now_ms, why=why, until_ms=until_ms, spares_urgent=spares_urgent)
+            case Gathered(is_daily=is_daily):
+                count = self.outbox.gather(way, now_ms, is_daily=is_daily)
+                log.info("notices are told in one", way=way, count=count)
+            case Later(until_ms=until_ms):
+                self._rest(way, until_ms, now_ms)
+                return False
+        return True
+
+    def _rest(self, way: int, until_ms: int, now_ms: int) -> None:
+        """Leave a way alone for a while. What is due then is looked up anew: this saves only the looking."""
+        self._rests[way] = clock.mono_s() + min((until_ms - now_ms) / 1000, WINDOW_MS / 1000)
 
     def _tell(self, waiting: Waiting) -> bool:
         """Send it; False where those behind it have to wait too."""
+        way, limits = waiting.way, PACES[waiting.way.kind].bot
+        if not limits:
+            return self._send(waiting)
+        with self._asking:
+            now_ms = self.now_ms()
+            claim = self.outbox.claim(way.bot, limits, now_ms, LASTS_MS)
+        if claim.id is None:
+            self._rest(way.id, claim.until_ms, now_ms)
+            return False
+        try:
+            return self._send(waiting)
+        finally:
+            self.outbox.finish(claim, self.now_ms())
+
+    def _send(self, waiting: Waiting) -> bool:
         notice, way = waiting.notice, waiting.way
         try:
             self.senders[way.kind](self._facts(waiting), way)
@@ -135,7 +173,7 @@ class Delivery:
         wake_at_ms = None
         if notice.event != "test":
             wake_at_ms = wake_after(
-                made_ms=notice.made_ms,
+                due_ms=notice.made_ms if notice.due_ms is None else notice.due_ms,
                 tries=notice.tries + 1,
                 now_ms=now_ms,
                 luck=self.luck(),
@@ -166,6 +204,7 @@ class Delivery:
             subjects={subject: self.outbox.names(subject) for subject in sorted(subjects)},
             faults=self.faults,
             public_url=self.public_url,
+            time_zone=waiting.way.timing.time_zone,
         )
 
     def _prune(self) -> None:
@@ -174,3 +213,15 @@ class Delivery:
             return
         gone = self.outbox.prune(self.now_ms() - KEEP_MS)
         self._prune_at = mono + (LOOK_EVERY_S if gone else PRUNE_EVERY_S)
+
+
+def _turn(waiting: Waiting) -> Turn:
+    return Turn(
+        made_ms=waiting.notice.made_ms,
+        severity=waiting.notice.severity,
+        is_over=waiting.is_over,
+        count=waiting.count,
+        held_count=waiting.held_count,
+        sent_lately=waiting.sent_lately,
+        digest_ms=waiting.digest_ms,
+    )

@@ -5,11 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.notify import words
 from roundsman_collector.notify.words import of, say, word
 from roundsman_collector.store import Names
+from roundsman_collector.store.timing import REPEATS
 from roundsman_wire.catalogue import Label, Language
 
+TOLD_IN_WORDS = frozenset({"opened", "called_again", "dispatched", "verified", "reopened", "voided"})
+"""Events of which people's words are told."""
 SHORT = 120
 """At most so many characters of a name in a title."""
 
@@ -18,8 +22,8 @@ SHORT = 120
 class Facts:
     """Everything a notice is told from. `id` is the same however often it is sent, and unique in the world.
 
-    `subject`: a device, or `@` and an agent; empty for a test or digest. `body`: as the store keeps it (notices.py).
-    `subjects`: the names of the subjects of a digest's entries.
+    `subject`: a device, `@` and an agent, or `#` and a site; empty for a test or digest. `body`: as the store keeps it
+    (notices.py). `subjects`: the names of the subjects of a digest's entries. `time_zone`: the way's.
     """
 
     id: str
@@ -32,6 +36,7 @@ class Facts:
     subjects: Mapping[str, Names] = field(default_factory=dict)
     faults: Mapping[str, Label] = field(default_factory=dict)
     public_url: str = ""
+    time_zone: str | None = None
 
     @property
     def link(self) -> str:
@@ -44,12 +49,16 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Letter:
-    """A notice in words: a title of one line, sentences, rows of label and value, lines, and a link."""
+    """A notice in words: a title of one line, sentences, rows of label and value, lines, and a link.
+
+    `total`: how many a digest tells of; it may have lines for some of them only: `lines_of`.
+    """
 
     title: str
     sentence: str = ""
     rows: tuple[tuple[str, str], ...] = ()
     lines: tuple[str, ...] = ()
+    total: int = 0
     link: str = ""
     link_words: str = ""
 
@@ -63,6 +72,13 @@ def letter(facts: Facts, language: Language) -> Letter:
             return _digest(facts, language)
         case _:
             return _of_ticket(facts, language)
+
+
+def lines_of(said: Letter, language: Language, most: int | None = None) -> list[str]:
+    """The lines of a digest, at most so many, and how many more there are."""
+    lines = list(said.lines[:most])
+    more = said.total - len(lines)
+    return [*lines, say(language, "digest.more", count=more)] if more > 0 else lines
 
 
 def fault_name(faults: Mapping[str, Label], code: str, language: Language) -> str:
@@ -98,10 +114,12 @@ def _of_ticket(facts: Facts, language: Language) -> Letter:
 def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
     ticket, zone = facts.body["ticket"], facts.names.time_zone
     from_ms, to_ms = ticket["fault_from_ms"], ticket["fault_to_ms"]
-    is_agent = facts.subject.startswith("@")
+    label = {"@": "agent", "#": "site"}.get(facts.subject[:1], "device")
+    engineer, clock = facts.body.get("engineer"), facts.body.get("clock")
+    again = facts.body.get("again", 0)
     return [
-        ("agent" if is_agent else "device", _subject(facts.subject, facts.names, language)),
-        ("place", _place(facts.names, language)),
+        (label, _subject(facts.subject, facts.names, language)),
+        ("place", "" if label == "site" else _place(facts.names, language)),
         ("group", one_line(facts.names.group or "")),
         ("fault", fault_name(facts.faults, ticket["code"], language)),
         ("severity", word(words.SEVERITIES, ticket["severity"], language)),
@@ -109,9 +127,13 @@ def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
         ("to", "" if to_ms is None else words.at(to_ms, zone, language)),
         ("lasted", "" if to_ms is None else words.span(to_ms - from_ms, language)),
         ("number", ticket["number"]),
+        ("engineer", "" if engineer is None else one_line(engineer["name"])),
+        ("clock", "" if clock is None else word(words.CLOCKS, one_line(str(clock["clock"])), language)),
+        ("due", "" if clock is None or clock["due_ms"] is None else words.at(clock["due_ms"], zone, language)),
         ("outcome", "" if facts.event == "opened" else word(words.OUTCOMES, ticket["outcome"], language)),
-        ("who", "" if facts.body["who"] == "roundsman" else one_line(facts.body["who"])),
-        ("text", one_line(facts.body["text"], 500) if facts.event == "voided" else ""),
+        ("who", "" if facts.body["who"] == ROBOT else one_line(facts.body["who"])),
+        ("text", one_line(facts.body["text"], 500) if facts.event in TOLD_IN_WORDS else ""),
+        ("again", say(language, "again", again=again, repeats=REPEATS) if again else ""),
     ]
 
 
@@ -121,14 +143,16 @@ def _digest(facts: Facts, language: Language) -> Letter:
         _line("entry", one["event"], one["subject"], _names_in(facts, one["subject"]), one, facts.faults, language)
         for one in body["entries"]
     ]
-    if more := body["count"] - len(lines):
-        lines.append(say(language, "digest.more", count=more))
     counts = [f"{word(words.EVENTS, event, language)} {count}" for event, count in body["by_event"].items()]
+    kind = "daily" if body.get("is_daily") else "digest"
+    begin, end = (words.at(body[key], facts.time_zone, language) for key in ("from_ms", "to_ms"))
+    when = say(language, "span", begin=begin, end=end)
     return Letter(
-        title=say(language, "title.digest", event=word(words.EVENTS, "digest", language), count=body["count"]),
-        sentence=say(language, "digest"),
-        rows=((of(words.LABELS["count"], language), " · ".join(counts)),),
+        title=say(language, "title.digest", event=word(words.EVENTS, kind, language), count=body["count"]),
+        sentence=say(language, kind),
+        rows=((of(words.LABELS["count"], language), " · ".join(counts)), (of(words.LABELS["when"], language), when)),
         lines=tuple(lines),
+        total=body["count"],
         link=facts.link,
         link_words=say(language, "open.tickets"),
     )
@@ -152,7 +176,7 @@ def _line(
     return say(
         language,
         phrase,
-        event=word(words.EVENTS, event, language),
+        event=_event(event, body, language),
         at=words.at(ticket["fault_from_ms"], names.time_zone, language),
         subject=_subject(subject, names, language),
         fault=one_line(fault_name(faults, ticket["code"], language)),
@@ -161,10 +185,20 @@ def _line(
     )
 
 
+def _event(event: str, body: Mapping[str, Any], language: Language) -> str:
+    """What befell it; of a clock, which one."""
+    clock = body.get("clock")
+    if clock is None:
+        return word(words.EVENTS, event, language)
+    name = word(words.CLOCKS, one_line(str(clock["clock"])), language)
+    return say(language, f"event.{event}", clock=name, percent=clock["percent"])
+
+
 def _subject(subject: str, names: Names, language: Language) -> str:
-    """A device by name and id; an agent by its id."""
-    id_ = one_line(subject.removeprefix("@"))
-    name = one_line((names.name_zh if language == "zh" else names.name_en) or "")
+    """A device or a site by name and id; an agent by its id."""
+    id_ = one_line(subject[1:] if subject[:1] in ("@", "#") else subject)
+    both = (names.site_zh, names.site_en) if subject.startswith("#") else (names.name_zh, names.name_en)
+    name = one_line((both[0] if language == "zh" else both[1]) or "")
     if subject.startswith("@"):
         name = of(words.LABELS["agent"], language)
         return f"{name} {id_}" if language == "zh" else f"{name.lower()} {id_}"

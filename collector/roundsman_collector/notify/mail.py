@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from roundsman_collector.notify.dial import dialled
-from roundsman_collector.notify.facts import Facts, Letter, letter
+from roundsman_collector.notify.facts import Facts, Letter, letter, lines_of
 from roundsman_collector.notify.outcome import Reject, Retry
 from roundsman_collector.notify.words import EPOCH, say
 from roundsman_wire.catalogue import Language
@@ -67,7 +67,7 @@ def render(facts: Facts, *, to: str, sender: str, language: Language) -> EmailMe
 def _text(said: Letter, language: Language) -> str:
     colon = "：" if language == "zh" else ": "
     parts = [said.title, said.sentence, "\n".join(f"{label}{colon}{value}" for label, value in said.rows)]
-    parts.append("\n".join(said.lines))
+    parts.append("\n".join(lines_of(said, language)))
     if said.link:
         parts.append(f"{said.link_words}{colon}{said.link}")
     parts.append(f"-- \n{say(language, 'footer')}")
@@ -87,11 +87,12 @@ def _html(said: Letter, language: Language) -> str:
         f'<tr><th scope="row" {_LABEL}>{escape(label)}</th><td {_VALUE}>{escape(value)}</td></tr>\n'
         for label, value in said.rows
     )
+    lines = "".join(f"<li>{escape(line)}</li>\n" for line in lines_of(said, language))
     parts = [
         f'<h1 style="color:#1d2733;font-size:16px">{escape(said.title)}</h1>',
         f"<p>{escape(said.sentence)}</p>" if said.sentence else "",
         f"<table {_TABLE}>\n{rows}</table>" if rows else "",
-        "<ul>" + "".join(f"<li>{escape(line)}</li>\n" for line in said.lines) + "</ul>" if said.lines else "",
+        f"<ul>{lines}</ul>" if lines else "",
         f'<p><a {_BUTTON} href="{escape(said.link)}">{escape(said.link_words)}</a></p>' if said.link else "",
         f"<p {_SMALL}>{escape(say(language, 'footer'))}</p>",
     ]

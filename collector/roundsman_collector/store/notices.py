@@ -3,10 +3,20 @@
     state      new        waits for the delivery (wake_at_ms: not before)
                sent       the other end has taken it
                dead       it could not be told; a person may try again
-               gathered   a digest tells of it, because too many came at once
-               over       the ticket was over before its opening could be told: the next notice says so
+               gathered   a digest tells of it: too many at once, or a way that is told by the day
+               over       nobody needs it any more: the ticket is over, or somebody has answered
+    held       why a new one waits, beside failing: `old` (below), `answer` (perhaps somebody answers), `quiet` (the
+               way's quiet hours), `daily` (it is told once a day)
 
-A notice has a key that is unique on its way (`opened:17`), so that nothing is told twice for one happening.
+    what befalls a ticket                                   event
+    open; it is over, or never was                          opened; resolved, voided
+    ... where somebody was sent: it only tells them         recovered, verified (mended, and the readings say so)
+    reopen, recur; call                                     reopened; called_again
+    dispatch, hand_over (who had it before hears it too)    dispatched
+    warn, breach of a clock                                 warned, breached
+
+A notice has a key that is unique on its way (`opened:17`), so that nothing is told twice for one happening. What is
+told again until somebody answers is a notice of its own (`opened:17~2`), written when the one before was told.
 
 Replayed history never pages (law 3). A ticket that opens and is over in the same transaction tells nobody. One that
 opens with a fault of old may be the work of a queue that is still being taken: it is held for two minutes, and if it is
@@ -16,10 +26,13 @@ over by then, nobody hears of its opening or its end.
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.lifecycle import MENDED, SENT
 from roundsman_collector.store import audit, ways
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.audit import Deed
@@ -27,19 +40,42 @@ from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, clean, json_text, many, marks, run
 from roundsman_collector.store.tickets import (
     TicketChange,
+    TicketLater,
     TicketOpen,
     TicketOpened,
     TicketResolve,
     TicketRow,
+    TicketStep,
     TicketVoid,
 )
 from roundsman_collector.store.ways import Belonging, Event, WayRow
 
 State = Literal["new", "sent", "dead", "gathered", "over"]
 STATES: tuple[State, ...] = ("new", "sent", "dead", "gathered", "over")
+MONITORING = "monitoring"
 TEST = "test"
 DIGEST = "digest"
 TEXT_LIMIT = 500
+Held = Literal["", "old", "answer", "quiet", "daily"]
+AWAITED: tuple[Event, ...] = ("opened", "called_again", "dispatched", "breached", "reopened")
+"""What somebody has to answer: a way that waits for that hears of it later, or again."""
+OF_STEPS: Mapping[str, Event] = {
+    "call": "called_again",
+    "dispatch": "dispatched",
+    "hand_over": "dispatched",
+    "warn": "warned",
+    "breach": "breached",
+    "recover": "recovered",
+    "verify": "verified",
+    "resolve": "resolved",
+    "reopen": "reopened",
+    "recur": "reopened",
+    "void": "voided",
+}
+"""What a line of a ticket's log is as news. Other lines are none."""
+ENDS: tuple[Event, ...] = ("recovered", "verified", "resolved", "reopened", "voided")
+"""How the fault stands: of several in one transaction the last counts."""
+OVERS: tuple[Event, ...] = ("recovered", "verified", "resolved", "voided")
 FRESH_MS = 10 * 60_000
 """A fault that began longer ago is not news of this moment."""
 HOLD_MS = 2 * 60_000
@@ -49,6 +85,7 @@ class NoticeRow(NamedTuple):
     """A notice as it is kept. `body` holds the facts at the time of the event; see `_facts`.
 
     `subject`: the ticket's, or empty. `tries`: how often it was tried. `error`: what the last try met, or nothing.
+    `due_ms`: since when it might be told (None: since it was made); it is tried for some days from then on.
     """
 
     id: int
@@ -63,22 +100,37 @@ class NoticeRow(NamedTuple):
     wake_at_ms: int | None
     done_ms: int | None
     error: str
+    ticket_id: int | None = None
+    severity: str = ""
+    held: Held = ""
+    due_ms: int | None = None
 
 
 class News(NamedTuple):
-    """What befell a ticket in a transaction, and who did it with which words."""
+    """What befell a ticket in a transaction, when it became known, and who did it with which words."""
 
     ticket_id: int
     event: Event
     who: str
     text: str
+    at_ms: int = 0
+    data: Mapping[str, Any] = MappingProxyType({})
+
+    @property
+    def key(self) -> str:
+        """What is unique of it. A ticket opens and is voided once; the rest may befall it again."""
+        if self.event in ("opened", "voided"):
+            return f"{self.event}:{self.ticket_id}"
+        clock = f":{self.data.get('clock', '')}" if self.event in ("warned", "breached") else ""
+        return f"{self.event}:{self.ticket_id}:{self.at_ms}{clock}"
 
 
 COLUMNS = ", ".join(NoticeRow._fields)
 BODY = NoticeRow._fields.index("body")
 INSERT = (
-    "INSERT INTO notice (way, key, event, subject, body, made_ms, state, tries, wake_at_ms, error) "
-    "VALUES (?, ?, ?, ?, ?, ?, 'new', 0, ?, '') ON CONFLICT (way, key) DO NOTHING"
+    "INSERT INTO notice "
+    "(way, key, event, subject, body, made_ms, state, tries, wake_at_ms, error, ticket_id, severity, held, due_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, 'new', 0, ?, '', ?, ?, ?, ?) ON CONFLICT (way, key) DO NOTHING"
 )
 
 
@@ -89,65 +141,175 @@ def news(changes: Sequence[TicketChange], opened: Sequence[TicketOpened]) -> lis
     """
     fresh = iter(opened)
     ids: dict[int, int] = {}
-    found: dict[int, News] = {}
+    found: dict[tuple[int, str], News] = {}
     new: set[int] = set()
     for change in changes:
         if isinstance(change, TicketOpen):
-            ticket_id = next(fresh).id
-            ids[change.ticket] = ticket_id
-            new.add(ticket_id)
-            found[ticket_id] = News(ticket_id, "opened", change.who, "")
-        elif isinstance(change, TicketResolve | TicketVoid):
-            ticket_id = ids[change.ticket] if change.ticket < 0 else change.ticket
-            if ticket_id in new:
-                found.pop(ticket_id, None)
-            else:
-                event: Event = "resolved" if isinstance(change, TicketResolve) else "voided"
-                found[ticket_id] = News(ticket_id, event, change.who, change.text)
+            made = next(fresh)
+            ids[change.ticket] = made.id
+            if made.how == "open":
+                new.add(made.id)
+                words = "" if change.source == MONITORING else change.text
+                found[made.id, "opened"] = News(made.id, "opened", change.who, words, change.opened_ms)
+            elif made.how in OF_STEPS:
+                event = OF_STEPS[made.how]
+                found[made.id, _slot(event, {})] = News(made.id, event, change.who, "", change.opened_ms)
+            continue
+        ticket_id = ids[change.ticket] if change.ticket < 0 else change.ticket
+        one = _of_change(change, ticket_id)
+        if one is None:
+            continue
+        if ticket_id in new and one.event in ENDS:
+            found = {key: kept for key, kept in found.items() if key[0] != ticket_id}
+        else:
+            found[ticket_id, _slot(one.event, one.data)] = one
     return list(found.values())
+
+
+def _of_change(change: TicketLater, ticket_id: int) -> News | None:
+    """What a change of a ticket is as news, or nothing."""
+    match change:
+        case TicketResolve():
+            event: Event | None = "resolved"
+        case TicketVoid():
+            event = "voided"
+        case TicketStep():
+            event = OF_STEPS.get(change.verb)
+        case _:
+            event = None
+    return None if event is None else News(ticket_id, event, change.who, change.text, change.at_ms, change.data)
+
+
+def _slot(event: Event, data: Mapping[str, Any]) -> str:
+    """What of a ticket the news is about: later news of the same takes its place, so a breach that of a warning."""
+    if event in ("warned", "breached"):
+        return f"clock {data.get('clock', '')}"
+    return "end" if event in ENDS else event
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What bears on who hears of a transaction's news, looked up once."""
+
+    connection: Connection
+    tickets: Mapping[int, TicketRow]
+    homes: dict[str, Belonging] = field(default_factory=dict)
+    people: dict[str, str | None] = field(default_factory=dict)
+
+    def home(self, subject: str) -> Belonging:
+        """Where a subject belongs."""
+        if subject not in self.homes:
+            self.homes[subject] = ways.belonging(self.connection, subject)
+        return self.homes[subject]
+
+    def name(self, person: str) -> str | None:
+        """What a person is called; None: there is nobody by that name who may sign in."""
+        if person not in self.people:
+            sql = "SELECT name FROM person WHERE id = ? AND disabled_ms IS NULL"
+            self.people[person] = run(self.connection, sql, person).scalar()
+        return self.people[person]
 
 
 def write(connection: Connection, told: Sequence[News], listeners: Sequence[WayRow], now_ms: int) -> None:
     """Put a notice into the outbox for each way that wants the news. The changes must be written already."""
     if not told or not listeners:
         return
-    tickets = {row.id: row for row in _tickets(connection, [one.ticket_id for one in told])}
-    is_narrow = any(way.filter.is_narrow for way in listeners)
-    homes: dict[str, Belonging] = {}
+    desk = _Desk(connection, {row.id: row for row in _tickets(connection, [one.ticket_id for one in told])})
     rows: list[tuple[object, ...]] = []
-    for one in told:
-        ticket = tickets[one.ticket_id]
-        body = json_text(_facts(ticket, one))
-        if is_narrow and ticket.subject not in homes:
-            homes[ticket.subject] = ways.belonging(connection, ticket.subject)
-        for way in listeners:
-            if not way.filter.wants(one.event, ticket.severity):
+    for one in (_as_it_ended(one, desk.tickets[one.ticket_id]) for one in told):
+        ticket = desk.tickets[one.ticket_id]
+        wanting = [way for way in listeners if _wants(desk, way, one, ticket)]
+        body = json_text(_facts(desk, ticket, one)) if wanting else ""
+        for way in wanting:
+            if one.event in OVERS and _was_held(connection, way.id, ticket.id, now_ms):
                 continue
-            if way.filter.is_narrow and not way.filter.reaches(homes[ticket.subject]):
+            if way.timing.after_minutes and one.event not in AWAITED and not _was_told(connection, way.id, ticket.id):
                 continue
-            if one.event != "opened" and _was_held(connection, way.id, ticket.id, now_ms):
-                continue
-            wake_at_ms = now_ms + (HOLD_MS if _is_old(one, ticket, now_ms) else 0)
-            rows.append((way.id, f"{one.event}:{ticket.id}", one.event, ticket.subject, body, now_ms, wake_at_ms))
+            held, wake_at_ms = _hold(way, one, ticket, now_ms)
+            rows.append(
+                (
+                    way.id,
+                    one.key,
+                    one.event,
+                    ticket.subject,
+                    body,
+                    now_ms,
+                    wake_at_ms,
+                    ticket.id,
+                    ticket.severity,
+                    held,
+                    wake_at_ms,
+                )
+            )
     many(connection, INSERT, rows)
 
 
-def _is_old(one: News, ticket: TicketRow, now_ms: int) -> bool:
-    return one.event == "opened" and now_ms - ticket.fault_from_ms > FRESH_MS
+def _as_it_ended(one: News, ticket: TicketRow) -> News:
+    """What the engine calls over, or never there, is told as what it did to the ticket (tickets.py)."""
+    if one.event == "resolved" and ticket.state == "verified":
+        return one._replace(event="verified")
+    if one.event in ("resolved", "voided") and ticket.state in (*SENT, *MENDED):
+        return one._replace(event="recovered")
+    return one
+
+
+def _wants(desk: _Desk, way: WayRow, one: News, ticket: TicketRow) -> bool:
+    if not way.filter.wants(one.event, ticket.severity):
+        return False
+    if way.person is not None and (way.person not in _sent(desk, one, ticket) or desk.name(way.person) is None):
+        return False
+    return not way.filter.is_narrow or way.filter.reaches(desk.home(ticket.subject))
+
+
+def _sent(desk: _Desk, one: News, ticket: TicketRow) -> set[str]:
+    """Whom a ticket concerns: who is sent, and who was until now, where somebody else is sent instead."""
+    found = {ticket.engineer or "", _engineer(one)} - {""}
+    if one.event == "dispatched":
+        sql = (
+            "SELECT data FROM ticket_event WHERE ticket_id = ? AND verb IN ('dispatch', 'hand_over') "
+            "ORDER BY id DESC LIMIT 2"
+        )
+        found |= {_named(json.loads(row[0])) for row in run(desk.connection, sql, ticket.id)} - {""}
+    return found
+
+
+def _engineer(one: News) -> str:
+    return _named(one.data) if one.event == "dispatched" else ""
+
+
+def _named(data: Mapping[str, Any]) -> str:
+    """Who is sent by a dispatch, or by handing over."""
+    return str(data.get("engineer") or data.get("to") or "")
+
+
+def _hold(way: WayRow, one: News, ticket: TicketRow, now_ms: int) -> tuple[Held, int]:
+    """Why a notice waits before it is told, and until when."""
+    if way.timing.after_minutes and one.event in AWAITED:
+        return "answer", now_ms + way.timing.after_minutes * 60_000
+    if one.event == "opened" and ticket.source == MONITORING and now_ms - ticket.fault_from_ms > FRESH_MS:
+        return "old", now_ms + HOLD_MS
+    return "", now_ms
 
 
 def _was_held(connection: Connection, way: int, ticket_id: int, now_ms: int) -> bool:
-    """Whether the opening of a ticket that is now over was still held on this way; it is not told any more."""
+    """Whether the opening of a ticket that is now over was still held on this way, because its fault is of old; it is
+    not told any more, and its end is not either."""
     held = run(
         connection,
         "UPDATE notice SET state = 'over', wake_at_ms = NULL, done_ms = ? "
-        "WHERE way = ? AND key = ? AND state = 'new' AND tries = 0 AND wake_at_ms > ?",
+        "WHERE way = ? AND key = ? AND state = 'new' AND tries = 0 AND held = 'old' AND wake_at_ms > ?",
         now_ms,
         way,
         f"opened:{ticket_id}",
         now_ms,
     )
     return held.rowcount > 0
+
+
+def _was_told(connection: Connection, way: int, ticket_id: int) -> bool:
+    """Whether this way was told anything of a ticket."""
+    sql = "SELECT 1 FROM notice WHERE ticket_id = ? AND way = ? AND state IN ('sent', 'gathered') LIMIT 1"
+    return run(connection, sql, ticket_id, way).first() is not None
 
 
 def _tickets(connection: Connection, ids: Iterable[int]) -> list[TicketRow]:
@@ -157,9 +319,13 @@ def _tickets(connection: Connection, ids: Iterable[int]) -> list[TicketRow]:
     return found
 
 
-def _facts(ticket: TicketRow, one: News) -> dict[str, Any]:
-    """A ticket's facts as they are at this moment: what is told later does not change with it."""
-    return {
+def _facts(desk: _Desk, ticket: TicketRow, one: News) -> dict[str, Any]:
+    """A ticket's facts as they are at this moment: what is told later does not change with it.
+
+    Of a caller nothing but the words: names and telephone numbers stay on the ticket.
+    """
+    engineer = _engineer(one) or ticket.engineer or ""
+    facts: dict[str, Any] = {
         "ticket": {
             "id": ticket.id,
             "number": ticket.number,
@@ -176,6 +342,11 @@ def _facts(ticket: TicketRow, one: News) -> dict[str, Any]:
         "who": one.who,
         "text": clean(one.text, TEXT_LIMIT),
     }
+    if engineer:
+        facts["engineer"] = {"id": engineer, "name": desk.name(engineer) or engineer}
+    if one.event in ("warned", "breached"):
+        facts["clock"] = {key: one.data.get(key) for key in ("clock", "percent", "due_ms")}
+    return facts
 
 
 # --- for people ------------------------------------------------------------------------------------------------------
@@ -243,7 +414,8 @@ def add_test(connection: Connection, way: int, deed: Deed) -> int:
 def add(connection: Connection, way: int, key: str, event: str, body: Mapping[str, Any], now_ms: int) -> int:
     """A notice that is about no single ticket; its id."""
     sql = INSERT.partition(" ON CONFLICT")[0] + " RETURNING id"
-    return int(run(connection, sql, way, key, event, "", json_text(dict(body)), now_ms, now_ms).scalar_one())
+    values = (way, key, event, "", json_text(dict(body)), now_ms, now_ms, None, "", "", now_ms)
+    return int(run(connection, sql, *values).scalar_one())
 
 
 def retry(connection: Connection, notice: int, deed: Deed) -> None:
@@ -256,7 +428,9 @@ def retry(connection: Connection, notice: int, deed: Deed) -> None:
     _must_be_used(connection, found.way)
     run(
         connection,
-        "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, done_ms = NULL WHERE id = ?",
+        "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, due_ms = ?, held = '', done_ms = NULL "
+        "WHERE id = ?",
+        deed.at_ms,
         deed.at_ms,
         notice,
     )
@@ -268,8 +442,9 @@ def retry_all(connection: Connection, way: int, deed: Deed) -> int:
     _must_be_used(connection, way)
     dead = run(
         connection,
-        "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, done_ms = NULL "
+        "UPDATE notice SET state = 'new', tries = 0, wake_at_ms = ?, due_ms = ?, held = '', done_ms = NULL "
         f"WHERE way = ? AND state = 'dead' AND event <> '{TEST}'",
+        deed.at_ms,
         deed.at_ms,
         way,
     )

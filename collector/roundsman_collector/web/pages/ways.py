@@ -1,4 +1,4 @@
-"""Who is told, how, and what became of it: /ways, /ways/3 and /outbox. For whoever has the right `tell`.
+"""Who is told, how and when, and what became of it: /ways, /ways/3 and /outbox. For whoever has the right `tell`.
 
 The rules are those of api/ways.py: a form is brought into its shapes, and what they refuse is said at the field. A
 webhook's secret is shown on the page that answers, once. A test, or a notice that is tried again, is watched: with
@@ -28,10 +28,30 @@ from roundsman_collector.api.ways import (
     notice_or_404,
     way_or_404,
 )
+from roundsman_collector.core import hours
 from roundsman_collector.roles import Who
-from roundsman_collector.store import Filter, NoticeRow, StoreError, WayRow, filter_of, wrong_target
+from roundsman_collector.store import (
+    Filter,
+    NoticeRow,
+    StoreError,
+    Timing,
+    WayRow,
+    filter_of,
+    timing_of,
+    wrong_secret,
+    wrong_target,
+)
 from roundsman_collector.store.notices import STATES, TEST
-from roundsman_collector.store.ways import EVENTS, SEVERITIES, TARGET_LIMIT, TEXT_LIMIT
+from roundsman_collector.store.timing import CLOCK_TIME, LEAST_REPEAT_MINUTES, LONGEST_MINUTES, REPEATS, ZONE
+from roundsman_collector.store.ways import (
+    EVENTS,
+    SECRET_LIMIT,
+    SEVERITIES,
+    SIGNED,
+    TARGET_LIMIT,
+    TEXT_LIMIT,
+    USUAL,
+)
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import address, page, saying_of
 from roundsman_collector.web.saying import Saying
@@ -50,7 +70,14 @@ APART = re.compile(r"[\s,;、,;]+")
 NARROW = ("groups", "customers", "devices")
 EVENT_NAMES: Mapping[str, str] = {
     "opened": N_("ticket opened"),
+    "called_again": N_("customer called again"),
+    "dispatched": N_("engineer sent"),
+    "warned": N_("time running out"),
+    "breached": N_("overdue"),
+    "recovered": N_("readings recovered"),
+    "verified": N_("repair verified"),
     "resolved": N_("ticket resolved"),
+    "reopened": N_("back again"),
     "voided": N_("ticket voided"),
     "test": N_("test"),
     "digest": N_("digest"),
@@ -62,13 +89,27 @@ STATE_NAMES: Mapping[str, str] = {
     "gathered": N_("in a digest"),
     "over": N_("left out"),
 }
+HELD: Mapping[str, str] = {
+    "old": N_("held: is it still so?"),
+    "answer": N_("held: perhaps somebody answers"),
+    "quiet": N_("held: quiet hours"),
+    "daily": N_("held: told once a day"),
+}
+"""Why what waits waits, beside failing."""
 ICONS: Mapping[str, str] = {"dead": "fault", "sent": "normal"}
 LEAST: Mapping[str, str] = {
     "minor": N_("every severity"),
     "major": N_("major and urgent"),
     "urgent": N_("urgent only"),
 }
-KIND_NAMES: Mapping[str, str] = {"mail": N_("mail"), "webhook": N_("webhook")}
+KIND_NAMES: Mapping[str, str] = {
+    "mail": N_("mail"),
+    "webhook": N_("webhook"),
+    "wecom": N_("WeCom bot"),
+    "dingtalk": N_("DingTalk bot"),
+    "feishu": N_("Feishu bot"),
+}
+TIMES = ("time_zone", "quiet", "daily", "after_minutes", "repeat_minutes")
 OUR_ERRORS: Mapping[str, str] = {"the way was disabled": N_("the way was disabled")}
 DONE: Mapping[str, str] = {
     "added": N_("Added. Send a test now, to see that it arrives."),
@@ -78,16 +119,26 @@ DONE: Mapping[str, str] = {
     "retried": N_("What was not delivered is tried again now."),
 }
 WRONG: Mapping[str, str] = {
-    "kind": N_("Choose mail or webhook."),
+    "kind": N_("Choose how."),
     "name": N_("Say who is told by it, in 1 to 200 characters."),
     "language": N_("Choose a language."),
     "events": N_("Choose at least one: otherwise nothing is ever told."),
     "severity": N_("Choose from which severity on."),
     **dict.fromkeys(NARROW, N_("Write ids with blanks between them, at most 500 in all.")),
+    "secret": N_("Write the secret as the bot's security settings show it. Only DingTalk and Feishu have one."),
+    "person": N_("Choose a user, or nobody."),
+    "time_zone": N_("Write a time zone such as Asia/Shanghai."),
+    "quiet": N_("Write hours such as 22:00-07:00, and leave some in which something may be told."),
+    "daily": N_("Write a time such as 08:30. Who is told once a day has no quiet hours and is not reminded."),
+    "after_minutes": N_("Write minutes, at most 720."),
+    "repeat_minutes": N_("Write minutes from 5 to 720, or nothing."),
 }
 WRONG_TARGET: Mapping[str, str] = {
     "mail": N_("Write one mail address, such as duty@example.com."),
     "webhook": N_("Write http(s)://host[:port]/path in plain ASCII, without a user, a password and a #."),
+    "wecom": N_("Write the bot's URL as the group shows it: https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…"),
+    "dingtalk": N_("Write the bot's URL as the group shows it: https://oapi.dingtalk.com/robot/send?access_token=…"),
+    "feishu": N_("Write the bot's URL as the group shows it: https://open.feishu.cn/open-apis/bot/v2/hook/…"),
 }
 MEND = N_("Nothing was saved. Mend what is marked below.")
 TOO_MANY = N_("There are as many ways as there may be: switch off one that nobody needs any more.")
@@ -139,13 +190,17 @@ def add(request: Request, who: Tell, fields: Fields) -> Response:
     """Tell somebody from now on. A webhook's secret is on the page that answers."""
     desk, saying = desk_of(request), saying_of(request)
     try:
-        new = _new(saying, fields)
+        new, timing = _new(saying, fields), _timing(saying, fields)
+        _check_person(desk, saying, new.person)
         made = desk.office.add_way(
             kind=new.kind,
             name=new.name,
             target=new.target,
-            filter_=new.filter.told(),
+            filter_=new.wanted(),
             language=new.language,
+            secret=new.secret,
+            person=new.person or "",
+            timing=timing,
             deed=deed_of(request, who),
         )
     except _Wrong as wrong:
@@ -167,17 +222,22 @@ def way_page(
 
 @router.post("/ways/{way}")
 def change(request: Request, who: Tell, way: WayId, fields: Fields) -> Response:
-    """Change name, target, language and filter. A webhook's target that is left empty stays."""
+    """Change what the form has. The target of a webhook or bot, and its secret, stay where they are left empty."""
     desk, saying = desk_of(request), saying_of(request)
     row = way_or_404(desk, way)
     try:
-        wanted = _changed(saying, row, fields)
+        wanted, timing = _changed(saying, row, fields), _timing(saying, fields)
+        if wanted.person and wanted.person != row.person:
+            _check_person(desk, saying, wanted.person)
         desk.office.change_way(
             way,
             name=wanted.name,
             target=wanted.target,
             filter_=None if wanted.filter is None else wanted.filter.told(),
             language=wanted.language,
+            secret=wanted.secret,
+            person=wanted.person,
+            timing=timing,
             deed=deed_of(request, who),
         )
     except _Wrong as wrong:
@@ -252,19 +312,55 @@ def _new(saying: Saying, fields: Mapping[str, str]) -> NewWayShape:
         new = NewWayShape.model_validate({"kind": kind, "target": target, **_said(fields)})
     except ValidationError as error:
         raise _Wrong(_wrong_fields(saying, kind, target, error)) from error
-    _check(saying, new.kind, new.target, new.filter.told())
+    _check(saying, new.kind, new.target, new.wanted(), new.secret)
     return new
 
 
 def _changed(saying: Saying, row: WayRow, fields: Mapping[str, str]) -> WayChangeShape:
     target = fields.get("target", "").strip()
-    said = _said(fields) | ({} if row.kind == "webhook" and not target else {"target": target})
+    said = _said(fields) | ({} if row.kind != "mail" and not target else {"target": target})
+    said["person"] = said["person"] or ""
+    said["secret"] = said["secret"] or (None if not fields.get("unsigned") else "")
     try:
         wanted = WayChangeShape.model_validate(said)
     except ValidationError as error:
         raise _Wrong(_wrong_fields(saying, row.kind, target or row.target, error)) from error
-    _check(saying, row.kind, wanted.target or row.target, wanted.filter.told() if wanted.filter else row.filter)
+    wanted_filter = wanted.filter.told() if wanted.filter else row.filter
+    _check(saying, row.kind, wanted.target or row.target, wanted_filter, wanted.secret or "")
     return wanted
+
+
+def _timing(saying: Saying, fields: Mapping[str, str]) -> Timing:
+    """When it is told, as the form says it."""
+    said = {key: fields.get(key, "").strip() for key in TIMES}
+    minutes: dict[str, int] = {}
+    wrong: dict[str, str] = {}
+    for key, least in (("after_minutes", 0), ("repeat_minutes", LEAST_REPEAT_MINUTES)):
+        text = said[key] or "0"
+        is_right = re.fullmatch("[0-9]{1,4}", text) and (int(text) == 0 or least <= int(text) <= LONGEST_MINUTES)
+        if is_right:
+            minutes[key] = int(text)
+        else:
+            wrong[key] = saying(WRONG[key])
+    made = Timing(time_zone=said["time_zone"] or ZONE)
+    steps = {"time_zone": {}, "quiet": {"quiet": said["quiet"], "urgent_passes": bool(fields.get("urgent_passes"))}}
+    for key, more in steps.items():
+        try:
+            made = timing_of({**asdict(made), **more})
+        except StoreError:
+            wrong[key] = saying(WRONG[key])
+            break
+    is_plain = not (said["quiet"] or minutes.get("after_minutes") or minutes.get("repeat_minutes"))
+    if said["daily"] and not (CLOCK_TIME.fullmatch(said["daily"]) and is_plain):
+        wrong["daily"] = saying(WRONG["daily"])
+    if wrong:
+        raise _Wrong(wrong)
+    return timing_of({**asdict(made), **minutes, "daily": said["daily"]})
+
+
+def _check_person(desk: Desk, saying: Saying, person: str | None) -> None:
+    if person and person not in {one.id for one in desk.view.persons() if one.disabled_ms is None}:
+        raise _Wrong({"person": saying(WRONG["person"])})
 
 
 def _said(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -277,13 +373,17 @@ def _said(fields: Mapping[str, str]) -> dict[str, Any]:
             "severity": fields.get("severity", ""),
             **{key: [one for one in APART.split(fields.get(key, "")) if one] for key in NARROW},
         },
+        "secret": fields.get("secret", "").strip(),
+        "person": fields.get("person", "") or None,
     }
 
 
-def _check(saying: Saying, kind: str, target: str, wanted: Filter) -> None:
-    """The two rules that no shape has."""
+def _check(saying: Saying, kind: str, target: str, wanted: Filter, secret: str) -> None:
+    """The rules that no shape has."""
     if wrong_target(kind, target):
         raise _Wrong({"target": saying(WRONG_TARGET[kind])})
+    if wrong_secret(kind, secret):
+        raise _Wrong({"secret": saying(WRONG["secret"])})
     try:
         filter_of(asdict(wanted))
     except StoreError as error:
@@ -307,10 +407,21 @@ def _conflict(saying: Saying, error: StoreError, text: str) -> str:
     return saying(text)
 
 
-def _form(saying: Saying, written: Mapping[str, str], errors: Mapping[str, str]) -> dict[str, Any]:
+def _form(desk: Desk, saying: Saying, written: Mapping[str, str], errors: Mapping[str, str]) -> dict[str, Any]:
     """What the fields of a way show: as written, or as the way is."""
+    own = written.get("person", "")
+    people = [one for one in desk.view.persons() if one.disabled_ms is None or one.id == own]
+    plain = ("kind", "name", "target", "language", "severity", "person", "urgent_passes", *TIMES, *NARROW)
     return {
-        "written": {key: written.get(key, "") for key in ("kind", "name", "target", "language", "severity", *NARROW)},
+        "written": {key: written.get(key, "") for key in plain},
+        "people": [
+            ("", saying("nobody's own: of all tickets")),
+            *((one.id, f"{one.name} ({one.id})") for one in people),
+        ],
+        "secret_limit": SECRET_LIMIT,
+        "repeats": REPEATS,
+        "is_timed": any(written.get(key) for key in (*TIMES[1:], "urgent_passes"))
+        or any(errors.get(key) for key in TIMES),
         "events": [(one, saying(EVENT_NAMES[one]), bool(written.get(one))) for one in EVENTS],
         "kinds": [(one, saying(name)) for one, name in KIND_NAMES.items()],
         "least": [(one, saying(LEAST[one])) for one in reversed(SEVERITIES)],
@@ -323,7 +434,15 @@ def _form(saying: Saying, written: Mapping[str, str], errors: Mapping[str, str])
 
 
 def _as_written(row: WayRow) -> dict[str, str]:
+    timing = row.timing
     return {
+        "person": row.person or "",
+        "time_zone": timing.time_zone,
+        "quiet": hours.short(timing.quiet) if timing.quiet else "",
+        "urgent_passes": "1" if timing.urgent_passes else "",
+        "daily": timing.daily,
+        "after_minutes": str(timing.after_minutes or ""),
+        "repeat_minutes": str(timing.repeat_minutes or ""),
         "kind": row.kind,
         "name": row.name,
         "target": row.target if row.kind == "mail" else "",
@@ -350,8 +469,8 @@ def _ways(
     rows = desk.office.ways()
     counts = desk.office.count_notices_by_way()
     used = [row for row in rows if row.disabled_ms is None]
-    empty: dict[str, str] = dict.fromkeys(EVENTS, "1")
-    empty |= {"kind": "mail", "language": saying.language, "severity": "minor"}
+    empty: dict[str, str] = dict.fromkeys(USUAL, "1")
+    empty |= {"kind": "mail", "language": saying.language, "severity": "minor", "time_zone": ZONE}
     shown = {
         "ways": [_listed(saying, row, counts) for row in (*used, *(row for row in rows if row not in used))],
         "waiting": sum(one["new"] for one in counts.values()),
@@ -359,7 +478,7 @@ def _ways(
         "lacks_mail": not desk.has_mail,
         "is_mail_used": any(row.kind == "mail" for row in used),
         "wrong": wrong,
-        **_form(saying, empty if written is None else written, errors or {}),
+        **_form(desk, saying, empty if written is None else written, errors or {}),
     }
     return page(request, who, "ways.html", shown, status=status)
 
@@ -370,7 +489,7 @@ def _listed(saying: Saying, row: WayRow, counts: Mapping[int, Mapping[str, int]]
         "name": row.name,
         "kind": saying(KIND_NAMES[row.kind]),
         "target": row.shown_target,
-        "wants": _wants(saying, row.filter),
+        "wants": [*_wants(saying, row.filter), *_times(saying, row)],
         "language": row.language,
         "disabled_ms": row.disabled_ms,
         **counts.get(row.id, {"new": 0, "dead": 0}),
@@ -387,6 +506,22 @@ def _wants(saying: Saying, wanted: Filter) -> list[str]:
         said.append(saying("customers %(names)s", names=comma.join(wanted.customers)))
     if wanted.devices:
         said.append(saying("devices %(names)s", names=comma.join(wanted.devices)))
+    return said
+
+
+def _times(saying: Saying, row: WayRow) -> list[str]:
+    """Whose it is, and when it is told, in words; nothing where it is everybody's and told at once."""
+    timing, said = row.timing, []
+    if row.person:
+        said.append(saying("only where %(name)s is sent", name=row.person))
+    if timing.quiet:
+        said.append(saying("not in %(hours)s", hours=hours.short(timing.quiet)))
+    if timing.daily:
+        said.append(saying("once a day at %(at)s", at=timing.daily))
+    if timing.after_minutes:
+        said.append(saying("only after %(minutes)s min without an answer", minutes=timing.after_minutes))
+    if timing.repeat_minutes:
+        said.append(saying("again every %(minutes)s min", minutes=timing.repeat_minutes))
     return said
 
 
@@ -416,7 +551,8 @@ def _way(
         "dead": desk.office.count_notices_by_way().get(row.id, {"dead": 0})["dead"],
         "lacks_mail": row.kind == "mail" and not desk.has_mail,
         "unknown": _unknown(desk, row.filter),
-        **_form(saying, _as_written(row) if written is None else {**written, "kind": row.kind}, errors or {}),
+        "signs": row.kind in SIGNED,
+        **_form(desk, saying, _as_written(row) if written is None else {**written, "kind": row.kind}, errors or {}),
     }
     return page(request, who, "way.html", shown, status=status)
 
@@ -466,7 +602,7 @@ def _told_all(desk: Desk, saying: Saying, rows: list[NoticeRow]) -> list[dict[st
 
 def _told(desk: Desk, saying: Saying, row: NoticeRow, way: WayRow) -> dict[str, Any]:
     ticket = row.body.get("ticket")
-    has_failed = row.state == "new" and row.tries > 0
+    has_failed = row.state == "new" and row.tries > 0 and not row.held
     return {
         "id": row.id,
         "way": row.way,
@@ -477,7 +613,7 @@ def _told(desk: Desk, saying: Saying, row: NoticeRow, way: WayRow) -> dict[str, 
         "device": row.subject if ticket is not None and not row.subject.startswith("@") else "",
         "agent": row.subject[1:] if row.subject.startswith("@") else "",
         "state": row.state,
-        "state_name": saying("failed so far") if has_failed else saying(STATE_NAMES[row.state]),
+        "state_name": _state_name(saying, row),
         "icon": "warning" if has_failed else ICONS.get(row.state, "unknown"),
         "made_ms": row.made_ms,
         "tries": row.tries,
@@ -486,6 +622,14 @@ def _told(desk: Desk, saying: Saying, row: NoticeRow, way: WayRow) -> dict[str, 
         "error": _error(saying, row.error),
         "may_retry": row.state == "dead" and row.event != TEST and way.disabled_ms is None,
     }
+
+
+def _state_name(saying: Saying, row: NoticeRow) -> str:
+    if row.state != "new":
+        return saying(STATE_NAMES[row.state])
+    if row.held:
+        return saying(HELD[row.held])
+    return saying("failed so far") if row.tries else saying(STATE_NAMES["new"])
 
 
 def _about(desk: Desk, saying: Saying, row: NoticeRow) -> str:
