@@ -300,6 +300,19 @@ def _notices(settings: Config) -> Finding:
     return Finding("OK", "notices", "none that could not be delivered")
 
 
+def _responsible(settings: Config) -> Finding:
+    """Whether every site has somebody who is responsible for it."""
+    with _view(settings) as view:
+        if view is None:
+            return Finding("OK", "responsible engineers", "no sites yet")
+        found = view.without_engineer()
+    if not found.count:
+        return Finding("OK", "responsible engineers", f"every one of {found.sites} sites has one")
+    named = ", ".join(found.first) + (" …" if found.count > len(found.first) else "")
+    mend = "name an engineer in each site's entry: Register > Sites, or the column engineer of an import"
+    return Finding("WARN", "responsible engineers", f"{found.count} of {found.sites} sites have none: {named}", mend)
+
+
 @contextlib.contextmanager
 def _view(settings: Config) -> Iterator[View | None]:
     """The database; None where there is none that can be read: another check has told that."""
@@ -329,5 +342,6 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _evidence,
     _backup,
     _notices,
+    _responsible,
     _collector,
 )

@@ -13,13 +13,15 @@ def who(role: Role, scope: Scope = EVERYTHING) -> Who:
 
 # The law, written out once more: who may do what.
 TABLE = {
-    "see": {"viewer", "engineer", "dispatcher", "administrator"},
-    "act": {"engineer", "dispatcher", "administrator"},
-    "round": {"engineer", "dispatcher", "administrator"},
-    "command": {"dispatcher", "administrator"},
+    "see": {"viewer", "engineer", "storekeeper", "dispatcher", "manager", "administrator"},
+    "act": {"engineer", "dispatcher", "manager", "administrator"},
+    "round": {"engineer", "dispatcher", "manager", "administrator"},
+    "command": {"dispatcher", "manager", "administrator"},
+    "stock": {"storekeeper", "manager", "administrator"},
+    "overrule": {"manager", "administrator"},
     "configure": {"administrator"},
-    "place": {"dispatcher", "administrator"},
-    "tell": {"dispatcher", "administrator"},
+    "place": {"dispatcher", "manager", "administrator"},
+    "tell": {"dispatcher", "manager", "administrator"},
     "system": {"administrator"},
     "people": {"administrator"},
 }

@@ -77,6 +77,7 @@ class CardShape(BaseModel):
     service_hours: str | None
     engineer: str | None
     calendar: str | None
+    point: str | None
     customer: str | None
     customer_zh: str | None
     customer_en: str | None

@@ -1,4 +1,4 @@
-"""/customers, /sites, /places, /contracts, /groups, /calendars: what people keep, by dates.
+"""/customers, /sites, /places, /contracts, /groups, /calendars, /points: what people keep, by dates.
 
 GET /sites · GET /sites/rmgc?at=… · PUT /sites/rmgc?from=… · DELETE /sites/rmgc?at=… · GET /sites/rmgc/history
 
@@ -31,6 +31,7 @@ COLLECTIONS: tuple[tuple[str, KindName], ...] = (
     ("sites", "site"),
     ("places", "place"),
     ("calendars", "calendar"),
+    ("points", "point"),
 )
 STATUS = {"value": 422, "missing": 404, "conflict": 409, "closed": 403}
 """What an EntryError's cause is over HTTP."""

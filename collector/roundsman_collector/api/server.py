@@ -16,7 +16,11 @@ from roundsman_collector.api import (
     cards,
     changes,
     devices,
+    duty,
     entries,
+    files,
+    forms,
+    going,
     overlays,
     problem,
     ratios,
@@ -65,7 +69,11 @@ def application(desk: Desk) -> FastAPI:
     for one in (
         devices.router,
         availability.router,
+        forms.router,
+        files.router,  # before the verbs of tickets, which would take its name for one of theirs
         tickets.router,
+        going.router,
+        duty.router,
         rounds.router,
         agents.router,
         status.router,

@@ -363,6 +363,18 @@ COLUMNS: tuple[Column, ...] = (
         also=("日历", "日历编号", "假日日历", "holidays", "calendar id"),
     ),
     Column(
+        name="point",
+        zh="服务网点",
+        en="service point",
+        of="site",
+        field="point",
+        holds="id",
+        about_zh="负责该站点的服务网点（特约维修点）编号，须已存在；不填则按网点的覆盖区域。",
+        about_en="The service point whose people go there; must be one. If empty, the one whose zones cover the site.",
+        sample="",
+        also=("服务网点编号", "维修点", "特约维修点", "point"),
+    ),
+    Column(
         name="place",
         zh="点位编号",
         en="place",

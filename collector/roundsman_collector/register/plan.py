@@ -134,7 +134,11 @@ class _Comparison:
         self.said = {kind: self._of_kind(kind) for kind in ORDER}
         self.kept = {kind: self._kept(view, kind) for kind in ORDER}
         self.people = {one.id for one in view.persons() if one.disabled_ms is None}
-        self.calendars = {*ALWAYS_THERE, *_seen(view, "calendar", scope)}
+        self.known: dict[str, set[str]] = {
+            "person": self.people,
+            "calendar": {*ALWAYS_THERE, *_seen(view, "calendar", scope)},
+            "point": _seen(view, "point", scope),
+        }
         self.wanted: dict[KindName, dict[str, dict[str, Any]]] = {}
 
     def plan(self) -> Plan:
@@ -346,10 +350,8 @@ class _Comparison:
             name = after[one.name]
             if one.refers_to is None or name is None or (before is not None and before[one.name] == name):
                 continue
-            if one.refers_to == "person":
-                is_there = name in self.people
-            elif one.refers_to == "calendar":
-                is_there = name in self.calendars
+            if one.refers_to in self.known:
+                is_there = name in self.known[one.refers_to]
             else:
                 kept = self.kept[one.refers_to] if self.scope.everything else self.seen[one.refers_to]
                 is_there = name in self.said[one.refers_to] or name in kept

@@ -39,6 +39,7 @@ class Card(NamedTuple):
     service_hours: str | None
     engineer: str | None
     calendar: str | None
+    point: str | None
     customer: str | None
     customer_zh: str | None
     customer_en: str | None
@@ -52,8 +53,8 @@ class Card(NamedTuple):
 SELECT = (
     "SELECT device.id, device.kind, device.model, device.serial, device.name_zh, device.name_en, "
     "agent.id, agent.group_id, i.from_ms, p.id, p.name_zh, p.name_en, p.engineer, s.id, s.name_zh, s.name_en, "
-    "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, c.id, c.name_zh, c.name_en, "
-    "k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until FROM device "
+    "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, s.point, "
+    "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN installation i ON i.device = device.id AND i.to_ms IS NULL "
@@ -102,7 +103,14 @@ STANDING = (
     "SELECT {by}, count(*) FROM site s JOIN place p ON p.site = s.id AND p.to_ms IS NULL "
     "JOIN installation i ON i.place = p.id AND i.to_ms IS NULL WHERE s.to_ms IS NULL AND {by} IN ({ids}) GROUP BY {by}"
 )
-STANDS_AT = {"customer": "s.customer", "contract": "s.contract", "group": "s.group_id", "site": "s.id", "place": "p.id"}
+STANDS_AT = {
+    "customer": "s.customer",
+    "contract": "s.contract",
+    "group": "s.group_id",
+    "site": "s.id",
+    "place": "p.id",
+    "point": "s.point",
+}
 
 
 def standing(connection: Connection, by: str, ids: Sequence[str]) -> dict[str, int]:

@@ -116,6 +116,8 @@ def _is_seen(connection: Connection, kind: Kind, version: Version, scope: Scope,
     """Whether a version of the past may be told: one that belonged to somebody else is not."""
     if kind.name == "site":
         return scope.holds(version.fields["group_id"], version.fields["customer"])
+    if kind.name == "point":
+        return scope.holds(version.fields["group_id"], None) or (now is not None and version == now)
     if kind.name == "contract":
         return now is not None
     if kind.name == "place":
@@ -191,7 +193,8 @@ def sight(kind: KindName, scope: Scope, at_ms: int | None = None) -> reach.Condi
     """The condition under which an entry `t` is seen: its own, and what it belongs to.
 
     A group sees its sites, what stands there, and whose they are; a customer sees itself, its sites, and their groups.
-    Calendars are seen by whom they came for with the program, and by whose sites name them.
+    Calendars are seen by whom they came for with the program, and by whose sites name them; a service point by its
+    group, and by the customers whose sites name it.
     """
     if scope.everything:
         return reach.ALL, []
@@ -225,6 +228,8 @@ def _sights(kind: KindName, scope: Scope, at_ms: int | None) -> Sequence[tuple[s
             )
         case "site":
             return (("t.customer IN ({})", customers), ("t.group_id IN ({})", groups))
+        case "point":
+            return (("t.group_id IN ({})", groups), (f"t.id IN (SELECT s.point {site}customer IN ({{}}))", customers))
         case "place":
             return (
                 (f"t.site IN (SELECT s.id {site}customer IN ({{}}))", customers),
@@ -423,6 +428,8 @@ def _check_right(connection: Connection, kind: Kind, changes: Sequence[Laid], sc
                 is_mine = scope.holds(fields["group_id"], fields["customer"])
             case "place":
                 is_mine = fields["site"] in sites
+            case "point":
+                is_mine = scope.holds(fields["group_id"], None)
             case "installation":
                 is_mine = fields["place"] in places and entry not in devices
             case "calendar":  # sites of others may have it

@@ -24,7 +24,7 @@ from roundsman_collector.store import schema
 from roundsman_collector.store.sql import clean
 from roundsman_wire.topics import is_id
 
-KindName = Literal["group", "customer", "contract", "site", "place", "installation", "calendar"]
+KindName = Literal["group", "customer", "contract", "site", "place", "installation", "calendar", "point"]
 
 USUAL_CALENDAR = "cn"
 """What a site has that names none: China's holidays, and days that are worked instead."""
@@ -42,6 +42,7 @@ ZONES: dict[str, tuple[str, str]] = {
 NAME_LIMIT = 200
 PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 ADDRESS_LIMIT = 400
+PHONE = re.compile(r"[0-9+(][0-9 ()+,/-]{2,59}")
 ID_EXPECTED = "an id: 1-63 of a-z 0-9 _ -, not starting with _ or -"
 
 
@@ -119,6 +120,21 @@ def _zone(text: str) -> str:
     return text
 
 
+def _zones(text: str) -> str:
+    """Zones parted by blanks or commas, in the order of ZONES."""
+    named = {word: zone for zone, words in ZONES.items() for word in (zone, *words)}
+    found = {named.get(word) for word in re.split(r"[\s,;\N{IDEOGRAPHIC COMMA}\N{FULLWIDTH COMMA}]+", text) if word}
+    if None in found:
+        raise ValueError
+    return " ".join(one for one in ZONES if one in found)
+
+
+def _phone(text: str) -> str:
+    if not PHONE.fullmatch(text):
+        raise ValueError
+    return text
+
+
 def _unknown_as(text: str) -> str:
     if text not in UNKNOWN_AS:
         raise ValueError
@@ -192,6 +208,7 @@ KINDS: dict[KindName, Kind] = {
             Field(name="service_hours", read=kept, expected=EXPECTED, usual=AROUND_THE_CLOCK),
             _refers("engineer", "person", is_needed=False),
             replace(_refers("calendar", "calendar", is_needed=False), usual=USUAL_CALENDAR),
+            _refers("point", "point", is_needed=False),
         ),
         zh="站点",
         held_by=(("place", "site"),),
@@ -202,6 +219,19 @@ KINDS: dict[KindName, Kind] = {
         fields=(_refers("site", "site", is_needed=True), *NAMES, _refers("engineer", "person", is_needed=False)),
         zh="点位",
         held_by=(("installation", "place"),),
+    ),
+    "point": Kind(
+        name="point",
+        table=schema.service_point,
+        fields=(
+            Field(name="group_id", read=_id, expected=ID_EXPECTED, is_needed=True),
+            *NAMES,
+            Field(name="address", read=_address, expected=f"at most {ADDRESS_LIMIT} characters", usual=""),
+            Field(name="phone", read=_phone, expected="a telephone number such as 020-8888 6666", usual=""),
+            Field(name="zones", read=_zones, expected=f"some of {', '.join(ZONES)}, or none", usual=""),
+        ),
+        zh="网点",
+        held_by=(("site", "point"),),
     ),
     "calendar": Kind(name="calendar", table=schema.calendar, fields=NAMES, zh="日历", held_by=(("site", "calendar"),)),
     "installation": Kind(

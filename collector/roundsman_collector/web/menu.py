@@ -28,7 +28,15 @@ class Section(NamedTuple):
 
 MENU: tuple[Section, ...] = (
     Section(N_("Devices"), (Entry("/devices", N_("Devices"), "see"),)),
-    Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"),)),
+    Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"), Entry("/forms", N_("Forms"), "see"))),
+    Section(
+        N_("Duty"),
+        (
+            Entry("/duty", N_("Duty rota"), "act"),
+            Entry("/engineers", N_("Engineers"), "act"),
+            Entry("/points", N_("Service points"), "act"),
+        ),
+    ),
     Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
     Section(
         N_("Ledger"),

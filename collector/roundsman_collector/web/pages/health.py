@@ -39,6 +39,7 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
     dead = tallies.notices.get("dead", 0)
     last = tallies.last_report_ms
     backup_ms = desk.view.keeping().backup_ms
+    orphans = desk.view.without_engineer()
     figures = [
         _figure(
             saying(N_("Last report")),
@@ -60,6 +61,11 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
         ),
         _figure(saying(N_("Notices waiting")), saying.count(waiting)),
         _figure(saying(N_("Notices given up")), saying.count(dead), is_wrong=dead > 0),
+        _figure(
+            saying(N_("Sites without a responsible engineer")),
+            saying.count(orphans.count),
+            is_wrong=orphans.count > 0,
+        ),
         _figure(saying(N_("Inbox")), saying.count(tallies.inbox), is_wrong=tallies.inbox > 0),
         _figure(saying(N_("Database")), _size(saying, tallies.database_bytes)),
         _figure(

@@ -87,6 +87,15 @@ COLLECTIONS: Mapping[KindName, Collection] = {
             N_("New monitoring centre"),
             ("devices",),
         ),
+        Collection(
+            "points",
+            "point",
+            N_("Service points"),
+            N_("Service point"),
+            N_("New service point"),
+            ("group_id", "zones", "phone", "address"),
+            ("site",),
+        ),
     )
 }
 LABELS: Mapping[str, str] = {
@@ -99,6 +108,9 @@ LABELS: Mapping[str, str] = {
     "contract": N_("Contract"),
     "address": N_("Address"),
     "zone": N_("Zone"),
+    "zones": N_("Zones it covers"),
+    "phone": N_("Telephone"),
+    "point": N_("Service point"),
     "time_zone": N_("Time zone"),
     "service_hours": N_("Service hours"),
     "engineer": N_("Engineer"),
@@ -122,6 +134,8 @@ HINTS: Mapping[str, str] = {
     "warranty_until": N_("the last day of it"),
     "maintenance_until": N_("the last day of it"),
     "group_id": N_("decides who sees it"),
+    "zones": N_("for sites of the same monitoring centre that name no service point; such as urban suburban"),
+    "point": N_("empty: the one that covers the zone"),
     "engineer": N_("a login name"),
     "from": N_("empty: from now on"),
 }
@@ -240,6 +254,8 @@ def _cell(saying: Saying, kind: KindName, one: Version, column: str, around: Aro
         return "", ""
     if column == "zone":
         return ZONES[value][saying.language != "zh"], ""
+    if column == "zones":
+        return saying.listed(ZONES[zone][saying.language != "zh"] for zone in value.split()), ""
     for name, found in around.named.items():
         if name == column:
             named = found.get(value)
@@ -305,6 +321,7 @@ def _form(
         "phase": "" if phase is None else PHASES[phase][saying.language != "zh"],
         "below": [] if one is None else [_below(desk, saying, who, collection, kind, one) for kind in collection.below],
         "cards": [] if one is None else _cards(desk, who, collection, one),
+        "members": [] if one is None else _members(desk, who, collection, one),
         "versions": [] if one is None else desk.view.entry_history(collection.kind, one.id, scope=who.scope)[::-1],
         "may_write": who.may("place"),
     }
@@ -334,7 +351,7 @@ def _options(
     if field.refers_to == "calendar":
         rows = desk.view.entries("calendar", scope=who.scope, limit=CHOICES)
         return [(one.id, f"{name_of(saying, one)}{saying.aside(one.id)}") for one in rows]
-    if field.refers_to in ("customer", "contract", "site"):
+    if field.refers_to in ("customer", "contract", "site", "point"):
         where = {"customer": values["customer"]} if field.name == "contract" and values.get("customer") else None
         rows = desk.view.entries(field.refers_to, scope=who.scope, limit=CHOICES + 1, where=where)
         if len(rows) > CHOICES:
@@ -360,6 +377,14 @@ def _cards(desk: Desk, who: Who, collection: Collection, one: Version) -> list[A
     if collection.kind not in ("site", "place"):
         return []
     return desk.view.cards(scope=who.scope, where={collection.kind: one.id}, limit=PAGE * 5)
+
+
+def _members(desk: Desk, who: Who, collection: Collection, one: Version) -> list[tuple[str, str]]:
+    """The people of a service point, for whoever may act: login names and names."""
+    if collection.kind != "point" or not who.may("act"):
+        return []
+    mine = {member.person for member in desk.view.point_members(one.id)}
+    return [(person.id, person.name) for person in desk.view.persons() if person.id in mine]
 
 
 # --- changing --------------------------------------------------------------------------------------------------------
