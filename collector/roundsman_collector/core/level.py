@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal, get_args
 
+from roundsman_collector.core.lifecycle import WAITING
+
 Kind = Literal["limit", "mean"]
 Told = Literal["engineer", "dispatcher", "manager"]
 At = Literal["50", "80", "promised", "breach"]
@@ -72,7 +74,7 @@ MARKS: Mapping[str, tuple[str, str]] = {
 
 FACTS: tuple[str, ...] = ("service_class", "severity", "zone", "priority", "mode", "category")
 """What a row may ask of a ticket."""
-PAUSES: tuple[str, ...] = ("customer_absent", "rescheduled", "customer_network", "force_majeure", "parts", "other")
+PAUSES: tuple[str, ...] = tuple(WAITING)
 """Reasons of waiting that a row may let its clock stop for."""
 KINDS: tuple[Kind, ...] = get_args(Kind)
 TOLD: tuple[Told, ...] = get_args(Told)

@@ -40,6 +40,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from fractions import Fraction
+from itertools import groupby
 from typing import Any, Literal, NamedTuple
 
 from roundsman_collector.core.calendar import MINUTE_MS
@@ -47,6 +48,7 @@ from roundsman_collector.core.days import Day
 from roundsman_collector.core.hours import calendar_of
 from roundsman_collector.core.intervals import Intervals, Pair, normal, subtract, total
 from roundsman_collector.core.level import ClockRow, Facts, ServiceLevel, Week
+from roundsman_collector.core.lifecycle import CALLED_BACK
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
 from roundsman_collector.core.timetable import BEFORE_ALL, Timetable, close_of_day, dues
 
@@ -55,8 +57,6 @@ SegmentKind = Literal["working", "closed", "paused"]
 
 RUNNING: tuple[State, ...] = ("running", "paused", "breached")
 """A clock that has begun and not ended."""
-CALLED_BACK = ("phone", "false_alarm", "misuse")
-"""Endings after which the customer is called back (S1-15)."""
 MENDED = "mended"
 """Why a clock stood still between a repair that did not hold and the reopening."""
 PROMISE_PASSED = 100
@@ -242,13 +242,18 @@ def timetables(level: ServiceLevel, time_zone: str, versions: Mapping[str, Seque
 def versions_of(chains: Iterable[tuple[date, int, int | None, Day]]) -> tuple[Version, ...]:
     """The versions of a calendar from what was said of each day: day, known in [from_ms, to_ms), what."""
     rows = list(chains)
-    instants = sorted({at for _, from_ms, to_ms, _ in rows for at in (from_ms, to_ms) if at is not None})
-    return tuple(
-        Version(
-            at, {day: said for day, from_ms, to_ms, said in rows if from_ms <= at and (to_ms is None or at < to_ms)}
-        )
-        for at in instants
-    )
+    ends = [(to_ms, False, day, said) for day, _, to_ms, said in rows if to_ms is not None]
+    begins = [(from_ms, True, day, said) for day, from_ms, _, said in rows]
+    days: dict[date, Day] = {}
+    found: list[Version] = []
+    for at_ms, changes in groupby(sorted([*ends, *begins], key=lambda one: one[:3]), key=lambda one: one[0]):
+        for _, is_said, day, said in changes:
+            if is_said:
+                days[day] = said
+            else:
+                days.pop(day, None)
+        found.append(Version(at_ms, dict(days)))
+    return tuple(found)
 
 
 def _timetable(week: Week, time_zone: str, versions: Sequence[Version]) -> Timetable:
@@ -451,9 +456,11 @@ def _pause_at(pauses: Iterable[_Pause], at_ms: int) -> _Pause | None:
     return next((one for one in pauses if one.begin <= at_ms and (one.end is None or at_ms < one.end)), None)
 
 
-def _segments(working: Intervals, pauses: Iterable[_Pause], whole: Pair, now_ms: int) -> tuple[Segment, ...]:
+def _segments(working: Intervals, pauses: Sequence[_Pause], whole: Pair, now_ms: int) -> tuple[Segment, ...]:
     """The whole, without a gap: what was paused, what was worked, and what was neither."""
     begin_ms, end_ms = whole
+    if working == (whole,) and not pauses:
+        return (Segment(begin_ms, end_ms, "working"),)
     found: list[Segment] = []
     for begin, end, reason in pauses:
         from_ms = max(begin, found[-1].to_ms if found else begin_ms)

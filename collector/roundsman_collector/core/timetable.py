@@ -47,7 +47,7 @@ LONGEST_SEARCH_MS = SEARCH_DAYS * 86_400_000
 class Timetable:
     """Versions of a calendar. Values of the same versions answer the same; what a day has is worked out once."""
 
-    __slots__ = ("_parts", "_starts")
+    __slots__ = ("_parts", "_starts", "is_always")
 
     def __init__(self, versions: Iterable[tuple[int, Calendar]]) -> None:
         """The versions in the order of their times; CalendarError if there is none, or two of one time."""
@@ -60,9 +60,12 @@ class Timetable:
             )
         self._parts = tuple(_Part(calendar) for _, calendar in told)
         self._starts = (BEFORE_ALL, *(from_ms for from_ms, _ in told[1:]))
+        self.is_always = all(part.is_always for part in self._parts)
 
     def working(self, from_ms: int, to_ms: int) -> Intervals:
         """The working time in ``[from_ms, to_ms)``."""
+        if self.is_always:
+            return ((from_ms, to_ms),) if from_ms < to_ms else ()
         pieces = [part.working(begin, end) for part, begin, end in self._over(from_ms, to_ms)]
         return pieces[0] if len(pieces) == 1 else normal(pair for piece in pieces for pair in piece)
 
@@ -97,17 +100,17 @@ class Timetable:
 class _Part:
     """A calendar, and the days of it that were looked at."""
 
-    __slots__ = ("_calendar", "_days", "_is_always", "_zone")
+    __slots__ = ("_calendar", "_days", "_zone", "is_always")
 
     def __init__(self, calendar: Calendar) -> None:
         self._calendar = calendar
         self._zone: ZoneInfo = zone(calendar.tz)
         self._days: dict[date, Intervals] = {}
-        self._is_always = _is_always(calendar)
+        self.is_always = _is_always(calendar)
 
     def working(self, from_ms: int, to_ms: int) -> Intervals:
         window = ((from_ms, to_ms),)
-        if self._is_always:
+        if self.is_always:
             return window
         first = self.date_of(from_ms)
         # A day before: its night may last until today. A day after: a clock set back over midnight shows yesterday's
@@ -117,7 +120,7 @@ class _Part:
         return intersect(normal(pair for day in days for pair in day), window)
 
     def ahead(self, from_ms: int, to_ms: int) -> Iterator[Pair]:
-        if self._is_always:
+        if self.is_always:
             yield from_ms, to_ms
             return
         first = self.date_of(from_ms)
@@ -171,6 +174,9 @@ def dues(hours: Times, start_ms: int, targets_ms: Sequence[int], pauses: Iterabl
     """By when each of these targets, in ascending order, has been worked; None: not within ten years."""
     found: list[int | None] = []
     paused = normal(pauses)
+    times = timetable_of(hours)
+    if times.is_always and not paused:
+        return tuple(start_ms + max(0, target_ms) for target_ms in targets_ms)
     worked = 0
     wanted = iter(targets_ms)
     target = next(wanted, None)
@@ -178,7 +184,7 @@ def dues(hours: Times, start_ms: int, targets_ms: Sequence[int], pauses: Iterabl
         found.append(start_ms)
         target = next(wanted, None)
     if target is not None:
-        for pair in timetable_of(hours).ahead(start_ms):
+        for pair in times.ahead(start_ms):
             for begin, end in subtract((pair,), paused):
                 while target is not None and target - worked <= end - begin:
                     found.append(begin + target - worked)
