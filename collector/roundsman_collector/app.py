@@ -29,8 +29,9 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import FIRST_LOGIN, TOKEN, Config, calendar
+from roundsman_collector.config import FIRST_LOGIN, TOKEN, Config, calendar, service_levels
 from roundsman_collector.core.rulebook import RuleSet
+from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.engine import rules as ruling
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.ingest import Ingest
@@ -40,7 +41,6 @@ from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.errors import StoreError
-from roundsman_collector.store.tickets import ROBOT
 from roundsman_collector.tether import tethered
 from roundsman_wire import topics
 from roundsman_wire.codec import encode
@@ -74,6 +74,7 @@ class Collector:
         try:
             now_ms = clock.now_ms()
             ruling.begin(self.store, rules, now_ms)
+            ruling.promise(self.store, service_levels(config), now_ms)
             self.first_login = self._first_keys(now_ms)
             self.engine = Engine(self.store, ruling.book(self.store))
             gc.set_threshold(*GARBAGE_THRESHOLDS)

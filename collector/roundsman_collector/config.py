@@ -23,6 +23,8 @@ from pydantic_core import ErrorDetails, PydanticUndefined
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.calendars import CalendarFile, calendar_from
 from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, rule_set_from
+from roundsman_collector.rules.levels import PRESETS, LevelFile
+from roundsman_collector.rules.levels import file_from as level_file
 from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.wording import got, key, nearest, short, wanted
 
@@ -220,11 +222,50 @@ class Webhook(_Section):
     ca: File | None = Field(default=None, description="the certificates to trust, PEM; the system's if not given")
 
 
+class Company(_Section):
+    """What stands on every form (docs/how-to/forms.md)."""
+
+    name: str = Field(default="", description="the company's name", max_length=120)
+    name_en: str = Field(default="", description="its name on English forms; `name` if not given", max_length=120)
+    service_phone: str = Field(default="", description="the service line, day and night", max_length=60)
+    supervision_phone: str = Field(default="", description="the line for complaints about the service", max_length=60)
+    copies: int = Field(
+        default=3,
+        ge=1,
+        le=4,
+        description="how many copies of a work order are printed: customer, headquarters, service point, finance",
+    )
+
+
+class Files(_Section):
+    """Photos, documents, videos and signatures of tickets (docs/how-to/forms.md)."""
+
+    photo_bytes: int = Field(default=10_000_000, ge=100_000, le=50_000_000, description="bytes of a photo, at most")
+    document_bytes: int = Field(
+        default=20_000_000, ge=100_000, le=100_000_000, description="bytes of a document, at most"
+    )
+    video_bytes: int = Field(default=50_000_000, ge=100_000, le=200_000_000, description="bytes of a video, at most")
+    signature_bytes: int = Field(default=300_000, ge=10_000, le=2_000_000, description="bytes of a signature, at most")
+    ticket_bytes: int = Field(
+        default=500_000_000, ge=1_000_000, le=2**40, description="bytes of all files of one ticket, at most"
+    )
+    total_bytes: int = Field(
+        default=20_000_000_000,
+        ge=1_000_000,
+        le=2**50,
+        description="bytes of all files in the database, at most; the health page and `roundsman doctor` warn at 80 %",
+    )
+
+
 class Rules(_Section):
     """What counts as a fault (docs/policy.md)."""
 
     faults: File | None = Field(
         default=None, description="a fault catalogue of your own; the built-in one if not given"
+    )
+    levels: list[File] = Field(
+        default_factory=list,
+        description="files of service levels beside those that travel with the program; one of the same name replaces it",
     )
     overrides: list[File] = Field(
         default=[], description="files that change fields of its rows, applied one after the other"
@@ -242,6 +283,8 @@ class Config(_Section):
     api: Api = Api()
     mail: Mail = Mail()
     webhook: Webhook = Webhook()
+    company: Company = Company()
+    files: Files = Files()
     policy: Rules = Rules()
     source: Path | None = Field(default=None, exclude=True)
 
@@ -265,6 +308,8 @@ SECTIONS: Mapping[str, type[_Section]] = {
     "api": Api,
     "mail": Mail,
     "webhook": Webhook,
+    "company": Company,
+    "files": Files,
     "policy": Rules,
 }
 
@@ -339,7 +384,9 @@ def _anchored(config: Config, base: Path, folder: Path | None) -> Config:
             ),
             "webhook": config.webhook.model_copy(update={"ca": at(config.webhook.ca)}),
             "policy": Rules(
-                faults=at(config.policy.faults), overrides=[base / one.expanduser() for one in config.policy.overrides]
+                faults=at(config.policy.faults),
+                overrides=[base / one.expanduser() for one in config.policy.overrides],
+                levels=[base / one.expanduser() for one in config.policy.levels],
             ),
         }
     )
@@ -502,6 +549,18 @@ def advice(config: Config) -> Mapping[str, Advice]:
         found = dict(advice_from(text, source=source))
         for path in config.policy.overrides:
             found |= advice_from(_text(path), source=str(path))
+    except RulesError as error:
+        raise ConfigError(str(error)) from error
+    return found
+
+
+def service_levels(config: Config) -> dict[str, LevelFile]:
+    """The service levels that travel with the program and those that the configuration names, by name."""
+    found = {name: level_file(built_in(f"levels/{name}.yaml"), source=f"{name}.yaml") for name in PRESETS}
+    try:
+        for path in config.policy.levels:
+            mine = level_file(_text(path), source=str(path))
+            found[mine.level] = mine
     except RulesError as error:
         raise ConfigError(str(error)) from error
     return found

@@ -449,6 +449,42 @@ class TicketStepShape(Shape):
     name_en: str
 
 
+class SegmentShape(Shape):
+    """A stretch of a clock. kind: working, closed (no hours of work), paused (`reason`)."""
+
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    kind: str
+    reason: str
+
+
+class ClockShape(Shape):
+    """A clock of a ticket. state: waiting (not begun), running, paused, met, missed (ended late), breached (late, and
+    still running), counted (of a mean), cancelled. Times are null where they cannot be said."""
+
+    clock: str
+    name_zh: str
+    name_en: str
+    state: str
+    kind: str = Field(description="limit: every ticket keeps it; mean: the mean of a period's tickets does")
+    source: str
+    start_ms: int | None
+    start: str | None
+    due_ms: int | None
+    due: str | None
+    promised_due_ms: int | None
+    promised_due: str | None
+    ended_ms: int | None
+    ended: str | None
+    target_ms: int | None
+    elapsed_ms: int = Field(description="working time")
+    remaining_ms: int | None
+    recorded_breach: bool
+    segments: list[SegmentShape]
+
+
 class TicketsShape(Shape):
     """A page of tickets, the newest first."""
 
@@ -502,6 +538,7 @@ class TicketFullShape(TicketShape):
     children: list[ChildShape] = Field(description="as far as you reach; those explained now first; 500 at most")
     events: list[TicketEventShape]
     version: int = Field(description="the id of its last step, and its ETag")
+    clocks: list[ClockShape] = Field(description="what was promised, and how it is kept; empty: nothing was")
     steps: list[TicketStepShape] = Field(description="what you can do with it in its state; a step may need more")
     evidence: list[EvidenceShape]
 

@@ -24,9 +24,12 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape, TicketState
 from roundsman_collector.api.ticket_steps import said as checked
+from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import STATES, STEPS, is_persons, offered, standing_of
 from roundsman_collector.core.model import Ref
+from roundsman_collector.core.sla import Reading
 from roundsman_collector.roles import Who
+from roundsman_collector.rules.promised import promised_from
 from roundsman_collector.store import CommandRow, SampleRow, StoreError, TicketEvent, TicketRow
 from roundsman_collector.store.commands import KEY_LIMIT
 from roundsman_collector.store.tickets import TEXT_LIMIT, as_event
@@ -136,7 +139,7 @@ def ticket(request: Request, who: See, ticket: TicketName) -> Any:
 
 
 def _answer(found: dict[str, Any], status: int) -> JSONResponse:
-    shown = TicketFullShape.model_validate(found).model_dump(mode="json")
+    shown = TicketFullShape.model_validate(found).model_dump(mode="json", by_alias=True)
     return JSONResponse(shown, status, headers={"ETag": f'"{found["version"]}"'})
 
 
@@ -316,7 +319,41 @@ def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[s
         "events": [telling.ticket_event(one) for one in log],
         "version": standing_of(as_event(one) for one in log).version,
         "steps": steps(who, row.state),
+        "clocks": clocks(desk, row, log),
         "evidence": _evidence(desk, who, row, log),
+    }
+
+
+def clocks(desk: Desk, row: TicketRow, log: list[TicketEvent]) -> list[dict[str, Any]]:
+    """How the ticket's clocks stand now, each with the stretches that it is made of."""
+    found = None if row.level_id is None else desk.view.promised(row.level_id)
+    if found is None:
+        return []
+    promised = promised_from(found[0].body, found[1])
+    return [_clock(one) for one in promised.read([as_event(line) for line in log], desk.now_ms())]
+
+
+def _clock(one: Reading) -> dict[str, Any]:
+    zh, en = CLOCKS[one.clock]
+    return {
+        "clock": one.clock,
+        "name_zh": zh,
+        "name_en": en,
+        "state": one.state,
+        "kind": one.row.kind,
+        "source": one.row.source,
+        **stamped("start", one.start_ms),
+        **stamped("due", one.due_ms),
+        **stamped("promised_due", one.promised_due_ms),
+        **stamped("ended", one.ended_ms),
+        "target_ms": one.target_ms,
+        "elapsed_ms": one.elapsed_ms,
+        "remaining_ms": one.remaining_ms,
+        "recorded_breach": one.recorded_breach,
+        "segments": [
+            {**stamped("from", part.from_ms), **stamped("to", part.to_ms), "kind": part.kind, "reason": part.reason}
+            for part in one.segments
+        ],
     }
 
 

@@ -1,6 +1,7 @@
 """The rules that the engine judges by: put in force at start, changed by people, over what devices were when.
 
     begin(store, rules, now_ms)             the files' rules are in force from now on, if they are not already
+    promise(store, levels, now_ms)          the same for service levels
     book(store)                             all rules that ever were, as the engine takes them
     change(engine, command, now_ms)         the command `rules`: an override of the console is put, or taken away
     moved(engine, command, now_ms)          the command `moved`: devices stand elsewhere, from a time on
@@ -17,6 +18,8 @@ import structlog
 
 from roundsman_collector.core.rulebook import Dated, Rulebook, RuleSet
 from roundsman_collector.rules.kept import Kept, body_of, in_force, kept_from, rule_set_of
+from roundsman_collector.rules.levels import LevelFile, digest
+from roundsman_collector.rules.levels import body_of as level_body
 from roundsman_collector.rules.shape import CHANGE, RulesError
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.door import Store
@@ -45,6 +48,15 @@ def begin(store: Store, rules: RuleSet, now_ms: int) -> None:
         log.error("the rules in force begin in the future; was the clock wrong?", begin_ms=newest.valid_from_ms)
     store.put_rules(set_.hash, body, from_ms)
     log.info("rules are in force", hash=set_.hash, faults=len(set_.rules), overrides=len(set_.overrides))
+
+
+def promise(store: Store, files: Mapping[str, LevelFile], now_ms: int) -> None:
+    """Let the files' service levels be in force from now on, if they are not already. Tickets keep the versions that
+    they were opened under."""
+    bodies = {name: level_body(one) for name, one in files.items()}
+    new = store.put_levels({name: (digest(body), body) for name, body in bodies.items()}, now_ms)
+    if new:
+        log.info("service levels are in force", new=new, all=len(bodies))
 
 
 def _on_files(newest: RuleSetRow, rules: RuleSet) -> Kept:

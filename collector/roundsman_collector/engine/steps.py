@@ -4,8 +4,8 @@
     report(engine, command, now_ms)      a fault that a person reports: by phone, QR label or API
 
 A command says which version of the ticket its author saw (`seen`): who acts on an older one is told what happened
-since, and nothing is done. A report of a fault that has a ticket already joins it and counts as a repeated call: nobody is to
-call twice for one problem (S4-7).
+since, and nothing is done. A report of a fault that has a ticket already joins it and counts as a repeated
+call: nobody is to call twice for one problem (S4-7).
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,8 +74,19 @@ def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:
 
 
 def terms_of(engine: Engine, row: TicketRow, standing: Standing, wish: Wish) -> Terms:
-    """What the ticket's service level asks for."""
-    return Terms()
+    """What the ticket's service level asks for; where nothing was promised, all that good work has."""
+    level = engine.promises.level_of(row.level_id, wish.now_ms)
+    if level is None:
+        return Terms()
+    return Terms(
+        both_signatures=level.both_signatures,
+        report=level.report,
+        follow_up=level.follow_up,
+        call_back=level.call_back_minutes > 0,
+        delay_analysis=level.delay_analysis,
+        loan_unit=level.loan_unit,
+        consent=level.consent,
+    )
 
 
 def _same_version(row: TicketRow, log: Sequence[Event], standing: Standing, seen: object) -> None:

@@ -24,12 +24,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine
 
+from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.store import audit, migrate, postgres, schema, sqlite, transfer
 from roundsman_collector.store.connect import Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.series import LIFE, next_life
 from roundsman_collector.store.sql import keep_fact, run
-from roundsman_collector.store.tickets import ROBOT
 
 PAGES = 512
 """Pages (2 MB) that are copied between two looks at progress."""

@@ -11,6 +11,7 @@ from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_collector.store.rounds import ErrandAnswer, RoundAnswered, RoundBegun
+from roundsman_collector.store.ticket_clocks import ClocksTold
 from roundsman_collector.store.tickets import TicketChange, TicketOpened
 from roundsman_collector.store.units import Checkpoint, UnitRow
 
@@ -31,6 +32,7 @@ class Batch:
     tells: Sequence[Retold] = ()
     conditions: Sequence[ConditionsTold] = ()
     tickets: Sequence[TicketChange] = ()
+    clocks: Sequence[ClocksTold] = ()
     quarantine: Sequence[Quarantined] = ()
     counters: Sequence[Count] = ()
     commands_done: Sequence[CommandDone] = ()

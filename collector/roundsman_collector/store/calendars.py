@@ -103,6 +103,11 @@ def days_of_many(
     return {calendar: {one.day: one.said for one in versions} for calendar, versions in found.items()}
 
 
+def named(connection: Connection) -> list[str]:
+    """The calendars of which any day was ever said."""
+    return list(run(connection, "SELECT DISTINCT calendar FROM calendar_day ORDER BY calendar").scalars())
+
+
 def history(connection: Connection, calendar: str, day: date) -> list[DayVersion]:
     """Everything that was ever said of a day, the oldest first."""
     sql = f"SELECT {COLUMNS} FROM calendar_day WHERE calendar = ? AND day = ? ORDER BY from_ms"

@@ -68,6 +68,7 @@ def ask(
     ).scalar()
     if new is not None:
         return int(new)
+    assert key is not None, "without a key nothing is in the way"
     sql = "SELECT id, verb, args FROM command WHERE who = ? AND key = ?"
     known = run(connection, sql, clean(who, 160), clean(key, KEY_LIMIT)).one()
     if (known[1], known[2]) != (clean(verb, 160), said):

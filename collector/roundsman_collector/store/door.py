@@ -8,7 +8,7 @@ is full or locked (wait, commit the same batch again) from a batch that cannot b
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from roundsman_collector.store import (
     horizon,
     laid,
     ledger,
+    levels,
     migrate,
     notices,
     picked,
@@ -40,6 +41,7 @@ from roundsman_collector.store import (
     register,
     rounds,
     rules,
+    ticket_clocks,
     tickets,
     units,
 )
@@ -52,6 +54,7 @@ from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Hold, Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.levels import DaySaid, LevelRow, Whereabouts
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
 from roundsman_collector.store.rules import RuleSetRow
@@ -137,6 +140,7 @@ class Store:
             units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
             units.set_wakes(connection, batch.wakes)
             opened = tickets.change(connection, batch.tickets)
+            ticket_clocks.keep(connection, batch.clocks)
             self._notify(connection, batch, opened)
             present.keep(connection, batch.device_now)
             quarantine.keep(connection, batch.quarantine)
@@ -303,6 +307,11 @@ class Store:
         with transaction(self._write, "putting rules in force", self._place) as connection:
             return rules.put(connection, hash_, body, valid_from_ms, made_by)
 
+    def put_levels(self, wanted: Mapping[str, tuple[str, str]], now_ms: int, made_by: str = "") -> int:
+        """Put versions of service levels (level -> hash, body) in force that are not; how many were new."""
+        with transaction(self._write, "putting service levels in force", self._place) as connection:
+            return sum(levels.put(connection, level, *said, now_ms, made_by) for level, said in wanted.items())
+
     def put_behind(self, wanted: Sequence[behind.Wanted], deed: Deed) -> int:
         """Let devices stand behind these from a time on; return how many did not so already."""
         with transaction(self._write, "entering what stands behind what", self._place) as connection:
@@ -455,6 +464,33 @@ class Store:
         with transaction(self._read, "reading a ticket", self._place) as connection:
             found = tickets.read(connection, "id = ?", (ticket_id,), 1)
             return (found[0], tickets.events_of(connection, ticket_id)) if found else None
+
+    def tickets_due(self, now_ms: int, limit: int) -> list[tuple[TicketRow, list[Event]]]:
+        """Tickets that are to be looked at by now, the longest due first, each with its log."""
+        with transaction(self._read, "reading tickets that are due", self._place) as connection:
+            rows = tickets.read(connection, "wake_at_ms <= ? ORDER BY wake_at_ms, id", (now_ms,), limit)
+            logs = tickets.events_of_many(connection, [row.id for row in rows])
+            return [(row, logs[row.id]) for row in rows]
+
+    def whereabouts(self, subjects: Sequence[str]) -> dict[str, Whereabouts]:
+        """Where these subjects stand now; one that stands nowhere is not named."""
+        with transaction(self._read, "reading where devices stand", self._place) as connection:
+            return levels.whereabouts(connection, subjects)
+
+    def newest_levels(self) -> dict[str, LevelRow]:
+        """The newest version of each service level."""
+        with transaction(self._read, "reading service levels", self._place) as connection:
+            return levels.newest(connection)
+
+    def level(self, level_id: int) -> LevelRow | None:
+        """A version of a service level."""
+        with transaction(self._read, "reading a service level", self._place) as connection:
+            return levels.one(connection, level_id)
+
+    def days_said(self, calendars: Collection[str]) -> list[DaySaid]:
+        """Everything that was ever said of the days of these calendars."""
+        with transaction(self._read, "reading calendars", self._place) as connection:
+            return levels.days_said(connection, calendars)
 
     def live_ticket(self, subject: str, code: str) -> TicketRow | None:
         """The ticket of which somebody has something to do and that is about this fault; the newest."""

@@ -14,16 +14,16 @@ References hold at every instant: a site's customer is in force as long as the s
 sites. A scope (roles.py) limits what is seen, and what is written: before and after the change it must reach the entry.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import audit, reach, search
+from roundsman_collector.store import audit, levels, reach, search
 from roundsman_collector.store.audit import Deed
-from roundsman_collector.store.entry_kinds import ALWAYS_THERE, KINDS, EntryError, Kind, KindName, checked
+from roundsman_collector.store.entry_kinds import ALWAYS_THERE, KINDS, EntryError, Field, Kind, KindName, checked
 from roundsman_collector.store.sql import chunks, many, marks, run, upsert
 
 Fields = Mapping[str, Any]
@@ -462,11 +462,9 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
         if field.refers_to == "person":  # somebody who has left since may stay named
             naming = [one.new for one in changes if _is_newly_named(one, field.name)]
         targets = sorted({version.fields[field.name] for version in naming})
-        if field.refers_to == "person":
-            known = _persons(connection, targets)
-            for version in naming:
-                if version.fields[field.name] not in known:
-                    raise _no_reference(kind, version, field.name, "person")
+        if field.refers_to == "person" or field.refers_to == "level":
+            known = _persons(connection, targets) if field.refers_to == "person" else set(levels.newest(connection))
+            _must_be_known(kind, naming, field, known)
             continue
         target = KINDS[field.refers_to]
         if target.name == "calendar":
@@ -482,6 +480,12 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
                 raise _not_in_force(kind, version, field.name, target.name, chain)
             if kind.name == "site" and field.name == "contract":
                 _check_own_contract(version, chain)
+
+
+def _must_be_known(kind: Kind, naming: Iterable[Version], field: Field, known: Collection[str]) -> None:
+    for version in naming:
+        if version.fields[field.name] not in known:
+            raise _no_reference(kind, version, field.name, str(field.refers_to))
 
 
 def _is_newly_named(change: Laid, field: str) -> bool:

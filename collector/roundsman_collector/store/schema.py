@@ -289,7 +289,7 @@ ticket_clock = Table(
     Column("promised_ms", Big),
     Column("ended_ms", Big),
     Column("elapsed_ms", Big, nullable=False),
-    Column("breached_ms", Big),
+    Column("is_breached", Boolean(create_constraint=False), nullable=False),
     Index("ticket_clock_by_due", "state", "due_ms"),
 )
 """What core/sla.py read off a ticket's log when it was looked at last: for lists and figures."""

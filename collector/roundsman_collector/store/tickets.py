@@ -30,7 +30,7 @@ from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import audit, children, series
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import clean, json_text, quoted, run
+from roundsman_collector.store.sql import chunks, clean, json_text, marks, quoted, run
 
 SERIES = "ticket"
 TEXT_LIMIT = 4000
@@ -498,6 +498,21 @@ def row_of(found: Sequence[Any]) -> TicketRow:
 def events_of(connection: Connection, ticket_id: int) -> list[Event]:
     """A ticket's log for the functions that read it."""
     return [as_event(one) for one in log_of(connection, ticket_id)]
+
+
+def events_of_many(connection: Connection, ids: Sequence[int]) -> dict[int, list[Event]]:
+    """The logs of these tickets."""
+    found: dict[int, list[Event]] = {ticket: [] for ticket in ids}
+    for part in chunks(ids):
+        rows = run(
+            connection,
+            "SELECT id, ticket_id, at_ms, who, verb, text, data FROM ticket_event "
+            f"WHERE ticket_id IN ({marks(len(part))}) ORDER BY id",
+            *part,
+        )
+        for row in rows:
+            found[row[1]].append(Event(row[0], row[2], row[3], row[4], row[5], json.loads(row[6])))
+    return found
 
 
 def as_event(one: TicketEvent) -> Event:

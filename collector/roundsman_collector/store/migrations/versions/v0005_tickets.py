@@ -1,5 +1,7 @@
 """Tickets with clocks: states beyond open and resolved, service levels, clocks, commands with keys."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -11,7 +13,7 @@ depends_on = None
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 WAKES = sa.text("wake_at_ms IS NOT NULL")
 TAKEN = sa.text("engineer IS NOT NULL")
-NEW_OF_TICKET = (
+NEW_OF_TICKET: tuple[sa.Column[Any], ...] = (
     sa.Column("source", sa.Text(), nullable=False, server_default="monitoring"),
     sa.Column("watched", sa.Boolean(), nullable=False, server_default=sa.text("true")),
     sa.Column("site", sa.Text(), nullable=True),
@@ -60,7 +62,7 @@ def upgrade() -> None:
         sa.Column("promised_ms", BIG, nullable=True),
         sa.Column("ended_ms", BIG, nullable=True),
         sa.Column("elapsed_ms", BIG, nullable=False),
-        sa.Column("breached_ms", BIG, nullable=True),
+        sa.Column("is_breached", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"]),
         sa.PrimaryKeyConstraint("ticket_id", "clock"),
     )
