@@ -12,7 +12,7 @@
     open; it is over, or never was                          opened; resolved, voided
     ... where somebody was sent: it only tells them         recovered, verified (mended, and the readings say so)
     reopen, recur; call                                     reopened; called_again
-    dispatch, hand_over (who had it before hears it too)    dispatched
+    dispatch (who was sent before hears it too)             dispatched
     warn, breach of a clock                                 warned, breached
 
 A notice has a key that is unique on its way (`opened:17`), so that nothing is told twice for one happening. What is
@@ -62,7 +62,6 @@ AWAITED: tuple[Event, ...] = ("opened", "called_again", "dispatched", "breached"
 OF_STEPS: Mapping[str, Event] = {
     "call": "called_again",
     "dispatch": "dispatched",
-    "hand_over": "dispatched",
     "warn": "warned",
     "breach": "breached",
     "recover": "recovered",
@@ -265,10 +264,7 @@ def _sent(desk: _Desk, one: News, ticket: TicketRow) -> set[str]:
     """Whom a ticket concerns: who is sent, and who was until now, where somebody else is sent instead."""
     found = {ticket.engineer or "", _engineer(one)} - {""}
     if one.event == "dispatched":
-        sql = (
-            "SELECT data FROM ticket_event WHERE ticket_id = ? AND verb IN ('dispatch', 'hand_over') "
-            "ORDER BY id DESC LIMIT 2"
-        )
+        sql = "SELECT data FROM ticket_event WHERE ticket_id = ? AND verb = 'dispatch' ORDER BY id DESC LIMIT 2"
         found |= {_named(json.loads(row[0])) for row in run(desk.connection, sql, ticket.id)} - {""}
     return found
 
@@ -278,8 +274,8 @@ def _engineer(one: News) -> str:
 
 
 def _named(data: Mapping[str, Any]) -> str:
-    """Who is sent by a dispatch, or by handing over."""
-    return str(data.get("engineer") or data.get("to") or "")
+    """Who is sent by a dispatch."""
+    return str(data.get("engineer") or "")
 
 
 def _hold(way: WayRow, one: News, ticket: TicketRow, now_ms: int) -> tuple[Held, int]:

@@ -61,7 +61,7 @@ ANSWERED = (
     "OR (event <> 'opened' AND EXISTS (SELECT 1 FROM ticket_event "
     "JOIN ticket ON ticket.id = ticket_event.ticket_id "
     "WHERE ticket_event.ticket_id = notice.ticket_id AND ticket_event.at_ms >= notice.made_ms "
-    f"AND ticket_event.who <> '{ROBOT}' AND ticket_event.verb NOT IN ('call', 'dispatch', 'hand_over', 'reopen') "
+    f"AND ticket_event.who <> '{ROBOT}' AND ticket_event.verb NOT IN ('call', 'dispatch', 'reopen') "
     "AND (notice.event <> 'dispatched' OR ticket_event.who = ticket.engineer)))))"
 )
 NAMES_OF_SITE = "SELECT group_id, name_zh, name_en, time_zone FROM site WHERE id = ? AND to_ms IS NULL"

@@ -63,6 +63,23 @@ VOIDED = replace(
     event="voided",
     body=body(outcome="void") | {"who": "wang", "text": "演练\r\nBcc: a@example.com"},
 )
+DISPATCHED = replace(
+    OPENED,
+    id="e1-10",
+    event="dispatched",
+    body=body() | {"who": "front", "text": "带纸卷", "engineer": {"id": "li", "name": "李工"}},
+)
+BREACHED = replace(
+    OPENED,
+    id="e1-11",
+    event="breached",
+    body=body() | {"clock": {"clock": "arrive", "percent": None, "due_ms": AT + 4 * HOUR}, "again": 2},
+)
+WARNED = replace(
+    BREACHED, id="e1-12", event="warned", body=body() | {"clock": {"clock": "respond", "percent": 80, "due_ms": AT}}
+)
+CALLED = replace(OPENED, id="e1-13", event="called_again", body=body() | {"who": "front", "text": "又来电催修"})
+AT_A_SITE = replace(OPENED, id="e1-14", subject="#nanshan", body=body(component="", code="other"))
 TEST = replace(OPENED, id="e1-8", event="test", subject="", body={"who": "wang"}, names=Names())
 DIGEST = replace(
     OPENED,
@@ -79,4 +96,5 @@ DIGEST = replace(
     },
     subjects={"kiosk-7": NAMES},
 )
-EVERY = (OPENED, RESOLVED, VOIDED, TEST, DIGEST)
+DAILY = replace(DIGEST, id="e1-15", body={**DIGEST.body, "is_daily": True})
+EVERY = (OPENED, RESOLVED, VOIDED, DISPATCHED, BREACHED, WARNED, CALLED, AT_A_SITE, TEST, DIGEST, DAILY)

@@ -176,11 +176,13 @@ class Post:
 
 @dataclass
 class Told:
-    """How the HTTP server answers: `answers` one after the other, the last for ever; HANG: not at all."""
+    """How the HTTP server answers: `answers` one after the other, the last for ever; HANG: not at all. `body`: with
+    these words."""
 
     posts: list[Post] = field(default_factory=list)
     answers: list[Any] = field(default_factory=lambda: [204])
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
 
 
 class Hook(ThreadingHTTPServer):
@@ -215,6 +217,7 @@ class _Take(BaseHTTPRequestHandler):
         for name, value in told.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        self.wfile.write(told.body)
 
     def _drip(self) -> None:
         """A byte now and then, for ever: no single read takes long."""

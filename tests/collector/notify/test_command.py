@@ -64,12 +64,12 @@ def test_a_way_is_added_listed_disabled_and_enabled(store: Store, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["pigeon", "roof"], "expected mail or webhook"),
+        (["pigeon", "roof"], "expected one of mail, webhook, wecom, dingtalk, feishu"),
         (["mail", "nobody"], "expected one mail address"),
         (["webhook", "ftp://x/"], r"expected http"),
         (["mail", "a@b.example", "--lang", "tlh"], "expected zh or en"),
         (["mail", "a@b.example", "--severity", "grave"], "expected one of urgent, major, minor"),
-        (["mail", "a@b.example", "--event", "lost"], "expected some of opened, resolved, voided"),
+        (["mail", "a@b.example", "--event", "lost"], "expected some of opened, called_again, dispatched"),
     ],
 )
 def test_what_cannot_be_a_way_is_refused(store: Store, tmp_path: Path, arguments: list[str], said: str) -> None:

@@ -90,9 +90,10 @@ def test_a_name_with_line_ends_and_markup_stays_text() -> None:
 def test_a_digest_counts_and_lists() -> None:
     said = rendered(DIGEST)
 
-    assert said.message["Subject"] == "【汇总】5 分钟内 33 条通知"
+    assert said.message["Subject"] == "【汇总】33 条通知"
     text = said.part("plain")
     assert "通知数：报修 31 · 已修复 2" in text
+    assert "时段：2025-11-21 10:00:00 北京时间 至 2025-11-21 10:01:00 北京时间" in text
     assert "【报修】自助终端 7(kiosk-7)：打印机缺纸（紧急）工单 2025-000017" in text
     assert "……另有 32 条" in text
     assert "打开工单列表：https://rounds.example.com/tickets\n" in text

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from roundsman_collector.notify import dial, webhook
+from roundsman_collector.notify import dial, post, webhook
 from roundsman_collector.notify.facts import Facts
 from roundsman_collector.notify.outcome import Reject, Retry
 from tests.collector.notify.news import AT, DIGEST, EVERY, HOUR, OPENED, RESOLVED, TEST
@@ -75,6 +75,9 @@ def test_the_body_tells_everything_about_the_ticket() -> None:
             "resolved": "2025-11-21T04:00:00.000Z",
             "outcome": "recovered",
         },
+        "engineer": None,
+        "clock": None,
+        "again": 0,
         "who": "roundsman",
         "text": "",
     }
@@ -210,7 +213,7 @@ def test_a_server_that_never_finishes_is_cut_off(answer: str) -> None:
     def brief(host: str, port: int, **more: object) -> object:
         return dial.dialled(host, port, total_s=0.5, **more)  # type: ignore[arg-type]
 
-    with hook() as server, mock.patch.object(webhook, "dialled", brief):
+    with hook() as server, mock.patch.object(post, "dialled", brief):
         server.told.answers = [answer]
         begun = time.monotonic()
         with pytest.raises(Retry, match="broke off"):

@@ -1,11 +1,13 @@
 """The outbox: written with what it tells of, once for each who wants to know, and never for what is over."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from roundsman_collector.roles import Role, Scope
 from roundsman_collector.store import (
     Batch,
     Deed,
@@ -15,24 +17,29 @@ from roundsman_collector.store import (
     Outbox,
     Store,
     StoreError,
-    TicketAcknowledge,
     TicketChange,
     TicketNote,
     TicketOpen,
     TicketResolve,
+    TicketStep,
     TicketVoid,
     View,
+    WayRow,
     filter_of,
     wrong_target,
 )
 from roundsman_collector.store.notices import FRESH_MS, HOLD_MS
 from roundsman_collector.store.sql import run
+from roundsman_collector.store.ways import EVENTS
 from tests.collector.store.cast import TODAY, ticket
 
 DEED = Deed(who="wang", at_ms=TODAY, address="10.0.0.9")
 MAIL = "duty@example.com"
 OLD = FRESH_MS + 1
 HOOK = "https://hooks.example.com/in?key=s3cret"
+WECOM = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=s3cret"
+DINGTALK = "https://oapi.dingtalk.com/robot/send?access_token=s3cret"
+FEISHU = "https://open.feishu.cn/open-apis/bot/v2/hook/s3cret"
 
 
 @pytest.fixture
@@ -56,8 +63,8 @@ def add(office: Office, **wanted: Any) -> int:
 
 
 def told(office: Office, way: int | None = None) -> list[str]:
-    """The keys in the outbox, the oldest first."""
-    return [row.key for row in reversed(office.notices(way=way))]
+    """The keys in the outbox, the oldest first, without the times in them."""
+    return [re.sub(r":[0-9]{13}", "", row.key) for row in reversed(office.notices(way=way))]
 
 
 def resolve(ticket_id: int, **more: Any) -> TicketResolve:
@@ -98,7 +105,7 @@ def test_a_ticket_that_opens_and_later_ends_is_told_twice_with_the_facts_of_each
         "resolved_ms": None,
         "outcome": "",
     }
-    assert (ended.key, ended.made_ms) == ("resolved:1", TODAY + 9)
+    assert (ended.key, ended.made_ms) == (f"resolved:1:{TODAY + 9}", TODAY + 9)
     assert (ended.body["ticket"]["fault_to_ms"], ended.body["ticket"]["outcome"]) == (TODAY + 8, "recovered")
 
 
@@ -160,7 +167,7 @@ def test_what_is_said_and_taken_over_is_not_told(store: Store, office: Office) -
     add(office)
     commit(store, ticket())
     commit(store, TicketNote(ticket=1, at_ms=1, who="li", text="on my way"))
-    commit(store, TicketAcknowledge(ticket=1, at_ms=1, who="li"))
+    commit(store, TicketStep(verb="acknowledge", ticket=1, at_ms=1, who="li"))
 
     assert told(office) == ["opened:1"]
 
@@ -217,6 +224,131 @@ def test_ways_are_read_again_only_when_one_has_changed(store: Store, office: Off
     office.change_way(1, name="night", deed=DEED)
     commit(store, opening("nvr-2"))
     assert store._listeners._ways[0].name == "night"
+
+
+# --- what befalls a ticket -------------------------------------------------------------------------------------------
+
+
+def step(verb: str, at_ms: int = TODAY + 9, *, who: str = "front", text: str = "", **data: Any) -> TicketStep:
+    return TicketStep(ticket=1, at_ms=at_ms, who=who, verb=verb, text=text, data=data)
+
+
+def person(office: Office, name: str, role: Role = "engineer") -> None:
+    office.add_person(name, name=name.title(), role=role, scope=Scope(everything=True), deed=DEED)
+
+
+def test_each_step_that_a_desk_wants_to_hear_of_is_told_with_what_it_says(store: Store, office: Office) -> None:
+    add(office, events=EVENTS)
+    person(office, "li")
+    commit(store, ticket())
+    commit(store, step("warn", who="roundsman", clock="respond", percent=50, due_ms=TODAY + 60))
+    commit(store, step("call", text="怎么还没人来", name="王先生", phone="13800000000"))
+    commit(store, step("dispatch", engineer="li"))
+    commit(store, step("breach", who="roundsman", clock="arrive", due_ms=TODAY + 90))
+
+    assert told(office) == ["opened:1", "warned:1:respond", "called_again:1", "dispatched:1", "breached:1:arrive"]
+    bodies = [row.body for row in reversed(office.notices())]
+    assert bodies[1]["clock"] == {"clock": "respond", "percent": 50, "due_ms": TODAY + 60}
+    assert (bodies[2]["who"], bodies[2]["text"]) == ("front", "怎么还没人来")
+    assert bodies[3]["engineer"] == bodies[4]["engineer"] == {"id": "li", "name": "Li"}
+    assert "13800000000" not in str(bodies) and "王先生" not in str(bodies), "who called stays on the ticket"
+
+
+def test_what_a_desk_usually_hears_is_not_each_step_of_the_work(store: Store, office: Office) -> None:
+    add(office)
+    commit(store, ticket())
+    for one in (step("acknowledge"), step("dispatch", engineer="li"), step("arrive", who="li")):
+        commit(store, one)
+    commit(store, step("warn", who="roundsman", clock="repair", percent=80, due_ms=TODAY + 60))
+
+    assert told(office) == ["opened:1"]
+
+
+def test_a_fault_that_is_over_is_told_as_what_it_does_to_the_ticket(store: Store, office: Office) -> None:
+    add(office, events=EVENTS)
+    commit(store, ticket(), opening("bus-31"), opening("nvr-2"))
+    for one in (1, 2):
+        commit(store, replace(step("dispatch", engineer="li"), ticket=one))
+    for verb in ("arrive", "fix"):
+        commit(store, replace(step(verb, who="li"), ticket=2))
+    commit(store, resolve(1), resolve(2), resolve(3))
+
+    assert told(office)[-3:] == ["recovered:1", "verified:2", "resolved:3"]
+
+
+def test_a_fault_that_comes_back_reopens_its_ticket_and_each_end_is_told(store: Store, office: Office) -> None:
+    add(office)
+    commit(store, ticket())
+    commit(store, step("promise", reopens_ms=3_600_000))
+    commit(store, resolve(1, at_ms=TODAY + 100))
+    again = replace(ticket(), opened_ms=TODAY + 200)
+    commit(store, again)
+    commit(store, resolve(1, at_ms=TODAY + 300))
+
+    assert told(office) == ["opened:1", "resolved:1", "reopened:1", "resolved:1"]
+
+
+def test_of_several_in_one_transaction_the_last_counts(store: Store, office: Office) -> None:
+    add(office, events=EVENTS)
+    commit(store, ticket())
+    clock = {"clock": "respond", "due_ms": TODAY + 60}
+    commit(
+        store,
+        step("warn", who="roundsman", percent=50, **clock),
+        step("warn", who="roundsman", percent=80, **clock),
+        step("breach", who="roundsman", **clock),
+        step("warn", who="roundsman", percent=50, clock="arrive", due_ms=TODAY + 90),
+    )
+
+    assert told(office) == ["opened:1", "breached:1:respond", "warned:1:arrive"]
+
+
+def test_a_call_at_the_desk_is_told_at_once_however_old_the_fault_is(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way = add(office)
+    reported = replace(ticket("#nanshan"), agent_no=None, source="phone", watched=False, text="屏幕黑了", who="front")
+    commit(store, reported, now_ms=TODAY + OLD)
+
+    found = due(outbox, way, TODAY + OLD)
+    assert (found.key, found.subject, found.body["text"]) == ("opened:1", "#nanshan", "屏幕黑了")
+
+
+# --- somebody's own way ----------------------------------------------------------------------------------------------
+
+
+def own(office: Office, name: str) -> int:
+    person(office, name)
+    filter_ = Filter(events=EVENTS)
+    return office.add_way(kind="mail", name=name, target=MAIL, filter_=filter_, person=name, deed=DEED).id
+
+
+def test_an_engineers_own_way_hears_of_the_tickets_that_they_are_sent_to(store: Store, office: Office) -> None:
+    li, zhao = own(office, "li"), own(office, "zhao")
+    commit(store, ticket(), opening("bus-31"))
+    commit(store, step("dispatch", engineer="li"), replace(step("acknowledge"), ticket=2))
+    commit(store, step("breach", who="roundsman", clock="arrive", due_ms=TODAY + 90))
+    commit(store, step("dispatch", TODAY + 10, engineer="zhao"))
+    commit(store, step("call", TODAY + 11, text="又来电"))
+
+    assert told(office, li) == ["dispatched:1", "breached:1:arrive", "dispatched:1"], "also that another goes now"
+    assert told(office, zhao) == ["dispatched:1", "called_again:1"]
+    assert office.notices(way=li)[0].body["engineer"]["id"] == "zhao"
+
+
+def test_whoever_may_not_sign_in_any_more_hears_nothing(store: Store, office: Office) -> None:
+    li = own(office, "li")
+    person(office, "boss", "administrator")
+    commit(store, ticket())
+    office.disable_person("li", is_disabled=True, deed=DEED)
+    commit(store, step("dispatch", engineer="li"))
+
+    assert told(office, li) == []
+
+
+def test_a_way_is_nobodys_own_who_is_not_there(store: Store, office: Office) -> None:
+    with pytest.raises(StoreError, match="there is nobody ghost"):
+        office.add_way(kind="mail", name="x", target=MAIL, person="ghost", deed=DEED)
 
 
 # --- filters ---------------------------------------------------------------------------------------------------------
@@ -329,6 +461,48 @@ def test_a_webhook_gets_a_secret_that_is_shown_once_and_stands_in_no_audit_row(
         assert secret not in str(rows)
 
 
+def test_a_bots_secret_is_given_and_is_shown_nowhere(store: Store, office: Office, view: View) -> None:
+    made = office.add_way(kind="dingtalk", name="group", target=DINGTALK, secret="SECone", deed=DEED)
+    office.change_way(made.id, secret="SECtwo", deed=DEED)
+    office.change_way(made.id, name="night", deed=DEED)
+
+    way = office.way(made.id)
+    assert way is not None
+    assert (made.secret, way.secret, way.shown_target) == ("", "SECtwo", "https://oapi.dingtalk.com/••••")
+    rows = view.audit(before_id=None, limit=10)
+    assert [(row.after or {}).get("secret") for row in reversed(rows)] == [None, "renewed", None]
+    for secret in ("SECone", "SECtwo", "s3cret"):
+        assert secret not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "target", "secret"),
+    [
+        ("mail", MAIL, "x"),
+        ("webhook", HOOK, "x"),
+        ("wecom", WECOM, "x"),
+        ("feishu", FEISHU, "a b"),
+        ("dingtalk", DINGTALK, "x" * 201),
+    ],
+)
+def test_a_secret_that_cannot_be_used_is_refused(
+    store: Store, office: Office, kind: str, target: str, secret: str
+) -> None:
+    with pytest.raises(StoreError, match="the secret cannot be used"):
+        office.add_way(kind=kind, name="x", target=target, secret=secret, deed=DEED)
+
+
+def test_a_bot_is_named_by_its_key_whatever_else_stands_in_its_url() -> None:
+    def way(kind: str, target: str) -> WayRow:
+        return WayRow(1, kind, "x", target, "", Filter(), "zh", 1, "wang", None)  # type: ignore[arg-type]
+
+    bots = [way("dingtalk", DINGTALK), way("dingtalk", f"{DINGTALK}&x=1"), way("dingtalk", f"{DINGTALK}2")]
+    assert bots[0].bot == bots[1].bot != bots[2].bot
+    assert "s3cret" not in bots[0].bot
+    assert [way("mail", MAIL).bot, way("webhook", HOOK).bot] == ["", ""]
+    assert len({way(kind, target).bot for kind, target in (("wecom", WECOM), ("feishu", FEISHU))}) == 2
+
+
 def test_a_change_leaves_what_is_not_named(store: Store, office: Office) -> None:
     way = add(office, severity="major")
     before = office.way(way)
@@ -357,6 +531,10 @@ def test_a_change_leaves_what_is_not_named(store: Store, office: Office) -> None
         ("webhook", "https:///path"),
         ("webhook", "https://[::1/"),
         ("webhook", "https://hooks.example.com/" + "a" * 1000),
+        ("wecom", "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"),
+        ("wecom", DINGTALK),
+        ("dingtalk", "https://oapi.dingtalk.com/robot/send?access_token="),
+        ("feishu", "https://open.feishu.cn/"),
         ("pigeon", "roof"),
     ],
 )
@@ -368,7 +546,18 @@ def test_a_target_that_cannot_be_used_is_refused(store: Store, office: Office, k
     assert office.ways() == []
 
 
-@pytest.mark.parametrize(("kind", "target"), [("mail", MAIL), ("webhook", HOOK), ("webhook", "http://[::1]:8080/")])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    [
+        ("mail", MAIL),
+        ("webhook", HOOK),
+        ("webhook", "http://[::1]:8080/"),
+        ("wecom", WECOM),
+        ("dingtalk", DINGTALK),
+        ("feishu", FEISHU),
+        ("wecom", "http://10.0.0.9/relay?key=1"),
+    ],
+)
 def test_a_target_that_can_be_used_is_taken(kind: str, target: str) -> None:
     assert wrong_target(kind, target) == ""
 
@@ -503,16 +692,17 @@ def test_many_become_one_digest_that_names_them_once(store: Store, office: Offic
     commit(store, resolve(3))
     test = office.test_way(way, DEED)
 
-    assert outbox.gather(way, TODAY + 60) == 121
+    assert outbox.gather(way, TODAY + 60) == 120, "an opening whose end is told too is left out"
 
     waiting = office.notices(way=way, states=["new"])
     assert [row.event for row in waiting] == ["digest", "test"]
     assert waiting[1].id == test
     body = waiting[0].body
-    assert (body["count"], body["by_event"]) == (121, {"opened": 120, "resolved": 1})
+    assert (body["count"], body["by_event"]) == (120, {"opened": 119, "resolved": 1})
     assert len(body["entries"]) == 100
     assert body["entries"][0]["ticket"]["number"] == "2026-000001"
-    assert len(office.notices(way=way, states=["gathered"], limit=500)) == 121
+    assert len(office.notices(way=way, states=["gathered"], limit=500)) == 120
+    assert [row.key for row in office.notices(way=way, states=["over"])] == ["opened:3"]
     assert len(office.notices(way=other, states=["new"], limit=500)) == 121
     assert outbox.gather(way, TODAY + 61) == 0, "a digest is not gathered again"
 
