@@ -146,10 +146,21 @@ class BroughtBack(Said):
     component: Name
 
 
-class Loan(Said):
-    """A loan unit, by the number of the loan."""
+class Lent(Said):
+    """A loan unit: a piece of the stock, a registered device, or what its name and serial number say."""
+
+    item: Annotated[str, Field(max_length=64)] | None = None
+    location: Annotated[str, Field(max_length=64)] | None = None
+    unit: Annotated[str, Field(max_length=64)] | None = Field(default=None, description="a device of the register")
+    serial: Serial | None = None
+    name: Annotated[str, Field(max_length=200)] = ""
+
+
+class LentBack(Said):
+    """A loan that is over, by its number."""
 
     loan: Annotated[int, Field(ge=1, le=2**53)]
+    became: Literal["returned", "converted", "lost"] = "returned"
 
 
 class Signed(Said):
@@ -216,8 +227,8 @@ SHAPES: Mapping[str, type[Said]] = {
     "part": Part,
     "take_away": TakenAway,
     "bring_back": BroughtBack,
-    "loan": Loan,
-    "loan_back": Loan,
+    "loan": Lent,
+    "loan_back": LentBack,
     "sign": Signed,
     "attach": Attached,
     "consent": Consented,

@@ -140,8 +140,8 @@ class Terms:
     delay_analysis: bool = True
     loan_unit: bool = True
     consent: bool = True
-    blocked: str = ""
-    """Why this part may not be repaired again (core/parts.py); empty: it may."""
+    blocked: "Refusal | None" = None
+    """Why this part may not be repaired again (core/parts.py); None: it may."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -212,13 +212,10 @@ def _explains_delay(_: Standing, wish: Wish, terms: Terms) -> Refusal | None:
 
 
 def _may_be_repaired(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
-    if not terms.blocked or "replacement" in standing.overrides or wish.data.get("is_replaced") is True:
+    why = terms.blocked
+    if why is None or "replacement" in standing.overrides or wish.data.get("is_replaced") is True:
         return None
-    return Refusal(
-        "replace",
-        f"应更换而非再次维修:{terms.blocked};如需维修请经理特批",
-        f"replace it instead of repairing it again: {terms.blocked}; a manager may overrule this with a reason",
-    )
+    return why._replace(zh=f"{why.zh};如需维修请经理特批", en=f"{why.en}; a manager may overrule this with a reason")
 
 
 def _has_loan(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:

@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from roundsman_collector.core import lifecycle
+from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
+from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE
@@ -76,8 +78,9 @@ def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:
 def terms_of(engine: Engine, row: TicketRow, standing: Standing, wish: Wish) -> Terms:
     """What the ticket's service level asks for; where nothing was promised, all that good work has."""
     level = engine.promises.level_of(row.level_id, wish.now_ms)
+    blocked = _blocked(engine, row, level, wish) if wish.verb == "fix" else None
     if level is None:
-        return Terms()
+        return Terms(blocked=blocked)
     return Terms(
         both_signatures=level.both_signatures,
         report=level.report,
@@ -86,7 +89,22 @@ def terms_of(engine: Engine, row: TicketRow, standing: Standing, wish: Wish) -> 
         delay_analysis=level.delay_analysis,
         loan_unit=level.loan_unit,
         consent=level.consent,
+        blocked=blocked,
     )
+
+
+def _blocked(engine: Engine, row: TicketRow, level: ServiceLevel | None, wish: Wish) -> Refusal | None:
+    """Why this part is to be replaced instead of being repaired once more."""
+    history = engine.store.history_of_part(row.id)
+    if history is None:
+        return None
+    rule = USUAL_RULE
+    if level is not None:
+        rule = ReplacementRule(
+            failed_repairs=level.replacement_after_repairs, days_without_spare=level.replacement_without_spare_days
+        )
+    said = verdict(history, wish.now_ms, rule)
+    return Refusal("replace", said.why_zh, said.why_en) if said.is_blocked else None
 
 
 def _same_version(row: TicketRow, log: Sequence[Event], standing: Standing, seen: object) -> None:

@@ -6,7 +6,7 @@ A command is `new` until the engine's transaction that carries it out says `done
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,9 @@ from roundsman_collector.core.lifecycle import STEPS
 from roundsman_collector.store import audit
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import clean, json_text, run
-from roundsman_collector.store.tickets import TicketOpened
+
+if TYPE_CHECKING:
+    from roundsman_collector.store.tickets import TicketOpened
 
 
 class CommandRow(NamedTuple):
@@ -76,7 +78,7 @@ def ask(
     return int(known[0])
 
 
-def answer(connection: Connection, answers: Sequence[CommandDone], opened: Sequence[TicketOpened] = ()) -> None:
+def answer(connection: Connection, answers: Sequence[CommandDone], opened: "Sequence[TicketOpened]" = ()) -> None:
     """Write the engine's answers; a command is answered once. What was done goes into the audit log."""
     for one_answer in answers:
         result = dict(one_answer.result)

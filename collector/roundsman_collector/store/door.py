@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector import fault
 from roundsman_collector.core.causes import Link
+from roundsman_collector.core.parts import History
 from roundsman_collector.core.rulebook import Dated
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.store import (
@@ -34,6 +35,7 @@ from roundsman_collector.store import (
     levels,
     migrate,
     notices,
+    parts,
     picked,
     present,
     pushed,
@@ -491,6 +493,11 @@ class Store:
         """Everything that was ever said of the days of these calendars."""
         with transaction(self._read, "reading calendars", self._place) as connection:
             return levels.days_said(connection, calendars)
+
+    def history_of_part(self, ticket_id: int) -> History | None:
+        """What is known of the part that a ticket is about; None: it is about nothing that can be replaced."""
+        with transaction(self._read, "reading the history of a part", self._place) as connection:
+            return parts.history_of(connection, ticket_id)
 
     def live_ticket(self, subject: str, code: str) -> TicketRow | None:
         """The ticket of which somebody has something to do and that is about this fault; the newest."""

@@ -27,7 +27,7 @@ from roundsman_collector.core import lifecycle
 from roundsman_collector.core.lifecycle import LIVE, SENT, STEPS, UNSENT, Standing
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import audit, children, series
+from roundsman_collector.store import audit, children, series, step_effects
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import chunks, clean, json_text, marks, quoted, run
@@ -380,6 +380,8 @@ def _end(
 
 def _step(connection: Connection, one: TicketStep, ticket_id: int) -> None:
     sets: dict[str, object] = {}
+    _must_be(connection, ticket_id, one.verb)
+    one = replace(one, data=step_effects.taken(connection, one, ticket_id))
     if one.verb == "resolve":
         sets = {"resolved_ms": one.at_ms, "outcome": lifecycle.BY_PERSON}
     elif one.verb == "void":

@@ -13,6 +13,7 @@ from roundsman_collector.core.lifecycle import (
     OVER,
     STATES,
     STEPS,
+    Refusal,
     Standing,
     Terms,
     Wish,
@@ -155,7 +156,7 @@ def test_who_takes_something_away_brings_a_loan_unit_which_comes_back_before_the
 
 
 def test_a_part_that_was_repaired_too_often_is_replaced_unless_a_manager_overrules_it() -> None:
-    blocked = Terms(blocked="two repairs of the printer did not hold")
+    blocked = Terms(blocked=Refusal("replace", "已修复两次", "two repairs of the printer did not hold"))
     known = standing(*A_VISIT)
 
     assert why(known, "fix", terms=blocked, work="again") == "replace"

@@ -1,0 +1,98 @@
+"""What a step of a ticket does beside its line in the log, in the same transaction: files, spare stock, parts, loans.
+
+    data = taken(connection, step, ticket_id)      what the log keeps of the step's data, once all of it is done
+
+    sign, attach    the file belongs to the ticket for good (files.py)
+    part            the piece leaves the stock; a part with a serial number takes the place of the old one (parts.py)
+    loan            a unit is lent; the log names the loan          loan_back    it is back, or stays, or is lost
+    what ends a ticket lets go of what was reserved for it
+
+What cannot be done refuses the whole step: StoreError (`conflict`).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from roundsman_collector.core.lifecycle import OVER, STEPS
+from roundsman_collector.store import files, loans, parts, stock
+from roundsman_collector.store.entry_kinds import EntryError
+from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.sql import run
+
+if TYPE_CHECKING:
+    from roundsman_collector.store.tickets import TicketStep
+
+Data = Mapping[str, Any]
+Effect = Callable[[Connection, "TicketStep", int], Data]
+
+
+def taken(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    """Do what a step does beside its line; return what its line says."""
+    effect = EFFECTS.get(step.verb)
+    try:
+        data = step.data if effect is None else effect(connection, step, ticket_id)
+        if STEPS[step.verb].to in OVER and step.verb != "resolve":
+            stock.end_of(connection, ticket_id, step.who, step.at_ms)
+    except EntryError as error:
+        raise StoreError(
+            what=f"{error.what}: expected {error.expected}", where=error.where, do=error.do, cause="conflict"
+        ) from error
+    return data
+
+
+def _signed(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    files.claim(connection, ticket_id, int(step.data["file"]), step.at_ms, is_signature=True)
+    return step.data
+
+
+def _attached(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    files.claim(connection, ticket_id, int(step.data["file"]), step.at_ms, is_signature=False)
+    return step.data
+
+
+def _part(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    data = step.data
+    serial = str(data.get("new_serial") or "")
+    if data.get("item") and data.get("location"):
+        quantity = int(data.get("quantity", 1))
+        place = str(data["item"]), str(data["location"])
+        stock.issue(connection, *place, quantity, ticket_id, serial, step.who, step.at_ms, text=step.text)
+    subject = str(run(connection, "SELECT subject FROM ticket WHERE id = ?", ticket_id).scalar_one())
+    if (serial or data.get("old_serial")) and subject[0] not in "@#":
+        parts.replace(
+            connection,
+            subject,
+            str(data["component"]),
+            str(data.get("old_serial") or ""),
+            serial,
+            ticket_id,
+            None,
+            step.who,
+            step.at_ms,
+            name=str(data.get("name", "")),
+            item=data.get("item"),
+        )
+    return data
+
+
+def _lent(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    said = {name: step.data[name] for name in ("item", "location", "unit", "serial", "name") if step.data.get(name)}
+    made = loans.loan_out(connection, ticket_id=ticket_id, who=step.who, at_ms=step.at_ms, text=step.text, **said)
+    return {**step.data, "loan": made}
+
+
+def _lent_back(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    became = str(step.data.get("became") or "returned")
+    loans.loan_back(connection, int(step.data["loan"]), who=step.who, at_ms=step.at_ms, became=became, text=step.text)
+    return step.data
+
+
+EFFECTS: Mapping[str, Effect] = {
+    "sign": _signed,
+    "attach": _attached,
+    "part": _part,
+    "loan": _lent,
+    "loan_back": _lent_back,
+}
