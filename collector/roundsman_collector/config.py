@@ -212,7 +212,7 @@ class Mail(_Section):
 
 
 class Webhook(_Section):
-    """How webhooks are sent (docs/how-to/notifications.md)."""
+    """How webhooks and bots are reached (docs/how-to/notifications.md)."""
 
     allow_http: bool = Field(
         default=False,
