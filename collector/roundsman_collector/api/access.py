@@ -66,10 +66,8 @@ class Gate:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-                for name, value in NEVER_STORED.items():
-                    headers.setdefault(name, value)
+                for name, value in (HEADERS | NEVER_STORED).items():
+                    headers.setdefault(name, value)  # a file of a ticket comes with stricter ones (api/files.py)
             await send(message)
 
         host = Headers(scope=scope).get("host", "")
@@ -195,6 +193,7 @@ Act = Annotated[Who, Depends(needs("act"))]
 Inspect = Annotated[Who, Depends(needs("round"))]
 Command = Annotated[Who, Depends(needs("command"))]
 Configure = Annotated[Who, Depends(needs("configure"))]
+Stock = Annotated[Who, Depends(needs("stock"))]
 Place = Annotated[Who, Depends(needs("place"))]
 Tell = Annotated[Who, Depends(needs("tell"))]
 System = Annotated[Who, Depends(needs("system"))]

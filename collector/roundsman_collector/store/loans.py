@@ -87,14 +87,18 @@ def page(
     scope: Scope = EVERYTHING,
     *,
     only_out: bool = False,
+    device: str = "",
     before_id: int | None = None,
     limit: int = 100,
 ) -> list[LoanRow]:
-    """Loans for tickets that the scope reaches, the newest first."""
+    """Loans for tickets that the scope reaches, the newest first; `device`: those of it, and those instead of it."""
     seen, values = reach.subjects_within(scope)
-    out = " AND l.back_ms IS NULL" if only_out else ""
-    first = NEWEST if before_id is None else before_id
-    return _read(connection, f"l.id < ? AND {seen}{out} ORDER BY l.id DESC LIMIT ?", first, *values, limit)
+    where, bound = f"l.id < ? AND {seen}", [NEWEST if before_id is None else before_id, *values]
+    if only_out:
+        where += " AND l.back_ms IS NULL"
+    if device:
+        where, bound = f"{where} AND (l.device = ? OR l.unit = ?)", [*bound, device, device]
+    return _read(connection, f"{where} ORDER BY l.id DESC LIMIT ?", *bound, limit)
 
 
 def _read(connection: Connection, where: str, *values: object) -> list[LoanRow]:

@@ -49,6 +49,7 @@ from roundsman_collector.store import (
     heard,
     laid,
     ledger,
+    levels,
     loans,
     migrate,
     overlays,
@@ -64,6 +65,7 @@ from roundsman_collector.store import (
     sqlite,
     stock_reads,
     stock_register,
+    ticket_clocks,
     ticket_lists,
     witness,
 )
@@ -81,8 +83,8 @@ from roundsman_collector.store.children import ChildCount, ChildRow
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Place, connector, place, transaction
-from roundsman_collector.store.duty import PatternRow, Rota, SwapRow
 from roundsman_collector.store.dossiers import TicketFacts
+from roundsman_collector.store.duty import PatternRow, Rota, SwapRow
 from roundsman_collector.store.entries import Version
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.errors import StoreError
@@ -91,6 +93,7 @@ from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.fleet import DeviceFacts, DevicePast, FleetNews
 from roundsman_collector.store.going import Engineer, Member, Orphans, Question
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.levels import DaySaid, LevelRow
 from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.overlays import ANY_OVERLAY, OverlayFilter, OverlayRow
 from roundsman_collector.store.parts import PartRow, Standing
@@ -106,6 +109,7 @@ from roundsman_collector.store.sql import marks, run
 from roundsman_collector.store.stock_reads import MoveFilter, MoveRow, ReservationRow, Statement, StockRow
 from roundsman_collector.store.stock_register import ItemRow, LocationRow
 from roundsman_collector.store.tallies import Tallies, tallies
+from roundsman_collector.store.ticket_clocks import ClockRow
 from roundsman_collector.store.ticket_lists import TicketFilter
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
 from roundsman_collector.store.witness import RecordRow
@@ -533,6 +537,21 @@ class View:
         with self._reading("the number of tickets") as connection:
             return ticket_lists.counts(connection, scope, wanted)
 
+    def ticket_clocks(self, tickets: Collection[int]) -> dict[int, list[ClockRow]]:
+        """How the clocks of these tickets stood when they were looked at last, those that are due first first."""
+        with self._reading("clocks of tickets") as connection:
+            return ticket_clocks.of(connection, tickets)
+
+    def tickets_warned(self, tickets: Collection[int]) -> dict[int, dict[str, int]]:
+        """How far the clocks of these tickets were when the engine warned of them last, in percent."""
+        with self._reading("warnings of tickets") as connection:
+            return ticket_lists.warned(connection, tickets)
+
+    def tickets_before(self, row: TicketRow, *, limit: int) -> list[TicketRow]:
+        """The tickets of the same fault of the same subject before this one, the newest first."""
+        with self._reading("tickets of the same fault") as connection:
+            return ticket_lists.same(connection, row, limit=limit)
+
     def record(self, agent_no: int, ref: Ref) -> RecordRow | None:
         """The record that a ticket stands on, however far back; None where it is pruned or not to be found."""
         with self._reading("a record") as connection:
@@ -547,6 +566,17 @@ class View:
         """The groups of these agents, by id."""
         with self._reading("the groups of agents") as connection:
             return register.groups(connection, agents)
+
+    def newest_levels(self) -> dict[str, LevelRow]:
+        """The newest version of each service level."""
+        with self._reading("service levels") as connection:
+            return levels.newest(connection)
+
+    def promised(self, level_id: int) -> tuple[LevelRow, list[DaySaid]] | None:
+        """A version of a service level, and all that was ever said of the days of every calendar."""
+        with self._reading("a service level") as connection:
+            row = levels.one(connection, level_id)
+            return None if row is None else (row, levels.days_said(connection, calendars.named(connection)))
 
     def ticket(self, ticket: int | str) -> tuple[TicketRow, list[TicketEvent]] | None:
         """A ticket by its id or its number, with its log."""
@@ -579,9 +609,7 @@ class View:
         with self._reading("what belongs to tickets") as connection:
             return dossiers.facts(connection, rows)
 
-    def tickets_opened(
-        self, scope: Scope, from_ms: int, to_ms: int, *, limit: int
-    ) -> tuple[list[TicketFacts], bool]:
+    def tickets_opened(self, scope: Scope, from_ms: int, to_ms: int, *, limit: int) -> tuple[list[TicketFacts], bool]:
         """The tickets that were opened in [from, to) with what belongs to them; and whether there are more."""
         with self._reading("the tickets of a period") as connection:
             rows, has_more = dossiers.opened_between(connection, scope, from_ms, to_ms, limit=limit)
@@ -809,12 +837,13 @@ class View:
         *,
         scope: Scope = EVERYTHING,
         only_out: bool = False,
+        device: str = "",
         before_id: int | None = None,
         limit: int = 100,
     ) -> list[LoanRow]:
-        """Loan units for tickets that the scope reaches, the newest first."""
+        """Loan units for tickets that the scope reaches, the newest first; `device`: of it, or instead of it."""
         with self._reading("loans") as connection:
-            return loans.page(connection, scope, only_out=only_out, before_id=before_id, limit=limit)
+            return loans.page(connection, scope, only_out=only_out, device=device, before_id=before_id, limit=limit)
 
     def spares_of_ticket(self, ticket: int) -> tuple[list[MoveRow], list[ReservationRow], list[LoanRow]]:
         """What a ticket had, and has, of the stock: moves, reservations, loans."""

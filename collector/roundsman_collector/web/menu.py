@@ -37,6 +37,16 @@ MENU: tuple[Section, ...] = (
             Entry("/points", N_("Service points"), "act"),
         ),
     ),
+    Section(
+        N_("Spares"),
+        (
+            Entry("/stock/quantities", N_("Spare stock"), "stock"),
+            Entry("/stock/moves", N_("Moves"), "stock"),
+            Entry("/stock/out", N_("Kept and lent"), "stock"),
+            Entry("/stock/items", N_("Spare items"), "stock"),
+            Entry("/stock/locations", N_("Stock locations"), "stock"),
+        ),
+    ),
     Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
     Section(
         N_("Ledger"),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+from roundsman_collector.core import level, lifecycle
 from roundsman_wire.catalogue import Language
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -111,13 +112,6 @@ CAUSES: Mapping[str, str] = {
 """Why a device is not up, or not known: causes of the ledger and of api.standing. Others are shown as they are."""
 LEDGER: Mapping[str, str] = {"up": N_("up"), "down": N_("down"), "unknown": N_("unknown")}
 SEVERITIES: Mapping[str, str] = {"urgent": N_("urgent"), "major": N_("major"), "minor": N_("minor")}
-TICKET_STATES: Mapping[str, str] = {
-    "open": N_("open"),
-    "acknowledged": N_("acknowledged"),
-    "resolved": N_("resolved"),
-    "void": N_("void"),
-    "merged": N_("merged"),
-}
 OUTCOMES: Mapping[str, str] = {
     "recovered": N_("recovered by itself"),
     "communication": N_("the line was broken"),
@@ -134,15 +128,48 @@ SERVICE_CLASSES: Mapping[str, str] = {
     "replacement": N_("for replacement"),
 }
 VERBS: Mapping[str, str] = {
-    "open": N_("Opened by the system"),
+    "open": N_("Reported"),
+    "promise": N_("Promised by the contract"),
     "acknowledge": N_("Acknowledged"),
-    "amend": N_("Amended"),
-    "note": N_("Note"),
+    "plan": N_("Solution named"),
+    "dispatch": N_("Sent"),
+    "depart": N_("On the way"),
+    "arrive": N_("Arrived"),
+    "leave": N_("Left, not mended yet"),
+    "fix": N_("Mended"),
     "resolve": N_("Resolved"),
+    "verify": N_("Verified"),
+    "confirm": N_("Confirmed by the customer"),
+    "report": N_("Report handed in"),
+    "follow_up": N_("Followed up"),
+    "close": N_("Closed"),
+    "reopen": N_("Opened again"),
+    "transfer": N_("Goes on under another number"),
     "void": N_("Voided"),
+    "wait": N_("Waits"),
+    "resume": N_("Goes on"),
+    "appoint": N_("Appointment"),
+    "part": N_("Part used"),
+    "take_away": N_("Taken to the workshop"),
+    "bring_back": N_("Brought back"),
+    "loan": N_("Loan unit provided"),
+    "loan_back": N_("Loan unit taken back"),
+    "sign": N_("Signed"),
+    "attach": N_("File attached"),
+    "consent": N_("The customer consents"),
+    "call": N_("The customer called again"),
+    "hand_over": N_("Handed over"),
+    "priority": N_("The customer's priority"),
+    "override": N_("Overruled by a manager"),
+    "note": N_("Note"),
+    "amend": N_("Amended"),
+    "recover": N_("The fault is over"),
+    "recur": N_("The fault came back"),
     "join": N_("Joined by what stands behind it"),
     "release": N_("On their own again"),
     "merge": N_("Merged into the ticket of its cause"),
+    "warn": N_("Soon due"),
+    "breach": N_("Overdue"),
 }
 DEEDS: Mapping[str, str] = {
     "login": N_("signed in"),
@@ -226,6 +253,27 @@ DEEDS: Mapping[str, str] = {
     "end place": N_("ended a place"),
     "end group": N_("ended a monitoring centre"),
     "end installation": N_("took a device away"),
+    "put stock item": N_("wrote a spare item"),
+    "put stock location": N_("wrote a stock location"),
+    "put stock level": N_("said how many spares are to be there"),
+    "end stock item": N_("ended a spare item"),
+    "end stock location": N_("ended a stock location"),
+    "stock.receive": N_("received spares"),
+    "stock.issue": N_("issued spares"),
+    "stock.return": N_("took spares back"),
+    "stock.collect": N_("took something in for repair"),
+    "stock.send": N_("sent spares to repair"),
+    "stock.repaired": N_("got spares back from repair"),
+    "stock.discard": N_("gave up what is beyond repair"),
+    "stock.scrap": N_("scrapped spares"),
+    "stock.count": N_("counted spares otherwise"),
+    "stock.reserve": N_("kept spares for a ticket"),
+    "stock.release": N_("released spares"),
+    "stock.keep": N_("signed a month of the stock"),
+    "stock.check": N_("checked a month of the stock"),
+    "part.put": N_("entered what is built in"),
+    "part.out": N_("took a part out"),
+    "part.mistake": N_("took a part back that was entered by mistake"),
     "database.restore": N_("restored the database"),
     "rules": N_("changed the fault rules"),
 }
@@ -317,7 +365,6 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "cause": CAUSES,
     "ledger": LEDGER,
     "severity": SEVERITIES,
-    "ticket": TICKET_STATES,
     "outcome": OUTCOMES,
     "class": SERVICE_CLASSES,
     "verb": VERBS,
@@ -328,3 +375,48 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "role": ROLES,
     "window": WINDOWS,
 }
+
+SOURCES: Mapping[str, tuple[str, str]] = {
+    "monitoring": ("监控报修", "monitoring"),
+    "phone": ("电话报修", "phone"),
+    "qr": ("扫码报修", "QR label"),
+    "api": ("系统对接", "another system"),
+}
+REPLIES: Mapping[str, tuple[str, str]] = {
+    "phone": ("电话答复", "by phone"),
+    "remote": ("远程处理", "remotely"),
+    "visit": ("安排上门", "somebody will come"),
+}
+CLOCK_STATES: Mapping[str, tuple[str, str]] = {
+    "waiting": ("未开始", "not begun"),
+    "running": ("计时中", "running"),
+    "paused": ("暂停", "paused"),
+    "met": ("按时完成", "in time"),
+    "missed": ("超时完成", "ended late"),
+    "breached": ("已超时", "overdue"),
+    "counted": ("已计入", "counted"),
+    "cancelled": ("已取消", "cancelled"),
+}
+STRETCHES: Mapping[str, tuple[str, str]] = {
+    "working": ("计时", "counts"),
+    "closed": ("非服务时间", "outside service hours"),
+    "paused": ("暂停", "paused"),
+}
+"""What a stretch of a clock was."""
+
+PAIRS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "ticket": lifecycle.STATES,
+    "step": {verb: (step.zh, step.en) for verb, step in lifecycle.STEPS.items()},
+    "waiting": lifecycle.WAITING,
+    "delay": lifecycle.DELAYS,
+    "pause": {**lifecycle.WAITING, "mended": ("已修复（后重新打开）", "mended, until it was opened again")},
+    "damage": lifecycle.CAUSES,
+    "mode": lifecycle.MODES,
+    "ending": lifecycle.ENDINGS,
+    "clock": level.CLOCKS,
+    "source": SOURCES,
+    "reply": REPLIES,
+    "clock_state": CLOCK_STATES,
+    "stretch": STRETCHES,
+}
+"""Words that have both languages where they are kept: the steps of a ticket, the clocks of a service level."""

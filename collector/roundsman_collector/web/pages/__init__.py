@@ -17,6 +17,7 @@ from fastapi import APIRouter
 from roundsman_collector.web import live
 from roundsman_collector.web.pages import (
     agents,
+    asset,
     audit,
     availability,
     calendars,
@@ -39,6 +40,7 @@ from roundsman_collector.web.pages import (
     rounds,
     rules,
     samples,
+    stock,
     ticket,
     tickets,
     ways,
@@ -52,6 +54,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     ticket.router,
     rounds.router,
+    stock.router,
+    asset.router,
     forms.router,
     agents.router,
     calendars.router,
