@@ -3,6 +3,7 @@
     docs/schemas/*.json        JSON Schemas of every message and of a record, and of the rules' files
     docs/configuration.md      every setting of the collector
     docs/faults.md             the built-in fault catalogue
+    docs/levels.md             the built-in service levels
 
 The same code gives the same bytes. What stands in docs/schemas and is not made here is taken away.
 """
@@ -18,9 +19,14 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, settings
+from roundsman_collector.core.calendar import MINUTE_MS
+from roundsman_collector.core.hours import short
+from roundsman_collector.core.level import CLOCKS, MARKS, ClockRow, ServiceLevel
 from roundsman_collector.core.policy import Rule
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.catalogue import Advice, advice_from, rule_set_from
+from roundsman_collector.rules.durations import shown
+from roundsman_collector.rules.levels import LEVEL, PRESETS, level_from
 from roundsman_collector.rules.shape import CATEGORIES, NOTHING, SCHEMAS
 from roundsman_collector.rules.told import seen_by
 from roundsman_collector.wire_types import STRICT, typed
@@ -29,7 +35,11 @@ from roundsman_wire.catalogue import Label, Language
 from roundsman_wire.report import MESSAGES, Record
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-RULE_FILES = {"faults": "A fault catalogue, YAML", "overrides": "Changes to a fault catalogue, YAML"}
+RULE_FILES = {
+    "faults": "A fault catalogue, YAML",
+    "overrides": "Changes to a fault catalogue, YAML",
+    "level": "A service level, YAML",
+}
 DIFF_LINES = 12
 SERVICE_CLASSES = {"clerk": "营业员处理类", "maintenance": "维护类", "replacement": "更换类"}
 
@@ -40,6 +50,7 @@ def pages() -> dict[str, str]:
         **{f"schemas/{name}.json": text for name, text in _schemas()},
         "configuration.md": _configuration(),
         "faults.md": _faults(),
+        "levels.md": _levels(),
     }
 
 
@@ -49,7 +60,7 @@ def _schemas() -> Iterator[tuple[str, str]]:
     record: TypeAdapter[Any] = TypeAdapter(typed(Record), config=STRICT)
     yield "record", _schema(record, f"Roundsman wire, version {VERSION}: record")
     for name, title in RULE_FILES.items():
-        yield name, _schema(SCHEMAS[name], f"Roundsman rules: {title}")
+        yield name, _schema({**SCHEMAS, "level": LEVEL}[name], f"Roundsman rules: {title}")
 
 
 def _schema(adapter: TypeAdapter[Any], title: str) -> str:
@@ -181,6 +192,64 @@ def _cell(text: str) -> str:
 
 def _yes(is_so: bool) -> str:
     return "yes" if is_so else "no"
+
+
+# --- docs/levels.md --------------------------------------------------------------------------------------------------
+
+_LEVELS = """\
+# The built-in service levels 服务级别
+
+Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost. What the columns mean, and
+how to write a level of one's own: [service-levels.md](service-levels.md).
+"""
+_LEVELS_HEAD = """\
+| clock 时钟 | from 起 | until 止 | target | promised | hours | only for | stops for | source |
+|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def _levels() -> str:
+    lines = [_LEVELS.rstrip("\n")]
+    for name in PRESETS:
+        level = level_from(built_in(f"levels/{name}.yaml"), source=f"{BUILT_IN} levels/{name}.yaml")
+        lines += [f"\n## `{level.id}` {level.zh} · {level.en}\n", _LEVELS_HEAD.rstrip("\n")]
+        lines += [_promise(level, row) for row in level.clocks]
+        lines.append("\n" + _rules_of(level))
+    return "\n".join(lines) + "\n"
+
+
+def _promise(level: ServiceLevel, row: ClockRow) -> str:
+    week = level.calendars[row.calendar]
+    hours = short(week.hours) + (f", {week.holidays}" if week.holidays != "none" else "")
+    cells = (
+        " ".join(CLOCKS[row.clock]),
+        " ".join(MARKS[row.from_]),
+        " ".join(MARKS[row.until]),
+        _target(row),
+        "" if row.promised_ms is None else shown(row.promised_ms),
+        "" if row.is_appointment else hours,
+        "; ".join(f"{fact}: {', '.join(sorted(words))}" for fact, words in row.only.items()),
+        ", ".join(sorted(row.pauses)),
+        row.source,
+    )
+    return "| " + " | ".join(_cell(text) or "–" for text in cells) + " |"
+
+
+def _target(row: ClockRow) -> str:
+    if row.target_ms is not None:
+        return shown(row.target_ms) + (" on the mean" if row.kind == "mean" else "")
+    return "as agreed 按约定" if row.working_days is None else f"{row.working_days} working days 个工作日"
+
+
+def _rules_of(level: ServiceLevel) -> str:
+    replaced = level.replacement_after_repairs
+    told = [
+        f"Reopened within {level.reopen_hours} h",
+        f"called back after {shown(level.call_back_minutes * MINUTE_MS)}",
+        f"replaced after {replaced} repairs or {level.replacement_without_spare_days} days without a spare",
+        f"forms handed in: {', '.join(level.forms)}",
+    ]
+    return "; ".join(told) + "."
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -500,6 +500,36 @@ def test_policy_check_lays_a_file_with_faults_of_its_own_over_the_rules_and_warn
     assert result.stderr == "warning: there is no device 'gate-9' in the register yet\n"
 
 
+def test_policy_check_takes_a_service_level_and_warns_of_a_calendar_that_is_not_there(
+    tmp_path: Path, database: Path
+) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text(
+        "level: ours\nzh: 自有\nen: ours\ncalendars: {office: {hours: 1-5 09:00-18:00, holidays: chn}}\n"
+        "clocks:\n  - {clock: respond, from: reported, until: acknowledged, minutes: 30, calendar: office}\n",
+        "utf-8",
+    )
+    (tmp_path / "roundsman.toml").write_text(f'[data]\nfolder = "{database.parent}"\n', "utf-8")
+
+    result = roundsman("policy", "check", file, "--config", tmp_path / "roundsman.toml")
+
+    assert (result.exit_code, result.stdout.rpartition(",")[0]) == (0, "ok: service level ours, 1 row")
+    assert result.stderr == "warning: service level ours: there is no calendar 'chn' in the register yet\n"
+
+
+def test_policy_check_says_what_is_wrong_with_a_service_level(tmp_path: Path) -> None:
+    file = tmp_path / "ours.yaml"
+    file.write_text("level: ours\nzh: 自有\nen: ours\nclocks:\n  - {clock: respond}\n", "utf-8")
+
+    result = roundsman("policy", "check", file)
+
+    assert result.exit_code == 78
+    assert result.stderr.splitlines() == [
+        f"error: {file}, clocks[0] (respond), from: expected this field, got nothing",
+        f"{file}, clocks[0] (respond), until: expected this field, got nothing",
+    ]
+
+
 def test_policy_check_tells_everything_that_is_wrong(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("overrides:\n  - {code: printer.jamm, for_s: 1}\n  - {code: host.cpu_hgh}\n", "utf-8")

@@ -1,5 +1,6 @@
-"""`roundsman policy check | test`: the fault catalogue, tests of its rules, and published cases of availability."""
+"""`roundsman policy check | test`: the fault catalogue, service levels, tests of rules, and published cases."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,47 +12,97 @@ if TYPE_CHECKING:
     from roundsman_collector.config import Config
     from roundsman_collector.core.rulebook import RuleSet
     from roundsman_collector.core.vectors import Outcome
+    from roundsman_collector.rules.levels import LevelFile
 
-app = typer.Typer(no_args_is_help=True, help="The fault catalogue, and tests of its rules.")
+app = typer.Typer(no_args_is_help=True, help="The fault catalogue, service levels, and tests of rules.")
 
 
 @app.command("check")
 def policy_check(
-    file: Annotated[Path | None, typer.Argument(help="A fault catalogue, or a file that is laid over one.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A fault catalogue, a file that is laid over one, or a service level.")
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Say everything that is wrong with a rules file; without FILE, with those of the configuration.
 
-    A catalogue is a file with the fault host.unreachable or agent.silent; any other is laid over the configured rules.
-    Exit 0: it can be used. 78: it cannot. Who is not in the register yet is warned of.
+    A catalogue is a file with the fault host.unreachable or agent.silent, a service level one with the key `level`; any
+    other is laid over the configured rules. Exit 0: it can be used. 78: it cannot. Who is not in the register yet is
+    warned of.
     """
-    from roundsman_collector.config import ConfigError, Rules, load, rule_set
+    from roundsman_collector.config import ConfigError, Rules, load, rule_set, service_levels
 
     try:
         settings = load(config)
+        if file is not None and "level" in (_document(file) or {}):
+            return _check_level(settings, file)
         if file is not None:
             path = file.resolve()
             whole = Rules(faults=path)
             over = settings.policy.model_copy(update={"overrides": [*settings.policy.overrides, path]})
             settings = settings.model_copy(update={"policy": whole if _is_catalogue(file) else over})
         rules = rule_set(settings)
+        levels = service_levels(settings)
     except ConfigError as error:
         end(str(error), CANNOT_BE_USED)
+    if file is None:
+        _warn_of_calendars(settings, levels.values())
     for where, which in _strangers(settings, rules):
         typer.echo(f"warning: there is no {where} {which!r} in the register yet", err=True)
-    typer.echo(f"ok: {len(rules.rules)} faults, {rules.hash}")
+    told = f"{len(levels)} service levels, " if file is None else ""
+    typer.echo(f"ok: {len(rules.rules)} faults, {told}{rules.hash}")
 
 
-def _is_catalogue(file: Path) -> bool:
-    """Whether it is a whole catalogue; a file that cannot be read is looked at again by who says so well."""
-    from roundsman_collector.core.policy import SILENT, UNREACHABLE
+def _check_level(settings: "Config", file: Path) -> None:
+    """Say what is wrong with a service level, or what it holds."""
+    from roundsman_collector.rules.levels import body_of, digest, file_from
+    from roundsman_collector.rules.shape import RulesError
+
+    try:
+        level = file_from(file.read_text("utf-8"), source=str(file))
+    except RulesError as error:
+        end(str(error), CANNOT_BE_USED)
+    _warn_of_calendars(settings, [level])
+    rows = len(level.clocks)
+    typer.echo(f"ok: service level {level.level}, {rows} row{'' if rows == 1 else 's'}, {digest(body_of(level))}")
+
+
+def _warn_of_calendars(settings: "Config", levels: Iterable["LevelFile"]) -> None:
+    """Warn of calendars of days that nobody has entered: without them no day is a holiday."""
+    from roundsman_collector.store import StoreError, View
+
+    wanted = {week.holidays: level.level for level in levels for week in level.calendars.values()}
+    try:
+        with View.open(settings.database) as view:
+            there = view.entries_named("calendar", wanted)
+    except StoreError:
+        return
+    for calendar, level in sorted(wanted.items()):
+        if calendar not in there:
+            typer.echo(
+                f"warning: service level {level}: there is no calendar {calendar!r} in the register yet", err=True
+            )
+
+
+def _document(file: Path) -> dict[str, object] | None:
+    """What a file says; None where that cannot be read: it is looked at again by who says so well."""
     from roundsman_collector.rules.shape import RulesError, document_of
 
     try:
         document = document_of(file.read_text("utf-8"), str(file))
     except (OSError, UnicodeDecodeError, RulesError):
+        return None
+    return document if isinstance(document, dict) else {}
+
+
+def _is_catalogue(file: Path) -> bool:
+    """Whether it is a whole catalogue, or no file that can be read at all."""
+    from roundsman_collector.core.policy import SILENT, UNREACHABLE
+
+    document = _document(file)
+    if document is None:
         return True
-    faults = document.get("faults") if isinstance(document, dict) else None
+    faults = document.get("faults")
     codes = [row.get("code") for row in faults if isinstance(row, dict)] if isinstance(faults, list) else []
     return UNREACHABLE in codes or SILENT in codes
 

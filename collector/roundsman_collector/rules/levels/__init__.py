@@ -29,11 +29,11 @@ from pydantic_core import ErrorDetails
 from roundsman_collector.core.calendar import MINUTE_MS, CalendarError
 from roundsman_collector.core.hours import kept
 from roundsman_collector.core.level import (
+    ATS,
     CLOCKS,
     FACTS,
     MARKS,
     PAUSES,
-    At,
     ClockRow,
     Escalation,
     Kind,
@@ -60,6 +60,7 @@ Minutes = Annotated[int, Field(ge=0, le=LONGEST_MINUTES)]
 Urgency = Literal["urgent", "major", "minor"]
 Zone = Literal["urban", "suburban", "elsewhere", "remote"]
 Mode = Literal["phone", "remote", "visit", "supply"]
+Reached = Literal[50, 80, "promised", "breach"]
 Category = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 
 
@@ -153,15 +154,15 @@ class ClockEntry(Strict):
 class EscalationRow(Strict):
     """Who is told when a clock has got so far."""
 
-    at: At = Field(description="50, 80: percent of the time; promised: the stricter promise has passed; breach")
+    at: Reached = Field(description="50, 80: percent of the time; promised: the stricter promise has passed; breach")
     tell: Annotated[list[Told], Field(min_length=1)] = Field(description="engineer, dispatcher, manager")
     clocks: list[Clock] = Field([], description="of which clocks; of all, if not given")
 
 
 def _usual_escalation() -> list[EscalationRow]:
-    chain: list[tuple[At, list[Told]]] = [
-        ("50", ["engineer"]),
-        ("80", ["engineer", "dispatcher"]),
+    chain: list[tuple[Reached, list[Told]]] = [
+        (50, ["engineer"]),
+        (80, ["engineer", "dispatcher"]),
         ("promised", ["engineer", "dispatcher"]),
         ("breach", ["engineer", "dispatcher", "manager"]),
     ]
@@ -262,7 +263,8 @@ def level_of(file: LevelFile) -> ServiceLevel:
         calendars={ALWAYS: Week(hours=kept("24x7")), **calendars},
         clocks=tuple(map(_row, file.clocks)),
         escalation=tuple(
-            Escalation(at=one.at, tell=tuple(one.tell), clocks=tuple(one.clocks)) for one in file.escalation
+            Escalation(at=next(at for at in ATS if at == str(one.at)), tell=tuple(one.tell), clocks=tuple(one.clocks))
+            for one in file.escalation
         ),
         forms=tuple(file.forms),
         **rules,
