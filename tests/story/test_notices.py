@@ -1,6 +1,7 @@
 """Being told, with real processes and other ends: `kill -9` of who sends and of who decides, and servers that hang."""
 
 import contextlib
+import json
 import sqlite3
 import sys
 from collections import Counter
@@ -88,6 +89,27 @@ def test_a_delivery_killed_between_sending_and_marking_sends_again_what_can_be_r
         assert len(keys) + len(ids) >= 3, "one of them was sent twice"
         assert (len(set(keys)), len(set(ids))) == (1, 1), "and can be recognised"
         assert "https://rounds.example.com/tickets/2026-000001" in server.letters[0].part("plain")
+
+
+def test_a_group_that_is_told_twice_after_a_kill_sees_that_it_is_the_same_notice(tmp_path: Path) -> None:
+    with hook() as elsewhere, post(tmp_path) as site:
+        elsewhere.told.answers, elsewhere.told.body = [200], b'{"errcode":0,"errmsg":"ok"}'
+        group = site.way("wecom", elsewhere.url)
+        site.delivery.start(fault="notify.sent:1")
+        site.open()
+        site.delivery.await_kill()
+        assert site.newest(group).state == "new"
+
+        site.delivery.start()
+        site.await_state(group, "sent")
+        site.delivery.stop()
+
+        contents = [json.loads(one.body)["markdown"]["content"] for one in elsewhere.told.posts]
+        assert len(contents) == 2
+        assert contents[0] == contents[1]
+        assert contents[0].splitlines()[-1] == f"巡检员 · {site.store.epoch}-{site.newest(group).id}"
+        with contextlib.closing(sqlite3.connect(tmp_path / "data" / "roundsman.sqlite3")) as database:
+            assert database.execute("SELECT count(DISTINCT bot), count(*) FROM bot_message").fetchone() == (1, 2)
 
 
 def test_a_mail_server_that_hangs_holds_up_neither_the_engine_nor_another_way(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.store import Batch, Outbox, Store, View
+from roundsman_collector.store.ways import EVENTS, USUAL
 from tests.collector.api import world
 from tests.collector.store.cast import ticket
 
@@ -41,7 +42,7 @@ def test_a_way_is_made_and_listed(api: TestClient) -> None:
         None,
     )
     assert way["filter"] == {
-        "events": ["opened", "resolved", "voided"],
+        "events": list(USUAL),
         "severity": "major",
         "groups": ["south"],
         "customers": [],
@@ -58,6 +59,47 @@ def test_a_webhooks_secret_stands_in_the_answer_that_made_it_and_nowhere_else(ap
     everything = api.get(WAYS).text + api.get(way["links"]["self"]).text + str(view.audit(before_id=None, limit=50))
     for secret in (way["secret"], renewed["secret"], "s3cret"):
         assert secret not in everything
+
+
+def test_a_bot_is_made_with_the_secret_that_it_shows_and_nobody_sees_it_again(api: TestClient, view: View) -> None:
+    target = "https://oapi.dingtalk.com/robot/send?access_token=s3cret"
+    way = made(api, {"kind": "dingtalk", "name": "Group", "target": target, "secret": "SECabc"})
+    at = way["links"]["self"]
+    api.patch(at, json={"secret": "SECdef"})
+
+    assert (way["secret"], way["signs"], way["target"]) == (None, True, "https://oapi.dingtalk.com/••••")
+    everything = api.get(WAYS).text + api.get(at).text + str(view.audit(before_id=None, limit=50))
+    for secret in ("s3cret", "SECabc", "SECdef"):
+        assert secret not in everything
+    assert api.patch(at, json={"secret": ""}).json()["signs"] is False
+
+
+def test_a_way_says_when_it_is_told_and_whose_it_is(api: TestClient) -> None:
+    person = sorted(one["id"] for one in api.get("/api/v1/users").json()["users"])[0]
+    way = made(api, timing={"quiet": "每天 22:00-07:00", "urgent_passes": True, "repeat_minutes": 15}, person=person)
+    at = way["links"]["self"]
+
+    assert way["timing"] == {
+        "time_zone": "Asia/Shanghai",
+        "quiet": "1-7 22:00-07:00",
+        "urgent_passes": True,
+        "daily": "",
+        "after_minutes": 0,
+        "repeat_minutes": 15,
+    }
+    assert (way["person"], way["filter"]["events"]) == (person, list(EVENTS))
+    assert api.patch(at, json={"timing": way["timing"]}).json()["timing"] == way["timing"], "as it was told"
+    changed = api.patch(at, json={"timing": {"daily": "08:30"}, "person": ""}).json()
+    assert (changed["timing"]["daily"], changed["timing"]["quiet"], changed["person"]) == ("08:30", "", None)
+    assert api.patch(at, json={"person": "ghost"}).status_code == 409
+
+
+def test_a_notice_says_why_it_waits(api: TestClient, store: Store) -> None:
+    made(api, timing={"after_minutes": 30})
+    store.commit(Batch(now_ms=world.NOW, tickets=[ticket(fault_from_ms=world.NOW)]))
+
+    (notice,) = api.get(NOTICES).json()["notices"]
+    assert (notice["held"], notice["wake_at_ms"]) == ("answer", world.NOW + 30 * 60_000)
 
 
 def test_a_way_is_changed_disabled_and_enabled(api: TestClient, view: View) -> None:
@@ -86,6 +128,11 @@ def test_a_way_is_changed_disabled_and_enabled(api: TestClient, view: View) -> N
         ({"filter": {"group": ["south"]}}, "body.filter.group"),
         ({"filter": {"devices": ["d"] * 501}}, "body.filter.devices"),
         ({"secret": "mine"}, "body.secret"),
+        ({"kind": "wecom", "target": "https://qyapi.weixin.qq.com/"}, "body.target"),
+        ({"timing": {"quiet": "24x7"}}, "body.timing"),
+        ({"timing": {"daily": "8:30"}}, "body.timing"),
+        ({"timing": {"after_minutes": 9999}}, "body.timing.after_minutes"),
+        ({"timing": {"time_zone": "Mars/Olympus"}}, "body.timing"),
     ],
     ids=lambda value: str(value)[:40],
 )

@@ -69,6 +69,11 @@ def test_a_way_is_added_listed_disabled_and_enabled(store: Store, tmp_path: Path
         (["webhook", "ftp://x/"], r"expected http"),
         (["mail", "a@b.example", "--lang", "tlh"], "expected zh or en"),
         (["mail", "a@b.example", "--severity", "grave"], "expected one of urgent, major, minor"),
+        (["mail", "a@b.example", "--quiet", "24x7"], "expected an hour in which something may be told"),
+        (["mail", "a@b.example", "--daily", "noon"], "expected HH:MM"),
+        (["mail", "a@b.example", "--person", "ghost"], "there is nobody ghost"),
+        (["mail", "a@b.example", "--secret-file", "/nowhere"], "cannot be read"),
+        (["mail", "a@b.example", "--secret-file", __file__], "this secret cannot be used"),
         (["mail", "a@b.example", "--event", "lost"], "expected some of opened, called_again, dispatched"),
     ],
 )
@@ -77,6 +82,21 @@ def test_what_cannot_be_a_way_is_refused(store: Store, tmp_path: Path, arguments
 
     assert refused.exit_code == 2
     assert said in refused.stderr
+
+
+def test_a_bot_that_is_told_by_night_only_of_what_nobody_answers(store: Store, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("SECabc\n")
+    target = "https://oapi.dingtalk.com/robot/send?access_token=s3cret"
+    quiet = ("--quiet", "22:00-07:00", "--urgent-passes", "--after", 30, "--repeat", 10)
+    added = roundsman(tmp_path, "add", "dingtalk", target, "--name", "Group", "--secret-file", secret, *quiet)
+
+    assert (added.exit_code, added.stdout) == (0, "way 1\n")
+    listed = roundsman(tmp_path, "list").stdout
+    assert "quiet 1-7 22:00-07:00; after 30 min; again every 10 min" in listed
+    assert "s3cret" not in listed and "SECabc" not in listed
+    with Office.open(tmp_path / DATABASE) as office:
+        assert office.ways()[0].secret == "SECabc"
 
 
 def test_a_test_says_what_became_of_it(refusing: list[str], tmp_path: Path) -> None:

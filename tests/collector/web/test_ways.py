@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from starlette.testclient import TestClient
@@ -22,9 +23,16 @@ MAIL = {
     "target": "duty@example.com",
     "language": "zh",
     "severity": "minor",
+    "time_zone": "Asia/Shanghai",
     "opened": "1",
     "resolved": "1",
     "voided": "1",
+}
+BOT = MAIL | {
+    "kind": "dingtalk",
+    "name": "Group",
+    "target": "https://oapi.dingtalk.com/robot/send?access_token=s3cret",
+    "secret": "SECabc",
 }
 HOOK = MAIL | {"kind": "webhook", "name": "Help desk", "target": "https://hooks.example.com/in?key=s3cret"}
 DEED = Deed(who="admin", at_ms=NOW)
@@ -95,6 +103,19 @@ def test_a_mail_is_added_listed_and_audited(teller: TestClient, desk: Desk, view
         ({"language": "tlh"}, "language"),
         ({"opened": "", "resolved": "", "voided": ""}, "events"),
         ({"severity": "grave"}, "severity"),
+        ({"kind": "wecom", "target": "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"}, "target"),
+        ({"kind": "feishu", "target": "https://open.feishu.cn/"}, "target"),
+        ({"secret": "SECabc"}, "secret"),
+        ({"person": "ghost"}, "person"),
+        ({"quiet": "at night"}, "quiet"),
+        ({"quiet": "24x7"}, "quiet"),
+        ({"time_zone": "Mars/Olympus"}, "time_zone"),
+        ({"daily": "noon"}, "daily"),
+        ({"daily": "08:30", "quiet": "22:00-07:00"}, "daily"),
+        ({"after_minutes": "soon"}, "after_minutes"),
+        ({"after_minutes": "721"}, "after_minutes"),
+        ({"repeat_minutes": "4"}, "repeat_minutes"),
+        ({"repeat_minutes": "-5"}, "repeat_minutes"),
         ({"devices": "d" * 81}, "devices"),
         ({"groups": " ".join(f"g{n}" for n in range(501))}, "groups"),
         (
@@ -226,6 +247,47 @@ def test_a_mail_has_no_secret_to_renew(teller: TestClient, desk: Desk, view: Vie
 
     assert teller.post(f"/ways/{way}/secret").status_code == 422
     assert [one.verb for one in view.audit(limit=1)] == ["way.add"]
+
+
+def test_a_bot_is_added_with_its_secret_which_stays_where_it_is_left_empty(
+    teller: TestClient, desk: Desk, view: View
+) -> None:
+    way = made(teller, desk, BOT)
+    assert teller.post(f"/ways/{way}", data=BOT | {"target": "", "secret": "", "name": "Night"}).status_code == 303
+
+    row = desk.office.ways()[0]
+    assert (row.name, row.target, row.secret) == ("Night", BOT["target"], "SECabc")
+    html = "".join(teller.get(path).text for path in ("/ways", f"/ways/{way}")) + str(view.audit(limit=50))
+    assert "s3cret" not in html and "SECabc" not in html
+    assert "Night DingTalk bot https://oapi.dingtalk.com/••••" in told(html)
+
+    teller.post(f"/ways/{way}", data=BOT | {"target": "", "secret": "", "unsigned": "1"})
+    assert desk.office.ways()[0].secret == ""
+
+
+def test_a_way_says_in_words_when_it_is_told(teller: TestClient, desk: Desk) -> None:
+    times = {"quiet": "每天 22:00-07:00", "urgent_passes": "1", "after_minutes": "30", "repeat_minutes": "15"}
+    way = made(teller, desk, MAIL | times | {"person": "engineer"})
+
+    row = desk.office.ways()[0]
+    assert row.person == "engineer"
+    assert (row.timing.urgent_passes, row.timing.after_minutes, row.timing.repeat_minutes) == (True, 30, 15)
+    text = told(teller.get("/ways").text)
+    assert "only where engineer is sent · not in 1-7 22:00-07:00 · only after 30 min without an answer" in text
+    html = teller.get(f"/ways/{way}").text
+    assert 'value="1-7 22:00-07:00"' in html and '<details class="details" id="when" open>' in html
+
+    teller.post(f"/ways/{way}", data=MAIL | {"daily": "08:30"})
+    row = desk.office.ways()[0]
+    assert (row.person, row.timing.daily, row.timing.quiet, row.timing.after_minutes) == (None, "08:30", "", 0)
+    assert "once a day at 08:30" in told(teller.get("/ways").text)
+
+
+def test_a_notice_that_is_held_says_why(teller: TestClient, desk: Desk, store: Store) -> None:
+    made(teller, desk, MAIL | {"after_minutes": "30"})
+    store.commit(Batch(now_ms=NOW, tickets=[ticket("nvr-2", NOW)]))
+
+    assert "held: perhaps somebody answers" in told(teller.get("/outbox?state=new").text)
 
 
 # --- off and on, and the test ----------------------------------------------------------------------------------------
@@ -406,7 +468,10 @@ def test_whoever_may_not_tell_sees_no_page_and_no_menu_of_it(desk: Desk, person:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_word_of_the_tables_is_said_in_both_languages(language: str) -> None:
-    tables = (ways.EVENT_NAMES, ways.STATE_NAMES, ways.LEAST, ways.KIND_NAMES, ways.DONE, ways.WRONG, ways.WRONG_TARGET)
+    tables = (
+        *(ways.EVENT_NAMES, ways.STATE_NAMES, ways.HELD, ways.LEAST, ways.KIND_NAMES),
+        *(ways.DONE, ways.WRONG, ways.WRONG_TARGET),
+    )
 
     unsaid = [
         text for table in tables for text in table.values() if language == "zh" and words_of("zh").gettext(text) == text
@@ -416,9 +481,10 @@ def test_every_word_of_the_tables_is_said_in_both_languages(language: str) -> No
 
 
 def test_states_and_events_have_a_word_each() -> None:
-    from roundsman_collector.store.notices import DIGEST, STATES, TEST
+    from roundsman_collector.store.notices import DIGEST, STATES, TEST, Held
     from roundsman_collector.store.ways import EVENTS, KINDS, SEVERITIES
 
     assert set(ways.STATE_NAMES) == set(STATES)
     assert set(ways.EVENT_NAMES) == {*EVENTS, TEST, DIGEST}
+    assert {"", *ways.HELD} == set(get_args(Held))
     assert (set(ways.LEAST), set(ways.KIND_NAMES)) == (set(SEVERITIES), set(KINDS))
