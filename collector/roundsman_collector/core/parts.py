@@ -252,7 +252,7 @@ def verdict(history: History, now_ms: int, rule: ReplacementRule = USUAL_RULE) -
             rule="repaired",
             why_zh=f"同一部件已修复 {len(failed)} 次仍再次故障，应更换同型号同规格部件",
             why_en=f"this part was repaired {len(failed)} times and failed again: replace it by one of the same model",
-            evidence=tuple(one.ticket for one in failed),
+            evidence=tuple(dict.fromkeys(one.ticket for one in failed)),
         )
     days = (now_ms - history.reported_ms) // DAY_MS
     if history.lacking_ms is not None and days >= rule.days_without_spare:

@@ -409,9 +409,9 @@ def _check_free(connection: Connection, serial: str, device: str) -> None:
         connection, "SELECT device, component FROM device_part WHERE serial = ? AND to_ms IS NULL", serial
     ).first()
     if other is not None:
-        where = "here" if other[0] == device else "elsewhere"
+        where = f"as {other[1]} of this device" if other[0] == device else "elsewhere"
         raise _conflict(
-            f"serial number {serial} is built in {where} already ({other[1]})",
+            f"serial number {serial} is built in {where} already",
             "a serial number that is in no device now",
         )
 
