@@ -5,6 +5,7 @@
     due_to_tell(readings, log, now_ms) -> (Tell, ...)   the warnings and breaches of now that are not in the log yet
     wake_at(readings, log, now_ms) -> int | None        when there is something to tell next, if nothing happens before
     call_back_ms(level, log) -> int | None              when to call back who was helped by phone
+    carried(log, now_ms) -> dict                        what a ticket takes over that goes on for another (转单)
     means(readings, from_ms, to_ms) -> (Mean, ...)      how targets that many tickets keep together were kept
 
 `log` is the ticket's events in any order (their ids tell it), `hours` a Timetable for each of the level's calendars in
@@ -33,6 +34,8 @@ Rules that are not seen in the drawing:
 * The facts of the start decide. What is said later (a customer calls it urgent) may bring what is due nearer, but
   counts from when it was said: no clock is born late. What is said after it was due changes nothing.
 * An appointment that is broken stays broken: another one agreed on later does not mend it. The next visit has its own.
+* A ticket that goes on for another (`carried` in the data of its `open`) has reached what that one had, and has waited
+  as it did: a transfer neither starts nor ends a clock.
 * A breach that the log records stays recorded, also where later truth shows that the clock was met.
 """
 
@@ -317,6 +320,27 @@ def call_back_ms(level: ServiceLevel, log: Iterable[Event]) -> int | None:
     return story.helped_ms + level.call_back_minutes * MINUTE_MS
 
 
+def carried(log: Iterable[Event], now_ms: int) -> dict[str, Any]:
+    """What a ticket takes over that goes on for this one: `carried` in the data of its `open`, as plain as JSON."""
+    story = _story_of(log, now_ms)
+
+    def plain(pauses: Iterable[_Pause]) -> list[list[Any]]:
+        return [[begin, max(begin, story.now_ms) if end is None else end, reason] for begin, end, reason in pauses]
+
+    return {
+        "marks": {mark: at_ms for mark, at_ms in story.marks.items() if mark not in ("opened", "closed")},
+        "waits": plain(story.waits),
+        "gaps": plain(story.gaps),
+        "restored_gaps": plain(story.restored_gaps),
+        "told": [list(one) for one in story.told],
+        "priority": story.facts[-1][1].priority,
+        "mode": story.mode,
+        "said_ms": story.said_ms,
+        "arrival_ms": story.arrival_ms,
+        "visited_ms": story.visited_ms,
+    }
+
+
 def means(readings: Iterable[Reading], from_ms: int, to_ms: int) -> tuple[Mean, ...]:
     """How the mean targets of these readings were kept by those that ended in ``[from_ms, to_ms)``."""
     groups: dict[tuple[str, int], list[int]] = {}
@@ -515,10 +539,23 @@ def _set(story: _Story, mark: str, at_ms: int) -> None:
 def _open(story: _Story, event: Event, at_ms: int) -> None:
     """What machines report counts from when it was known (law 7), what people report from when they did."""
     data = event.data
-    is_told = data.get("source", "monitoring") != "monitoring" or data.get("transferred_from") is not None
-    story.marks["reported"] = at_ms if is_told else event.at_ms
+    story.marks["reported"] = event.at_ms if data.get("source", "monitoring") == "monitoring" else at_ms
     story.marks["opened"] = event.at_ms
     _know(story, event.at_ms, priority=_word(data.get("customer_priority")))
+    if isinstance(data.get("carried"), Mapping):
+        _take_over(story, data["carried"])
+
+
+def _take_over(story: _Story, said: Mapping[str, Any]) -> None:
+    """As carried() wrote it."""
+    story.marks |= said["marks"]
+    story.waits += [_Pause(*one) for one in said["waits"]]
+    story.gaps += [_Pause(*one) for one in said["gaps"]]
+    story.restored_gaps += [_Pause(*one) for one in said["restored_gaps"]]
+    story.told += [(clock, percent, start_ms) for clock, percent, start_ms in said["told"]]
+    story.mode = said["mode"]
+    story.said_ms, story.arrival_ms, story.visited_ms = said["said_ms"], said["arrival_ms"], said["visited_ms"]
+    _know(story, 0, priority=said["priority"])
 
 
 def _promise(story: _Story, event: Event, at_ms: int) -> None:

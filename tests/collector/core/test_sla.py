@@ -17,6 +17,7 @@ from roundsman_collector.core.sla import (
     RUNNING,
     Reading,
     Version,
+    carried,
     due_to_tell,
     facts_of,
     read,
@@ -57,6 +58,7 @@ def level(*clocks: ClockRow, hours: str = "24x7", **said: Any) -> ServiceLevel:
 
 
 REPAIR = clock("repair", "reported", "fixed", 240, pauses=OUTSIDE)
+APPOINTMENT = clock("appointment", "promised", "arrived")
 
 
 # --- when a clock begins ---------------------------------------------------------------------------------------------
@@ -74,10 +76,28 @@ def test_what_a_customer_reports_counts_from_the_call_and_not_from_when_it_was_e
     assert ticket.due() == {"repair": "03-02 13:40"}
 
 
-def test_a_ticket_that_goes_on_for_another_counts_from_the_first_report() -> None:
-    ticket = Story(level(REPAIR)).at("12:00").happens("open", source="monitoring", transferred_from=7, happened="09:00")
+def test_a_ticket_that_goes_on_for_another_has_reached_what_that_one_had_and_waited_as_it_did() -> None:
+    respond = clock("respond", "reported", "acknowledged", 30)
+    old = Story(level(respond, REPAIR, APPOINTMENT)).at("09:00").happens("open")
+    old.at("09:10").happens("acknowledge", reply="visit", arrival="13:00")
+    old.at("10:00").happens("wait", reason="customer_network").at("11:00").happens("resume").at("12:00")
 
-    assert ticket.due() == {"repair": "03-02 13:00"}
+    new = Story(old.level).at("12:00").happens("open", transferred_from=7, carried=carried(old.log, old.now_ms))
+    old.happens("transfer", to=8)
+
+    assert new.states() == {"respond": "met", "appointment": "running", "repair": "running"}
+    assert new.due() == {"appointment": "03-02 13:00", "repair": "03-02 14:00"}
+    assert old.states() == {"respond": "met", "appointment": "cancelled", "repair": "cancelled"}
+    assert new.at("12:30").told == ["03-02 12:14 appointment 80"], "what was told of the first is not told again"
+
+
+def test_what_is_handed_on_twice_counts_from_the_first_report() -> None:
+    first = Story(level(REPAIR)).at("09:00").happens("open", source="phone", customer_priority="urgent")
+    second = Story(level(REPAIR)).at("10:00").happens("open", carried=carried(first.log, first.instant("10:00")))
+
+    third = Story(level(REPAIR)).at("11:00").happens("open", carried=carried(second.log, first.instant("11:00")))
+
+    assert (third.due(), facts_of(third.log).priority) == ({"repair": "03-02 13:00"}, "urgent")
 
 
 def test_a_step_implies_those_before_it() -> None:
@@ -274,8 +294,6 @@ def test_a_call_that_reached_nobody_is_no_follow_up() -> None:
 
 
 # --- appointments ----------------------------------------------------------------------------------------------------
-
-APPOINTMENT = clock("appointment", "promised", "arrived")
 
 
 def test_an_appointment_is_due_when_it_was_promised() -> None:
