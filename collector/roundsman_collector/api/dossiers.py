@@ -78,7 +78,7 @@ def _dossier(desk: Desk, who: Who, facts: TicketFacts, people: dict[str, str]) -
         warranty_until=where.warranty_until,
         engineer=row.engineer or "",
         people=people,
-        clocks=tuple(ClockLine(*one) for one in facts.clocks),
+        clocks=tuple(ClockLine(one.clock, one.state, one.due_ms, one.ended_ms) for one in facts.clocks),
         loans=tuple(LoanLine(*one) for one in facts.loans),
     )
 
@@ -127,8 +127,6 @@ def _after(desk: Desk, found: Dossier) -> Snapshot | None:
     if done_ms is None or found.device is None:
         return None
     page = desk.view.samples(found.device.id, done_ms, done_ms + SETTLED_MS, limit=1, look=LOOKED_AT)
-    for one in page.samples:
-        readings = one.record.get("readings")
-        if readings:
-            return Snapshot(one.record["t"], readings)
-    return None
+    fresh = [one.sample for one in page.samples if one.as_of_ms is None and one.sample["readings"]]
+    newest = max(fresh, key=lambda one: one["t"], default=None)
+    return None if newest is None else Snapshot(newest["t"], newest["readings"])

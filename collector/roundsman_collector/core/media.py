@@ -155,8 +155,7 @@ def _webp(head: bytes) -> tuple[int, int] | None:
 
 def _jpeg(content: Content) -> tuple[int, int] | None:
     """Width and height of the largest frame: a header with two may show a small one and unfold to the other."""
-    sizes = [size for size in _frames(content) if size]
-    return max(sizes, key=lambda size: size[0] * size[1]) if sizes else None
+    return max(_frames(content), key=lambda size: size[0] * size[1], default=None)
 
 
 def _frames(content: Content) -> Iterator[tuple[int, int]]:

@@ -127,13 +127,18 @@ class Document:
     shape: Shape = "portrait"
 
 
+def pieces_of(value: Value) -> tuple[Piece, ...]:
+    """The pieces of a value: one, several, or none. (A time is a tuple, too, but one piece.)"""
+    if value is None:
+        return ()
+    if isinstance(value, str | Label | At | Span | Reading | ReadingName | Component):
+        return (value,)
+    return value
+
+
 def is_said(value: Value) -> bool:
     """Whether a field has a value. Blanks are none."""
-    if isinstance(value, str):
-        return bool(value.strip())
-    if type(value) is tuple:
-        return any(is_said(piece) for piece in value)
-    return value is not None
+    return any(not isinstance(piece, str) or bool(piece.strip()) for piece in pieces_of(value))
 
 
 def missing(document: Document) -> tuple[Label, ...]:

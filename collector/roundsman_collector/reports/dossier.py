@@ -47,7 +47,6 @@ class ClockLine(NamedTuple):
     state: str
     due_ms: int | None
     ended_ms: int | None
-    breached_ms: int | None
 
 
 class LoanLine(NamedTuple):
@@ -185,7 +184,7 @@ def _visits(log: tuple[Event, ...]) -> Iterator[Visit]:
             visit = replace(visit, **{_SET[event.verb]: event})  # type: ignore[arg-type]
         elif event.verb in _ADD and visit != NOTHING:
             name = _ADD[event.verb]
-            visit = replace(visit, **{name: (*getattr(visit, name), event)})
+            visit = replace(visit, **{name: (*getattr(visit, name), event)})  # type: ignore[arg-type]
     yield visit
 
 

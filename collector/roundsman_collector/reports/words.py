@@ -1,4 +1,6 @@
-"""The words of the forms, in both languages: tables. Words of steps and reasons are core/lifecycle.py's. Pure."""
+"""The words of the forms, in both languages: tables. Words of steps and reasons are core/lifecycle.py's, names of
+clocks core/level.py's. Pure.
+"""
 
 from collections.abc import Mapping
 
@@ -16,19 +18,6 @@ SEVERITIES: Mapping[str, Label] = {
     "major": Label(zh="严重", en="major"),
     "minor": Label(zh="一般", en="minor"),
 }
-CLOCKS: Mapping[str, Label] = {
-    "respond": Label(zh="响应", en="reply"),
-    "solution": Label(zh="给出方案", en="solution"),
-    "depart": Label(zh="出发", en="departure"),
-    "arrive": Label(zh="到场", en="arrival"),
-    "promised_arrival": Label(zh="约定到场", en="arrival as agreed"),
-    "repair": Label(zh="修复", en="repair"),
-    "total": Label(zh="总时长", en="in all"),
-    "forms": Label(zh="单据上交", en="forms handed in"),
-    "follow_up": Label(zh="回访", en="follow-up"),
-    "loan": Label(zh="提供备机", en="loan unit"),
-    "rma": Label(zh="返修", en="return from repair"),
-}
 CLOCK_STATES: Mapping[str, Label] = {
     "waiting": Label(zh="未开始", en="not begun"),
     "running": Label(zh="计时中", en="running"),
@@ -36,6 +25,7 @@ CLOCK_STATES: Mapping[str, Label] = {
     "met": Label(zh="按时", en="in time"),
     "missed": Label(zh="超时完成", en="late"),
     "breached": Label(zh="超时", en="overdue"),
+    "counted": Label(zh="计入均值", en="counted in a mean"),
     "cancelled": Label(zh="取消", en="cancelled"),
 }
 REPLIES: Mapping[str, Label] = {

@@ -14,20 +14,11 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import cards, reach, tickets
+from roundsman_collector.store import cards, reach, ticket_clocks, tickets
 from roundsman_collector.store.cards import Card
 from roundsman_collector.store.sql import chunks, marks, run
+from roundsman_collector.store.ticket_clocks import ClockRow
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
-
-
-class ClockRow(NamedTuple):
-    """A clock of a ticket as it was looked at last."""
-
-    clock: str
-    state: str
-    due_ms: int | None
-    ended_ms: int | None
-    breached_ms: int | None
 
 
 class LoanRow(NamedTuple):
@@ -79,13 +70,13 @@ def opened_between(
 def facts(connection: Connection, rows: Sequence[TicketRow]) -> list[TicketFacts]:
     """Everything about these tickets."""
     ids = [row.id for row in rows]
-    logs, clocks, loans = _logs(connection, ids), _clocks(connection, ids), _loans(connection, ids)
+    logs, clocks, loans = _logs(connection, ids), ticket_clocks.of(connection, ids), _loans(connection, ids)
     known = cards.named(connection, [row.subject for row in rows])
     return [
         TicketFacts(
             row=row,
             log=tuple(logs[row.id]),
-            clocks=tuple(clocks[row.id]),
+            clocks=tuple(clocks.get(row.id, ())),
             loans=tuple(loans[row.id]),
             where=_where(connection, row, known.get(row.subject)),
             card=known.get(row.subject),
@@ -103,18 +94,6 @@ def _logs(connection: Connection, ids: Iterable[int]) -> dict[int, list[TicketEv
     found: dict[int, list[TicketEvent]] = defaultdict(list)
     for ticket_id in ids:
         found[ticket_id] = tickets.log_of(connection, ticket_id)
-    return found
-
-
-def _clocks(connection: Connection, ids: Iterable[int]) -> dict[int, list[ClockRow]]:
-    found: dict[int, list[ClockRow]] = defaultdict(list)
-    for part in chunks(ids):
-        sql = (
-            "SELECT ticket_id, clock, state, due_ms, ended_ms, breached_ms FROM ticket_clock "
-            f"WHERE ticket_id IN ({marks(len(part))}) ORDER BY ticket_id, COALESCE(due_ms, {2**62}), clock"
-        )
-        for row in run(connection, sql, *part):
-            found[row[0]].append(ClockRow(*row[1:]))
     return found
 
 

@@ -29,6 +29,8 @@ PIECE_BYTES = 256 * 1024
 UNNAMED_MS = 86_400_000
 """So long an upload waits for a step that names it."""
 DROPPED_AT_ONCE = 20
+WARN_SHARE = 0.8
+"""Beyond this share of the budget the health page and `roundsman doctor` warn."""
 NAME_LIMIT = 120
 ID_BEHIND = 2**53
 """Ids are drawn, not counted: an upload that went must not give its number to another file, which a late step names."""
@@ -85,7 +87,7 @@ class FileRow(NamedTuple):
 class FileUsage(NamedTuple):
     """How many bodies there are, and their bytes."""
 
-    count: int
+    files: int
     bytes: int
 
 

@@ -29,6 +29,7 @@ from roundsman_collector.reports.document import (
     Table,
     Value,
     missing,
+    pieces_of,
 )
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.web.page import STATIC, environment
@@ -37,6 +38,10 @@ from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import component_name
 from roundsman_wire.catalogue import Label
 
+DENSE = ("work_order", "register")
+"""Forms that need the whole page for what is known."""
+FEW = 4
+"""One that lacks more than this is filled in by hand, and gets room for it."""
 COUNTED = ("一", "二", "三", "四")
 STYLES = ("print.css", "forms.css")
 Pictures = Mapping[str, str]
@@ -59,6 +64,7 @@ def sheet(document: Document, company: Company, saying: Saying, pictures: Pictur
         "note": "" if document.note is None else setting.label(document.note),
         "parts": [setting.part(one) for one in document.parts],
         "missing": [setting.label(one) for one in missing(document)],
+        "is_roomy": document.form not in DENSE or len(missing(document)) > FEW,
         "zone": setting.when.zone,
         "known": setting.when.minute(document.known_ms),
     }
@@ -138,11 +144,9 @@ class _Setting:
 
     def value(self, value: Value) -> str:
         """A value as one line of text; empty where there is none."""
-        if value is None:
-            return ""
-        if type(value) is tuple:
-            return " ".join(said for piece in value if (said := self._piece(piece)))
-        return self._piece(value)  # type: ignore[arg-type]
+        found = pieces_of(value)
+        joint = " " if any(isinstance(piece, At) for piece in found) else " · "
+        return joint.join(said for piece in found if (said := self._piece(piece)))
 
     def _piece(self, piece: Piece) -> str:
         match piece:

@@ -9,7 +9,7 @@ from roundsman_wire.catalogue import Label
 TITLE = Label(zh="设备巡检报告", en="Equipment inspection report")
 VERDICTS: Mapping[str, Label] = {
     "pass": Label(zh="合格", en="pass"),
-    "attention": Label(zh="需关注", en="attention"),
+    "attention": Label(zh="关注", en="attention"),
     "fail": Label(zh="不合格", en="fail"),
     "unseen": Label(zh="未检", en="not seen"),
 }

@@ -69,7 +69,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                         value="" if left is None else left.text,
                         lines=3,
                     ),
-                    Field(label=Label(zh="客户意见", en="Customer's words"), lines=3),
+                    Field(label=Label(zh="客户意见", en="Customer says"), lines=3),
                 ),
             ),
             Signatures(

@@ -10,9 +10,8 @@ from roundsman_collector.reports.document import (
     Signatures,
     Table,
 )
-from roundsman_collector.reports.dossier import Dossier, at, of, said
+from roundsman_collector.reports.dossier import Dossier, at, caller, of, said
 from roundsman_collector.reports.forms.intake import (
-    caller,
     device,
     done_ms,
     pieces,
@@ -75,7 +74,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                     ),
                     Field(label=Label(zh="评分（1–5）", en="Rating (1-5)"), value=said(found, "rating"), is_wide=True),
                     Field(
-                        label=Label(zh="用户意见及建议", en="Customer's words"),
+                        label=Label(zh="用户意见及建议", en="Customer says"),
                         value="" if found is None else found.text,
                         is_needed=was_reached,
                         lines=6,

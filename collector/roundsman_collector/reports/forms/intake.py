@@ -20,7 +20,7 @@ from roundsman_collector.reports.document import (
     Value,
     is_said,
 )
-from roundsman_collector.reports.dossier import Company, Dossier, Visit, at, caller, last, of, said, visits
+from roundsman_collector.reports.dossier import Dossier, Visit, at, caller, last, of, said, visits
 from roundsman_collector.reports.words import (
     BY_EVIDENCE,
     REPLIES,
@@ -48,7 +48,7 @@ COLUMNS = (
     Label(zh="完成时间", en="Done"),
     Label(zh="状态", en="State"),
 )
-WIDTHS = (9, 9, 7, 13, 10, 14, 7, 7, 11, 7, 6)
+WIDTHS = (9, 9, 6, 13, 10, 14, 7, 7, 11, 7, 7)
 
 
 def build(dossier: Dossier, serial: int, number: str) -> Document:
@@ -96,9 +96,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
     )
 
 
-def register(
-    dossiers: Sequence[Dossier], period: tuple[int, int], company: Company, known_ms: int, zone: str
-) -> Document:
+def register(dossiers: Sequence[Dossier], period: tuple[int, int], known_ms: int, zone: str) -> Document:
     """The register of a period."""
     return Document(
         form="register",

@@ -6,6 +6,7 @@ A ticket has one for each visit; the next one can be printed empty and taken alo
 from collections.abc import Sequence
 
 from roundsman_collector.core import lifecycle
+from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.reports.document import (
     NONE,
     At,
@@ -21,12 +22,12 @@ from roundsman_collector.reports.document import (
 )
 from roundsman_collector.reports.dossier import Dossier, Visit, at, of, said, visit_of
 from roundsman_collector.reports.forms.intake import pieces, proof, what_is_wrong, when, who_called, work
-from roundsman_collector.reports.words import CLOCK_STATES, CLOCKS, COPIES, VOID, step_word, word
+from roundsman_collector.reports.words import CLOCK_STATES, COPIES, VOID, step_word, word
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="服务工单（维修单）", en="Service work order")
-READINGS_SHOWN = 8
-CLOCKS_SHOWN = 6
+READINGS_SHOWN = 6
+CLOCKS_SHOWN = 5
 NOTE = Label(
     zh="本单由客户和服务工程师双方签字后生效。书写错误请注明“作废”，换领新单，原单号保留。",
     en="It counts when the customer and the engineer have signed. A sheet with a mistake is marked VOID and replaced; "
@@ -47,8 +48,10 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
         mark=VOID if dossier.state == "void" else None,
         note=NOTE,
         parts=(
-            Facts(title=Label(zh="报修", en="The report"), fields=(*who_called(dossier), *what_is_wrong(dossier))),
-            _device(dossier),
+            Facts(
+                title=Label(zh="报修", en="The report"),
+                fields=(*who_called(dossier), *what_is_wrong(dossier), *_device(dossier)),
+            ),
             _times(dossier, visit),
             *_clocks(dossier),
             _done(visit),
@@ -78,19 +81,14 @@ def engineer(dossier: Dossier, visit: Visit) -> str:
     return dossier.name(sent or ("" if visit.arrived is None else visit.arrived.who))
 
 
-def _device(dossier: Dossier) -> Facts:
+def _device(dossier: Dossier) -> tuple[Field, ...]:
     found = dossier.device
-    return Facts(
-        fields=(
-            Field(label=Label(zh="型号", en="Model"), value="" if found is None else found.model, is_needed=True),
-            Field(
-                label=Label(zh="序列号", en="Serial number"),
-                value="" if found is None else found.serial,
-                is_needed=True,
-            ),
-            Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
-            Field(label=Label(zh="质保至", en="Warranty until"), value=dossier.warranty_until),
-        )
+    model, serial = ("", "") if found is None else (found.model, found.serial)
+    return (
+        Field(label=Label(zh="型号", en="Model"), value=model, is_needed=True),
+        Field(label=Label(zh="序列号", en="Serial number"), value=serial, is_needed=True),
+        Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
+        Field(label=Label(zh="质保至", en="Warranty until"), value=dossier.warranty_until),
     )
 
 
@@ -112,8 +110,8 @@ def _times(dossier: Dossier, visit: Visit) -> Facts:
 
 def _clocks(dossier: Dossier) -> tuple[Table, ...]:
     rows = tuple(
-        (word(CLOCKS, one.clock), when(one.due_ms), when(one.ended_ms), word(CLOCK_STATES, one.state))
-        for one in dossier.clocks[:CLOCKS_SHOWN]
+        (step_word(CLOCKS, one.clock), when(one.due_ms), when(one.ended_ms), word(CLOCK_STATES, one.state))
+        for one in sorted(dossier.clocks, key=lambda one: [*CLOCKS, one.clock].index(one.clock))[:CLOCKS_SHOWN]
     )
     columns = (
         Label(zh="时限", en="Promised"),
@@ -204,11 +202,11 @@ def _customer(visit: Visit) -> Facts:
     return Facts(
         fields=(
             Field(
-                label=Label(zh="客户意见", en="Customer's words"),
+                label=Label(zh="客户意见", en="Customer says"),
                 value="" if confirmed is None else confirmed.text,
                 lines=2,
             ),
-            Field(label=Label(zh="满意度（1–5）", en="Satisfaction (1-5)"), value=rating),
+            Field(label=Label(zh="满意度（1–5）", en="Rating (1-5)"), value=rating),
             Field(label=Label(zh="确认时间", en="Confirmed"), value=when(at(confirmed))),
         )
     )

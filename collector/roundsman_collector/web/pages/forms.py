@@ -10,9 +10,8 @@ A paper is a page of its own (web/sheet.py): printed, signed and filed. It says 
 """
 
 import base64
-import hashlib
 import secrets
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -21,14 +20,12 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from roundsman_collector.api import tickets
-from roundsman_collector.api.access import Act, See, deed_of
+from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.dossiers import REGISTER_ROWS, dossier, register
 from roundsman_collector.api.entries import DEFAULT_ZONE
-from roundsman_collector.api.files import Wish, keep, too_large
 from roundsman_collector.api.inspection import finished
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.rounds import Number, round_or_404
@@ -46,14 +43,13 @@ from roundsman_collector.web.page import around, environment, page, saying_of
 from roundsman_collector.web.problems import heading_of
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.sheet import sheet
+from roundsman_collector.web.upload import keep_sent, sent_form
 from roundsman_collector.web.words import LANGUAGES, N_
 from roundsman_collector.web.zoned import TimeError, written
 
 USUAL_DAYS = 30
 LONGEST_DAYS = 400
 DAY = timedelta(days=1)
-FORM_BYTES = 64 * 1024
-"""What a form adds to its file."""
 KINDS: Mapping[Kind, str] = {
     "photo": N_("Photo"),
     "document": N_("Document"),
@@ -192,7 +188,7 @@ async def ticket_file(request: Request, who: Act, number: TicketName) -> Respons
     desk = desk_of(request)
     row, _ = await run_in_threadpool(ticket_or_404, desk, who, number)
     try:
-        sent = await _sent(request, max(desk.file_limits.of(kind) for kind in OFFERED))
+        sent = await sent_form(request, max(desk.file_limits.of(kind) for kind in OFFERED))
         try:
             return await run_in_threadpool(_attached, request, who, row, sent)
         finally:
@@ -210,37 +206,11 @@ def _attached(request: Request, who: Who, row: TicketRow, sent: FormData) -> Res
         raise bad_parameter("body.kind", "there is no such kind of file", " or ".join(OFFERED))
     if not isinstance(upload, UploadFile) or not upload.filename:
         return _ticket_page(request, who, row.number, wrong=saying_of(request)(NO_FILE), status=422)
-    size = upload.file.seek(0, 2)
-    if size > desk.file_limits.of(kind):
-        raise too_large(kind, desk.file_limits.of(kind))
-    upload.file.seek(0)
-    sha256 = hashlib.file_digest(upload.file, "sha256").hexdigest()
     key = str(sent.get("key") or "")[:KEY_LIMIT] or None
-    wish = Wish(kind=kind, name=upload.filename, said=upload.content_type or "", key=key)
-    kept = keep(desk, deed_of(request, who), row, wish, upload.file, size, sha256)
+    kept = keep_sent(request, who, row, upload, kind, key)
     words = str(sent.get("text") or "")[:TEXT_LIMIT]
     tickets.ask(desk, who, row.number, "attach", words, data={"file": kept.id}, key=key)
     return RedirectResponse(f"/tickets/{quote(row.number, safe='')}/forms", 303)
-
-
-async def _sent(request: Request, limit: int) -> FormData:
-    """A form with a file, its body on the disk; Problem for one that is too large, or no form."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise bad_parameter("body", "this is no form with a file", "multipart/form-data")
-
-    async def bounded() -> AsyncGenerator[bytes, None]:
-        size = 0
-        async for chunk in request.stream():
-            size += len(chunk)
-            if size > limit + FORM_BYTES:
-                raise too_large("file", limit)
-            yield chunk
-
-    parser = MultiPartParser(request.headers, bounded(), max_files=1, max_fields=5, max_part_size=FORM_BYTES)
-    try:
-        return await parser.parse()
-    except (MultiPartException, KeyError) as error:
-        raise bad_parameter("body", "this form cannot be read", "multipart/form-data with one file") from error
 
 
 def _ticket_page(request: Request, who: Who, number: str, *, wrong: str = "", status: int = 200) -> Response:
