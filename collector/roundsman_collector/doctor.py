@@ -27,6 +27,7 @@ from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.engine import pruning
 from roundsman_collector.mqtt import Line
 from roundsman_collector.store import StoreError, View, is_collected, is_made, sqlite
+from roundsman_collector.store.files import WARN_SHARE as FILES_WARN
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -300,17 +301,29 @@ def _notices(settings: Config) -> Finding:
     return Finding("OK", "notices", "none that could not be delivered")
 
 
+def _ticket_files(settings: Config) -> Finding:
+    """How much of the room for photos, documents and signatures is taken."""
+    with _view(settings) as view:
+        used = 0 if view is None else view.file_usage().bytes
+    total = settings.files.total_bytes
+    found = f"{used / 1e9:.2f} GB of {total / 1e9:g} GB"
+    if used > FILES_WARN * total:
+        mend = "raise [files] total_bytes and see to the disk: beyond it nothing more can be attached to a ticket"
+        return Finding("WARN", "files of tickets", found, mend)
+    return Finding("OK", "files of tickets", found)
+
+
 def _responsible(settings: Config) -> Finding:
     """Whether every site has somebody who is responsible for it."""
     with _view(settings) as view:
         if view is None:
             return Finding("OK", "responsible engineers", "no sites yet")
         found = view.without_engineer()
-    if not found.count:
+    if not found.lacking:
         return Finding("OK", "responsible engineers", f"every one of {found.sites} sites has one")
-    named = ", ".join(found.first) + (" …" if found.count > len(found.first) else "")
+    named = ", ".join(found.first) + (" …" if found.lacking > len(found.first) else "")
     mend = "name an engineer in each site's entry: Register > Sites, or the column engineer of an import"
-    return Finding("WARN", "responsible engineers", f"{found.count} of {found.sites} sites have none: {named}", mend)
+    return Finding("WARN", "responsible engineers", f"{found.lacking} of {found.sites} sites have none: {named}", mend)
 
 
 @contextlib.contextmanager
@@ -342,6 +355,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _evidence,
     _backup,
     _notices,
+    _ticket_files,
     _responsible,
     _collector,
 )

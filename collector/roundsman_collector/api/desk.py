@@ -9,12 +9,15 @@ from starlette.requests import HTTPConnection
 
 from roundsman_collector.api.guard import Guard
 from roundsman_collector.api.reckonings import Reckonings
+from roundsman_collector.core.lifecycle import REPORTED
 from roundsman_collector.core.rulebook import Function
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, View
 from roundsman_collector.store.files import FileLimits
 from roundsman_wire.catalogue import Label, Language
+
+NOT_NAMED = Label(zh="故障待查", en="fault not named yet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +75,7 @@ class Desk:
 
     def fault_name(self, code: str, language: Language) -> str:
         """What people call a fault; its code where the catalogue has no row for it (any more)."""
-        label = self.faults.get(code)
+        label = NOT_NAMED if code == REPORTED else self.faults.get(code)
         return code if label is None else label.of(language)
 
 

@@ -598,6 +598,8 @@ class StatusShape(Shape):
     evidence_rows: int
     evidence_bytes: int
     database_bytes: int
+    file_bytes: int = Field(description="of photos, documents, videos and signatures of tickets")
+    file_bytes_limit: int
     last_seq: int
     pruned_to_seq: int
     dirty_units: int

@@ -40,6 +40,8 @@ def status(request: Request, who: System) -> dict[str, Any]:
         "evidence_rows": found.evidence_rows,
         "evidence_bytes": found.evidence_bytes,
         "database_bytes": found.database_bytes,
+        "file_bytes": desk.view.file_usage().bytes,
+        "file_bytes_limit": desk.file_limits.total,
         "last_seq": found.last_seq,
         "pruned_to_seq": found.pruned_to_seq,
         "dirty_units": found.dirty_units,

@@ -34,6 +34,19 @@ BY_CODE: Mapping[str, tuple[str, str]] = {
         N_("So long a time cannot be shown at once"),
         N_("Ask for shorter windows one after the other."),
     ),
+    "no_form": (N_("This ticket has no such form"), N_("Open the forms of the ticket, and choose one.")),
+    "too_large": (N_("This file is too large"), N_("Send a smaller one: the largest sizes stand beside the form.")),
+    "not_this_kind": (
+        N_("This file is not what it is said to be"),
+        N_("Photos are JPEG, PNG or WebP, documents PDF, videos MP4 or MOV, and their names say so."),
+    ),
+    "key_used": (N_("This was sent before, with another file"), N_("Open the page again and choose the file anew.")),
+    "ticket_full": (N_("This ticket cannot take more files"), N_("Attach fewer or smaller ones.")),
+    "files_full": (
+        N_("There is no room for files any more"),
+        N_("An administrator can raise the budget: [files] total_bytes of the configuration."),
+    ),
+    "no_room": (N_("There is no room for files any more"), N_("An administrator has to free space on the disk.")),
     "too_many_streams": (N_("Too many pages are open"), N_("Close some of them; this page works without being live.")),
 }
 BY_STATUS: Mapping[int, tuple[str, str]] = {

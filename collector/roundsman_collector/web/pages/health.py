@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from roundsman_collector.api.access import System
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.store import QuarantineRow
+from roundsman_collector.store.files import WARN_SHARE
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import N_
@@ -39,6 +40,7 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
     dead = tallies.notices.get("dead", 0)
     last = tallies.last_report_ms
     backup_ms = desk.view.keeping().backup_ms
+    kept = desk.view.file_usage()
     orphans = desk.view.without_engineer()
     figures = [
         _figure(
@@ -63,8 +65,8 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
         _figure(saying(N_("Notices given up")), saying.count(dead), is_wrong=dead > 0),
         _figure(
             saying(N_("Sites without a responsible engineer")),
-            saying.count(orphans.count),
-            is_wrong=orphans.count > 0,
+            saying.count(orphans.lacking),
+            is_wrong=orphans.lacking > 0,
         ),
         _figure(saying(N_("Inbox")), saying.count(tallies.inbox), is_wrong=tallies.inbox > 0),
         _figure(saying(N_("Database")), _size(saying, tallies.database_bytes)),
@@ -72,6 +74,12 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
             saying(N_("Evidence")),
             saying.plural("%(num)s report", "%(num)s reports", tallies.evidence_rows)
             + f" · {_size(saying, tallies.evidence_bytes)}",
+        ),
+        _figure(
+            saying(N_("Files of tickets")),
+            saying.plural("%(num)s file", "%(num)s files", kept.files)
+            + f" · {_size(saying, kept.bytes)} / {_size(saying, desk.file_limits.total)}",
+            is_wrong=kept.bytes > WARN_SHARE * desk.file_limits.total,
         ),
         _figure(
             saying(N_("Last backup")),
