@@ -80,6 +80,9 @@ class Fault(BaseModel):
     text: str = Field(min_length=1, max_length=TEXT_LIMIT, description="what is wrong, in the caller's words")
     caller: Caller = Field(default_factory=Caller)
     source: Literal["phone", "qr", "api"] = "api"
+    called_ms: int | None = Field(
+        default=None, ge=1, le=2**53, description="when the call came, if that was before now"
+    )
     since_ms: int | None = Field(default=None, ge=1, le=2**53, description="since when, as far as the caller knows")
 
 
@@ -224,6 +227,8 @@ def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None) -> CommandR
         raise bad_parameter(
             "body.code", f"there is no fault {short(fault.code)}", "a code of GET /api/v1/rules, or none"
         )
+    if fault.called_ms is not None and fault.called_ms > desk.now_ms():
+        raise bad_parameter("body.called_ms", "a call of the future", "a time that has passed")
     args = {name: value for name, value in fault.model_dump().items() if value not in (None, "")}
     return _judged(_asked(desk, who, "open", args, key), "the report", None)
 

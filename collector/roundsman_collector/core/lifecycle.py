@@ -337,6 +337,8 @@ STEPS: Mapping[str, Step] = {
     "release": Step("另开", "release", ANY, is_persons=False),
     "warn": Step("预警", "warn", LIVE, is_persons=False),
     "breach": Step("超时", "breach", LIVE, is_persons=False),
+    "call_back": Step("回访时间到", "time to call back", ("resolved",), is_persons=False),
+    "doubt": Step("读数不符", "the readings disagree", ("fixed",), is_persons=False),
 }
 
 

@@ -1,7 +1,7 @@
 """What contracts promise, and whether it is kept: the tickets that are due for a look, a commit for each slice of them.
 
     promises.level_of(ticket's level_id)       what it keeps
-    promises.step(now_ms)                      tickets whose `wake_at_ms` is over: promise, warn, breach, close
+    promises.step(now_ms)                      tickets whose `wake_at_ms` is over: promise, warn, breach, verify, close
 
 A new ticket wakes at once and gets its `promise`: where its subject stands, and which version of which service level
 counts for it from now on. Every later look reads its clocks off its log (core/sla.py), writes what has to be told, and
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from roundsman_collector.core import sla
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import standing_of
+from roundsman_collector.core.model import DOWN, UP
 from roundsman_collector.core.sla import Reading, Tell
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.rules.promised import Promised, calendars_of, promised_from
@@ -29,7 +30,12 @@ if TYPE_CHECKING:
 AT_ONCE = 200
 LEARN_EVERY_MS = 60_000
 """So often it is asked whether levels and calendars have changed."""
-HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+PROOF_MS = 10 * MINUTE_MS
+"""So long a device works after the repair of a fault that people reported, until that proves it."""
+DOUBT_MS = 60 * MINUTE_MS
+"""So long after a repair the readings may disagree before that is said."""
 NOTED = ("running", "paused", "breached", "met", "missed", "counted", "cancelled")
 
 
@@ -77,21 +83,77 @@ class Promises:
         else:
             level_id, reopens_ms = row.level_id, row.reopens_ms
         promised = self._promised(level_id, now_ms)
-        if promised is None:
-            return steps, ClocksTold(ticket=row.id, wake_at_ms=None)
-        readings = promised.read(log, now_ms)
-        tells = promised.due_to_tell(readings, log, now_ms)
+        readings = () if promised is None else promised.read(log, now_ms)
+        tells = sla.due_to_tell(readings, log, now_ms)
         for tell in tells:
+            assert promised is not None, "a clock is of a service level"
             told = _told(promised.level, tell)
             steps.append(TicketStep(ticket=row.id, at_ms=now_ms, verb=tell.verb, data=told))
             log = [*log, Event(log[-1].id + 1, now_ms, ROBOT, tell.verb, "", told)]
-        closes_ms = _closes_ms(promised.level, row, log, reopens_ms)
-        if closes_ms is not None and closes_ms <= now_ms:
-            steps.append(TicketStep(ticket=row.id, at_ms=now_ms, verb="close"))
-            closes_ms = None
-        nexts = [at for at in (sla.wake_at(readings, log, now_ms), closes_ms) if at is not None]
+        nexts = [sla.wake_at(readings, log, now_ms)]
+        for verb, at_ms, evidence in self._dues(
+            None if promised is None else promised.level, row, log, reopens_ms, now_ms
+        ):
+            if at_ms > now_ms:
+                nexts.append(at_ms)
+            else:
+                steps.append(TicketStep(ticket=row.id, at_ms=now_ms, verb=verb, data=evidence))
         rows = tuple(_row(reading, tells, now_ms) for reading in readings if reading.state in NOTED)
-        return steps, ClocksTold(ticket=row.id, wake_at_ms=min(nexts, default=None), clocks=rows)
+        wake_at_ms = min((at_ms for at_ms in nexts if at_ms is not None), default=None)
+        return steps, ClocksTold(ticket=row.id, wake_at_ms=wake_at_ms, clocks=rows)
+
+    def _dues(
+        self, level: ServiceLevel | None, row: TicketRow, log: Sequence[Event], reopens_ms: int, now_ms: int
+    ) -> Iterable[tuple[str, int, dict[str, Any]]]:
+        """What is to be done with a ticket beside its clocks: verb, when, and what the readings say of it."""
+        standing = standing_of(log)
+        if standing.state == "fixed":
+            yield from self._proof(row, log, now_ms)
+        if level is None:
+            return
+        if level.auto_close and standing.state == "resolved" and not standing.ending and row.resolved_ms is not None:
+            yield "close", row.resolved_ms + reopens_ms, {}
+        call_ms = sla.call_back_ms(level, log)
+        if call_ms is not None and log[-1].verb != "call_back" and standing.state == "resolved":
+            begin_ms = call_ms - level.call_back_minutes * MINUTE_MS
+            yield "call_back", call_ms, self._worked(row, begin_ms, call_ms) if call_ms <= now_ms else {}
+
+    def _proof(self, row: TicketRow, log: Sequence[Event], now_ms: int) -> Iterable[tuple[str, int, dict[str, Any]]]:
+        """Whether readings prove a repair. Where evidence watches the fault, its end does (store/tickets.py); here they
+        disagree after a while, or the device of a fault that a person reported works on."""
+        fixed_ms = max(event.at_ms for event in log if event.verb == "fix")
+        if any(event.verb == "doubt" and event.at_ms >= fixed_ms for event in log):
+            return
+        if row.watched:
+            yield "doubt", fixed_ms + DOUBT_MS, {}
+        elif row.subject[0] not in "@#":
+            at_ms = max(fixed_ms + PROOF_MS, now_ms)
+            worked = self._worked(row, at_ms - PROOF_MS, at_ms) if at_ms <= now_ms else {}
+            if not worked or worked["up_ms"] == PROOF_MS:
+                yield "verify", at_ms, worked
+            elif now_ms - fixed_ms < DOUBT_MS:
+                yield "verify", now_ms + PROOF_MS, {}
+            else:
+                yield "doubt", now_ms, worked
+
+    def _worked(self, row: TicketRow, from_ms: int, to_ms: int) -> dict[str, Any]:
+        """What the ledger says of a device in a stretch of time: milliseconds up, down and unknown."""
+        told: dict[str, Any] = {
+            "from_ms": from_ms,
+            "to_ms": to_ms,
+            "up_ms": 0,
+            "down_ms": 0,
+            "unknown_ms": to_ms - from_ms,
+        }
+        if row.subject[0] in "@#":
+            return told
+        for one in self._engine.store.intervals(row.subject, from_ms, to_ms):
+            end_ms = to_ms if one.event_to_ms is None else min(one.event_to_ms, to_ms)
+            lasted_ms = end_ms - max(one.event_from_ms, from_ms)
+            if one.state in (UP, DOWN) and lasted_ms > 0:
+                told[f"{one.state}_ms"] += lasted_ms
+                told["unknown_ms"] -= lasted_ms
+        return told
 
     def _promise(self, row: TicketRow, home: Whereabouts, now_ms: int) -> TicketStep:
         level = self._newest.get(home.service_level or "")
@@ -136,14 +198,6 @@ def _told(level: ServiceLevel, tell: Tell) -> dict[str, Any]:
     """What the log says of a warning or a breach, and who is to hear of it."""
     at = "breach" if tell.verb == "breach" else {50: "50", 80: "80"}.get(tell.percent, "promised")
     return {**tell.data, "tell": list(level.told(tell.clock, at))}  # type: ignore[arg-type]
-
-
-def _closes_ms(level: ServiceLevel, row: TicketRow, log: Sequence[Event], reopens_ms: int) -> int | None:
-    """When a ticket that was over by itself is closed; None: it is not."""
-    standing = standing_of(log)
-    if not level.auto_close or standing.state != "resolved" or standing.ending or row.resolved_ms is None:
-        return None
-    return row.resolved_ms + reopens_ms
 
 
 def _row(reading: Reading, tells: Iterable[Tell], now_ms: int) -> ClockRow:

@@ -17,7 +17,7 @@ from roundsman_collector.core import lifecycle
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
 from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
-from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.core.ticket_log import Event, happened_ms
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE
 from roundsman_collector.store import batch as stored
@@ -59,7 +59,7 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
     refused = lifecycle.refusal(standing, wish, terms_of(engine, row, standing, wish))
     if refused is not None:
         raise StepRefused(row.number, refused)
-    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, wish)
+    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, wish)
     answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket_id})
     done = engine.store.commit(stored.Batch(now_ms=now_ms, tickets=changes, commands_done=[answer]))
     if lifecycle.STEPS[wish.verb].to in OVER:
@@ -126,7 +126,7 @@ def _step(row: TicketRow, wish: Wish) -> TicketStep:
     )
 
 
-def _transfer(row: TicketRow, wish: Wish) -> list[TicketChange]:
+def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketChange]:
     """The old number ends, another goes on (原单号, 转入单号): the clocks run on from the first report."""
     new = TicketOpen(
         subject=row.subject,
@@ -143,7 +143,7 @@ def _transfer(row: TicketRow, wish: Wish) -> list[TicketChange]:
         year=_year(wish.now_ms),
         who=wish.who,
         text=wish.text,
-        data={"source": row.source, "transferred_from": row.number, "reported_ms": row.opened_ms},
+        data={"source": row.source, "transferred_from": row.number, "at_ms": happened_ms(log[0])},
         ticket=-1,
     )
     return [new, replace(_step(row, wish), data={"to": new.ticket})]
@@ -190,8 +190,14 @@ def _reported(
         watched=False,
         who=command.who,
         text=str(said.get("text", "")),
-        data={"source": str(said.get("source") or "phone"), "caller": dict(caller)},
+        data={"source": str(said.get("source") or "phone"), "caller": dict(caller), **_called(said)},
     )
+
+
+def _called(said: Mapping[str, Any]) -> dict[str, int]:
+    """When the call came, where it was written down later than that."""
+    called_ms = said.get("called_ms")
+    return {} if called_ms is None else {"at_ms": int(called_ms)}
 
 
 def _ticket(engine: Engine, ticket_id: int) -> tuple[TicketRow, list[Event]]:

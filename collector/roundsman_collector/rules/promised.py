@@ -13,7 +13,7 @@ from roundsman_collector.core import sla
 from roundsman_collector.core.days import Day
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.postings import USUAL_ZONE
-from roundsman_collector.core.sla import Reading, Tell, Version
+from roundsman_collector.core.sla import Reading, Version
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.core.timetable import Timetable
 from roundsman_collector.rules.levels import file_from, level_of
@@ -33,10 +33,6 @@ class Promised:
     def read(self, log: Sequence[Event], now_ms: int) -> tuple[Reading, ...]:
         """How the clocks of a ticket stand."""
         return sla.read(self.level, log, self._timetables(sla.facts_of(log).time_zone or USUAL_ZONE), now_ms)
-
-    def due_to_tell(self, readings: Sequence[Reading], log: Sequence[Event], now_ms: int) -> tuple[Tell, ...]:
-        """What the log now needs to be told."""
-        return sla.due_to_tell(readings, log, now_ms)
 
     def _timetables(self, time_zone: str) -> dict[str, Timetable]:
         if time_zone not in self._hours:

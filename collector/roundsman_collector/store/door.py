@@ -56,6 +56,7 @@ from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Hold, Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.levels import DaySaid, LevelRow, Whereabouts
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
@@ -498,6 +499,11 @@ class Store:
         """What is known of the part that a ticket is about; None: it is about nothing that can be replaced."""
         with transaction(self._read, "reading the history of a part", self._place) as connection:
             return parts.history_of(connection, ticket_id)
+
+    def intervals(self, device: str, from_ms: int, to_ms: int) -> list[Interval]:
+        """A device's ledger in [from, to), as known now. Ends are not cut to the window."""
+        with transaction(self._read, "reading the ledger", self._place) as connection:
+            return ledger.intervals(connection, device, from_ms, to_ms)
 
     def live_ticket(self, subject: str, code: str) -> TicketRow | None:
         """The ticket of which somebody has something to do and that is about this fault; the newest."""

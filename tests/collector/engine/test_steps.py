@@ -326,3 +326,59 @@ def test_a_loan_unit_is_lent_by_the_step_and_must_come_back(desk: Desk) -> None:
     assert standing_of(desk.log()).loans == {lent["loan"]}
     assert desk.does(20, "loan_back", "li", loan=lent["loan"]).state == "done"
     assert standing_of(desk.log()).loans == frozenset()
+
+
+def test_who_was_helped_by_phone_is_called_back_with_what_the_readings_say(desk: Desk) -> None:
+    desk.promise()
+    agent = kiosk()
+    desk.take(0, agent.birth(0), agent.report(0, agent.sample(0, **FINE)))
+    desk.asks(1, "open", subject="kiosk-7", text="it is slow", source="phone")
+    desk.look(1)
+    desk.does(5, "resolve", how="false_alarm")
+    for minute in range(1, 126):
+        desk.take(minute, agent.report(minute, agent.sample(minute, **FINE)))
+    assert (desk.does(100, "close").result or {})["cause"] == "no_follow_up"
+
+    desk.look(126)
+
+    (told,) = desk.said("call_back")
+    assert (told["from_ms"], told["to_ms"]) == (at(5), at(125))
+    assert (told["up_ms"], told["down_ms"]) == (120 * 60_000, 0)
+    desk.look(127)
+    assert len(desk.said("call_back")) == 1
+    assert desk.does(130, "follow_up", reached=True).state == "done"
+    assert desk.does(131, "close").state == "done"
+
+
+def visited(desk: Desk, minutes: float) -> None:
+    for step, (verb, data) in enumerate(
+        (("dispatch", {"engineer": "li"}), ("arrive", {}), ("fix", {"work": "restarted", "cause": "other"}))
+    ):
+        assert desk.does(minutes + step, verb, "li", **data).state == "done"
+
+
+def test_a_repair_of_what_people_reported_is_proven_by_a_device_that_works_on(desk: Desk) -> None:
+    desk.promise()
+    agent = kiosk()
+    desk.take(0, agent.birth(0), agent.report(0, agent.sample(0, **FINE)))
+    desk.asks(1, "open", subject="kiosk-7", text="the screen is dark", source="phone")
+    for minute in range(1, 20):
+        desk.take(minute, agent.report(minute, agent.sample(minute, **FINE)))
+        if minute == 2:
+            visited(desk, 2)
+        desk.look(minute)
+
+    (proof,) = desk.said("verify")
+    assert (desk.state(), proof["up_ms"]) == ("verified", 10 * 60_000)
+
+
+def test_a_repair_that_the_readings_do_not_show_is_doubted_once(desk: Desk) -> None:
+    desk.promise()
+    out_of_paper(desk)
+    visited(desk, 4)
+
+    for minute in (30, 60, 70, 80, 200):
+        desk.look(minute)
+
+    assert desk.verbs().count("doubt") == 1
+    assert desk.state() == "fixed"
