@@ -28,6 +28,7 @@ from roundsman_collector.store import (
     TicketStep,
     View,
     Wish,
+    timing_of,
 )
 from tests.collector.api import world
 from tests.collector.api.agents_desk import busy
@@ -178,6 +179,15 @@ def _ways(where: Path) -> None:
             kind="mail", name="夜班", target="night@example.com", filter_=Filter(), language="zh", deed=deed
         )
         office.disable_way(gone.id, is_disabled=True, deed=deed)
+        office.add_way(
+            kind="dingtalk",
+            name="华南值班群",
+            target="https://oapi.dingtalk.com/robot/send?access_token=4711",
+            secret="SEC4711",
+            filter_=Filter(groups=("south",)),
+            timing=timing_of({"quiet": "22:00-07:00", "urgent_passes": True, "after_minutes": 30, "repeat_minutes": 15}),
+            deed=deed,
+        )
 
 
 def _delivered(where: Path) -> None:
