@@ -17,7 +17,6 @@ from roundsman_collector.core.sla import (
     RUNNING,
     Reading,
     Version,
-    carried,
     due_to_tell,
     facts_of,
     read,
@@ -25,6 +24,7 @@ from roundsman_collector.core.sla import (
     wake_at,
 )
 from roundsman_collector.core.ticket_log import ROBOT, Event
+from roundsman_collector.core.ticket_story import carried
 from tests.collector.core.told_ticket import HOLIDAYS, Story, preset, wall
 
 MINUTE, HOUR = 60_000, 3_600_000
