@@ -33,8 +33,8 @@ Rules that are not seen in the drawing:
 * The facts of the start decide. What is said later (a customer calls it urgent) may bring what is due nearer, but
   counts from when it was said: no clock is born late. What is said after it was due changes nothing.
 * An appointment that is broken stays broken: another one agreed on later does not mend it. The next visit has its own.
-* A ticket that goes on for another (ticket_story.carried() in the data of its `open`) has reached what that one had, and
-  has waited as it did: a transfer neither starts nor ends a clock.
+* A ticket that goes on for another (ticket_story.carried() in the data of its `open`) has reached what that one had
+  and has waited as it did: a transfer neither starts nor ends a clock.
 * A breach that the log records stays recorded, also where later truth shows that the clock was met.
 """
 
