@@ -12,7 +12,7 @@ what was there before.
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
@@ -26,7 +26,7 @@ from roundsman_collector.api.entries import DEFAULT_ZONE, EntryId, no_entry, pro
 from roundsman_collector.api.moments import EXPECTED, read, stamped
 from roundsman_collector.api.tickets import TicketName, ticket_or_404
 from roundsman_collector.core.contract import PHASES, Dates, Phase, local_day, phase_at
-from roundsman_collector.core.parts import CAUSES, RATES, Charge, Warranty, charge, falls_short, verdict, warranty_of
+from roundsman_collector.core.parts import RATES, Cause, Charge, Warranty, charge, falls_short, verdict, warranty_of
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, PartRow, PartWish, TicketFilter, TicketRow
 from roundsman_collector.store.entry_kinds import dates_of
@@ -374,7 +374,7 @@ def charges_of(desk: Desk, row: TicketRow, card: Card | None, warranty: Warranty
     time_zone = card.time_zone or DEFAULT_ZONE
     phase = phase_at(_dates(card), row.opened_ms, time_zone)
     covered = None if warranty is None else warranty.covers(local_day(row.opened_ms, time_zone))
-    return [(cause, charge(cause, phase, covered=covered)) for cause in CAUSES]
+    return [(cause, charge(cause, phase, covered=covered)) for cause in get_args(Cause)]
 
 
 def warranty_at(desk: Desk, row: TicketRow, card: Card) -> Warranty | None:

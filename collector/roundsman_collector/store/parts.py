@@ -117,7 +117,10 @@ def of_place(connection: Connection, place: str) -> list[Standing]:
     built: dict[str, list[PartRow]] = {}
     for device in {row[0] for row in rows}:
         built[device] = of_device(connection, device)
-    return [Standing(*row, tuple(one for one in built[row[0]] if _meets(one, row[1], row[2]))) for row in rows]
+    return [
+        Standing(device, from_ms, to_ms, tuple(one for one in built[device] if _meets(one, from_ms, to_ms)))
+        for device, from_ms, to_ms in rows
+    ]
 
 
 def _meets(part: PartRow, from_ms: int, to_ms: int | None) -> bool:

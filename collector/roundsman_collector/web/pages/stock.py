@@ -45,7 +45,7 @@ from roundsman_collector.web.words import N_
 PAGE = 50
 NEW = "~new"
 """Stands where an id would; no id looks like it."""
-MONTHS = 12
+MONTHS = 36
 """So many months of a location are listed."""
 STATUS = {"value": 422, "missing": 422, "conflict": 409, "closed": 403}
 
@@ -482,11 +482,12 @@ def _location(
 
 
 def _months(desk: Desk, location: str) -> list[dict[str, str]]:
-    """The months of a location since its first move, the newest first, and who signed them."""
+    """The months of a location since its first move or signature, the newest first, and who signed them."""
     signatures, first_ms = desk.view.stock_months(location)
     now = zoned.shown(desk.now_ms(), USUAL_ZONE)[:7]
-    first = now if first_ms is None else zoned.shown(first_ms, USUAL_ZONE)[:7]
-    found, month = [], now
+    first = min([now, *signatures, *([] if first_ms is None else [zoned.shown(first_ms, USUAL_ZONE)[:7]])])
+    found: list[dict[str, str]] = []
+    month = now
     while month >= first and len(found) < MONTHS:
         kept_by, checked_by = signatures.get(month, ("", ""))
         found.append({"month": month, "kept_by": kept_by, "checked_by": checked_by})
