@@ -29,7 +29,7 @@ from urllib.parse import quote
 
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import BrokerError, EmbeddedBroker
-from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, built_in
+from roundsman_collector.config import DATABASE, FIRST_LOGIN, TOKEN, Config, built_in, service_levels
 from roundsman_collector.demo import site, words
 from roundsman_collector.demo.checks import Miss, Told, miss
 from roundsman_collector.demo.look import Look, LookError
@@ -45,6 +45,7 @@ from roundsman_collector.demo.stage import (
     last_words,
 )
 from roundsman_collector.demo.story import DEVICES, Controls, Story
+from roundsman_collector.engine.rules import promise
 from roundsman_collector.rights import user_of
 from roundsman_collector.store import Deed, Office, Store, StoreError
 from roundsman_wire.catalogue import Language
@@ -256,6 +257,7 @@ class Demo:
             for agent in site.agents(site.NOWHERE):
                 entries = [device.entry() for device in agent.devices]
                 store.add_agent(agent.id, site.GROUP, entries, clock.now_ms())
+            promise(store, service_levels(Config()), clock.now_ms())
         with Office.open(data / DATABASE) as office:
             for kind, name, fields in site.REGISTER:
                 office.put_entry(kind, name, fields, deed=Deed(who="demo", at_ms=clock.now_ms()))

@@ -89,10 +89,11 @@ REGISTER: Final[Sequence[tuple[KindName, str, Mapping[str, str]]]] = (
                 "accepted_on": "2026-01-01",
                 "warranty_until": until,
                 "maintenance_until": "2029-12-31",
+                "service_level": level,
             },
         )
-        for number, (customer, until) in enumerate(
-            (("hall", "2027-12-31"), ("park", "2028-12-31"), ("bus", "2026-06-30")), 1
+        for number, (customer, until, level) in enumerate(
+            (("hall", "2027-12-31", "kiosk"), ("park", "2028-12-31", "security"), ("bus", "2026-06-30", "vehicle")), 1
         )
     ),
     *(
