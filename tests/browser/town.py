@@ -185,7 +185,7 @@ def _ways(where: Path) -> None:
             target="https://oapi.dingtalk.com/robot/send?access_token=4711",
             secret="SEC4711",
             filter_=Filter(groups=("south",)),
-            timing=timing_of({"quiet": "22:00-07:00", "urgent_passes": True, "after_minutes": 30, "repeat_minutes": 15}),
+            timing=timing_of({"quiet": "22:00-07:00", "after_minutes": 30, "repeat_minutes": 15}),
             deed=deed,
         )
 

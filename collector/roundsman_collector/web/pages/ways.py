@@ -341,18 +341,18 @@ def _timing(saying: Saying, fields: Mapping[str, str]) -> Timing:
         if is_right:
             minutes[key] = int(text)
         else:
-            wrong[key] = saying(WRONG[key])
+            wrong |= _wrong_at(saying, key)
     made = Timing(time_zone=said["time_zone"] or ZONE)
     steps = {"time_zone": {}, "quiet": {"quiet": said["quiet"], "urgent_passes": bool(fields.get("urgent_passes"))}}
     for key, more in steps.items():
         try:
             made = timing_of({**asdict(made), **more})
         except StoreError:
-            wrong[key] = saying(WRONG[key])
+            wrong |= _wrong_at(saying, key)
             break
     is_plain = not (said["quiet"] or minutes.get("after_minutes") or minutes.get("repeat_minutes"))
     if said["daily"] and not (CLOCK_TIME.fullmatch(said["daily"]) and is_plain):
-        wrong["daily"] = saying(WRONG["daily"])
+        wrong |= _wrong_at(saying, "daily")
     if wrong:
         raise _Wrong(wrong)
     return timing_of({**asdict(made), **minutes, "daily": said["daily"]})
@@ -360,7 +360,11 @@ def _timing(saying: Saying, fields: Mapping[str, str]) -> Timing:
 
 def _check_person(desk: Desk, saying: Saying, person: str | None) -> None:
     if person and person not in {one.id for one in desk.view.persons() if one.disabled_ms is None}:
-        raise _Wrong({"person": saying(WRONG["person"])})
+        raise _Wrong(_wrong_at(saying, "person"))
+
+
+def _wrong_at(saying: Saying, field: str) -> dict[str, str]:
+    return {field: saying(WRONG[field])}
 
 
 def _said(fields: Mapping[str, str]) -> dict[str, Any]:
@@ -383,7 +387,7 @@ def _check(saying: Saying, kind: str, target: str, wanted: Filter, secret: str) 
     if wrong_target(kind, target):
         raise _Wrong({"target": saying(WRONG_TARGET[kind])})
     if wrong_secret(kind, secret):
-        raise _Wrong({"secret": saying(WRONG["secret"])})
+        raise _Wrong(_wrong_at(saying, "secret"))
     try:
         filter_of(asdict(wanted))
     except StoreError as error:
