@@ -127,7 +127,8 @@ def _set(story: Story, mark: str, at_ms: int) -> None:
 def _open(story: Story, event: Event, at_ms: int) -> None:
     """What machines report counts from when it was known (law 7), what people report from when they did."""
     data = event.data
-    story.marks["reported"] = event.at_ms if data.get("source", "monitoring") == "monitoring" else at_ms
+    is_told = data.get("source", "monitoring") != "monitoring" or data.get("transferred_from") is not None
+    story.marks["reported"] = at_ms if is_told else event.at_ms
     story.marks["opened"] = event.at_ms
     _know(story, event.at_ms, priority=_word(data.get("customer_priority")))
     if isinstance(data.get("carried"), Mapping):

@@ -91,6 +91,12 @@ def test_a_ticket_that_goes_on_for_another_has_reached_what_that_one_had_and_wai
     assert new.at("12:30").told == ["03-02 12:14 appointment 80"], "what was told of the first is not told again"
 
 
+def test_a_ticket_that_goes_on_for_another_counts_from_the_first_report_at_least() -> None:
+    ticket = Story(level(REPAIR)).at("12:00").happens("open", source="monitoring", transferred_from=7, happened="09:00")
+
+    assert ticket.due() == {"repair": "03-02 13:00"}
+
+
 def test_what_is_handed_on_twice_counts_from_the_first_report() -> None:
     first = Story(level(REPAIR)).at("09:00").happens("open", source="phone", customer_priority="urgent")
     second = Story(level(REPAIR)).at("10:00").happens("open", carried=carried(first.log, first.instant("10:00")))
