@@ -51,7 +51,7 @@ from roundsman_collector.core.hours import calendar_of
 from roundsman_collector.core.intervals import Intervals, Pair, normal, subtract, total
 from roundsman_collector.core.level import ClockRow, Facts, ServiceLevel, Week
 from roundsman_collector.core.ticket_log import Event
-from roundsman_collector.core.ticket_story import BREACH, OF_PEOPLE, Pause, Story, see_forms, story_of
+from roundsman_collector.core.ticket_story import BREACH, OF_PEOPLE, OF_VISITS, Pause, Story, see_forms, story_of
 from roundsman_collector.core.timetable import BEFORE_ALL, Timetable, close_of_day, dues
 
 State = Literal["waiting", "running", "paused", "met", "missed", "breached", "counted", "cancelled"]
@@ -358,7 +358,8 @@ def _end(row: ClockRow, story: Story) -> tuple[int | None, Literal["", "ended", 
         return story.cancelled_ms, "cancelled"
     if end_ms is not None:
         return end_ms, "ended"
-    stops = [story.marks.get("closed"), story.over_ms if row.until in OF_PEOPLE else None]
+    is_needless = row.until in OF_PEOPLE or (row.until in OF_VISITS and "arrived" not in story.marks)
+    stops = [story.marks.get("closed"), story.over_ms if is_needless else None]
     stop_ms = min((at_ms for at_ms in stops if at_ms is not None), default=None)
     return stop_ms, "" if stop_ms is None else "stopped"
 

@@ -50,6 +50,8 @@ OF_PEOPLE = frozenset(
     {"acknowledged", "planned", "supported", "visit_needed", "dispatched", "departed", "arrived", "promised"}
 )
 """Marks that a fault which went away by itself does not make, and that nobody needs any more once it has."""
+OF_VISITS = frozenset({"verified", "confirmed", "forms_in"})
+"""Marks that nobody needs of a ticket that is over and had no visit."""
 _UNDONE = frozenset({"fixed", "restored", "usable", "verified", "confirmed", "forms_in", "followed_up", "closed"})
 """Marks that reopening takes back."""
 _ENDS_WAITING = frozenset(

@@ -257,6 +257,17 @@ def test_a_fault_that_went_away_by_itself_needs_no_reply_and_was_mended() -> Non
     assert ticket.states() == {"respond": "cancelled", "repair": "met"}
 
 
+def test_what_needed_no_visit_needs_no_papers() -> None:
+    forms = clock("forms", "reported", "forms_in", 2880)
+    phone, visit = (Story(level(forms)).at("09:00").happens("open", source="phone") for _ in range(2))
+    visit.happens("dispatch", engineer="li").at("10:00").happens("arrive").happens("leave", reason="parts")
+
+    for ticket in (phone, visit):
+        ticket.at("11:00").happens("resolve", how="phone")
+
+    assert (phone.states(), visit.states()) == ({"forms": "cancelled"}, {"forms": "running"})
+
+
 def test_a_reply_that_was_late_already_stays_missed_when_the_fault_goes_away() -> None:
     ticket = Story(level(clock("respond", "reported", "acknowledged", 30))).at("09:00").happens("open")
 
