@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import By, Deed, Office, Store, View, Wish
+from roundsman_collector.store import By, Deed, Office, Rota, ShiftWish, Store, View, Wish
 from tests.collector.api import world
 from tests.collector.api.conftest import settled
 from tests.collector.permissions import TABLE
@@ -37,9 +37,10 @@ FOREIGN = {
     "id": "hush",
     "agent": "bus-31",
     "overlay": "2",
+    "shift": "1",
 }
 KINDS = {"customers": "hush", "sites": "hush-a", "places": "hush-1", "contracts": "hush-c", "devices": "ups-2"}
-KINDS |= {"calendars": "hush-days"}
+KINDS |= {"calendars": "hush-days", "points": "hush-point"}
 HARMLESS = {"day": "2025-10-01", "form": "csv"}
 """Parts of addresses that name nothing of anybody's."""
 
@@ -52,6 +53,17 @@ def desk(settled: Path, tmp_path: Path) -> Iterator[Desk]:
         world.places(office)
         names = {"name_zh": "机密日历", "name_en": "Hush days"}
         office.put_entry("calendar", "hush-days", names, deed=Deed(who="admin", at_ms=world.NOW))
+        point = {"name_zh": "机密网点", "name_en": "Hush point", "group_id": "south"}
+        office.put_entry("point", "hush-point", point, deed=Deed(who="admin", at_ms=world.NOW))
+        duty = ShiftWish(
+            rota=Rota(group="south"),
+            person="engineer",
+            kind="primary",
+            from_ms=world.NOW,
+            to_ms=world.NOW + world.HOUR,
+            note="hush",
+        )
+        office.add_shift(duty, deed=Deed(who="admin", at_ms=world.NOW))
         for device, text in (("kiosk-7", "metro's"), ("ups-2", "hush-hush")):
             wish = Wish(
                 kind="exclusion",

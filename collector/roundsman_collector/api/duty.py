@@ -58,7 +58,7 @@ ORIGINS = {"person": "录入", "pattern": "排班", "swap": "调班"}
 Group = Annotated[str | None, Query(description="Of one monitoring centre only.", max_length=63)]
 GroupNeeded = Annotated[str, Query(description="Of which monitoring centre.", min_length=1, max_length=63)]
 PointOf = Annotated[str, Query(description="Of one service point of it; empty: of the whole group.", max_length=63)]
-Number = Annotated[int, Path(description="Its number.", ge=1, le=2**53)]
+Number = Annotated[str, Path(description="Its number.", min_length=1, max_length=19)]
 Time = str | int
 
 router = APIRouter(prefix="/duty", tags=["duty"])
@@ -358,7 +358,7 @@ def add(request: Request, who: Place, body: ShiftBody) -> dict[str, Any]:
         made = desk.office.add_shift(wish, deed=deed_of(request, who), scope=who.scope)
     except EntryError as error:
         raise problem_of(error) from error
-    return told(shift_or_404(desk, who, made))
+    return told(shift_or_404(desk, who, str(made)))
 
 
 @router.post("/shifts/{shift}/remove", response_model=ShiftShape, summary="Take a duty back")
@@ -366,7 +366,7 @@ def remove(request: Request, who: Place, shift: Number) -> dict[str, Any]:
     """It counts no more from now on; what it counted up to now stays."""
     desk = desk_of(request)
     try:
-        desk.office.remove_shift(shift, deed=deed_of(request, who), scope=who.scope)
+        desk.office.remove_shift(number_of(shift), deed=deed_of(request, who), scope=who.scope)
     except EntryError as error:
         raise problem_of(error) from error
     return told(shift_or_404(desk, who, shift))
@@ -378,7 +378,7 @@ def give(request: Request, who: Place, shift: Number, body: SwapBody) -> dict[st
     desk = desk_of(request)
     try:
         made = desk.office.set_swap(
-            shift,
+            number_of(shift),
             other=body.other,
             other_shift=body.other_shift,
             note=body.note,
@@ -443,7 +443,7 @@ def ask(request: Request, who: Act, body: AskBody) -> dict[str, Any]:
 def answer(request: Request, who: Act, swap: Number, answer: Answer) -> dict[str, Any]:
     """Who was asked agrees or refuses, who asked withdraws. 409: the rota is no longer as it was, and how it is now."""
     try:
-        done = desk_of(request).office.answer_swap(swap, ANSWERS[answer], deed=deed_of(request, who))
+        done = desk_of(request).office.answer_swap(number_of(swap), ANSWERS[answer], deed=deed_of(request, who))
     except EntryError as error:
         raise problem_of(error) from error
     return told_swap(done)
@@ -473,17 +473,22 @@ def listed(
     return rows
 
 
-def shift_or_404(desk: Desk, who: Who, shift: int) -> Shift:
+def number_of(text: str) -> int:
+    """The number of a duty or swap in an address; one that nothing has, where it is none."""
+    return min(int(text), 2**53) if text.isascii() and text.isdigit() else 0
+
+
+def shift_or_404(desk: Desk, who: Who, shift: str) -> Shift:
     """A duty that somebody sees: of their scope, or their own, or one that is asked of them."""
-    found = desk.view.shift(shift)
+    found = desk.view.shift(number_of(shift))
     if found is not None and not who.scope.holds(found.group, None) and found.person != who.id:
-        concerned = any(who.id in (one.person, one.other) for one in desk.view.swaps(shift=shift))
+        concerned = any(who.id in (one.person, one.other) for one in desk.view.swaps(shift=found.id))
         found = found if concerned else None
     if found is None:
         raise Problem(
             404,
             "no_shift",
-            what=f"there is no duty {shift}",
+            what=f"there is no duty {short(shift)}",
             where="path",
             expected="the number of a duty",
             do="look it up in GET /api/v1/duty",

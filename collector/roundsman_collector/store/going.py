@@ -433,7 +433,7 @@ def _in_force(at_ms: int | None) -> tuple[str, list[Any]]:
 class Orphans(NamedTuple):
     """How many sites have no responsible engineer, of how many, and the first of them."""
 
-    count: int
+    lacking: int
     sites: int
     first: tuple[str, ...]
 

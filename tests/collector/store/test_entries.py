@@ -120,6 +120,7 @@ def test_what_is_not_named_gets_its_usual_value(office: Office, view: View) -> N
         "service_hours": AROUND_THE_CLOCK,
         "engineer": None,
         "calendar": "cn",
+        "point": None,
     }
 
 

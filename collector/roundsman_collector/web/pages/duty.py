@@ -18,7 +18,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from roundsman_collector.api.access import Act, Place, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
-from roundsman_collector.api.duty import ANSWERS, Answer, csv_of, listed, shift_or_404
+from roundsman_collector.api.duty import ANSWERS, Answer, csv_of, listed, number_of, shift_or_404
 from roundsman_collector.api.entries import DEFAULT_ZONE, problem_of
 from roundsman_collector.api.moments import DAY_MS, HOUR_MS
 from roundsman_collector.api.problem import Problem
@@ -94,7 +94,7 @@ WRONG: Mapping[str, str] = {
 TURNS: Mapping[str, str] = {"day": N_("another one every day"), "week": N_("another one every week")}
 
 Fields = Annotated[dict[str, str], Depends(form)]
-Number = Annotated[int, Path(ge=1, le=2**53)]
+Number = Annotated[str, Path(min_length=1, max_length=19)]
 Name = Annotated[str, Query(max_length=63)]
 Week = Annotated[str, Query(max_length=10)]
 
@@ -348,7 +348,7 @@ def ask(request: Request, who: Act, shift: Number, fields: Fields) -> Response:
     try:
         other, other_shift = _target(fields)
         desk.office.ask_swap(
-            shift, other=other, other_shift=other_shift, note=fields.get("note", ""), deed=deed_of(request, who)
+            one.id, other=other, other_shift=other_shift, note=fields.get("note", ""), deed=deed_of(request, who)
         )
     except EntryError as error:
         return _shift_page(request, who, one, fields=fields, refused=error, of="ask")
@@ -363,7 +363,7 @@ def give(request: Request, who: Place, shift: Number, fields: Fields) -> Respons
     try:
         other, other_shift = _target(fields)
         desk.office.set_swap(
-            shift,
+            one.id,
             other=other,
             other_shift=other_shift,
             note=fields.get("note", ""),
@@ -381,7 +381,7 @@ def remove(request: Request, who: Place, shift: Number) -> Response:
     desk = desk_of(request)
     one = shift_or_404(desk, who, shift)
     try:
-        desk.office.remove_shift(shift, deed=deed_of(request, who), scope=who.scope)
+        desk.office.remove_shift(one.id, deed=deed_of(request, who), scope=who.scope)
     except EntryError as error:
         return _shift_page(request, who, one, refused=error, of="remove")
     return RedirectResponse(_at(one.group, _monday_of(one.from_ms)), 303)
@@ -392,12 +392,12 @@ def answer(request: Request, who: Act, swap: Number, answer: Answer) -> Response
     """Agree to what was asked, refuse it, or withdraw it."""
     desk = desk_of(request)
     try:
-        done = desk.office.answer_swap(swap, ANSWERS[answer], deed=deed_of(request, who))
+        done = desk.office.answer_swap(number_of(swap), ANSWERS[answer], deed=deed_of(request, who))
     except EntryError as error:
-        found = desk.view.swap(swap)
+        found = desk.view.swap(number_of(swap))
         if found is None or who.id not in (found.person, found.other):
             raise problem_of(error) from error
-        return _shift_page(request, who, shift_or_404(desk, who, found.shift), refused=error, of="answer")
+        return _shift_page(request, who, shift_or_404(desk, who, str(found.shift)), refused=error, of="answer")
     return RedirectResponse(f"/duty/shifts/{done.shift}", 303)
 
 
