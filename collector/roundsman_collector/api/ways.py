@@ -398,7 +398,7 @@ def way_told(one: WayRow, secret: str = "") -> dict[str, Any]:
 
 def timing_told(timing: Timing) -> dict[str, Any]:
     """When a way is told, its hours as short as people write them."""
-    return asdict(timing) | {"quiet": hours.short(timing.quiet) if timing.quiet else ""}
+    return asdict(timing) | {"quiet": timing.quiet_hours}
 
 
 def notice_told(one: NoticeRow) -> dict[str, Any]:

@@ -42,12 +42,10 @@ def notify_list(config: ConfigFile = None, data: DataFolder = None) -> None:
 
 def _timing(one: "WayRow") -> list[str]:
     """Whose it is and when it is told, where that is not: everybody's, at once."""
-    from roundsman_collector.core import hours
-
     timing = one.timing
     said = {
         "of": one.person or "",
-        "quiet": hours.short(timing.quiet) if timing.quiet else "",
+        "quiet": timing.quiet_hours,
         "daily": timing.daily,
         "after": f"{timing.after_minutes} min" if timing.after_minutes else "",
         "again every": f"{timing.repeat_minutes} min" if timing.repeat_minutes else "",

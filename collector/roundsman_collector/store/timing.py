@@ -28,6 +28,7 @@ LONGEST_MINUTES = 12 * 60
 LEAST_REPEAT_MINUTES = 5
 WEEK_MS = 8 * 86_400_000
 """A week and a night that begins in it."""
+EVERY_DAY = "1-7 "
 CLOCK_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 A_MONDAY_MS = 345_600_000
@@ -43,6 +44,11 @@ class Timing:
     daily: str = ""
     after_minutes: int = 0
     repeat_minutes: int = 0
+
+    @property
+    def quiet_hours(self) -> str:
+        """The quiet hours as short as people write them."""
+        return hours.short(self.quiet).removeprefix(EVERY_DAY) if self.quiet else ""
 
     @property
     def escalates(self) -> bool:

@@ -81,7 +81,7 @@ def test_a_way_says_when_it_is_told_and_whose_it_is(api: TestClient) -> None:
 
     assert way["timing"] == {
         "time_zone": "Asia/Shanghai",
-        "quiet": "1-7 22:00-07:00",
+        "quiet": "22:00-07:00",
         "urgent_passes": True,
         "daily": "",
         "after_minutes": 0,

@@ -93,7 +93,7 @@ def test_a_bot_that_is_told_by_night_only_of_what_nobody_answers(store: Store, t
 
     assert (added.exit_code, added.stdout) == (0, "way 1\n")
     listed = roundsman(tmp_path, "list").stdout
-    assert "quiet 1-7 22:00-07:00; after 30 min; again every 10 min" in listed
+    assert "quiet 22:00-07:00; after 30 min; again every 10 min" in listed
     assert "s3cret" not in listed and "SECabc" not in listed
     with Office.open(tmp_path / DATABASE) as office:
         assert office.ways()[0].secret == "SECabc"

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core import hours
 from roundsman_collector.store import StoreError, Timing, timing_of
 from roundsman_collector.store.timing import daily_after, daily_before, quiet_until
 
@@ -78,7 +77,8 @@ def test_what_is_kept_is_read_again_as_it_was_and_people_read_it_short() -> None
     made = timing_of(said)
 
     assert made.escalates
-    assert hours.short(made.quiet) == "1-7 22:00-07:00"
+    assert made.quiet_hours == "22:00-07:00"
+    assert timing_of({**said, "quiet": made.quiet_hours}) == made
     assert timing_of({"quiet": made.quiet, **{key: said[key] for key in list(said)[1:]}}) == made
     assert timing_of({}) == Timing()
 

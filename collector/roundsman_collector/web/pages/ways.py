@@ -28,7 +28,6 @@ from roundsman_collector.api.ways import (
     notice_or_404,
     way_or_404,
 )
-from roundsman_collector.core import hours
 from roundsman_collector.roles import Who
 from roundsman_collector.store import (
     Filter,
@@ -90,10 +89,10 @@ STATE_NAMES: Mapping[str, str] = {
     "over": N_("left out"),
 }
 HELD: Mapping[str, str] = {
-    "old": N_("held: is it still so?"),
-    "answer": N_("held: perhaps somebody answers"),
-    "quiet": N_("held: quiet hours"),
-    "daily": N_("held: told once a day"),
+    "old": N_("is it still so?"),
+    "answer": N_("perhaps somebody answers"),
+    "quiet": N_("quiet hours"),
+    "daily": N_("told once a day"),
 }
 """Why what waits waits, beside failing."""
 ICONS: Mapping[str, str] = {"dead": "fault", "sent": "normal"}
@@ -442,7 +441,7 @@ def _as_written(row: WayRow) -> dict[str, str]:
     return {
         "person": row.person or "",
         "time_zone": timing.time_zone,
-        "quiet": hours.short(timing.quiet) if timing.quiet else "",
+        "quiet": timing.quiet_hours,
         "urgent_passes": "1" if timing.urgent_passes else "",
         "daily": timing.daily,
         "after_minutes": str(timing.after_minutes or ""),
@@ -519,7 +518,7 @@ def _times(saying: Saying, row: WayRow) -> list[str]:
     if row.person:
         said.append(saying("only where %(name)s is sent", name=row.person))
     if timing.quiet:
-        said.append(saying("not in %(hours)s", hours=hours.short(timing.quiet)))
+        said.append(saying("not in %(hours)s", hours=timing.quiet_hours))
     if timing.daily:
         said.append(saying("once a day at %(at)s", at=timing.daily))
     if timing.after_minutes:
@@ -618,6 +617,7 @@ def _told(desk: Desk, saying: Saying, row: NoticeRow, way: WayRow) -> dict[str, 
         "agent": row.subject[1:] if row.subject.startswith("@") else "",
         "state": row.state,
         "state_name": _state_name(saying, row),
+        "held": saying(HELD[row.held]) if row.state == "new" and row.held else "",
         "icon": "warning" if has_failed else ICONS.get(row.state, "unknown"),
         "made_ms": row.made_ms,
         "tries": row.tries,
@@ -632,7 +632,7 @@ def _state_name(saying: Saying, row: NoticeRow) -> str:
     if row.state != "new":
         return saying(STATE_NAMES[row.state])
     if row.held:
-        return saying(HELD[row.held])
+        return saying("held")
     return saying("failed so far") if row.tries else saying(STATE_NAMES["new"])
 
 
