@@ -2,19 +2,26 @@
 
     page(connection, scope, TicketFilter(states=("open",), sites=("s-1",)), before_id=None, limit=50)
     counts(connection, scope, TicketFilter(...)) -> {"open": 12, "resolved": 40}
+    warned(connection, [7, 8]) -> {7: {"repair": 80}}       how far the clocks of tickets are, by their warnings
+    same(connection, row, limit=5)                          tickets of the same fault of the same device before it
 
-Kind, site and engineer are those of the device now, where it stands now; a taker acknowledged the ticket.
+Kind, site and engineer are those of the device now, where it stands now; a taker acknowledged the ticket, and who was
+sent stands on it.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import reach
-from roundsman_collector.store.sql import look, marks
-from roundsman_collector.store.tickets import TicketRow, row_of
+from roundsman_collector.store.sql import chunks, look, marks, run
+from roundsman_collector.store.tickets import TicketRow, read, row_of
+
+ON_THEIR_WAY = ("running", "paused", "breached")
+"""States of clocks that have not ended: core/sla.py."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +29,8 @@ class TicketFilter:
     """Which tickets a list shows: each field narrows it; empty ones do not.
 
     `text`: all its words have to be found in number, subject, code or what the device is found by. `codes`: faults
-    whose names the text means; a ticket of one of them is found, too.
+    whose names the text means; a ticket of one of them is found, too. `due_before_ms`: a clock is due before, or
+    over. `of`: who acknowledged it, or was sent.
     """
 
     states: tuple[str, ...] = ()
@@ -33,6 +41,11 @@ class TicketFilter:
     sites: tuple[str, ...] = ()
     engineers: tuple[str, ...] = ()
     takers: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    due_before_ms: int | None = None
+    of: str | None = None
     subject: str | None = None
 
 
@@ -49,10 +62,17 @@ NARROWED = {
     "states": ("ticket.state", ""),
     "severities": ("ticket.severity", ""),
     "kinds": ("device.kind", KIND),
-    "sites": ("site.id", STANDS),
+    "sites": ("COALESCE(site.id, ticket.site)", STANDS),
     "takers": ("ticket.acknowledged_by", ""),
+    "sent": ("ticket.engineer", ""),
+    "sources": ("ticket.source", ""),
+    "waiting": ("ticket.waiting", ""),
     "engineers": ("COALESCE(place.engineer, site.engineer)", STANDS),
 }
+DUE = (
+    "EXISTS (SELECT 1 FROM ticket_clock WHERE ticket_clock.ticket_id = ticket.id AND "
+    f"ticket_clock.state IN ({marks(len(ON_THEIR_WAY))}) AND ticket_clock.due_ms < ?)"
+)
 COLUMNS = ", ".join(f"ticket.{name}" for name in TicketRow._fields)
 
 
@@ -74,6 +94,24 @@ def counts(connection: Connection, scope: Scope, wanted: TicketFilter) -> dict[s
     return dict(look(connection, f"SELECT ticket.state, count(*) {source} GROUP BY ticket.state", *values))
 
 
+def warned(connection: Connection, tickets: Collection[int]) -> dict[int, dict[str, int]]:
+    """How far the clocks of these tickets were when the engine warned of them last, in percent, by ticket and clock."""
+    found: dict[int, dict[str, int]] = {}
+    for part in chunks(sorted(tickets)):
+        where = f"ticket_id IN ({marks(len(part))}) AND verb = 'warn'"
+        sql = f"SELECT ticket_id, data FROM ticket_event WHERE {where} ORDER BY id"
+        for ticket_id, data in run(connection, sql, *part):
+            told = json.loads(data)
+            found.setdefault(ticket_id, {})[str(told.get("clock"))] = int(told.get("percent", 0))
+    return found
+
+
+def same(connection: Connection, row: TicketRow, *, limit: int) -> list[TicketRow]:
+    """The tickets of the same fault of the same subject that were opened before this one, the newest first."""
+    where = "subject = ? AND code = ? AND id < ? ORDER BY id DESC"
+    return read(connection, where, (row.subject, row.code, row.id), limit)
+
+
 def _list(scope: Scope, wanted: TicketFilter) -> tuple[str, list[object]]:
     """FROM and WHERE of a list, with their values."""
     reached, values = reach.subjects_within(scope)
@@ -84,6 +122,12 @@ def _list(scope: Scope, wanted: TicketFilter) -> tuple[str, list[object]]:
             parts.append(f"{column} IN ({marks(len(allowed))})")
             values = [*values, *allowed]
             joins[joined] = None
+    if wanted.of is not None:
+        parts.append("(ticket.acknowledged_by = ? OR ticket.engineer = ?)")
+        values = [*values, wanted.of, wanted.of]
+    if wanted.due_before_ms is not None:
+        parts.append(DUE)
+        values = [*values, *ON_THEIR_WAY, wanted.due_before_ms]
     if wanted.subject is not None:
         parts.append("ticket.subject = ?")
         values = [*values, wanted.subject]

@@ -28,7 +28,14 @@ class Section(NamedTuple):
 
 MENU: tuple[Section, ...] = (
     Section(N_("Devices"), (Entry("/devices", N_("Devices"), "see"),)),
-    Section(N_("Tickets"), (Entry("/tickets", N_("Tickets"), "see"), Entry("/forms", N_("Forms"), "see"))),
+    Section(
+        N_("Tickets"),
+        (
+            Entry("/tickets", N_("Tickets"), "see"),
+            Entry("/mine", N_("My tickets"), "act"),
+            Entry("/forms", N_("Forms"), "see"),
+        ),
+    ),
     Section(
         N_("Duty"),
         (

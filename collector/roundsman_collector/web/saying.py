@@ -16,7 +16,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from roundsman_collector.core.availability import percent_text
-from roundsman_collector.web.words import N_, TABLES, words_of
+from roundsman_collector.web.words import N_, PAIRS, TABLES, words_of
 from roundsman_wire.catalogue import UNITS, Language
 
 SITE_ZONE = ZoneInfo("Asia/Shanghai")
@@ -46,8 +46,14 @@ class Saying:
 
     def word(self, table: str, key: str | None) -> str:
         """A word of one of the tables of words.py; what is not in it is shown as it is."""
+        if table in PAIRS:
+            return self.pair(PAIRS[table].get(key or "", (key or "", key or "")))
         found = TABLES[table].get(key or "")
         return key or "" if found is None else words_of(self.language).gettext(found)
+
+    def pair(self, said: tuple[str, str]) -> str:
+        """A text that has both languages."""
+        return said[self.language != "zh"]
 
     def at(self, ms: int | None) -> str:
         """A time on the site's clock, with as much date as is needed today."""

@@ -14,6 +14,7 @@ from roundsman_collector.core.intervals import intersect, normal, subtract
 from roundsman_collector.core.overlay import EXCLUDED, REASONS
 from roundsman_collector.core.reckoning import Stretch as Told
 from roundsman_collector.store import ConditionRow, TicketRow
+from roundsman_collector.store.entry_kinds import ZONES
 from roundsman_collector.store.reckon import Served
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
@@ -112,7 +113,7 @@ def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:
     return {
         "number": row.number,
         "subject": row.subject,
-        "device": None if row.subject.startswith("@") else row.subject,
+        "device": None if row.subject[0] in "@#" else row.subject,
         "fault": desk.fault_name(row.code, saying.language),
         "severity": row.severity,
         "state": row.state,
@@ -120,6 +121,10 @@ def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:
         "lasting": saying.span(max(0, end_ms - row.fault_from_ms)),
         "component": component_name(saying, row.component),
         "acknowledged_by": row.acknowledged_by,
+        "engineer": row.engineer or "",
+        "waiting": saying.word("waiting", row.waiting) if row.waiting else "",
+        "zone": "" if row.zone not in ZONES else saying.pair(ZONES[row.zone]),
+        "source": row.source,
     }
 
 

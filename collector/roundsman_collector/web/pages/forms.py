@@ -46,6 +46,7 @@ from roundsman_collector.web.sheet import sheet
 from roundsman_collector.web.upload import keep_sent, sent_form
 from roundsman_collector.web.words import LANGUAGES, N_
 from roundsman_collector.web.zoned import TimeError, written
+from roundsman_collector.wording import short
 
 USUAL_DAYS = 30
 LONGEST_DAYS = 400
@@ -63,7 +64,7 @@ NO_FILE = N_("Choose a file first.")
 
 router = APIRouter()
 
-SheetName = Annotated[str, Path(description="A form's letter and serial, W1.", pattern=r"^[A-Z][0-9]{1,4}$")]
+SheetName = Annotated[str, Path(description="A form's letter and serial, W1.", min_length=1, max_length=40)]
 DayText = Annotated[str, Query(max_length=10, description="YYYY-MM-DD")]
 
 
@@ -114,7 +115,7 @@ def _days(desk: Desk, from_: str, to: str) -> tuple[tuple[date, date], str]:
         last = date.fromisoformat(to) if to else today
     except ValueError:
         return usual, NO_DAY
-    if not first <= last < first + DAY * LONGEST_DAYS:
+    if not 0 <= (last - first).days < LONGEST_DAYS:
         return usual, NO_DAY
     return (first, last), ""
 
@@ -173,7 +174,7 @@ def ticket_paper(request: Request, who: See, number: TicketName, sheet_id: Sheet
         raise Problem(
             404,
             "no_form",
-            what=f"ticket {row.number} has no form {sheet_id}",
+            what=f"ticket {row.number} has no form {short(sheet_id)}",
             where="path",
             expected="one of those on the page of its forms",
             do="open the forms of the ticket",
