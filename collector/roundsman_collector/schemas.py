@@ -4,6 +4,7 @@
     docs/configuration.md      every setting of the collector
     docs/faults.md             the built-in fault catalogue
     docs/levels.md             the built-in service levels
+    docs/tickets.md            states and steps of tickets (steps_page.py)
 
 The same code gives the same bytes. What stands in docs/schemas and is not made here is taken away.
 """
@@ -18,6 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from roundsman_collector import steps_page
 from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, settings
 from roundsman_collector.core.calendar import MINUTE_MS
 from roundsman_collector.core.hours import short
@@ -51,6 +53,7 @@ def pages() -> dict[str, str]:
         "configuration.md": _configuration(),
         "faults.md": _faults(),
         "levels.md": _levels(),
+        "tickets.md": steps_page.page(),
     }
 
 

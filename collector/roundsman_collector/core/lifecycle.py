@@ -183,10 +183,12 @@ class Step(NamedTuple):
 
 
 def _has_words(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
+    """words that say why, or what"""
     return None if wish.text.strip() else Refusal("no_words", "请写明原因或内容", "say why, or what, in words")
 
 
 def _in_order(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
+    """a time, where one is given, that is not before the last step and not in the future"""
     said = wish.data.get("at_ms")
     if said is None:
         return None
@@ -198,10 +200,12 @@ def _in_order(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
 
 
 def _names_engineer(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
+    """who goes"""
     return None if wish.data.get("engineer") else Refusal("no_engineer", "请选择工程师", "say who goes")
 
 
 def _explains_delay(_: Standing, wish: Wish, terms: Terms) -> Refusal | None:
+    """延时原因分析表: a reason and its analysis, where the service level asks for it (S0-15)"""
     if not terms.delay_analysis or (wish.data.get("reason") in DELAYS and str(wish.data.get("analysis", "")).strip()):
         return None
     return Refusal(
@@ -212,6 +216,7 @@ def _explains_delay(_: Standing, wish: Wish, terms: Terms) -> Refusal | None:
 
 
 def _may_be_repaired(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
+    """a part that may be repaired again: else it is replaced, or a manager overrules that (S1-43)"""
     why = terms.blocked
     if why is None or "replacement" in standing.overrides or wish.data.get("is_replaced") is True:
         return None
@@ -219,6 +224,7 @@ def _may_be_repaired(standing: Standing, wish: Wish, terms: Terms) -> Refusal | 
 
 
 def _has_loan(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
+    """a loan unit that was lent before, where the service level asks for it (S0-6)"""
     if not terms.loan_unit or standing.loans or wish.data.get("loan"):
         return None
     return Refusal(
@@ -227,6 +233,7 @@ def _has_loan(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
 
 
 def _has_consent(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
+    """the customer's recorded consent, for what is done remotely (S4-14)"""
     if not terms.consent or standing.consents or wish.data.get("how") != "remote":
         return None
     return Refusal(
@@ -235,13 +242,15 @@ def _has_consent(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None
 
 
 def _is_signed_by_customer(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
+    """the customer's signature, where somebody came"""
     if not terms.both_signatures or not standing.visits or "customer" in standing.signed:
         return None
     return Refusal("unsigned", "客户尚未签字", "the customer has not signed yet")
 
 
 def _is_whole(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
-    """What a ticket needs before it is closed."""
+    """after a visit both signatures (S0-39), the service report and a follow-up (S3-16), as far as the service level
+    asks for them; after help by phone a call back (S1-15); and nothing still away, no loan unit still out"""
     if standing.taken_away:
         return Refusal("away", "取回维修的部件尚未送回", "what was taken away has not come back")
     if standing.loans:
@@ -260,10 +269,12 @@ def _is_whole(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
 
 
 def _is_waiting(standing: Standing, _: Wish, __: Terms) -> Refusal | None:
+    """a ticket that waits"""
     return None if standing.waiting else Refusal("not_waiting", "工单未处于等待", "the ticket does not wait")
 
 
 def _says_why(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
+    """a reason, of a ticket that does not wait yet"""
     if standing.waiting:
         return Refusal("waits", "工单已在等待", "the ticket waits already: go on first")
     if wish.data.get("reason") not in WAITING:
@@ -272,20 +283,24 @@ def _says_why(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
 
 
 def _knows_how(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
+    """how it ended"""
     return None if wish.data.get("how", "other") in ENDINGS else Refusal("no_how", "请选择解决方式", "say how it ended")
 
 
 def _may_overrule(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
+    """the right to overrule"""
     return None if wish.may_overrule else Refusal("not_yours", "须由售后经理办理", "this is for a manager to do")
 
 
 def _is_own_loan(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
+    """a loan of this ticket that runs"""
     return (
         None if wish.data.get("loan") in standing.loans else Refusal("no_loan", "没有这台备机", "no such loan is out")
     )
 
 
 def _was_taken(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
+    """a component that was taken away"""
     is_away = wish.data.get("component") in standing.taken_away
     return None if is_away else Refusal("not_away", "该部件未被取回", "this component was not taken away")
 
@@ -335,8 +350,8 @@ STEPS: Mapping[str, Step] = {
     "merge": Step("并入", "merge", UNSENT, "merged", is_persons=False),
     "join": Step("归入", "join", ANY, is_persons=False),
     "release": Step("另开", "release", ANY, is_persons=False),
-    "warn": Step("预警", "warn", LIVE, is_persons=False),
-    "breach": Step("超时", "breach", LIVE, is_persons=False),
+    "warn": Step("预警", "warn", ANY, is_persons=False),
+    "breach": Step("超时", "breach", ANY, is_persons=False),
     "call_back": Step("回访时间到", "time to call back", ("resolved",), is_persons=False),
     "doubt": Step("读数不符", "the readings disagree", ("fixed",), is_persons=False),
 }
