@@ -210,7 +210,7 @@ def _explains_delay(_: Standing, wish: Wish, terms: Terms) -> Refusal | None:
         return None
     return Refusal(
         "no_analysis",
-        "未修复离场须填写延时原因分析表:原因与分析",
+        "未修复离场须填写延时原因分析表：原因与分析",
         "a visit that ends unfixed needs the delay analysis: a reason and its analysis",
     )
 
@@ -220,7 +220,7 @@ def _may_be_repaired(standing: Standing, wish: Wish, terms: Terms) -> Refusal | 
     why = terms.blocked
     if why is None or "replacement" in standing.overrides or wish.data.get("is_replaced") is True:
         return None
-    return why._replace(zh=f"{why.zh};如需维修请经理特批", en=f"{why.en}; a manager may overrule this with a reason")
+    return why._replace(zh=f"{why.zh}；如需维修请经理特批", en=f"{why.en}; a manager may overrule this with a reason")
 
 
 def _has_loan(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
@@ -374,7 +374,7 @@ def refusal(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
         return Refusal("no_step", "没有这一步", f"there is no step {wish.verb!r}")
     if standing.state not in step.from_:
         zh, en = STATES.get(standing.state, ("", "not there"))
-        return Refusal("state", f"工单{zh},不能{step.zh}", f"it is {en}: {step.en} works on {_states(step.from_)}")
+        return Refusal("state", f"工单{zh}，不能{step.zh}", f"it is {en}: {step.en} works on {_states(step.from_)}")
     return next((why for guard in step.guards if (why := guard(standing, wish, terms)) is not None), None)
 
 

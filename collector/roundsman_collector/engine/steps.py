@@ -18,6 +18,7 @@ from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
 from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
 from roundsman_collector.core.ticket_log import Event, happened_ms
+from roundsman_collector.core.ticket_story import carried
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE
 from roundsman_collector.store import batch as stored
@@ -114,7 +115,7 @@ def _same_version(row: TicketRow, log: Sequence[Event], standing: Standing, seen
     step = lifecycle.STEPS[newer.verb]
     refused = Refusal(
         "newer",
-        f"{newer.who} 刚刚{step.zh},请查看后再操作",
+        f"{newer.who} 刚刚{step.zh}，请查看后再操作",
         f"{newer.who} was faster ({step.en}): look at the ticket and decide again",
     )
     raise StepRefused(row.number, refused, {"version": standing.version})
@@ -143,7 +144,8 @@ def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketCh
         year=_year(wish.now_ms),
         who=wish.who,
         text=wish.text,
-        data={"source": row.source, "transferred_from": row.number, "at_ms": happened_ms(log[0])},
+        data={"source": row.source, "transferred_from": row.number, "at_ms": happened_ms(log[0])}
+        | {"carried": carried(log, wish.now_ms)},
         ticket=-1,
     )
     return [new, replace(_step(row, wish), data={"to": new.ticket})]
@@ -194,10 +196,12 @@ def _reported(
     )
 
 
-def _called(said: Mapping[str, Any]) -> dict[str, int]:
-    """When the call came, where it was written down later than that."""
-    called_ms = said.get("called_ms")
-    return {} if called_ms is None else {"at_ms": int(called_ms)}
+def _called(said: Mapping[str, Any]) -> dict[str, Any]:
+    """When the call came, where it was written down later than that, and how urgent the customer calls it."""
+    called_ms, priority = said.get("called_ms"), said.get("customer_priority")
+    return ({} if called_ms is None else {"at_ms": int(called_ms)}) | (
+        {} if not priority else {"customer_priority": str(priority)}
+    )
 
 
 def _ticket(engine: Engine, ticket_id: int) -> tuple[TicketRow, list[Event]]:

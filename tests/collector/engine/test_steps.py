@@ -274,7 +274,7 @@ def test_what_the_table_forbids_is_refused_in_both_languages_and_changes_nothing
     assert answer.state == "failed"
     assert answer.result is not None
     assert answer.result["cause"] == "state"
-    assert answer.result["zh"] == "工单已报修,不能到场"
+    assert answer.result["zh"] == "工单已报修，不能到场"
     assert desk.log() == before
 
 
