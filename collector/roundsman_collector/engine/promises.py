@@ -12,6 +12,8 @@ the service level lets it.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from roundsman_collector.core import sla
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import standing_of
@@ -20,12 +22,15 @@ from roundsman_collector.core.sla import Reading, Tell
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.rules.promised import Promised, calendars_of, promised_from
 from roundsman_collector.store import batch as stored
+from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.levels import LevelRow, Whereabouts
 from roundsman_collector.store.ticket_clocks import ClockRow, ClocksTold
 from roundsman_collector.store.tickets import TicketRow, TicketStep
 
 if TYPE_CHECKING:
     from roundsman_collector.engine.engine import Engine
+
+logger = structlog.get_logger(__name__)
 
 AT_ONCE = 200
 LEARN_EVERY_MS = 60_000
@@ -62,14 +67,39 @@ class Promises:
         self._learn(now_ms)
         new = [row.subject for row, log in due if not _is_promised(log)]
         homes = store.whereabouts(new) if new else {}
-        steps: list[TicketStep] = []
-        told: list[ClocksTold] = []
-        for row, log in due:
-            mine, clocks = self._look(row, log, homes, now_ms)
-            steps += mine
-            told.append(clocks)
-        store.commit(stored.Batch(now_ms=now_ms, tickets=steps, clocks=told))
+        self._tell(due, homes, now_ms)
         return len(due)
+
+    def _tell(
+        self, due: Sequence[tuple[TicketRow, list[Event]]], homes: Mapping[str, Whereabouts], now_ms: int
+    ) -> None:
+        """Look at these tickets and write what there is to tell. One that makes that fail is found by halving, and put
+        off: it keeps nobody else's clocks from being told."""
+        try:
+            looked = [self._look(row, log, homes, now_ms) for row, log in due]
+            steps = [step for mine, _ in looked for step in mine]
+            self._engine.store.commit(
+                stored.Batch(now_ms=now_ms, tickets=steps, clocks=[clocks for _, clocks in looked])
+            )
+        except Exception as error:
+            if isinstance(error, StoreError) and error.again:
+                raise
+            if len(due) == 1:
+                self._put_off(due[0][0], error, now_ms)
+                return
+            half = len(due) // 2
+            self._tell(due[:half], homes, now_ms)
+            self._tell(due[half:], homes, now_ms)
+
+    def _put_off(self, row: TicketRow, error: Exception, now_ms: int) -> None:
+        logger.error(
+            "the clocks of a ticket cannot be read; it is tried again in an hour",
+            ticket=row.number,
+            cause=f"{type(error).__name__}: {error}"[:300],
+            exc_info=error,
+        )
+        later = ClocksTold(ticket=row.id, wake_at_ms=now_ms + HOUR_MS)
+        self._engine.store.commit(stored.Batch(now_ms=now_ms, clocks=[later]))
 
     def _look(
         self, row: TicketRow, log: Sequence[Event], homes: Mapping[str, Whereabouts], now_ms: int
