@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from roundsman_collector.core.causes import KINDS
+from roundsman_collector.core.lifecycle import SENT, UNSENT
 from roundsman_collector.core.model import Action, Change, Condition, Ref, Ticket
 from roundsman_collector.core.policy import Rule
 from roundsman_collector.core.proof import Doubt, Prove
@@ -68,6 +69,7 @@ QUIET_MANY, QUIET_MANY_MS = 5_000, 30_000
 PAUSE_MS = 60_000
 """After a step that failed, and not because the disk is full or busy: what there is is read anew, and tried then."""
 NEVER_WAS = "late evidence shows that the fault never was"
+CAUSED = "another fault has caused it: what it gets power or its uplink from has failed"
 Told = Mapping[Key, Sequence[Condition]]
 
 
@@ -433,10 +435,13 @@ class Desk:
         some = ticketed[:AT_ONCE]
         facts = self._engine.store.open_conditions([ticket.subject for _, ticket in some])
         held_now = {key_of(one): one for found in facts.values() for one in map(condition_of, found)}
+        states = {row.id: row.state for row in self._engine.store.tickets_named([ticket.id for _, ticket in some])}
         for unit, ticket in some:
             condition = held_now.get((ticket.subject, ticket.component, ticket.code))
-            if condition is not None:
+            if condition is not None and states.get(ticket.id) in UNSENT:
                 self._plan_merging(plan, unit, ticket, condition, now_ms)
+            elif condition is not None and states.get(ticket.id) in SENT:
+                self._plan_telling(plan, unit, ticket, condition, now_ms)
         return len(some) == len(ticketed)
 
     def _plan_merging(self, plan: Plan, unit: Unit, ticket: Ticket, condition: Condition, now_ms: int) -> None:
@@ -447,6 +452,15 @@ class Desk:
         if into != ticket.id:
             child = Child(*key_of(condition), condition.since_ms, ticket.id)
             plan.join(into, child, Held(unit, condition, root=verdict.cause.device, merged=ticket.id))
+
+    def _plan_telling(self, plan: Plan, unit: Unit, ticket: Ticket, condition: Condition, now_ms: int) -> None:
+        """Somebody is on the way to what another fault has caused: the ticket stays, and they hear of it once."""
+        cause = self._judge(Held(unit, condition), now_ms, plan).cause
+        if cause is None or ticket.id in plan.told:
+            return
+        found = self._engine.store.ticket_with_log(ticket.id)
+        if found is not None and not any(event.data.get("lacks") == cause.explains for event in found[1]):
+            plan.told[ticket.id] = cause.explains
 
     def _plan_looks(self, plan: Plan, now_ms: int) -> None:
         while self._looks and self._looks[0][0] <= now_ms and len(plan.looked) < AT_ONCE:
@@ -519,6 +533,9 @@ class Desk:
         for ticket, refs in plan.disproved.items():
             data = tickets.proof_data(refs)
             changes.append(TicketNote(ticket=ticket, at_ms=now_ms, who=ROBOT, text=NEVER_WAS, data=data))
+        for ticket, lacks in plan.told.items():
+            data = {"lacks": lacks}
+            changes.append(TicketNote(ticket=ticket, at_ms=now_ms, who=ROBOT, text=CAUSED, data=data))
         for place, (unit, condition) in enumerate(plan.opened):
             changes.append(tickets.opened(unit, condition, self._engine.book, now_ms, number=-1 - place))
         joined: dict[int, list[Child]] = {}

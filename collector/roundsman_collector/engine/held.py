@@ -110,13 +110,15 @@ class Plan:
     """Ticket -> faults it explained, and that get one of their own."""
     disproved: dict[int, tuple[Ref, ...]] = field(default_factory=dict)
     """Merged ticket -> the records that show that its fault never was."""
+    told: dict[int, str] = field(default_factory=dict)
+    """Ticket that somebody was sent for -> what its device lacks, because another fault has caused it."""
     looked: set[Key] = field(default_factory=set)
     begun: list[str] = field(default_factory=list)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be changed."""
-        return not (self.opened or self.joined or self.over or self.released or self.disproved)
+        return not (self.opened or self.joined or self.over or self.released or self.disproved or self.told)
 
     def open(self, unit: Unit, condition: Condition) -> int:
         """Open a ticket, once; the number by which it goes meanwhile."""
