@@ -185,13 +185,14 @@ def numbers(connection: Connection, tickets: Collection[int]) -> dict[int, str]:
 def unticketed(connection: Connection) -> list[ConditionRow]:
     """Faults that hold and that no ticket is of: neither their own, nor that of their cause.
 
-    One whose ticket a person has resolved while it held is not among them.
+    One whose ticket a person has resolved, voided or closed while it held is not among them.
     """
     same = "subject = condition.subject AND {0}.component = condition.component AND {0}.code = condition.code"
     ticket = (
         f"SELECT 1 FROM ticket WHERE ticket.{same.format('ticket')} "
-        f"AND ((ticket.resolved_ms IS NULL AND ticket.state IN ({quoted(LIVE)})) "
-        "OR (ticket.outcome IN ('by_person', 'void_by_person') AND ticket.opened_ms >= condition.event_from_ms))"
+        f"AND ((ticket.resolved_ms IS NULL AND ticket.state IN ({quoted(LIVE)})) OR EXISTS (SELECT 1 FROM ticket_event "
+        "WHERE ticket_event.ticket_id = ticket.id AND ticket_event.verb IN ('resolve', 'void', 'close') "
+        "AND ticket_event.who <> 'roundsman' AND ticket_event.at_ms >= condition.event_from_ms))"
     )
     child = (
         f"SELECT 1 FROM ticket_child WHERE ticket_child.{same.format('ticket_child')} AND ticket_child.left_ms IS NULL"
