@@ -77,6 +77,9 @@ class Fault(BaseModel):
     component: str = Field(default="", max_length=80)
     severity: Literal["", "urgent", "major", "minor"] = ""
     service_class: Literal["", "clerk", "maintenance", "replacement"] = ""
+    customer_priority: Literal["", "urgent", "major", "minor"] = Field(
+        default="", description="how urgent the customer calls it; some promises depend on it"
+    )
     text: str = Field(min_length=1, max_length=TEXT_LIMIT, description="what is wrong, in the caller's words")
     caller: Caller = Field(default_factory=Caller)
     source: Literal["phone", "qr", "api"] = "api"
