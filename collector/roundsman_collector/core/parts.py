@@ -214,7 +214,8 @@ class History:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReplacementRule:
-    """When a part is replaced: after so many failed repairs, or so many days without a spare, in the first year."""
+    """When a part is replaced: after so many failed repairs, or so many days without a spare, in the first year; 0: no
+    such rule."""
 
     failed_repairs: int = 2
     days_without_spare: int = 30
@@ -246,7 +247,7 @@ def verdict(history: History, now_ms: int, rule: ReplacementRule = USUAL_RULE) -
     if history.is_replaced or is_no_part(history.component) or not _is_within(history, rule):
         return FREE
     failed = tuple(one for one in history.repairs if one.cause in OURS)
-    if len(failed) >= rule.failed_repairs:
+    if 0 < rule.failed_repairs <= len(failed):
         return Verdict(
             is_blocked=True,
             rule="repaired",
@@ -255,7 +256,7 @@ def verdict(history: History, now_ms: int, rule: ReplacementRule = USUAL_RULE) -
             evidence=tuple(dict.fromkeys(one.ticket for one in failed)),
         )
     days = (now_ms - history.reported_ms) // DAY_MS
-    if history.lacking_ms is not None and days >= rule.days_without_spare:
+    if history.lacking_ms is not None and 0 < rule.days_without_spare <= days:
         return Verdict(
             is_blocked=True,
             rule="no_spare",
