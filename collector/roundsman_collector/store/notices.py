@@ -209,15 +209,29 @@ class _Desk:
         return self.people[person]
 
 
+class _Hearers:
+    """The ways by whose they are: of hundreds of engineers' own only those are asked whom a ticket concerns."""
+
+    def __init__(self, listeners: Sequence[WayRow]) -> None:
+        self._own: dict[str | None, list[WayRow]] = {}
+        for way in listeners:
+            self._own.setdefault(way.person, []).append(way)
+
+    def of(self, people: Iterable[str]) -> list[WayRow]:
+        """Everybody's ways, and these people's own."""
+        return [*self._own.get(None, ()), *(way for one in sorted(people) for way in self._own.get(one, ()))]
+
+
 def write(connection: Connection, told: Sequence[News], listeners: Sequence[WayRow], now_ms: int) -> None:
     """Put a notice into the outbox for each way that wants the news. The changes must be written already."""
     if not told or not listeners:
         return
     desk = _Desk(connection, {row.id: row for row in _tickets(connection, [one.ticket_id for one in told])})
+    hearers = _Hearers(listeners)
     rows: list[tuple[object, ...]] = []
     for one in (_as_it_ended(one, desk.tickets[one.ticket_id]) for one in told):
         ticket = desk.tickets[one.ticket_id]
-        wanting = [way for way in listeners if _wants(desk, way, one, ticket)]
+        wanting = [way for way in hearers.of(_concerned(desk, one, ticket)) if _wants(desk, way, one, ticket)]
         body = json_text(_facts(desk, ticket, one)) if wanting else ""
         for way in wanting:
             if one.event in OVERS and _was_held(connection, way.id, ticket.id, now_ms):
@@ -255,12 +269,12 @@ def _as_it_ended(one: News, ticket: TicketRow) -> News:
 def _wants(desk: _Desk, way: WayRow, one: News, ticket: TicketRow) -> bool:
     if not way.filter.wants(one.event, ticket.severity):
         return False
-    if way.person is not None and (way.person not in _sent(desk, one, ticket) or desk.name(way.person) is None):
+    if way.person is not None and desk.name(way.person) is None:
         return False
     return not way.filter.is_narrow or way.filter.reaches(desk.home(ticket.subject))
 
 
-def _sent(desk: _Desk, one: News, ticket: TicketRow) -> set[str]:
+def _concerned(desk: _Desk, one: News, ticket: TicketRow) -> set[str]:
     """Whom a ticket concerns: who is sent, and who was until now, where somebody else is sent instead."""
     found = {ticket.engineer or "", _engineer(one)} - {""}
     if one.event == "dispatched":

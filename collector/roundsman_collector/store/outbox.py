@@ -47,7 +47,8 @@ WORK = (
     f"(SELECT notice.wake_at_ms FROM notice WHERE notice.way = way.id AND notice.state = 'new' AND {READY} "
     "ORDER BY notice.id LIMIT 1), "
     f"(SELECT count(*) FROM notice WHERE notice.way = way.id AND {TESTS} AND notice.state = 'new') "
-    "FROM way WHERE way.disabled_ms IS NULL"
+    "FROM way WHERE way.disabled_ms IS NULL "
+    "AND EXISTS (SELECT 1 FROM notice WHERE notice.way = way.id AND notice.state = 'new')"
 )
 DONE_WITH = ", ".join(f"'{state}'" for state in (*OVER, *MENDED))
 IS_DONE_WITH = f"EXISTS (SELECT 1 FROM ticket WHERE ticket.id = notice.ticket_id AND ticket.state IN ({DONE_WITH}))"

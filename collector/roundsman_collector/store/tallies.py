@@ -47,6 +47,10 @@ class Tallies:
     """Of the disk that holds the database; None where a server keeps it."""
 
 
+WAITING_SINCE = "SELECT min(COALESCE(due_ms, made_ms)) FROM notice WHERE state = 'new'"
+"""What is held is not late: it waits since it might be told."""
+
+
 def tallies(connection: Connection, place: Place, database_bytes: int) -> Tallies:
     """Count; `database_bytes` is handed through."""
     known = evidence.partitions(connection)
@@ -70,7 +74,7 @@ def tallies(connection: Connection, place: Place, database_bytes: int) -> Tallie
         inbox=_count(connection, "inbox"),
         quarantine=_count(connection, "quarantine"),
         notices={str(state): count for state, count in notices},
-        notices_waiting_since_ms=run(connection, "SELECT min(made_ms) FROM notice WHERE state = 'new'").scalar(),
+        notices_waiting_since_ms=run(connection, WAITING_SINCE).scalar(),
         counters=tuple(quarantine.counters(connection)),
         database_bytes=database_bytes,
         disk_free_bytes=_disk_free(place),

@@ -57,7 +57,7 @@ SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 """The gravest first."""
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
-WAYS_LIMIT = 100
+WAYS_LIMIT = 500
 NAMES_LIMIT = 500
 TEXT_LIMIT = 200
 TARGET_LIMIT = 1000

@@ -207,9 +207,10 @@ def test_a_disabled_way_is_not_tested(api: TestClient) -> None:
     assert api.post(way["links"]["test"]).status_code == 409
 
 
-def test_there_are_at_most_a_hundred_ways(api: TestClient) -> None:
-    for _ in range(100):
+def test_there_are_not_more_ways_than_there_may_be(api: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roundsman_collector.store.ways.WAYS_LIMIT", 2)
+    for _ in range(2):
         made(api)
 
     answer = api.post(WAYS, json=MAIL)
-    assert (answer.status_code, answer.json()["detail"]) == (409, "there are 100 ways already")
+    assert (answer.status_code, answer.json()["detail"]) == (409, "there are 2 ways already")

@@ -26,6 +26,7 @@ from roundsman_collector.store import (
     View,
     WayRow,
     filter_of,
+    timing_of,
     wrong_target,
 )
 from roundsman_collector.store.notices import FRESH_MS, HOLD_MS
@@ -742,3 +743,104 @@ def test_an_outbox_opens_only_what_a_collector_has_made(bare: str) -> None:
         Outbox.open(bare)
 
     assert refused.value.cause == "missing"
+
+
+# --- what waits for a reason -----------------------------------------------------------------------------------------
+
+
+def timed(office: Office, **timing: Any) -> int:
+    wants, when = Filter(events=EVENTS), timing_of(timing)
+    return office.add_way(kind="mail", name="boss", target=MAIL, filter_=wants, timing=when, deed=DEED).id
+
+
+def test_what_is_held_holds_up_nothing_and_what_is_urgent_may_be_spared(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way = add(office)
+    commit(store, opening(severity="minor"), opening(severity="urgent"), opening(severity="odd"))
+    test = office.test_way(way, DEED)
+
+    outbox.hold(way, TODAY, why="quiet", until_ms=TODAY + 3_600_000, spares_urgent=True)
+
+    held = [(row.key, row.held, row.wake_at_ms) for row in office.notices() if row.held]
+    assert held == [("opened:1", "quiet", TODAY + 3_600_000)]
+    assert due(outbox, way).id == test
+    outbox.dead(due(outbox, way), TODAY, "x")
+    assert due(outbox, way).key == "opened:2"
+    outbox.hold(way, TODAY, why="quiet", until_ms=TODAY + 3_600_000)
+    assert due(outbox, way) is None
+    assert [row.key for row in office.notices(states=["new"])] == ["opened:3", "opened:2", "opened:1"]
+    waiting = outbox.next(way, TODAY + 3_600_000, lately_ms=1000, limit=30)
+    assert waiting is not None
+    assert (waiting.notice.key, waiting.count, waiting.held_count) == ("opened:1", 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("news", "answers", "is_over"),
+    [
+        (None, step("acknowledge"), True),
+        (None, step("note", text="I see"), False),
+        (None, step("call", text="again"), False),
+        (step("breach", who="roundsman", clock="arrive"), step("note", TODAY + 20, text="I see"), True),
+        (step("breach", who="roundsman", clock="arrive"), step("call", TODAY + 20, text="again"), False),
+        (step("breach", who="roundsman", clock="arrive"), step("warn", TODAY + 20, who="roundsman", clock="x"), False),
+        (step("dispatch", engineer="li"), step("note", TODAY + 20, text="I see"), False),
+        (step("dispatch", engineer="li"), step("depart", TODAY + 20, who="li"), True),
+        (step("breach", who="roundsman", clock="arrive"), resolve(1), True),
+    ],
+    ids=[
+        "a new ticket that somebody takes",
+        "words alone take none",
+        "nor does another call",
+        "somebody who says something of what is late",
+        "another call is no answer",
+        "nor is what the engine says",
+        "of a dispatch only who was sent can answer",
+        "and has",
+        "what is over needs no answer",
+    ],
+)
+def test_whoever_waits_for_an_answer_is_told_no_more_when_there_is_one(
+    store: Store, office: Office, outbox: Outbox, news: TicketStep | None, answers: TicketChange, is_over: bool
+) -> None:
+    way = timed(office, after_minutes=10)
+    commit(store, ticket())
+    if news is not None:
+        outbox.over(office.notices()[-1], TODAY)
+        commit(store, news, now_ms=TODAY + 10)
+    commit(store, answers, now_ms=TODAY + 20)
+
+    waiting = outbox.next(way, TODAY + 3_600_000, lately_ms=1000, limit=30)
+
+    assert waiting is not None
+    assert waiting.is_over == is_over
+
+
+def test_what_was_told_is_told_again_in_the_same_transaction_and_once(
+    store: Store, office: Office, outbox: Outbox
+) -> None:
+    way = timed(office, repeat_minutes=15)
+    commit(store, ticket(), opening("bus-31"))
+    first = due(outbox, way)
+    outbox.sent(first, TODAY + 1)
+    outbox.sent(first, TODAY + 2)
+
+    again = office.notices(limit=1)[0]
+    assert (again.key, again.held, again.wake_at_ms) == ("opened:1~1", "answer", TODAY + 1 + 900_000)
+    assert (again.made_ms, again.body) == (first.made_ms, first.body | {"again": 1})
+    assert len(office.notices()) == 3
+    assert outbox.gather(way, TODAY + 900_001) == 2
+    assert [row.key for row in office.notices(states=["new"])] == ["digest:3", "opened:1~2", "opened:2~1"]
+
+
+def test_bots_are_counted_by_what_they_were_sent(outbox: Outbox) -> None:
+    limits = ((2, 1000), (3, 60_000))
+    one, two = (outbox.claim("a", limits, TODAY, 500) for _ in range(2))
+
+    assert outbox.claim("a", limits, TODAY, 500) == (None, TODAY + 1500)
+    for claim in (one, two):
+        outbox.finish(claim, TODAY + 100)
+    assert outbox.claim("a", limits, TODAY + 1099, 500) == (None, TODAY + 1100)
+    assert outbox.claim("a", limits, TODAY + 1100, 500).id is not None
+    assert outbox.claim("a", limits, TODAY + 5000, 500) == (None, TODAY + 60_100)
+    assert outbox.claim("b", limits, TODAY, 500).id is not None
