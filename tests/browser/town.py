@@ -7,10 +7,11 @@ key = invited(town)
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from roundsman_collector.config import calendar
-from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     Batch,
     By,
@@ -22,6 +23,8 @@ from roundsman_collector.store import (
     Office,
     Outbox,
     Quarantined,
+    Rota,
+    ShiftWish,
     Store,
     TicketNote,
     TicketResolve,
@@ -30,6 +33,7 @@ from roundsman_collector.store import (
     Wish,
     timing_of,
 )
+from tests.browser.spares import stocked
 from tests.collector.api import world
 from tests.collector.api.agents_desk import busy
 from tests.collector.api.rounds_desk import inspected
@@ -87,6 +91,9 @@ def made(where: Path) -> Path:
         _long_ago(where)
         _overlaid(office)
         office.seed_calendar(calendar(), deed=Deed(who="roundsman", at_ms=NOW - 5))
+        _on_duty(office)
+    with Store.open(where) as store, Office.open(where) as office:
+        stocked(store, office)
     with Store.open(where) as store, View.open(where) as view:
         inspected(store, view, ["metro-a"])
         busy(store, view)
@@ -150,6 +157,32 @@ def _overlaid(office: Office) -> None:
     office.propose_overlay(ran, deed=deed, by=by)
     office.act_on_overlay(first, "approve", deed=second, by=by, text="已核对通知原件")
     office.act_on_overlay(third, "refuse", deed=second, by=by, text="没有依据")
+
+
+def _on_duty(office: Office) -> None:
+    """A service point, skills, a week of duties with a day off, and a swap that waits."""
+    deed = Deed(who="dispatcher", at_ms=NOW - MINUTE)
+    south = Scope(groups=frozenset({"south"}))
+    for login, name in (("chen.j", "陈静"), ("wang.q", "王强"), ("zhao.m", "赵敏")):
+        office.add_person(login, name=name, role="engineer", scope=south, deed=deed)
+    names = {"name_zh": "天河网点", "name_en": "Tianhe service point"}
+    office.put_entry("point", "tianhe", {**names, "group_id": "south", "zones": "urban suburban"}, deed=deed)
+    office.put_member("chen.j", "tianhe", deed=deed)
+    office.put_skill("chen.j", "kiosk", qualified_until="2024-10-20", deed=deed)
+    office.put_skill("chen.j", "nvr", "disk", qualified_until="2024-09-30", deed=deed)
+    rota = Rota(group="south")
+    lines = [
+        {"days": "1-5", "times": "18:00-08:00", "people": ["chen.j", "wang.q"]},
+        {"days": "weekends, holidays", "times": "08:00-08:00", "people": ["wang.q", "zhao.m"], "turns": "week"},
+        {"days": "1-5", "times": "08:00-08:00", "kind": "backup", "people": ["engineer"]},
+    ]
+    office.put_duty_pattern(rota, {"from_day": "2024-09-30", "calendar": "cn", "lines": lines}, deed=deed)
+    begun = ShiftWish(rota=rota, person="chen.j", kind="primary", from_ms=NOW - 2 * world.HOUR, to_ms=at(24))
+    mine = office.add_shift(begun, deed=deed)
+    off = ShiftWish(rota=rota, person="zhao.m", kind="off", from_ms=at(40), to_ms=at(64), note="国庆加班倒休")
+    office.add_shift(off, deed=deed)
+    office.fill_duty(rota, date(2024, 10, 6), date(2024, 10, 20), deed=deed)
+    office.ask_swap(mine, other="wang.q", other_shift=None, note="家里有事", deed=Deed(who="chen.j", at_ms=NOW - MINUTE))
 
 
 def invited(where: Path) -> str:

@@ -31,7 +31,6 @@ from roundsman_collector.core.duty import (
     WHYS,
     Plan,
     Shift,
-    Turn,
     on_duty,
     written,
 )
@@ -91,6 +90,7 @@ WRONG: Mapping[str, str] = {
     "id": N_("There is no such service point."),
     "shift": N_("There is no such duty."),
 }
+NEXT_DAY = N_("%(begin)s–%(end)s (+1)")
 TURNS: Mapping[str, str] = {"day": N_("another one every day"), "week": N_("another one every week")}
 
 Fields = Annotated[dict[str, str], Depends(form)]
@@ -269,7 +269,7 @@ def _day(
         "kind_word": saying(KIND_NAMES[kind]) if kind else "",
         "name": name,
         "cells": cells,
-        "is_empty": not (cells["primary"] or cells["backup"]),
+        "is_empty": not cells["primary"],
     }
 
 
@@ -283,7 +283,7 @@ def _shift(
         "name": names.get(one.person, one.person),
         "kind": one.kind,
         "kind_word": _one(saying, SHIFT_KINDS[one.kind]),
-        "times": _times(one.from_ms, one.until_ms),
+        "times": _times(saying, one.from_ms, one.until_ms),
         "goes_on": day is not None and one.from_ms < day,
         "point": points.get(one.point, one.point),
         "is_swapped": one.origin == "swap",
@@ -291,19 +291,19 @@ def _shift(
     }
 
 
-def _times(from_ms: int, to_ms: int) -> str:
+def _times(saying: Saying, from_ms: int, to_ms: int) -> str:
     """From when to when, as short as is clear: the day of the end only where it is another one."""
     begin, end = picked(from_ms, DEFAULT_ZONE), picked(to_ms, DEFAULT_ZONE)
     days = (date.fromisoformat(end[:10]) - date.fromisoformat(begin[:10])).days
     if days == 0:
         return f"{begin[11:16]}–{end[11:16]}"
     if days == 1:
-        return f"{begin[11:16]}–{end[11:16]} (+1)"
+        return saying(NEXT_DAY, begin=begin[11:16], end=end[11:16])
     return f"{begin[5:10]} {begin[11:16]} – {end[5:10]} {end[11:16]}"
 
 
-def _in_full(from_ms: int, to_ms: int) -> str:
-    return f"{picked(from_ms, DEFAULT_ZONE)[5:10]} {_times(from_ms, to_ms)}"
+def _in_full(saying: Saying, from_ms: int, to_ms: int) -> str:
+    return f"{picked(from_ms, DEFAULT_ZONE)[5:10]} {_times(saying, from_ms, to_ms)}"
 
 
 def _swap(saying: Saying, desk: Desk, who: Who, one: SwapRow, names: Mapping[str, str]) -> dict[str, Any]:
@@ -319,8 +319,8 @@ def _swap(saying: Saying, desk: Desk, who: Who, one: SwapRow, names: Mapping[str
         "shift": one.shift,
         "person": names.get(one.person, one.person),
         "other": names.get(one.other, one.other),
-        "when": _in_full(mine.from_ms, mine.to_ms),
-        "other_when": "" if theirs is None else _in_full(theirs.from_ms, theirs.to_ms),
+        "when": _in_full(saying, mine.from_ms, mine.to_ms),
+        "other_when": "" if theirs is None else _in_full(saying, theirs.from_ms, theirs.to_ms),
         "other_shift": one.other_shift,
         "note": one.note,
         "state_word": _one(saying, SWAP_STATES[one.state]),
@@ -462,7 +462,7 @@ def _targets(desk: Desk, saying: Saying, one: Shift, names: Mapping[str, str], n
         ("", "—"),
         *((f"{person.id}:", f"{_person(saying, person.name, person.id)} · {nothing}") for person in people),
         *(
-            (f"{other.person}:{other.id}", f"{names[other.person]} · {_in_full(other.from_ms, other.to_ms)}")
+            (f"{other.person}:{other.id}", f"{names[other.person]} · {_in_full(saying, other.from_ms, other.to_ms)}")
             for other in ahead
             if other.person in logins and other.void_ms is None and other.kind != "off" and other.to_ms > now_ms
         ),
@@ -634,7 +634,7 @@ def _plan(saying: Saying, plan: Plan, names: Mapping[str, str]) -> dict[str, Any
         "left_out": [
             {
                 "name": names.get(one.turn.person, one.turn.person),
-                "when": _turn(one.turn),
+                "when": _in_full(saying, one.turn.from_ms, one.turn.to_ms),
                 "kind_word": _one(saying, SHIFT_KINDS[one.turn.kind]),
                 "why": _one(saying, WHYS[one.why]),
                 "shift": None if one.beside is None else one.beside.id,
@@ -642,10 +642,6 @@ def _plan(saying: Saying, plan: Plan, names: Mapping[str, str]) -> dict[str, Any
             for one in plan.left_out[:LEFT_OUT_SHOWN]
         ],
     }
-
-
-def _turn(turn: Turn) -> str:
-    return _in_full(turn.from_ms, turn.to_ms)
 
 
 # --- words and days --------------------------------------------------------------------------------------------------

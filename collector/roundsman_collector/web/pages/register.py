@@ -303,6 +303,8 @@ def _form(
     kept = {} if one is None else {name: value or "" for name, value in one.fields.items()}
     if "service_hours" in kept:
         kept["service_hours"] = hours.short(kept["service_hours"])
+    if "zones" in kept:
+        kept["zones"] = saying.listed(ZONES[zone][saying.language != "zh"] for zone in kept["zones"].split())
     if "calendar" in kept:
         kept["calendar"] = kept["calendar"] or NO_CALENDAR
     if one is None:
