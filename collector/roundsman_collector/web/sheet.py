@@ -42,6 +42,8 @@ DENSE = ("work_order", "register")
 """Forms that need the whole page for what is known."""
 FEW = 4
 """One that lacks more than this is filled in by hand, and gets room for it."""
+MANY = 12
+"""Rows in its tables beyond which a form is set tighter, to stay on its page."""
 COUNTED = ("一", "二", "三", "四")
 STYLES = ("print.css", "forms.css")
 Pictures = Mapping[str, str]
@@ -65,6 +67,7 @@ def sheet(document: Document, company: Company, saying: Saying, pictures: Pictur
         "parts": [setting.part(one) for one in document.parts],
         "missing": [setting.label(one) for one in missing(document)],
         "is_roomy": document.form not in DENSE or len(missing(document)) > FEW,
+        "is_tight": document.shape == "portrait" and _rows(document) > MANY,
         "zone": setting.when.zone,
         "known": setting.when.minute(document.known_ms),
     }
@@ -164,6 +167,10 @@ class _Setting:
                 return component_name(self.saying, name)
             case str():
                 return piece.strip()
+
+
+def _rows(document: Document) -> int:
+    return sum(len(part.rows) for part in document.parts if isinstance(part, Table))
 
 
 def _spread(fields: Iterable[Field]) -> list[tuple[Field, bool]]:
