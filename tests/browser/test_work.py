@@ -146,7 +146,8 @@ def test_a_ticket_goes_from_the_call_to_both_signatures(
     phone.goto(f"{console.origin}/mine")
     shots(phone, f"mine-{lang}-phone")
     assert fits(phone, "phone")
-    phone.locator(".mine li", has_text=number).locator(".next").click()
+    with phone.expect_response(re.compile("/act$")):
+        phone.locator(".mine li", has_text=number).locator(".next").click()
     take(phone, at, "arrive")
     stands(phone, said.states["on_site"])
     shots(phone, f"work-3-on-site-{lang}-phone")

@@ -19,8 +19,11 @@ from roundsman_collector.store.reckon import Served
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.strip import Stretch, StripState, pieces
+from roundsman_collector.web.words import N_
 
 STRIP_HEIGHT = 16
+WHOLE = "device"
+"""The component of a fault that nobody could place yet."""
 STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown", EXCLUDED: "maintenance"}
 
 
@@ -130,6 +133,8 @@ def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:
 
 def component_name(saying: Saying, component: str) -> str:
     """`disk[/]` as people say it: 磁盘 /."""
+    if component == WHOLE:
+        return saying(N_("whole device"))
     kind, bracket, instance = component.partition("[")
     named = saying.word("component", kind)
     return f"{named} {instance.removesuffix(']')}" if bracket else named

@@ -43,19 +43,19 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         WORDS,
     ),
     "plan": (
-        Field("mode", "choice", N_("How"), is_needed=True, options="mode"),
+        Field("mode", "choice", N_("Mode"), is_needed=True, options="mode"),
         Field("text", "words", N_("Solution"), limit=TEXT_LIMIT),
     ),
     "dispatch": (Field("engineer", "choice", N_("Who goes"), is_needed=True, options="engineers"), WORDS),
     "appoint": (
-        Field("arrival_ms", "time", N_("When"), is_needed=True),
+        Field("arrival_ms", "time", N_("Appointed for"), is_needed=True),
         Field("agreed_by", "line", N_("Agreed with"), is_needed=True, hint=N_("who agreed on the customer's side")),
         WORDS,
     ),
-    "depart": (HAPPENED, Field("transport", "line", N_("By"), limit=60), WORDS),
+    "depart": (HAPPENED, Field("transport", "line", N_("Means of transport"), limit=60), WORDS),
     "arrive": (
         HAPPENED,
-        Field("place", "place", N_("Place")),
+        Field("place", "place", N_("Where the phone is")),
         WORDS,
     ),
     "leave": (
@@ -66,12 +66,12 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         HAPPENED,
     ),
     "fix": (
-        Field("work", "words", N_("What was done"), is_needed=True, limit=2000),
+        Field("work", "words", N_("Work done"), is_needed=True, limit=2000),
         Field("cause", "choice", N_("What had caused it"), is_needed=True, options="damage"),
         Field("is_replaced", "tick", N_("The part was replaced, not repaired")),
         HAPPENED,
     ),
-    "resolve": (Field("how", "choice", N_("How"), is_needed=True, options="ending"), WORDS),
+    "resolve": (Field("how", "choice", N_("Solved how"), is_needed=True, options="ending"), WORDS),
     "verify": (Field("text", "words", N_("How it was verified"), is_needed=True, limit=TEXT_LIMIT),),
     "confirm": (
         Field("name", "line", N_("Who confirms"), is_needed=True),
@@ -95,7 +95,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("spare", "spare", N_("From the stock"), options="spares"),
         Field("component", "choice", N_("Part of the device"), is_needed=True, options="components"),
         Field("name", "line", N_("Name of the part"), hint=N_("Empty: as in the stock.")),
-        Field("quantity", "number", N_("How many")),
+        Field("quantity", "number", N_("Quantity")),
         Field("old_serial", "line", N_("Serial number of the old one"), limit=100),
         Field("new_serial", "line", N_("Serial number of the new one"), limit=100),
     ),
@@ -109,7 +109,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
     "loan_back": (Field("loan", "choice", N_("Loan unit"), is_needed=True, options="loans_here"), WORDS),
     "sign": (
         Field("side", "choice", N_("Side"), is_needed=True, options="sides"),
-        Field("name", "line", N_("Name"), is_needed=True),
+        Field("name", "line", N_("Signed by"), is_needed=True),
         Field("file", "file", N_("Signature"), is_needed=True),
     ),
     "attach": (
@@ -127,7 +127,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("phone", "line", N_("Telephone"), limit=60),
         Field("text", "words", N_("What was said"), limit=TEXT_LIMIT),
     ),
-    "hand_over": (Field("to", "choice", N_("To"), is_needed=True, options="people"), WHY),
+    "hand_over": (Field("to", "choice", N_("Hand over to"), is_needed=True, options="people"), WHY),
     "priority": (Field("priority", "choice", N_("Priority"), is_needed=True, options="severities"), WORDS),
     "override": (
         Field("rule", "choice", N_("Rule"), is_needed=True, options="rules"),

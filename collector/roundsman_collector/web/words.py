@@ -132,7 +132,7 @@ VERBS: Mapping[str, str] = {
     "promise": N_("Promised by the contract"),
     "acknowledge": N_("Acknowledged"),
     "plan": N_("Solution named"),
-    "dispatch": N_("Sent"),
+    "dispatch": N_("Dispatched"),
     "depart": N_("On the way"),
     "arrive": N_("Arrived"),
     "leave": N_("Left, not mended yet"),

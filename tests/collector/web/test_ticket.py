@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from httpx import Response
 from starlette.testclient import TestClient
 
 from roundsman_collector.store import Batch, Office, Store, TicketResolve, TicketStep, View
@@ -67,31 +68,87 @@ def test_a_long_list_comes_in_pages_even_where_some_are_left_out(person: TestCli
     assert not set(numbers(first)) & set(numbers(second))
 
 
-def test_a_ticket_has_its_course_its_evidence_and_its_buttons(person: TestClient) -> None:
+def test_a_ticket_has_its_course_its_evidence_and_its_steps(person: TestClient) -> None:
     text = words_of(page(person, "/tickets/2024-000001"))
 
     for told in (
-        "kiosk-7 自助终端 7 打印机缺纸 2024-000001 营业员处理类 严重 打印机 待接单",
-        "系统自动报修",
+        "kiosk-7 自助终端 7 打印机缺纸 2024-000001 监控报修 营业员处理类 严重 打印机 已报修",
+        "首次出现",
         "首条证据 10-04 20:00:00",
         "打印纸 缺纸",
-        "接单 标记修复 添加备注",
+        "受理 确定方案 派单 无需上门解决",
     ):
         assert told in text, told
 
 
-def test_the_buttons_ask_the_engine(person: TestClient, store: Store) -> None:
+def sent(person: TestClient, verb: str, **fields: str) -> Response:
+    """What the form of a step sends, as a browser that has just shown it would."""
+    html = page(person, f"/tickets/2024-000001?do={verb}")
+    hidden = dict(re.findall(r'<input type="hidden" name="(verb|seen|key)" value="([^"]*)">', html))
+    assert hidden["verb"] == verb
+    return person.post(ACT, data={**hidden, **fields}, headers={"Origin": ORIGIN})
+
+
+def test_a_step_says_what_its_form_holds_and_shows_it_in_the_course(person: TestClient, store: Store) -> None:
     with answering(store):
-        answer = person.post(ACT, data={"verb": "acknowledge", "text": "马上到 <b>&"}, headers={"Origin": ORIGIN})
+        answers = [
+            sent(person, "acknowledge", reply="visit", text="马上到 <b>&"),
+            sent(person, "plan", mode="visit"),
+            sent(person, "dispatch", engineer="engineer"),
+            sent(person, "wait", reason="customer_absent", text="店里没人"),
+        ]
 
-    assert (answer.status_code, answer.headers["location"]) == (303, "/tickets/2024-000001")
+    assert [(one.status_code, one.headers["location"]) for one in answers] == [(303, "/tickets/2024-000001")] * 4
     html = page(person, "/tickets/2024-000001")
+    text = words_of(html)
     assert "马上到 &lt;b&gt;&amp;" in html
-    assert "已接单" in html
-    assert 'value="acknowledge"' not in html
+    for told in ("已派单 等待：用户不在 工程师 engineer", "受理 admin 答复 安排上门", "派单 admin 派给 engineer"):
+        assert told in text, told
+    assert 'name="verb" value="resume"' in html, "what waits goes on first"
 
 
-def test_what_the_engine_refuses_comes_back_with_the_reason_and_what_was_written(
+def test_the_same_form_sent_twice_counts_once(person: TestClient, store: Store) -> None:
+    body = {"verb": "note", "text": "已联系", "key": "a-key-of-this-form"}
+
+    with answering(store):
+        answers = [person.post(ACT, data=body, headers={"Origin": ORIGIN}) for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [303, 303]
+    assert page(person, "/tickets/2024-000001").count("已联系") == 1
+
+
+def test_a_form_that_was_changed_after_it_was_sent_says_so_and_keeps_the_words(
+    person: TestClient, store: Store
+) -> None:
+    body = {"verb": "note", "text": "已联系", "key": "a-key-of-this-form"}
+
+    with answering(store):
+        person.post(ACT, data=body, headers={"Origin": ORIGIN})
+        again = person.post(ACT, data={**body, "text": "已联系店长"}, headers={"Origin": ORIGIN})
+
+    assert again.status_code == 422
+    assert "此前已经提交过" in again.text
+    assert ">已联系店长</textarea>" in again.text
+
+
+def test_who_acts_on_an_older_ticket_is_told_who_was_faster_and_loses_nothing(person: TestClient, store: Store) -> None:
+    form = page(person, "/tickets/2024-000001?do=acknowledge")
+    seen = re.findall(r'name="seen" value="(\d+)"', form)[0]
+    taken = TicketStep(verb="acknowledge", ticket=1, at_ms=NOW, who="engineer", text="")
+    store.commit(Batch(now_ms=NOW, tickets=[taken]))
+
+    with answering(store):
+        answer = person.post(
+            ACT, data={"verb": "acknowledge", "text": "马上到", "seen": seen}, headers={"Origin": ORIGIN}
+        )
+
+    assert answer.status_code == 409
+    assert "engineer 刚刚受理" in answer.text
+    assert ">马上到</textarea>" in answer.text
+    assert "已受理" in words_of(answer.text)
+
+
+def test_what_the_engine_refuses_comes_back_with_its_words_and_what_was_written(
     person: TestClient, store: Store
 ) -> None:
     store.commit(Batch(now_ms=NOW, tickets=[TicketResolve(ticket=1, at_ms=NOW, outcome="recovered")]))
@@ -101,13 +158,42 @@ def test_what_the_engine_refuses_comes_back_with_the_reason_and_what_was_written
 
     assert answer.status_code == 409
     assert ">马上到</textarea>" in answer.text
-    assert "可能已有人处理" in answer.text
+    assert "工单已恢复,不能受理" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("fields", "wrong"),
+    [
+        ({"verb": "dispatch", "engineer": "nobody-of-this-name"}, "请从列表中选择。"),
+        ({"verb": "dispatch"}, "此项必填。"),
+        ({"verb": "acknowledge", "arrival_ms": "soon"}, "请填写时间，例如 2026-11-22T10:00。"),
+        ({"verb": "wait", "reason": "lunch"}, "请从列表中选择。"),
+        ({"verb": "note", "text": "  "}, "此项必填。"),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_marked_and_nothing_is_asked(
+    person: TestClient, view: View, fields: dict[str, str], wrong: str
+) -> None:
+    answer = person.post(ACT, data=fields, headers={"Origin": ORIGIN})
+
+    assert answer.status_code == 422
+    assert f">{wrong}</p>" in answer.text
+    assert view.status().new_commands == 0
+
+
+def test_a_time_is_read_on_the_clock_of_the_site(person: TestClient, store: Store, view: View) -> None:
+    with answering(store):
+        sent(person, "acknowledge", arrival_ms="2024-10-05T03:30")
+
+    found = view.ticket("2024-000001")
+    assert found is not None
+    assert found[0].arrival_ms == NOW + 90 * world.MINUTE
 
 
 def test_a_button_that_nobody_answers_says_so(view: View) -> None:
     client = world.signed_in(world.desk(view, answer_within_s=0.05), world.ADMIN)
 
-    answer = client.post(ACT, data={"verb": "resolve"}, headers={"Origin": ORIGIN})
+    answer = client.post(ACT, data={"verb": "resolve", "how": "by_itself"}, headers={"Origin": ORIGIN})
 
     assert answer.headers["location"] == "/tickets/2024-000001?waiting=true"
     assert "等待中心端处理" in page(client, answer.headers["location"])
@@ -116,7 +202,8 @@ def test_a_button_that_nobody_answers_says_so(view: View) -> None:
 @pytest.mark.parametrize(
     ("body", "kept"),
     [
-        (b"verb=void", ""),
+        (b"verb=open", ""),
+        (b"verb=sign&side=customer", ""),
         (b"verb=note&text=", ""),
         (b"", ""),
         (b"\xff\xfe", ""),

@@ -55,8 +55,8 @@ def test_a_literal_percent_sign_is_doubled_where_a_text_is_filled() -> None:
         ("state", "offline", "离线"),
         ("state", "maintenance", "维护"),
         ("state", "unknown", "未知"),
-        ("verb", "acknowledge", "接单"),
-        ("verb", "resolve", "修复"),
+        ("verb", "acknowledge", "受理"),
+        ("verb", "resolve", "恢复"),
     ],
 )
 def test_the_words_of_the_trade_are_the_ones_that_people_use(table: str, key: str, chinese: str) -> None:
