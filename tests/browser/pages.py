@@ -46,7 +46,7 @@ PAGES: tuple[Seen, ...] = (
     Seen("stock-out", "/stock/out", "工单预留", "Kept for tickets"),
     Seen("stock-items", "/stock/items", "新建备件", "New item"),
     Seen("stock-item", "/stock/items/head-80", "原始数量", "Authorised quantity"),
-    Seen("stock-item-new", "/stock/items/~new", "适用设备类型", "Kinds of devices"),
+    Seen("stock-item-new", "/stock/items/~new", "所替换的部件", "Component that it replaces"),
     Seen("stock-locations", "/stock/locations", "新建库位", "New location"),
     Seen("stock-location", "/stock/locations/hq", "月度对账", "Months"),
     Seen("stock-month", "/stock/locations/hq/months/2024-09", "库管员签字", "Sign as keeper"),

@@ -5,7 +5,7 @@
 /places/hall-1/file         whatever stood at a place, with the parts that were in it then
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Annotated, Any
 
@@ -24,6 +24,7 @@ from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, MoveFilter, PartWish
 from roundsman_collector.store.loans import BECAME
 from roundsman_collector.store.stock import SERIAL_LIMIT
+from roundsman_collector.web import zoned
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.stock import STATUS
@@ -102,6 +103,7 @@ def place_page(request: Request, who: See, entry: Annotated[str, Path(max_length
         raise no_entry("place", "places", entry)
     reached = desk.view.cards_named([one.device for one in desk.view.parts_of_place(entry)], scope=who.scope)
     shown = {
+        "clock": _clock(DEFAULT_ZONE),
         "place": entry,
         "name": str(place.fields["name_zh" if saying.language == "zh" else "name_en"]),
         "standing": [
@@ -126,6 +128,7 @@ def serial_page(request: Request, who: See, serial: Annotated[str, Query(max_len
     found, devices = desk.view.parts_of_serial(text, scope=who.scope) if text else ([], [])
     moves = desk.view.stock_moves(MoveFilter(serial=text), scope=who.scope, limit=MOVES) if text else []
     shown = {
+        "clock": _clock(DEFAULT_ZONE),
         "serial": text,
         "devices": devices,
         "parts": [_part(saying, told_by_api.part(desk, one, None)) for one in reversed(found)],
@@ -169,6 +172,7 @@ def _file(
     parts = [_part(saying, one) for one in told["parts"]]
     is_chinese = saying.language == "zh"
     shown = {
+        "clock": _clock(card.time_zone or DEFAULT_ZONE),
         "card": card,
         "name": (card.name_zh if is_chinese else card.name_en) or card.device,
         "told": told,
@@ -205,6 +209,11 @@ def _part(saying: Saying, one: dict[str, Any]) -> dict[str, Any]:
         "cover": saying(N_("consumable")) if is_consumable else saying(COVERS[covered]),
         "until": "" if warranty is None else warranty["until"] or "",
     }
+
+
+def _clock(time_zone: str) -> Callable[[int | None], str]:
+    """Times with their year, to the minute: a file is read years later, and on paper."""
+    return lambda ms: zoned.shown(ms, time_zone)[:16]
 
 
 def _wrong(saying: Saying, error: EntryError | None) -> dict[str, str]:

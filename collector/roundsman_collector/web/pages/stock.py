@@ -179,11 +179,13 @@ def _moves(
     desk, saying = desk_of(request), saying_of(request)
     rows = desk.view.stock_moves(wanted, scope=who.scope, before_id=before, limit=PAGE + 1)
     names = {one.id: _name(saying, one) for one in desk.view.stock_items()}
+    wheres = dict(_locations(desk, saying, who))
     shown = {
         "rows": [
             {
                 "row": row,
                 "name": names.get(row.item, row.item),
+                "where": wheres.get(row.location, row.location),
                 "word": _one(saying, (EFFECTS[row.verb].zh, EFFECTS[row.verb].en)),
                 "grade": "" if row.grade is None else _one(saying, GRADES[row.grade]),
             }
@@ -195,7 +197,7 @@ def _moves(
         "next_before": rows[PAGE - 1].id if len(rows) > PAGE else None,
         "verbs": [(verb, _one(saying, (EFFECTS[verb].zh, EFFECTS[verb].en))) for verb in KEEPERS],
         "items": list(names.items()),
-        "locations": _locations(desk, saying, who),
+        "locations": list(wheres.items()),
         "grades": [("", "—"), *((str(years), _one(saying, words)) for years, words in GRADES.items())],
         "values": values,
         # Whoever clicks twice books once: each form that is shown has a word of its own.
@@ -265,9 +267,16 @@ def _out(
     rows = desk.view.stock_reservations(scope=who.scope, state="" if is_all else "open", limit=PAGE)
     loans = desk.view.loans(scope=who.scope, only_out=not is_all, limit=PAGE)
     names = {one.id: _name(saying, one) for one in desk.view.stock_items()}
+    wheres = dict(_locations(desk, saying, who))
     shown = {
         "rows": [
-            {"row": row, "name": names.get(row.item, row.item), "word": saying(STATES[row.state])} for row in rows
+            {
+                "row": row,
+                "name": names.get(row.item, row.item),
+                "where": wheres.get(row.location, row.location),
+                "word": saying(STATES[row.state]),
+            }
+            for row in rows
         ],
         "loans": [
             {
@@ -279,7 +288,7 @@ def _out(
         ],
         "is_all": is_all,
         "items": list(names.items()),
-        "locations": _locations(desk, saying, who),
+        "locations": list(wheres.items()),
         "values": values or {},
         "wrong": _wrong(saying, error),
         **LIMITS,
