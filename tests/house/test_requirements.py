@@ -10,7 +10,7 @@ Each rule is a function from rows to complaints, and has a test that shows it a 
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -32,7 +32,7 @@ LEFT_HEAD = ["row", "mark", "why it is left"]
 SECTIONS = {"Core": "●", "Beside": "◐", "Left open": ""}
 """How the titles of the three parts begin, and the mark of their rows; those left open say it themselves."""
 QUOTED = re.compile(r"`([^`]+)`")
-ID = re.compile(r"S\d-\d+")
+ID = re.compile(r"\bS\d-\d+\b")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -164,33 +164,40 @@ def not_tested(rows: Iterable[Row], names: Callable[[str], frozenset[str]] | Non
     ]
 
 
-@cache
 def cases_in(file: str) -> frozenset[str]:
+    return frozenset(numbers_in(file))
+
+
+@cache
+def numbers_in(file: str) -> Mapping[str, frozenset[str]]:
+    """The functions of a file below tests/, each with the requirements that it, or the comment above it, names."""
     path = ROOT / "tests" / file
     if not path.is_file():
-        return frozenset()
-    return frozenset(
-        node.name
-        for node in ast.parse(path.read_text("utf-8"), file).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    )
+        return {}
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    found = {}
+    for node in ast.parse(text, file).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            begin = min([node.lineno, *(one.lineno for one in node.decorator_list)]) - 1
+            while begin > 0 and lines[begin - 1].startswith("#"):
+                begin -= 1
+            found[node.name] = frozenset(ID.findall("\n".join(lines[begin : node.end_lineno])))
+    return found
 
 
 def not_claimed(rows: Iterable[Row]) -> list[str]:
-    """Rows of the unfinished issues that are told as done though no test that they name says their number."""
+    """Rows of the unfinished issues that are told as done though no test that shows them names their number."""
     return [
-        row.id
+        f"{row.id}: write `# Shows {row.id}.` above one of its tests, or say what is missing"
         for row in rows
-        if row.owner in tuple(UNFINISHED)
-        and row.state == "done"
-        and not any(row.id in _numbers_in(test.partition("::")[0]) for test in row.tests)
+        if row.owner in tuple(UNFINISHED) and row.state == "done" and not any(_names(one, row.id) for one in row.tests)
     ]
 
 
-@cache
-def _numbers_in(file: str) -> frozenset[str]:
-    path = ROOT / "tests" / file
-    return frozenset(ID.findall(path.read_text("utf-8"))) if path.is_file() else frozenset()
+def _names(test: str, requirement: str) -> bool:
+    file, _, name = test.partition("::")
+    return requirement in numbers_in(file).get(name, ())
 
 
 def summary(rows: list[Row]) -> list[str]:

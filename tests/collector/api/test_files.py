@@ -190,6 +190,7 @@ def test_a_file_that_is_not_there_is_told_so(api: TestClient, file: str) -> None
     assert (answer.status_code, answer.json()["type"]) == (404, "urn:roundsman:problem:no_file")
 
 
+# Shows S3-21.
 def test_a_step_names_the_file_and_it_stays(store: Store, api: TestClient, view: View) -> None:
     told = api.post(f"{FILES}?kind=photo", content=PHOTO).json()
 

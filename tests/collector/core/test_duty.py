@@ -227,6 +227,7 @@ def test_a_worked_day_with_hours_of_its_own_is_like_a_monday_and_one_without_any
     assert day_kind(saturday, Day(kind="shift", hours="none"), has_holidays=True) == HOLIDAY
 
 
+# Shows S2-15.
 def test_turns_go_round_day_by_day_and_holidays_have_their_own() -> None:
     made = pattern(
         line("1-5", "18:00-08:00", "li", "wang", "zhao"), line("6-7, holidays", "08:00-08:00", "qian", "sun")

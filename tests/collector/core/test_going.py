@@ -104,6 +104,7 @@ def test_a_point_that_does_not_cover_the_site_is_no_reason() -> None:
     assert [reason.code for reason in found.reasons] == ["skilled", "idle"]
 
 
+# Shows S4-19.
 @pytest.mark.parametrize(
     ("skills", "warnings"),
     [

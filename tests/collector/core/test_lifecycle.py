@@ -63,6 +63,7 @@ def why(known: Standing, verb: str, text: str = "words", terms: Terms | None = N
     return "" if refused is None else refused.cause
 
 
+# Shows S3-16.
 def test_a_visit_goes_from_the_report_to_the_signature() -> None:
     lines = [
         *MENDED,
@@ -103,6 +104,7 @@ def test_what_is_known_of_a_ticket_is_read_off_its_log() -> None:
     assert known.version == len(MENDED)
 
 
+# Shows S0-17, S4-40.
 @pytest.mark.parametrize(
     ("missing", "cause"),
     [
@@ -121,6 +123,7 @@ def test_a_visit_is_closed_with_both_signatures_a_report_and_a_follow_up(missing
     assert why(known, "close") == cause
 
 
+# Shows S0-15.
 def test_a_visit_that_ends_unfixed_needs_its_analysis() -> None:
     known = standing(*A_VISIT)
 
@@ -130,6 +133,7 @@ def test_a_visit_that_ends_unfixed_needs_its_analysis() -> None:
     assert standing(*A_VISIT, ("li", "leave", {"reason": "parts", "next_visit_ms": 900})).arrival_ms == 900
 
 
+# Shows S0-6.
 def test_who_takes_something_away_brings_a_loan_unit_which_comes_back_before_the_end() -> None:
     lent: tuple[Line, ...] = (
         *A_VISIT,

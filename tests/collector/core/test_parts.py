@@ -54,6 +54,7 @@ def test_what_is_used_up_is_never_under_warranty_and_what_nobody_knows_is_not_de
     assert warranty_of(None, False, Dates()).covers(date(2026, 1, 1)) is None
 
 
+# Shows S1-42.
 def test_a_replaced_part_begins_its_warranty_anew() -> None:
     assert restarted(date(2026, 11, 22), 12, Dates()) == date(2027, 11, 21)
     assert restarted(date(2026, 11, 22), None, TWO_YEARS) == date(2028, 11, 21), "as long as the contract gave"
@@ -86,6 +87,7 @@ def test_a_replacement_never_shortens_a_warranty(accepted: date, months: int, la
     assert anew >= last_day(on, months)
 
 
+# Shows S2-12.
 def test_a_warranty_of_less_than_a_year_is_told() -> None:
     short = Dates(accepted_on=date(2025, 3, 1), warranty_until=date(2026, 2, 27))
 
@@ -95,12 +97,14 @@ def test_a_warranty_of_less_than_a_year_is_told() -> None:
 # --- who pays --------------------------------------------------------------------------------------------------------
 
 
+# Shows S0-4.
 def test_what_the_product_or_its_installation_caused_is_free_under_warranty_and_may_be_new() -> None:
     for cause in ("product", "workmanship"):
         found = charge(cause, "warranty")  # type: ignore[arg-type]
         assert (found.labour, found.parts, found.is_new_due) == ("free", "free", True)
 
 
+# Shows S0-5.
 def test_misuse_costs_the_parts_at_cost_and_no_labour() -> None:
     for cause in ("misuse", "damage"):
         found = charge(cause, "warranty")  # type: ignore[arg-type]
@@ -112,6 +116,7 @@ def test_after_the_warranty_it_goes_by_the_discount_list_then_by_the_list() -> N
     assert {charge("product", "expired").labour, charge("misuse", "expired").parts} == {"list"}
 
 
+# Shows S0-55.
 def test_a_part_with_a_warranty_of_its_own_is_free_when_the_contracts_is_over() -> None:
     found = charge("product", "expired", covered=True)
 
@@ -132,6 +137,7 @@ def test_no_warranty_covers_what_is_excluded() -> None:
     assert "意外" in found.why_zh and "wrong voltage" in found.why_en
 
 
+# Shows S0-2.
 def test_every_phase_says_something_of_every_cause() -> None:
     causes = {"product", "workmanship", "misuse", "damage", "other"}
 

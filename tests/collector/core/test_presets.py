@@ -10,6 +10,7 @@ from tests.collector.core.told_ticket import Story, preset, wall
 MINUTE = 60_000
 
 
+# Shows S0-12, S0-19.
 def test_security_a_reply_in_half_an_hour_a_kept_appointment_and_papers_within_two_days() -> None:
     camera = Story("security")
 
@@ -49,6 +50,7 @@ def test_security_what_is_handed_over_is_done_within_a_day() -> None:
     assert camera.due()["hand_over"] == "03-03 10:10"
 
 
+# Shows S1-4.
 def test_huajun_an_answer_within_two_working_days_counted_over_spring_festival() -> None:
     software = Story("huajun", category="application")
 
@@ -71,6 +73,7 @@ def test_huajun_a_fault_of_hardware_has_no_time_of_repair() -> None:
     assert hardware.due() == {"respond": "03-02 23:00", "solution": "03-04 18:00"}
 
 
+# Shows S1-29.
 def test_bidder_on_site_within_an_hour_of_the_hours_of_service_which_know_no_holidays() -> None:
     printer = Story("bidder", severity="minor")
 
@@ -207,6 +210,7 @@ def test_kiosk_a_clerk_who_was_helped_is_called_back_after_two_hours() -> None:
     assert call_back_ms(paper.level, paper.log) is None
 
 
+# Shows S4-9.
 def test_kiosk_maintenance_is_on_site_in_four_hours_in_town_and_six_outside() -> None:
     town, suburb = (
         Story("kiosk", service_class="maintenance", zone=zone, severity="major") for zone in ("urban", "suburban")
@@ -265,6 +269,7 @@ def test_kiosk_far_away_the_engineer_leaves_within_an_hour_and_is_there_within_a
     assert "03-02 23:20 depart 101" in kiosk.told
 
 
+# Shows S2-14, S4-13.
 def test_kiosk_what_stops_the_business_is_over_ten_hours_after_the_arrival_and_within_three_days() -> None:
     kiosk = Story("kiosk", service_class="replacement", zone="urban", severity="urgent")
 

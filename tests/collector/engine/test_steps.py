@@ -109,6 +109,7 @@ def out_of_paper(desk: Desk, minutes: float = 0) -> None:
     desk.agent = agent  # type: ignore[attr-defined]
 
 
+# Shows S3-35.
 def test_a_new_ticket_knows_what_was_promised(desk: Desk) -> None:
     desk.promise()
     out_of_paper(desk)
@@ -328,6 +329,7 @@ def test_a_loan_unit_is_lent_by_the_step_and_must_come_back(desk: Desk) -> None:
     assert standing_of(desk.log()).loans == frozenset()
 
 
+# Shows S1-15.
 def test_who_was_helped_by_phone_is_called_back_with_what_the_readings_say(desk: Desk) -> None:
     desk.promise()
     agent = kiosk()

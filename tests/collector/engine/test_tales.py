@@ -56,6 +56,7 @@ def test_security_a_reply_in_half_an_hour_an_appointment_that_is_kept_and_papers
     assert camera.said("breach") == []
 
 
+# Shows S1-3, S1-5.
 def test_huajun_a_reply_in_eight_hours_an_answer_in_two_working_days_software_mended_in_a_day(hall: Halls) -> None:
     software = hall("huajun")
 
@@ -72,6 +73,7 @@ def test_huajun_a_reply_in_eight_hours_an_answer_in_two_working_days_software_me
     assert software.clocks() == {"respond": "met", "solution": "met", "repair": "met"}
 
 
+# Shows S1-28, S1-30.
 def test_bidder_somebody_is_there_within_an_hour_of_the_hours_of_service(hall: Halls) -> None:
     printer = hall("bidder")
 
@@ -90,6 +92,7 @@ def test_bidder_somebody_is_there_within_an_hour_of_the_hours_of_service(hall: H
     assert printer.clocks() == {"respond": "met", "arrive": "met", "repair": "met", "loan": "met"}
 
 
+# Shows S1-31, S1-32.
 def test_bidder_what_takes_longer_than_a_day_has_a_unit_on_loan(hall: Halls) -> None:
     printer = hall("bidder")
     printer.at("09:00").breaks(printer__error="mechanical").does("dispatch", by="wang", engineer="li")
@@ -109,6 +112,7 @@ def test_bidder_what_takes_longer_than_a_day_has_a_unit_on_loan(hall: Halls) -> 
     assert printer.clocks() == {"respond": "met", "repair": "missed", "loan": "met"}
 
 
+# Shows S1-36, S1-46, S1-47.
 def test_tianyi_there_in_two_hours_mended_in_a_day_and_back_from_the_workshop_in_a_week(hall: Halls) -> None:
     computer = hall("tianyi")
 
@@ -125,6 +129,7 @@ def test_tianyi_there_in_two_hours_mended_in_a_day_and_back_from_the_workshop_in
     assert computer.clocks() == {"arrive": "met", "repair": "missed", "loan": "met", "rma": "met"}
 
 
+# Shows S1-56.
 def test_decoration_a_solution_in_half_an_hour_and_somebody_with_tools_within_the_hour(hall: Halls) -> None:
     lamp = hall("decoration")
 
@@ -137,6 +142,7 @@ def test_decoration_a_solution_in_half_an_hour_and_somebody_with_tools_within_th
     assert lamp.clocks() == {"respond": "met", "solution": "met", "arrive": "met"}
 
 
+# Shows S1-52.
 def test_decoration_urgent_works_have_the_hour_as_a_promise_and_a_day_as_the_floor(hall: Halls) -> None:
     water = hall("decoration")
     water.at("20:00").calls(text="no water", customer_priority="urgent")
@@ -150,6 +156,7 @@ def test_decoration_urgent_works_have_the_hour_as_a_promise_and_a_day_as_the_flo
     assert water.said("breach") == []
 
 
+# Shows S2-6, S2-19.
 def test_tender_twelve_hours_and_a_day_are_the_floor_two_and_eight_are_the_promise(hall: Halls) -> None:
     toner = hall("tender")
 
@@ -165,6 +172,7 @@ def test_tender_twelve_hours_and_a_day_are_the_floor_two_and_eight_are_the_promi
     assert toner.clocks() == {"respond": "met", "repair": "met", "appointment": "met"}
 
 
+# Shows S2-7, S2-20.
 def test_tender_what_is_urgent_is_done_within_the_hour(hall: Halls) -> None:
     toner = hall("tender")
     toner.at("08:00").calls(customer_priority="urgent")
@@ -176,6 +184,7 @@ def test_tender_what_is_urgent_is_done_within_the_hour(hall: Halls) -> None:
     assert toner.clocks()["total"] == "met"
 
 
+# Shows S3-14.
 def test_vehicle_a_visit_as_agreed_and_done_within_three_working_days(hall: Halls) -> None:
     terminal = hall("vehicle")
 
@@ -188,6 +197,7 @@ def test_vehicle_a_visit_as_agreed_and_done_within_three_working_days(hall: Hall
     assert terminal.clocks() == {"appointment": "met", "repair": "met"}
 
 
+# Shows S4-21.
 def test_kiosk_what_a_clerk_can_mend_has_half_an_hour_by_phone_and_a_visit_if_that_fails(hall: Halls) -> None:
     paper = hall("kiosk", zone="suburban")
 
@@ -209,6 +219,7 @@ def test_kiosk_what_a_clerk_can_mend_has_half_an_hour_by_phone_and_a_visit_if_th
     }
 
 
+# Shows S4-3, S4-22.
 def test_kiosk_maintenance_is_there_in_four_hours_and_mended_within_an_hour_on_the_mean(hall: Halls) -> None:
     reader = hall("kiosk")
 
@@ -223,6 +234,7 @@ def test_kiosk_maintenance_is_there_in_four_hours_and_mended_within_an_hour_on_t
     )
 
 
+# Shows S4-23.
 def test_kiosk_what_is_replaced_is_so_within_two_hours_of_the_arrival(hall: Halls) -> None:
     pinpad = hall("kiosk")
 
@@ -237,6 +249,7 @@ def test_kiosk_what_is_replaced_is_so_within_two_hours_of_the_arrival(hall: Hall
     assert pinpad.clocks() == {"solution": "met", "arrive": "met", "repair": "met", "mean_repair": "counted"}
 
 
+# Shows S4-10.
 def test_kiosk_far_away_the_engineer_leaves_within_an_hour_and_arrives_within_a_day(hall: Halls) -> None:
     disk = hall("kiosk", zone="elsewhere")
 
@@ -379,6 +392,7 @@ def test_a_transfer_ends_one_number_begins_another_and_the_clocks_run_on(hall: H
     assert reader.said("open", 3)[0]["carried"]["priority"] == "urgent"
 
 
+# Shows S0-47.
 def test_a_ticket_that_should_not_be_is_voided_by_the_manager_and_keeps_its_number(hall: Halls) -> None:
     paper = hall("kiosk")
     paper.at("09:00").breaks(printer__paper="end")
@@ -466,6 +480,7 @@ def test_what_people_closed_while_the_fault_held_stays_closed_after_a_restart(ha
 # --- replace, take away, call back -----------------------------------------------------------------------------------
 
 
+# Shows S1-43.
 def test_a_part_that_was_repaired_twice_is_replaced_unless_the_manager_says_why_not(hall: Halls) -> None:
     computer = hall("tianyi")
     for day in ("11-23", "11-25"):
@@ -484,6 +499,7 @@ def test_a_part_that_was_repaired_twice_is_replaced_unless_the_manager_says_why_
     assert [state for _, state in computer.numbers()] == ["closed", "closed", "closed"]
 
 
+# Shows S3-13.
 def test_who_was_helped_by_phone_is_called_back_after_two_hours_with_the_readings_of_these(hall: Halls) -> None:
     paper = hall("kiosk")
     paper.at("09:00").breaks(printer__paper="end").at("09:14").works(printer__paper="ok")

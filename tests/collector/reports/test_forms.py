@@ -108,6 +108,7 @@ def test_a_visit_ends_where_the_next_begins() -> None:
     assert (second.is_fixed, len(second.parts), len(second.signed)) == (True, 1, 2)
 
 
+# Shows S1-26.
 def test_who_is_sent_instead_of_another_before_anybody_came_makes_no_second_visit() -> None:
     sent = log("dispatch")[-1]
     again = (*log("plan"), sent, sent._replace(id=99, data={"engineer": "wang"}))
@@ -118,6 +119,7 @@ def test_who_is_sent_instead_of_another_before_anybody_came_makes_no_second_visi
 # --- what stands on them ---------------------------------------------------------------------------------------------
 
 
+# Shows S0-10.
 def test_the_intake_sheet_says_who_called_about_what_and_what_became_of_it() -> None:
     found = fields(made(dossier(), "D1"))
 
@@ -137,6 +139,7 @@ def test_the_intake_sheet_says_who_called_about_what_and_what_became_of_it() -> 
     assert missing(dossier(), "D1") == ()
 
 
+# Shows S0-14.
 def test_the_work_order_of_the_second_visit_has_part_signatures_and_readings() -> None:
     order = made(dossier(), "W2")
 
@@ -178,6 +181,7 @@ def test_the_delay_analysis_has_reason_analysis_parts_and_the_next_visit() -> No
     assert english(missing(dossier(), "Y1")) == ["Service engineer"]
 
 
+# Shows S0-57.
 def test_the_follow_up_has_the_customers_words() -> None:
     found = fields(made(dossier(), "H1"))
 
@@ -250,6 +254,7 @@ def test_an_empty_order_lacks_everything_that_only_the_visit_can_tell() -> None:
     ]
 
 
+# Shows S0-45.
 def test_none_is_an_answer_and_blanks_are_not() -> None:
     def lacks(words: str) -> list[str]:
         left = log("leave")[-1]
@@ -268,6 +273,7 @@ def test_what_monitoring_found_lacks_no_caller() -> None:
     assert english(missing(found, "D1")) == ["Taken by", "Taken"]
 
 
+# Shows S0-18.
 def test_a_report_without_a_result_is_told_once_it_is_closed() -> None:
     found = dossier(log=(*log("acknowledge"), log()[-1]), state="closed")
 

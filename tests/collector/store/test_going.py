@@ -99,6 +99,7 @@ def test_only_who_may_act_and_reaches_the_site_is_a_candidate(office: Office, vi
     assert sorted(candidates(view, "ghost")) == ["chief", "ruler"]
 
 
+# Shows S3-3.
 def test_a_site_that_names_a_point_is_covered_by_it_alone(office: Office, view: View) -> None:
     site = {**NAMES, "customer": "metro", "group_id": "south", "point": "panyu"}
 

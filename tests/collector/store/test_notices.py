@@ -304,6 +304,7 @@ def test_of_several_in_one_transaction_the_last_counts(store: Store, office: Off
     assert told(office) == ["opened:1", "breached:1:respond", "warned:1:arrive"]
 
 
+# Shows S0-11.
 def test_a_call_at_the_desk_is_told_at_once_however_old_the_fault_is(
     store: Store, office: Office, outbox: Outbox
 ) -> None:

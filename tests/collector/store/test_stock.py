@@ -160,6 +160,7 @@ def test_the_same_key_books_once_and_another_wish_under_it_is_refused(office: Of
     assert there(view)[0].shelf == 5
 
 
+# Shows S3-37.
 def test_a_serial_number_is_followed_and_not_issued_twice(office: Office, view: View) -> None:
     book(office, "receive", serial="SN 1")
     book(office, "receive", serial="SN 2")
@@ -268,6 +269,7 @@ def test_the_engine_goes_on_with_its_transaction_where_a_move_is_refused(
 # --- what is to be there ---------------------------------------------------------------------------------------------
 
 
+# Shows S0-20, S1-39, S2-27.
 def test_what_lacks_of_the_authorised_quantity_is_to_be_bought(office: Office, view: View) -> None:
     office.put_stock_level("hq", "head", Level(5, 2), deed=deed())
     book(office, "receive", 3)
@@ -317,6 +319,7 @@ def test_an_item_that_cannot_be_is_refused(office: Office, fields: dict[str, Any
 # --- scopes ----------------------------------------------------------------------------------------------------------
 
 
+# Shows S2-16.
 def test_a_scope_sees_and_writes_the_stock_of_its_own_customers(office: Office, view: View) -> None:
     book(office, "receive", 3)
     office.book_move(wish("receive", 2, location="metro-own"), deed=deed(), scope=METRO)
@@ -336,6 +339,7 @@ def test_a_scope_sees_and_writes_the_stock_of_its_own_customers(office: Office, 
 # --- months ----------------------------------------------------------------------------------------------------------
 
 
+# Shows S0-23.
 def test_a_month_is_signed_by_two_people_and_stays_as_it_was(office: Office, view: View) -> None:
     book(office, "receive", 10, days=1)
     book(office, "issue", 4, days=2, ticket=NUMBER)
