@@ -1,11 +1,15 @@
 """The outbox: written with what it tells of, once for each who wants to know, and never for what is over."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine
 
 from roundsman_collector.roles import Role, Scope
 from roundsman_collector.store import (
@@ -23,9 +27,11 @@ from roundsman_collector.store import (
     TicketResolve,
     TicketStep,
     TicketVoid,
+    Timing,
     View,
     WayRow,
     filter_of,
+    migrate,
     timing_of,
     wrong_target,
 )
@@ -845,3 +851,34 @@ def test_bots_are_counted_by_what_they_were_sent(outbox: Outbox) -> None:
     assert outbox.claim("a", limits, TODAY + 1100, 500).id is not None
     assert outbox.claim("a", limits, TODAY + 5000, 500) == (None, TODAY + 60_100)
     assert outbox.claim("b", limits, TODAY, 500).id is not None
+
+
+@pytest.mark.sqlite
+def test_what_waited_before_the_upgrade_knows_its_ticket_and_its_way_tells_as_it_did(bare: str) -> None:
+    engine = create_engine(f"sqlite:///{bare}")
+    body = json.dumps({"ticket": {"id": 7, "severity": "major"}, "who": "roundsman", "text": ""})
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        for sql in (
+            "INSERT INTO ticket (id, number, subject, agent_no, component, code, severity, service_class, state, "
+            "fault_from_ms, opened_ms, opened_late, outcome) "
+            f"VALUES (7, '2024-000007', 'kiosk-7', 1, 'p', 'c', 'major', 's', 'resolved', {TODAY}, {TODAY}, 0, 'off')",
+            "INSERT INTO way (id, kind, name, target, secret, filter, language, made_ms, made_by) "
+            f"""VALUES (1, 'mail', 'duty', '{MAIL}', '', '{{"events": ["opened"]}}', 'zh', 0, 'x')""",
+            "INSERT INTO notice (id, way, key, event, subject, body, made_ms, state, tries, wake_at_ms, error) "
+            f"VALUES (1, 1, 'opened:7', 'opened', 'kiosk-7', '{body}', {TODAY}, 'new', 0, {TODAY}, '')",
+        ):
+            connection.exec_driver_sql(sql)
+    engine.dispose()
+
+    with Store.open(bare), Office.open(bare) as office, Outbox.open(bare) as outbox:
+        (way,) = office.ways()
+        waiting = outbox.next(1, TODAY, lately_ms=1000, limit=30)
+
+    assert (way.person, way.timing, way.filter.events) == (None, Timing(), ("opened",))
+    assert waiting is not None
+    assert (waiting.notice.ticket_id, waiting.notice.severity, waiting.notice.held) == (7, "major", "")
+    assert waiting.is_over
