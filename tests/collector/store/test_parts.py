@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from roundsman_collector.core.model import Retold, Segment
 from roundsman_collector.core.parts import Repair, verdict
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     Batch,
     Deed,
     DeviceEntry,
+    DeviceNow,
     EntryError,
     ItemFields,
     LocationFields,
@@ -26,6 +28,7 @@ from roundsman_collector.store import (
     parts,
 )
 from roundsman_collector.store.connect import transaction
+from roundsman_collector.store.reckon import Asked
 from tests.collector.store.cast import DAY, TODAY, ticket
 
 METRO = Scope(customers=frozenset({"metro"}))
@@ -270,6 +273,37 @@ def test_a_registered_loan_unit_stands_at_the_place_until_the_device_is_back(
         ("loan-1", []),
         ("kiosk-7", ["SN 1"]),
     ]
+
+
+def test_the_place_is_up_while_the_loan_unit_is_and_the_workshop_counts_for_nobody(
+    office: Office, store: Store, view: View
+) -> None:
+    with transaction(store._write, "a test", store._place) as connection:
+        made = lend(connection, unit="loan-1")
+        loans.loan_back(connection, made, who="li", at_ms=at(5))
+    store.commit(
+        Batch(
+            now_ms=at(6),
+            tells=[
+                Retold("loan-1", at(0), (Segment(at(0), None, "up", "", ""),)),
+                Retold(
+                    "kiosk-7",
+                    at(0),
+                    (
+                        Segment(at(0), at(1), "up", "", ""),
+                        Segment(at(1), at(5), "down", "off", ""),
+                        Segment(at(5), None, "up", "", ""),
+                    ),
+                ),
+            ],
+            device_now=[DeviceNow(one, 1, at(6), at(6), at(6), False, None, None) for one in ("kiosk-7", "loan-1")],
+        )
+    )
+
+    found = view.reckon(Asked(from_ms=at(0), to_ms=at(6), now_ms=at(6), by="place", of={"place": {"hall"}}))
+
+    whole = found.rows[0].whole
+    assert (found.rows[0].key, whole.total("up") / DAY, whole.total("down") / DAY) == ("hall", 5, 1)
 
 
 def test_a_loan_unit_that_is_converted_stays_and_counts_as_a_replacement(
