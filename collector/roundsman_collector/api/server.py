@@ -21,6 +21,7 @@ from roundsman_collector.api import (
     files,
     forms,
     going,
+    levels,
     overlays,
     parts,
     problem,
@@ -91,6 +92,7 @@ def application(desk: Desk) -> FastAPI:
         overlays.router,
         changes.router,
         rules.router,
+        levels.router,
     ):
         app.include_router(one, responses=ANSWERS)
     return with_problems(app)

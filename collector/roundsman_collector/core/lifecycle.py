@@ -131,7 +131,7 @@ class Standing:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """What the service level asks for (core/service_level.py), and what is known beside the log."""
+    """What the service level asks for (core/level.py), and what is known beside the log."""
 
     both_signatures: bool = True
     report: bool = True

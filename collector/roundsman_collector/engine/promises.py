@@ -58,6 +58,10 @@ class Promises:
         promised = self._promised(level_id, now_ms)
         return None if promised is None else promised.level
 
+    def forget(self) -> None:
+        """Levels or calendars have changed: ask again."""
+        self._learnt_ms = None
+
     def step(self, now_ms: int) -> int:
         """Look at the tickets that are due; return how many."""
         store = self._engine.store

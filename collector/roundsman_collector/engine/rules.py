@@ -18,7 +18,7 @@ import structlog
 
 from roundsman_collector.core.rulebook import Dated, Rulebook, RuleSet
 from roundsman_collector.rules.kept import Kept, body_of, in_force, kept_from, rule_set_of
-from roundsman_collector.rules.levels import LevelFile, digest
+from roundsman_collector.rules.levels import LevelFile, digest, file_from
 from roundsman_collector.rules.levels import body_of as level_body
 from roundsman_collector.rules.shape import CHANGE, RulesError
 from roundsman_collector.store.commands import CommandRow
@@ -142,6 +142,16 @@ def change(engine: "Engine", command: CommandRow, now_ms: int) -> Mapping[str, A
     ahead = engine.judge_by(Rulebook([*engine.book.sets, set_], _traits(engine.store)), now_ms)
     log.info("rules are in force", hash=set_.hash, who=command.who, told_anew=ahead)
     return {"hash": set_.hash}
+
+
+def put_level(engine: "Engine", command: CommandRow, now_ms: int) -> Mapping[str, Any]:
+    """Put a version of a service level in force: args {level, body}. Tickets keep the one they were opened under."""
+    name = str(command.args["level"])
+    body = level_body(file_from(str(command.args["body"]), source=f"service level {name}"))
+    engine.store.put_levels({name: (digest(body), body)}, now_ms, command.who)
+    engine.promises.forget()
+    log.info("a service level is in force", level=name, hash=digest(body), who=command.who)
+    return {"hash": digest(body)}
 
 
 def moved(engine: "Engine", command: CommandRow, now_ms: int) -> Mapping[str, Any]:

@@ -16,11 +16,13 @@ from typing import Any
 from roundsman_collector.core import lifecycle
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
+from roundsman_collector.core.model import Condition
 from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
 from roundsman_collector.core.ticket_log import Event, happened_ms
 from roundsman_collector.core.ticket_story import carried
+from roundsman_collector.engine.desk import condition_of
 from roundsman_collector.engine.engine import Engine
-from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE
+from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE, as_ticket
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.errors import StoreError
@@ -61,10 +63,25 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
     if refused is not None:
         raise StepRefused(row.number, refused)
     changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, wish)
+    holds = None
+    if wish.verb == "reopen" and row.watched and row.outcome == lifecycle.BY_PERSON:
+        holds = _held(engine, row)
+        if holds is None:
+            changes.append(TicketStep(ticket=row.id, at_ms=now_ms, verb="recover"))
     answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, result={"ticket": ticket_id})
     done = engine.store.commit(stored.Batch(now_ms=now_ms, tickets=changes, commands_done=[answer]))
     if lifecycle.STEPS[wish.verb].to in OVER:
         _forget(engine, ticket_id, done.tickets[0].id if done.tickets else None)
+    unit = None if holds is None else next((one for one in engine.units.values() if one.no == row.agent_no), None)
+    if unit is not None and holds is not None:
+        unit.tickets = (*unit.tickets, as_ticket(ticket_id, holds))
+
+
+def _held(engine: Engine, row: TicketRow) -> Condition | None:
+    """A ticket's fault, if it holds now."""
+    found = engine.store.open_conditions([row.subject]).get(row.subject, [])
+    held = (condition_of(one) for one in found if (one.component, one.code) == (row.component, row.code))
+    return next(held, None)
 
 
 def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:

@@ -289,6 +289,7 @@ ENTERING: Mapping[str, Callable[[Engine, CommandRow, int], Mapping[str, Any]]] =
     "assign": _assign,
     "behind": _behind,
     "rules": rules.change,
+    "level": rules.put_level,
     "moved": rules.moved,
 }
 """Commands that change who there is, who speaks for whom, and by which rules they are judged."""

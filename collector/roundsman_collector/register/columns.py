@@ -255,6 +255,18 @@ COLUMNS: tuple[Column, ...] = (
         also=("维保截止日期", "维保到期", "维保期至", "maintenance"),
     ),
     Column(
+        name="service_level",
+        zh="服务级别",
+        en="service level",
+        of="contract",
+        field="service_level",
+        holds="id",
+        about_zh="报修响应、到场、修复等时限的承诺，如 kiosk；不填则不承诺。",
+        about_en="What is promised for tickets, for instance kiosk; if empty, nothing is.",
+        sample="kiosk",
+        also=("服务等级", "sla"),
+    ),
+    Column(
         name="site",
         zh="站点编号",
         en="site",

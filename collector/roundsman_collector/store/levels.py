@@ -79,9 +79,12 @@ class DaySaid(NamedTuple):
 
 
 def put(connection: Connection, level: str, hash_: str, body: str, valid_from_ms: int, made_by: str = "") -> bool:
-    """Put a version in force, unless it is the newest already. Returns whether a row was added."""
+    """Put a version in force, unless it is the newest already. Returns whether a row was added.
+
+    `made_by` "" is a file: what people made of it since stays.
+    """
     known = newest(connection, [level]).get(level)
-    if known is not None and known.hash == hash_:
+    if known is not None and (known.hash == hash_ or (known.made_by and not made_by)):
         return False
     run(
         connection,
@@ -110,6 +113,12 @@ def one(connection: Connection, level_id: int) -> LevelRow | None:
     """A version by its id."""
     found = run(connection, f"SELECT {COLUMNS} FROM service_level WHERE id = ?", level_id).first()
     return None if found is None else LevelRow(*found)
+
+
+def history(connection: Connection, level: str, limit: int) -> list[LevelRow]:
+    """The versions of a level, the newest first."""
+    sql = f"SELECT {COLUMNS} FROM service_level WHERE level = ? ORDER BY id DESC LIMIT ?"
+    return [LevelRow(*row) for row in run(connection, sql, level, limit)]
 
 
 def days_said(connection: Connection, calendars: Collection[str]) -> list[DaySaid]:

@@ -572,6 +572,11 @@ class View:
         with self._reading("service levels") as connection:
             return levels.newest(connection)
 
+    def level_history(self, level: str, limit: int) -> list[LevelRow]:
+        """The versions of a service level, the newest first."""
+        with self._reading("the history of a service level") as connection:
+            return levels.history(connection, level, limit)
+
     def promised(self, level_id: int) -> tuple[LevelRow, list[DaySaid]] | None:
         """A version of a service level, and all that was ever said of the days of every calendar."""
         with self._reading("a service level") as connection:

@@ -73,6 +73,7 @@ MENU: tuple[Section, ...] = (
             Entry("/groups", N_("Monitoring centres"), "see"),
             Entry("/calendars", N_("Calendars"), "see"),
             Entry("/rules", N_("Fault rules"), "see"),
+            Entry("/levels", N_("Service levels"), "see"),
             Entry("/import", N_("Import"), "place"),
         ),
     ),

@@ -16,12 +16,14 @@ from fastapi.responses import RedirectResponse, Response
 from roundsman_collector.api.access import Place, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import DEFAULT_ZONE, no_entry, phase_of
+from roundsman_collector.api.levels import read as read_level
 from roundsman_collector.core import hours
 from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.contract import PHASES, phase_at
 from roundsman_collector.roles import Who
 from roundsman_collector.store import KINDS, ZONES, EntryError, KindName, Version
 from roundsman_collector.store.entry_kinds import NO_CALENDAR, Field, dates_of
+from roundsman_collector.store.levels import LevelRow
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
@@ -117,6 +119,7 @@ LABELS: Mapping[str, str] = {
     "calendar": N_("Holiday calendar"),
     "unknown_as": N_("Unknown time counts as"),
     "target_percent": N_("Promised availability, percent"),
+    "service_level": N_("Service level"),
     "site": N_("Site"),
     "place": N_("Place"),
     "accepted_on": N_("Accepted on"),
@@ -130,6 +133,7 @@ HINTS: Mapping[str, str] = {
     "service_hours": N_("24x7, or Mon-Fri 09:00-18:00; Sat 09:00-12:00; holidays none"),
     "calendar": N_("which days are holidays, and which are worked instead"),
     "target_percent": N_("for instance 99.5; empty: none is promised"),
+    "service_level": N_("what is promised for tickets; empty: nothing is"),
     "time_zone": N_("for instance Asia/Shanghai"),
     "warranty_until": N_("the last day of it"),
     "maintenance_until": N_("the last day of it"),
@@ -350,6 +354,9 @@ def _options(
         return [(key, words[saying.language != "zh"]) for key, words in ZONES.items()]
     if field.name == "unknown_as":
         return [(key, saying(words)) for key, words in UNKNOWN.items()]
+    if field.refers_to == "level":
+        levels = desk.view.newest_levels().values()
+        return [*nothing, *((one.level, f"{name_of_level(saying, one)}{saying.aside(one.level)}") for one in levels)]
     if field.refers_to == "calendar":
         rows = desk.view.entries("calendar", scope=who.scope, limit=CHOICES)
         return [(one.id, f"{name_of(saying, one)}{saying.aside(one.id)}") for one in rows]
@@ -360,6 +367,12 @@ def _options(
             return None
         return [*nothing, *((one.id, f"{name_of(saying, one)}{saying.aside(one.id)}") for one in rows)]
     return None
+
+
+def name_of_level(saying: Saying, row: LevelRow) -> str:
+    """What a service level is called."""
+    said = read_level(row)
+    return said.zh if saying.language == "zh" else said.en
 
 
 def _below(
