@@ -1,7 +1,8 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause,
-                  tickets whose clocks are due, some memory swept to disk, a slice of the evidence that is to go, or that is condensed
+                  tickets whose clocks are due, some memory swept to disk, a slice of the evidence that is to go, or
+                  that is condensed
     every 0.1 s   a slice of the rebuilds
     every 1 s     rounds that are over, configurations to the broker
     every 5 s     errands that nobody has answered go once more

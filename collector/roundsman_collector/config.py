@@ -265,7 +265,7 @@ class Rules(_Section):
     )
     levels: list[File] = Field(
         default_factory=list,
-        description="files of service levels beside those that travel with the program; one of the same name replaces it",
+        description="files of service levels beside the built-in ones; one of the same name replaces it",
     )
     overrides: list[File] = Field(
         default=[], description="files that change fields of its rows, applied one after the other"

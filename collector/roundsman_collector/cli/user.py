@@ -30,7 +30,9 @@ LINK_DAYS = 7
 app = typer.Typer(no_args_is_help=True, help="Who may sign in.")
 
 Login = Annotated[str, typer.Argument(help="The login name: small letters, digits, . _ -")]
-RoleName = Annotated[str, typer.Option("--role", help="viewer, engineer, storekeeper, dispatcher, manager or administrator.")]
+RoleName = Annotated[
+    str, typer.Option("--role", help="viewer, engineer, storekeeper, dispatcher, manager or administrator.")
+]
 Groups = Annotated[list[str] | None, typer.Option("--group", help="Reaches this group's devices; may be repeated.")]
 Customers = Annotated[
     list[str] | None, typer.Option("--customer", help="Reaches what stands at this customer's sites; may be repeated.")

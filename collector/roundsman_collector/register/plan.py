@@ -138,6 +138,7 @@ class _Comparison:
             "person": self.people,
             "calendar": {*ALWAYS_THERE, *_seen(view, "calendar", scope)},
             "point": _seen(view, "point", scope),
+            "level": set(view.newest_levels()),
         }
         self.wanted: dict[KindName, dict[str, dict[str, Any]]] = {}
 
@@ -350,7 +351,7 @@ class _Comparison:
             name = after[one.name]
             if one.refers_to is None or name is None or (before is not None and before[one.name] == name):
                 continue
-            if one.refers_to in self.known:
+            if one.refers_to == "person" or one.refers_to == "level" or one.refers_to in self.known:  # noqa: PLR1714  mypy tells by == what is left
                 is_there = name in self.known[one.refers_to]
             else:
                 kept = self.kept[one.refers_to] if self.scope.everything else self.seen[one.refers_to]

@@ -462,7 +462,7 @@ def _check_references(connection: Connection, kind: Kind, changes: Sequence[Laid
         if field.refers_to == "person":  # somebody who has left since may stay named
             naming = [one.new for one in changes if _is_newly_named(one, field.name)]
         targets = sorted({version.fields[field.name] for version in naming})
-        if field.refers_to == "person" or field.refers_to == "level":
+        if field.refers_to == "person" or field.refers_to == "level":  # noqa: PLR1714  mypy tells by == what is left
             known = _persons(connection, targets) if field.refers_to == "person" else set(levels.newest(connection))
             _must_be_known(kind, naming, field, known)
             continue

@@ -639,9 +639,9 @@ class View:
 
     def file_pieces(self, sha256: str) -> Iterator[bytes]:
         """A file's body, a piece at a time; no transaction is held between two of them."""
-        for place in itertools.count():
+        for number in itertools.count():
             with self._reading("a file's body") as connection:
-                piece = files.piece(connection, sha256, place)
+                piece = files.piece(connection, sha256, number)
             if piece is None:
                 return
             yield piece

@@ -853,8 +853,8 @@ service_point = _versioned(
     Column("phone", Text, nullable=False),
     Column("zones", Text, nullable=False),
 )
-"""Where engineers set out from. It covers the sites that name it (`site.point`), and of its group's other sites those in
-one of its `zones`, parted by blanks."""
+"""Where engineers set out from. It covers the sites that name it (`site.point`), and of its group's other sites those
+in one of its `zones`, parted by blanks."""
 _now(service_point, "group_id")
 
 point_person = _versioned("point_person", Column("point", Text, nullable=False), key="person")
@@ -929,7 +929,8 @@ duty_swap = Table(
     Index("duty_swap_by_group", "group_id", "id"),
     Index("duty_swap_by_shift", "shift_id"),
 )
-"""`person` gives the duty `shift_id` to `other`, for `other_id` or for nothing: asked, agreed, refused, withdrawn, set."""
+"""`person` gives the duty `shift_id` to `other`, for `other_id` or for nothing: asked, agreed, refused, withdrawn,
+set."""
 
 
 # --- parts and spare stock -------------------------------------------------------------------------------------------

@@ -102,8 +102,8 @@ def test_an_unknown_level_is_told_as_such(admin: TestClient) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("zh", ("自助终端服务", "到场", "市区", "40分")),
-        ("en", ("Self-service terminals", "arrival", "urban", "40min")),
+        ("zh", ("自助终端服务", "到场", "市区", "40 分")),
+        ("en", ("Self-service terminals", "arrival", "urban", "40 min")),
     ],
 )
 def test_the_page_says_what_is_promised_in_both_languages(
