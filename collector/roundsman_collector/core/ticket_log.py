@@ -1,7 +1,7 @@
 """What a ticket's log is made of, for the functions that read it: state (lifecycle.py), clocks (sla.py), forms. Pure.
 
-    Event(id, at_ms, who, verb, text, data)      a line; `at_ms` is when it became known
-    happened_ms(event)                           when it happened, where somebody said so: never later than known
+Event(id, at_ms, who, verb, text, data)      a line; `at_ms` is when it became known
+happened_ms(event)                           when it happened, where somebody said so: never later than known
 """
 
 from collections.abc import Mapping
