@@ -3,7 +3,7 @@
     likeliest(standing, offered) -> ("arrive", "depart", ...)      the first is the big button
 
 The order is the table COURSE, one row for each state; what a ticket still lacks (a signature, the report, the
-follow-up) comes before what follows it. Steps that are in no row stand behind, in the order of core/lifecycle.py.
+follow-up) comes before what follows it. Steps that are in no row stand behind, what is seldom right last of all.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -21,9 +21,10 @@ COURSE: Mapping[str, tuple[str, ...]] = {
     "verified": ("sign", "confirm", "attach", "part", "report"),
     "confirmed": ("sign", "report", "follow_up", "close", "attach"),
     "followed_up": ("sign", "report", "close"),
-    "resolved": ("follow_up", "close", "reopen"),
-    "closed": ("note", "attach"),
+    "resolved": ("follow_up", "close"),
 }
+ALWAYS = ("note", "attach", "call", "wait")
+"""What anybody may want to do at any time comes next."""
 SIGNED = frozenset({"customer", "service"})
 
 
@@ -42,16 +43,21 @@ IS_DONE: Mapping[str, Callable[[Standing], bool]] = {
 """What need not be done again: it stands behind what is still to do."""
 
 
+CAN_BE: Mapping[str, Callable[[Standing], bool]] = {
+    "resume": lambda standing: bool(standing.waiting),
+    "wait": lambda standing: not standing.waiting,
+    "bring_back": lambda standing: bool(standing.taken_away),
+    "loan_back": lambda standing: bool(standing.loans),
+}
+"""Steps that answer another one: they are offered when that was taken."""
+LAST = ("reopen", "transfer", "override", "void")
+"""What is seldom right stands behind everything else."""
+
+
 def likeliest(standing: Standing, offered: Collection[str]) -> tuple[str, ...]:
     """The steps that are offered, the one that comes next first. A ticket that waits goes on first."""
-    first = ("resume",) if standing.waiting else ()
-    course = [*first, *COURSE.get(standing.state, ())]
-    if not standing.waiting:
-        offered = [verb for verb in offered if verb != "resume"]
-    due = [verb for verb in course if verb in offered and not _is_behind(standing, verb)]
-    rest = [verb for verb in offered if verb not in due]
-    return (*due, *rest)
-
-
-def _is_behind(standing: Standing, verb: str) -> bool:
-    return verb in IS_DONE and IS_DONE[verb](standing)
+    possible = [verb for verb in offered if verb not in CAN_BE or CAN_BE[verb](standing)]
+    course = ("resume", *COURSE.get(standing.state, ()))
+    due = [verb for verb in course if verb in possible and not (verb in IS_DONE and IS_DONE[verb](standing))]
+    rest = [verb for verb in (*ALWAYS, *possible) if verb in possible and verb not in (*due, *LAST)]
+    return tuple(dict.fromkeys([*due, *rest, *(verb for verb in LAST if verb in possible and verb not in due)]))

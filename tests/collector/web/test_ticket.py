@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from httpx import Response
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from roundsman_collector.store import Batch, Office, Store, TicketResolve, TicketStep, View
@@ -102,7 +102,7 @@ def test_a_step_says_what_its_form_holds_and_shows_it_in_the_course(person: Test
     html = page(person, "/tickets/2024-000001")
     text = words_of(html)
     assert "马上到 &lt;b&gt;&amp;" in html
-    for told in ("已派单 等待：用户不在 工程师 engineer", "受理 admin 答复 安排上门", "派单 admin 派给 engineer"):
+    for told in ("已派单 等待：用户不在 工程师 Engineer", "受理 Admin 答复 安排上门", "派单 Admin 派给 Engineer"):
         assert told in text, told
     assert 'name="verb" value="resume"' in html, "what waits goes on first"
 
@@ -158,7 +158,7 @@ def test_what_the_engine_refuses_comes_back_with_its_words_and_what_was_written(
 
     assert answer.status_code == 409
     assert ">马上到</textarea>" in answer.text
-    assert "工单已恢复,不能受理" in answer.text
+    assert "工单已恢复，不能受理" in answer.text
 
 
 @pytest.mark.parametrize(
