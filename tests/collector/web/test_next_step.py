@@ -1,0 +1,58 @@
+"""Which step comes next: for each state the likeliest first, what is lacking before what follows it."""
+
+import pytest
+
+from roundsman_collector.core.lifecycle import STATES, Standing, offered
+from roundsman_collector.web.next_step import likeliest
+from roundsman_collector.web.step_forms import FORMS
+
+BOTH = frozenset({"customer", "service"})
+
+
+@pytest.mark.parametrize(
+    ("standing", "first"),
+    [
+        (Standing(state="open"), "acknowledge"),
+        (Standing(state="open", acknowledged_ms=1), "plan"),
+        (Standing(state="planned", acknowledged_ms=1), "dispatch"),
+        (Standing(state="dispatched"), "depart"),
+        (Standing(state="dispatched", waiting="customer_absent"), "resume"),
+        (Standing(state="departed"), "arrive"),
+        (Standing(state="on_site", visits=1), "fix"),
+        (Standing(state="fixed", visits=1), "sign"),
+        (Standing(state="verified", visits=1, signed=frozenset({"customer"})), "sign"),
+        (Standing(state="verified", visits=1, signed=BOTH), "confirm"),
+        (Standing(state="confirmed", visits=1, signed=BOTH), "report"),
+        (Standing(state="confirmed", visits=1, signed=BOTH, is_reported=True), "follow_up"),
+        (Standing(state="followed_up", visits=1, signed=BOTH, is_reported=True, is_followed_up=True), "close"),
+        (Standing(state="resolved", ending="phone"), "follow_up"),
+        (Standing(state="resolved", ending="by_itself"), "close"),
+        (Standing(state="closed"), "note"),
+    ],
+)
+def test_the_likeliest_step_comes_first(standing: Standing, first: str) -> None:
+    assert likeliest(standing, offered(standing.state))[0] == first
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_every_step_that_a_state_offers_can_be_reached_but_for_answers_to_what_was_not_asked(state: str) -> None:
+    unasked = {"resume", "bring_back", "loan_back"}
+
+    order = likeliest(Standing(state=state), offered(state))
+
+    assert set(order) == set(offered(state)) - unasked
+    assert len(order) == len(set(order))
+
+
+def test_what_was_taken_away_or_lent_can_be_brought_back() -> None:
+    standing = Standing(state="on_site", taken_away=frozenset({"printer"}), loans=frozenset({7}))
+
+    assert {"bring_back", "loan_back"} <= set(likeliest(standing, offered("on_site")))
+
+
+def test_what_is_seldom_right_stands_last() -> None:
+    assert likeliest(Standing(state="open"), offered("open"))[-3:] == ("transfer", "override", "void")
+
+
+def test_every_step_that_people_take_has_a_form() -> None:
+    assert {verb for state in STATES for verb in offered(state)} == set(FORMS)
