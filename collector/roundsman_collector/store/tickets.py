@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core import lifecycle
-from roundsman_collector.core.lifecycle import LIVE, SENT, STEPS, UNSENT, Standing
+from roundsman_collector.core.lifecycle import LIVE, MENDED, STEPS, UNSENT, Standing
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import audit, children, series, step_effects
@@ -322,12 +322,12 @@ def _again(connection: Connection, new: TicketOpen) -> TicketOpened | None:
     if found is None:
         return None
     ticket_id, number, state, watched, resolved_ms = found
-    if not watched:
-        verb = "amend"
-    elif resolved_ms is None:
+    if watched and resolved_ms is None:
         return None
+    if state in (*MENDED, "resolved"):
+        verb = "reopen"
     else:
-        verb = "recur" if state in SENT else "reopen"
+        verb = "recur" if watched else "amend"
     step = TicketStep(ticket=ticket_id, at_ms=new.opened_ms, verb=verb, text=new.text, data=new.data)
     _step(connection, step, ticket_id)
     run(
@@ -386,10 +386,18 @@ def _step(connection: Connection, one: TicketStep, ticket_id: int) -> None:
         sets = {"resolved_ms": one.at_ms, "outcome": lifecycle.BY_PERSON}
     elif one.verb == "void":
         sets = {"outcome": "void_by_person"}
+    elif one.verb in ("verify", "recover") and one.who == ROBOT:
+        sets = {"resolved_ms": one.at_ms}
+    elif one.verb == "reopen" and _outcome(connection, ticket_id) == lifecycle.BY_PERSON:
+        sets = {"resolved_ms": None, "outcome": ""}
     elif one.verb == "promise":
         names = ("site", "place", "customer", "contract", "zone", "level_id")
         sets = {name: one.data.get(name) for name in names} | {"reopens_ms": one.data.get("reopens_ms", 0)}
     _write(connection, one, ticket_id, one.verb, sets)
+
+
+def _outcome(connection: Connection, ticket_id: int) -> str:
+    return str(run(connection, "SELECT outcome FROM ticket WHERE id = ?", ticket_id).scalar())
 
 
 class _Was(NamedTuple):

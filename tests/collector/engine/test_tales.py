@@ -466,6 +466,41 @@ def test_a_fault_that_is_back_before_the_customer_has_signed_is_not_mended(hall:
     assert len(paper.numbers()) == 1
 
 
+def test_what_somebody_solved_by_phone_too_soon_is_opened_again_and_the_evidence_goes_on_with_it(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").breaks(printer__paper="end").does("resolve", by="wang", how="phone")
+
+    paper.at("09:10").does("reopen", by="wang", text="it prints nothing after all")
+    assert (paper.state(), paper.row().resolved_ms) == ("open", None)
+    paper.at("09:20").works(lasting=2, printer__paper="ok")
+
+    assert (paper.state(), paper.row().outcome, len(paper.numbers())) == ("resolved", "recovered", 1)
+
+
+def test_what_is_opened_again_when_the_readings_are_well_has_its_fault_behind_it(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").breaks(printer__paper="end").does("resolve", by="wang", how="phone")
+    paper.at("09:20").works(lasting=2, printer__paper="ok")
+
+    paper.at("09:30").does("reopen", by="wang", text="the customer says it is no better")
+    assert (paper.state(), paper.standing().fault_is_over) == ("open", True)
+    paper.at("09:40").breaks(printer__paper="end")
+
+    assert (paper.verbs()[-1], paper.standing().fault_is_over, len(paper.numbers())) == ("recur", False, 1)
+
+
+def test_a_repair_that_the_customer_had_called_for_is_not_one_where_readings_find_the_fault_again(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").calls("printer.paper_end")
+    paper.does("dispatch", by="wang", engineer="li").does("arrive").at("09:20").does(
+        "fix", work="paper", cause="misuse"
+    )
+
+    paper.at("09:30").breaks(printer__paper="end")
+
+    assert (paper.state(), paper.verbs()[-1], len(paper.numbers())) == ("acknowledged", "reopen", 1)
+
+
 def test_what_people_closed_while_the_fault_held_stays_closed_after_a_restart(hall: Halls) -> None:
     paper = hall("kiosk")
     paper.at("09:00").breaks(printer__paper="end").does("dispatch", by="wang", engineer="li").does("arrive")
