@@ -28,7 +28,7 @@ from roundsman_collector.api.tickets import TicketName, ticket_or_404
 from roundsman_collector.core.contract import PHASES, Dates, Phase, local_day, phase_at
 from roundsman_collector.core.parts import RATES, Cause, Charge, Warranty, charge, falls_short, verdict, warranty_of
 from roundsman_collector.roles import Who
-from roundsman_collector.store import Card, EntryError, PartRow, PartWish, TicketFilter, TicketRow
+from roundsman_collector.store import Card, EntryError, PartRow, PartWish, StockRow, TicketFilter, TicketRow
 from roundsman_collector.store.entry_kinds import dates_of
 from roundsman_collector.store.stock import SERIAL_LIMIT
 
@@ -193,6 +193,7 @@ class SparesShape(BaseModel):
     warranty: WarrantyShape | None = Field(description="of the part, on the day of the report")
     verdict: VerdictShape
     charges: list[ChargeShape]
+    fitting: list[stock.QuantityShape] = Field(description="what fits, and where it lies; for who acts on tickets")
     moves: list[stock.MoveShape]
     reservations: list[stock.ReservationShape]
     loans: list[stock.LoanShape]
@@ -361,10 +362,19 @@ def spares_of(desk: Desk, who: Who, row: TicketRow) -> dict[str, Any]:
             "evidence": [] if judged is None else list(judged.evidence),
         },
         "charges": [_charge(cause, found) for cause, found in charges_of(desk, row, card, warranty)],
+        "fitting": [stock.quantity(one) for one in fitting(desk, who, row, card)],
         "moves": [stock.move(one) for one in moves],
         "reservations": [stock.reservation(one) for one in reservations],
         "loans": [stock.loan(one) for one in loans],
     }
+
+
+def fitting(desk: Desk, who: Who, row: TicketRow, card: Card | None) -> list[StockRow]:
+    """Which spares fit the part that a ticket is about, where they reach; nothing for who only looks."""
+    if card is None or not (who.may("act") or who.may("stock")):
+        return []
+    rows = desk.view.stock(scope=who.scope)
+    return [one for one in rows if one.item.fits(row.component, card.kind, card.model)]
 
 
 def charges_of(desk: Desk, row: TicketRow, card: Card | None, warranty: Warranty | None) -> list[tuple[str, Charge]]:

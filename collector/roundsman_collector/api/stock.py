@@ -520,12 +520,18 @@ def reservations(
 
 
 @router.post("/reservations", response_model=ReservationShape, status_code=201, summary="Keep pieces for a ticket")
-def reserve(request: Request, who: Stock, wish: ReservationBody) -> dict[str, Any]:
+def reserve(request: Request, who: Stock, wish: ReservationBody, key: Key = "") -> dict[str, Any]:
     """They are nobody else's until they are issued or released, or the ticket is over."""
     desk = desk_of(request)
     try:
         made = desk.office.reserve_spare(
-            wish.location, wish.item, wish.quantity, wish.ticket, deed=deed_of(request, who), scope=who.scope
+            wish.location,
+            wish.item,
+            wish.quantity,
+            wish.ticket,
+            key=key,
+            deed=deed_of(request, who),
+            scope=who.scope,
         )
     except EntryError as error:
         raise problem_of(error) from error

@@ -534,11 +534,19 @@ class Office:
             return stock.book(connection, wish, deed=deed, scope=scope)
 
     def reserve_spare(
-        self, location: str, item: str, quantity: int, ticket: str, *, deed: Deed, scope: Scope = EVERYTHING
+        self,
+        location: str,
+        item: str,
+        quantity: int,
+        ticket: str,
+        *,
+        key: str = "",
+        deed: Deed,
+        scope: Scope = EVERYTHING,
     ) -> int:
-        """Keep pieces for a ticket; returns the reservation. Raises EntryError."""
+        """Keep pieces for a ticket, once for each key; returns the reservation. Raises EntryError."""
         with self._change("reserving a spare") as connection:
-            return stock.book_reservation(connection, location, item, quantity, ticket, deed=deed, scope=scope)
+            return stock.book_reservation(connection, location, item, quantity, ticket, key=key, deed=deed, scope=scope)
 
     def end_reservation(
         self, reservation: int, verb: str, *, deed: Deed, serial: str = "", scope: Scope = EVERYTHING

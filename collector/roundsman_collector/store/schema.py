@@ -1049,6 +1049,8 @@ stock_reservation = Table(
     Column("state", Text, nullable=False),
     Column("done_ms", Big),
     Column("done_by", Text, nullable=False),
+    Column("key", Text),
+    UniqueConstraint("key", name="stock_reservation_key"),
     Index("stock_reservation_by_ticket", "ticket_id"),
     Index("stock_reservation_by_state", "state", "id"),
 )

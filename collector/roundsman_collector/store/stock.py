@@ -124,7 +124,15 @@ def move_loan(
 
 
 def reserve(
-    connection: Connection, item: str, location: str, quantity: int, ticket_id: int, who: str, at_ms: int
+    connection: Connection,
+    item: str,
+    location: str,
+    quantity: int,
+    ticket_id: int,
+    who: str,
+    at_ms: int,
+    *,
+    key: str | None = None,
 ) -> int:
     """Keep pieces for a ticket until they are issued or it ends. Returns the reservation. Raises EntryError."""
     _check_quantity(quantity, "reserve")
@@ -135,14 +143,15 @@ def reserve(
         raise _not_enough(held, free, quantity)
     made = run(
         connection,
-        "INSERT INTO stock_reservation (location, item, ticket_id, quantity, made_ms, made_by, state, done_by) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'open', '') RETURNING id",
+        "INSERT INTO stock_reservation (location, item, ticket_id, quantity, made_ms, made_by, state, done_by, key) "
+        "VALUES (?, ?, ?, ?, ?, ?, 'open', '', ?) RETURNING id",
         location,
         item,
         ticket_id,
         quantity,
         at_ms,
         who,
+        key,
     ).scalar_one()
     _reserve(connection, location, item, quantity)
     return int(made)
@@ -212,13 +221,20 @@ def book_reservation(
     quantity: int,
     ticket: str,
     *,
+    key: str = "",
     deed: Deed,
     scope: Scope = EVERYTHING,
 ) -> int:
-    """Reserve for a ticket, named by its number; returns the reservation. Raises EntryError."""
+    """Reserve for a ticket, named by its number; returns the reservation. The same again with the same key is
+    reserved once. Raises EntryError."""
     check_location(connection, location, scope)
     ticket_id = ticket_of(connection, ticket, scope)
-    made = reserve(connection, item, location, quantity, ticket_id, deed.who, deed.at_ms)
+    own = f"{deed.who}:{key}"[:KEY_LIMIT] if key else None
+    take(connection, location, item)
+    before = run(connection, "SELECT id FROM stock_reservation WHERE key = ?", own).scalar() if own else None
+    if before is not None:
+        return int(before)
+    made = reserve(connection, item, location, quantity, ticket_id, deed.who, deed.at_ms, key=own)
     after = {"reservation": made, "quantity": quantity, "ticket": ticket}
     audit.add(connection, deed, "stock.reserve", f"stock:{location}/{item}", after=after)
     return made
@@ -283,10 +299,13 @@ def sight(scope: Scope) -> reach.Condition:
     return (f"({' OR '.join(parts)})", values) if parts else (reach.NONE, [])
 
 
-def check_location(connection: Connection, location: str, scope: Scope = EVERYTHING) -> None:
-    """Raises EntryError where there is no such location that the scope reaches."""
+def check_location(
+    connection: Connection, location: str, scope: Scope = EVERYTHING, *, even_ended: bool = False
+) -> None:
+    """Raises EntryError where there is no such location that the scope reaches; `even_ended`: where there never was."""
     seen, values = sight(scope)
-    sql = f"SELECT 1 FROM stock_location t WHERE t.id = ? AND t.to_ms IS NULL AND {seen}"
+    now = "" if even_ended else " AND t.to_ms IS NULL"
+    sql = f"SELECT 1 FROM stock_location t WHERE t.id = ?{now} AND {seen}"
     if run(connection, sql, location, *values).first() is None:
         raise EntryError(
             what=f"there is no stock location {location[:63]!r}",

@@ -221,7 +221,7 @@ def reservations(
 
 def statement(connection: Connection, location: str, month: str, scope: Scope = EVERYTHING) -> Statement:
     """The statement of a month: as it was signed, or as the moves tell it now. Raises EntryError."""
-    stock.check_location(connection, location, scope)
+    stock.check_location(connection, location, scope, even_ended=True)
     if not MONTH.fullmatch(month):
         raise EntryError(
             what=f"{month[:20]!r} is no month",

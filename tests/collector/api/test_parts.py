@@ -144,6 +144,9 @@ def test_a_ticket_tells_its_spares_who_pays_and_whether_it_may_be_repaired_again
     assert [(one["name"], one["became_zh"]) for one in found["loans"]] == [("a spare kiosk", "借用中")]
     assert (found["phase"], found["warranty"]["is_covered"]) == ("warranty", True)
     assert found["verdict"]["is_blocked"] is False
+    assert found["fitting"] == [], "a customer is not told what lies in the store"
+    fitting = dispatcher.get(f"{API}/tickets/2024-000001/spares").json()["fitting"]
+    assert [(one["item"], one["location"], one["free"]) for one in fitting] == [("head", "hq", 1)]
     charges = {one["cause"]: (one["labour_zh"], one["parts_zh"], one["is_new_due"]) for one in found["charges"]}
     assert charges["product"] == ("免费", "免费", True)
     assert charges["misuse"] == ("免费", "按成本价", False)

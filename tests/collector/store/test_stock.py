@@ -236,6 +236,15 @@ def test_what_is_reserved_is_nobody_elses_and_goes_with_its_ticket(office: Offic
         office.end_reservation(1, "release", deed=deed())
 
 
+def test_a_reservation_that_is_asked_for_twice_is_made_once(office: Office, view: View) -> None:
+    book(office, "receive", 3)
+
+    made = [office.reserve_spare("hq", "head", 1, NUMBER, key="click", deed=deed()) for _ in range(2)]
+
+    assert made[0] == made[1]
+    assert there(view) == (Quantities(shelf=3), 1)
+
+
 def test_a_reservation_ends_with_its_ticket(office: Office, store: Store, view: View) -> None:
     book(office, "receive", 3)
     office.reserve_spare("hq", "head", 2, NUMBER, deed=deed())
@@ -371,6 +380,17 @@ def test_nothing_is_written_into_a_month_that_was_signed(office: Office, view: V
     assert view.stock_moves()[0].at_ms == view.stock_statement("hq", "2024-10").to_ms
     november = view.stock_statement("hq", "2024-11")
     assert [(one.line.opening, one.line.received, one.line.closing) for one in november.lines] == [(10, 1, 11)]
+
+
+def test_what_was_signed_stays_when_the_location_is_gone(office: Office, view: View) -> None:
+    book(office, "receive", 2, days=1)
+    book(office, "scrap", 2, days=2, text="wet")
+    office.sign_stock("hq", "2024-10", is_check=False, deed=deed(40))
+    office.end_stock_entry("location", "hq", deed=deed(41))
+
+    assert view.stock_statement("hq", "2024-10").lines[0].line.scrapped == 2
+    with pytest.raises(EntryError, match="no stock location"):
+        view.stock_statement("nowhere", "2024-10")
 
 
 def test_a_month_is_one_of_headquarters(office: Office, view: View) -> None:

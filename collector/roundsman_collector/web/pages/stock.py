@@ -230,6 +230,7 @@ def reserve(request: Request, who: Stock, fields: Fields) -> Response:
             said.get("item", ""),
             _whole(said, "quantity", 1),
             said.get("ticket", ""),
+            key=said.get("key", ""),
             deed=deed_of(request, who),
             scope=who.scope,
         )
@@ -287,6 +288,7 @@ def _out(
             for row in loans
         ],
         "is_all": is_all,
+        "key": (values or {}).get("key") or secrets.token_hex(8),
         "items": list(names.items()),
         "locations": list(wheres.items()),
         "values": values or {},
@@ -534,7 +536,7 @@ def _month(request: Request, who: Who, found: Statement, *, wrong: str = "", sta
     desk, saying = desk_of(request), saying_of(request)
     shown = {
         "found": found,
-        "location": _name(saying, location_or_404(desk, who, found.location)),
+        "location": dict(_locations(desk, saying, who)).get(found.location, found.location),
         "lines": [{"one": one, "name": one.name_zh if saying.language == "zh" else one.name_en} for one in found.lines],
         "is_over": found.to_ms <= desk.now_ms(),
         "may_check": found.kept_ms is not None

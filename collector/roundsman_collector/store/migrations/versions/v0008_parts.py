@@ -129,8 +129,10 @@ def upgrade() -> None:
         _text("state"),
         _big("done_ms", nullable=True),
         _text("done_by"),
+        _text("key", nullable=True),
         sa.ForeignKeyConstraint(["ticket_id"], ["ticket.id"]),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key", name="stock_reservation_key"),
     )
     op.create_index("stock_reservation_by_ticket", "stock_reservation", ["ticket_id"])
     op.create_index("stock_reservation_by_state", "stock_reservation", ["state", "id"])
