@@ -133,7 +133,9 @@ class NewWayShape(BaseModel):
         default="", max_length=SECRET_LIMIT, description="of a DingTalk or Feishu bot that signs, as it is shown there"
     )
     person: Name | None = Field(
-        default=None, description="whose own way it is: it hears of the tickets alone that this person is sent to"
+        default=None,
+        description="whose own way it is: it hears of the tickets that this person is sent to, and of clocks where the "
+        "service level names their role",
     )
     timing: TimingShape = TimingShape()
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.notify import words
 from roundsman_collector.notify.words import of, say, word
@@ -128,7 +129,7 @@ def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
         ("lasted", "" if to_ms is None else words.span(to_ms - from_ms, language)),
         ("number", ticket["number"]),
         ("engineer", "" if engineer is None else one_line(engineer["name"])),
-        ("clock", "" if clock is None else word(words.CLOCKS, one_line(str(clock["clock"])), language)),
+        ("clock", "" if clock is None else word(CLOCKS, one_line(str(clock["clock"])), language)),
         ("due", "" if clock is None or clock["due_ms"] is None else words.at(clock["due_ms"], zone, language)),
         ("outcome", "" if facts.event == "opened" else word(words.OUTCOMES, ticket["outcome"], language)),
         ("who", "" if facts.body["who"] == ROBOT else one_line(facts.body["who"])),
@@ -190,7 +191,7 @@ def _event(event: str, body: Mapping[str, Any], language: Language) -> str:
     clock = body.get("clock")
     if clock is None:
         return word(words.EVENTS, event, language)
-    name = word(words.CLOCKS, one_line(str(clock["clock"])), language)
+    name = word(CLOCKS, one_line(str(clock["clock"])), language)
     return say(language, f"event.{event}", clock=name, percent=clock["percent"])
 
 

@@ -26,19 +26,6 @@ EVENTS: Mapping[str, Words] = {
     "digest": ("汇总", "Digest"),
     "daily": ("每日汇总", "Daily digest"),
 }
-CLOCKS: Mapping[str, Words] = {
-    "respond": ("响应", "reply"),
-    "solution": ("解决方案", "solution"),
-    "depart": ("出发", "departure"),
-    "arrive": ("到场", "arrival"),
-    "promised": ("承诺到场", "promised arrival"),
-    "repair": ("修复", "repair"),
-    "total": ("全程", "whole time"),
-    "forms": ("单据", "forms"),
-    "follow_up": ("回访", "follow-up"),
-    "loan": ("备机", "loan unit"),
-    "rma": ("返修", "return for repair"),
-}
 SEVERITIES: Mapping[str, Words] = {
     "urgent": ("紧急", "urgent"),
     "major": ("严重", "major"),
@@ -52,6 +39,7 @@ OUTCOMES: Mapping[str, Words] = {
     "unknown": ("原因不明", "nobody knows"),
     "by_person": ("人工处理", "by a person"),
     "void": ("作废", "void"),
+    "void_by_person": ("人工作废", "voided by a person"),
 }
 LABELS: Mapping[str, Words] = {
     "device": ("设备", "Device"),

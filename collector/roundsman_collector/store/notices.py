@@ -25,7 +25,7 @@ over by then, nobody hears of its opening or its end.
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -33,10 +33,11 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.lifecycle import MENDED, SENT
-from roundsman_collector.store import audit, ways
+from roundsman_collector.store import audit, people, ways
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
+from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.sql import chunks, clean, json_text, many, marks, run
 from roundsman_collector.store.tickets import (
     TicketChange,
@@ -193,7 +194,7 @@ class _Desk:
     connection: Connection
     tickets: Mapping[int, TicketRow]
     homes: dict[str, Belonging] = field(default_factory=dict)
-    people: dict[str, str | None] = field(default_factory=dict)
+    people: dict[str, PersonRow | None] = field(default_factory=dict)
 
     def home(self, subject: str) -> Belonging:
         """Where a subject belongs."""
@@ -201,12 +202,21 @@ class _Desk:
             self.homes[subject] = ways.belonging(self.connection, subject)
         return self.homes[subject]
 
-    def name(self, person: str) -> str | None:
-        """What a person is called; None: there is nobody by that name who may sign in."""
+    def person(self, person: str) -> PersonRow | None:
+        """Somebody who may sign in; None: there is nobody by that name."""
         if person not in self.people:
-            sql = "SELECT name FROM person WHERE id = ? AND disabled_ms IS NULL"
-            self.people[person] = run(self.connection, sql, person).scalar()
+            found = people.one(self.connection, person)
+            self.people[person] = None if found is None or found.disabled_ms is not None else found
         return self.people[person]
+
+    def answers_for(self, person: str, roles: Collection[str], subject: str) -> bool:
+        """Whether somebody has one of these roles, and the subject is in reach of theirs."""
+        known = self.person(person)
+        if known is None or known.role not in roles:
+            return False
+        home = self.home(subject)
+        scope = known.scope
+        return scope.everything or bool(home.groups & scope.groups) or bool(home.customers & scope.customers)
 
 
 class _Hearers:
@@ -216,6 +226,7 @@ class _Hearers:
         self._own: dict[str | None, list[WayRow]] = {}
         for way in listeners:
             self._own.setdefault(way.person, []).append(way)
+        self.people = tuple(person for person in self._own if person is not None)
 
     def of(self, people: Iterable[str]) -> list[WayRow]:
         """Everybody's ways, and these people's own."""
@@ -231,7 +242,9 @@ def write(connection: Connection, told: Sequence[News], listeners: Sequence[WayR
     rows: list[tuple[object, ...]] = []
     for one in (_as_it_ended(one, desk.tickets[one.ticket_id]) for one in told):
         ticket = desk.tickets[one.ticket_id]
-        wanting = [way for way in hearers.of(_concerned(desk, one, ticket)) if _wants(desk, way, one, ticket)]
+        wanting = [
+            way for way in hearers.of(_concerned(desk, one, ticket, hearers.people)) if _wants(desk, way, one, ticket)
+        ]
         body = json_text(_facts(desk, ticket, one)) if wanting else ""
         for way in wanting:
             if one.event in OVERS and _was_held(connection, way.id, ticket.id, now_ms):
@@ -269,14 +282,19 @@ def _as_it_ended(one: News, ticket: TicketRow) -> News:
 def _wants(desk: _Desk, way: WayRow, one: News, ticket: TicketRow) -> bool:
     if not way.filter.wants(one.event, ticket.severity):
         return False
-    if way.person is not None and desk.name(way.person) is None:
+    if way.person is not None and desk.person(way.person) is None:
         return False
     return not way.filter.is_narrow or way.filter.reaches(desk.home(ticket.subject))
 
 
-def _concerned(desk: _Desk, one: News, ticket: TicketRow) -> set[str]:
-    """Whom a ticket concerns: who is sent, and who was until now, where somebody else is sent instead."""
+def _concerned(desk: _Desk, one: News, ticket: TicketRow, own: Sequence[str]) -> set[str]:
+    """Whom of those with a way of their own a ticket concerns: who is sent, and who was until now, where somebody else
+    is sent instead. Of a clock those whom its service level names (core/level.py, Escalation), or who is sent."""
     found = {ticket.engineer or "", _engineer(one)} - {""}
+    named = one.data.get("tell")
+    if one.event in ("warned", "breached") and named:
+        sent = found if "engineer" in named else set()
+        return sent | {one for one in own if desk.answers_for(one, set(named) - {"engineer"}, ticket.subject)}
     if one.event == "dispatched":
         sql = "SELECT data FROM ticket_event WHERE ticket_id = ? AND verb = 'dispatch' ORDER BY id DESC LIMIT 2"
         found |= {_named(json.loads(row[0])) for row in run(desk.connection, sql, ticket.id)} - {""}
@@ -353,7 +371,8 @@ def _facts(desk: _Desk, ticket: TicketRow, one: News) -> dict[str, Any]:
         "text": clean(one.text, TEXT_LIMIT),
     }
     if engineer:
-        facts["engineer"] = {"id": engineer, "name": desk.name(engineer) or engineer}
+        known = desk.person(engineer)
+        facts["engineer"] = {"id": engineer, "name": known.name if known else engineer}
     if one.event in ("warned", "breached"):
         facts["clock"] = {key: one.data.get(key) for key in ("clock", "percent", "due_ms")}
     return facts

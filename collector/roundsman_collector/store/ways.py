@@ -7,7 +7,8 @@
             feishu    the same                               飞书自定义机器人; signed with a secret that it shows
     filter  events, the least severity, and of which groups, customers or devices (none of the three named: all)
     timing  hours in which nothing is told, once a day at a time, only what nobody answers: timing.py
-    person  whose own way it is: it hears of the tickets alone that this person is sent to
+    person  whose own way it is: it hears of the tickets alone that this person is sent to, and of clocks where the
+            service level names their role
 
 A disabled way hears nothing; it stays, because notices name it. Every change counts up `meta.ways`, so that the engine
 (Listeners) reads them again in the transaction in which it next has something to tell, and not before.

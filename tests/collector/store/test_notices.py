@@ -240,8 +240,11 @@ def step(verb: str, at_ms: int = TODAY + 9, *, who: str = "front", text: str = "
     return TicketStep(ticket=1, at_ms=at_ms, who=who, verb=verb, text=text, data=data)
 
 
-def person(office: Office, name: str, role: Role = "engineer") -> None:
-    office.add_person(name, name=name.title(), role=role, scope=Scope(everything=True), deed=DEED)
+ALL = Scope(everything=True)
+
+
+def person(office: Office, name: str, role: Role = "engineer", scope: Scope = ALL) -> None:
+    office.add_person(name, name=name.title(), role=role, scope=scope, deed=DEED)
 
 
 def test_each_step_that_a_desk_wants_to_hear_of_is_told_with_what_it_says(store: Store, office: Office) -> None:
@@ -325,8 +328,8 @@ def test_a_call_at_the_desk_is_told_at_once_however_old_the_fault_is(
 # --- somebody's own way ----------------------------------------------------------------------------------------------
 
 
-def own(office: Office, name: str) -> int:
-    person(office, name)
+def own(office: Office, name: str, role: Role = "engineer", scope: Scope = ALL) -> int:
+    person(office, name, role, scope)
     filter_ = Filter(events=EVENTS)
     return office.add_way(kind="mail", name=name, target=MAIL, filter_=filter_, person=name, deed=DEED).id
 
@@ -342,6 +345,24 @@ def test_an_engineers_own_way_hears_of_the_tickets_that_they_are_sent_to(store: 
     assert told(office, li) == ["dispatched:1", "breached:1:arrive", "dispatched:1"], "also that another goes now"
     assert told(office, zhao) == ["dispatched:1", "called_again:1"]
     assert office.notices(way=li)[0].body["engineer"]["id"] == "zhao"
+
+
+def test_a_clock_is_told_to_those_whom_its_service_level_names(store: Store, office: Office) -> None:
+    stand(store, "kiosk-7", "metro", "south")
+    li, zhao = own(office, "li"), own(office, "zhao", "dispatcher")
+    near = own(office, "near", "manager", Scope(customers=frozenset({"metro"})))
+    far = own(office, "far", "manager", Scope(groups=frozenset({"north"})))
+    commit(store, ticket())
+    commit(store, step("dispatch", engineer="li"))
+    clock = {"clock": "arrive", "due_ms": TODAY + 90}
+    commit(store, step("warn", who="roundsman", percent=50, tell=["engineer"], **clock))
+    commit(store, step("warn", TODAY + 10, who="roundsman", percent=80, tell=["engineer", "dispatcher"], **clock))
+    commit(store, step("breach", TODAY + 11, who="roundsman", tell=["manager"], **clock))
+
+    assert told(office, li) == ["dispatched:1", "warned:1:arrive", "warned:1:arrive"]
+    assert told(office, zhao) == ["warned:1:arrive"]
+    assert told(office, near) == ["breached:1:arrive"]
+    assert told(office, far) == [], "out of reach"
 
 
 def test_whoever_may_not_sign_in_any_more_hears_nothing(store: Store, office: Office) -> None:
