@@ -131,7 +131,7 @@ def _target(saying: Saying, row: ClockRow) -> str:
     if row.target_ms is not None:
         return saying.span(row.target_ms)
     if row.working_days is not None:
-        return saying.plural(N_("%(num)s working day"), N_("%(num)s working days"), row.working_days)
+        return saying.plural("%(num)s working day", "%(num)s working days", row.working_days)
     return saying(N_("the appointment"))
 
 
