@@ -86,6 +86,7 @@ class CardShape(BaseModel):
     accepted_on: str | None
     warranty_until: str | None
     maintenance_until: str | None
+    service_level: str | None
     phase: Phase | None
     phase_zh: str | None
     links: dict[str, str]

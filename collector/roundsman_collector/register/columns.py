@@ -263,7 +263,7 @@ COLUMNS: tuple[Column, ...] = (
         holds="id",
         about_zh="报修响应、到场、修复等时限的承诺，如 kiosk；不填则不承诺。",
         about_en="What is promised for tickets, for instance kiosk; if empty, nothing is.",
-        sample="kiosk",
+        sample="",
         also=("服务等级", "sla"),
     ),
     Column(

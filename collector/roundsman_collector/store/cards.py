@@ -48,13 +48,15 @@ class Card(NamedTuple):
     accepted_on: str | None
     warranty_until: str | None
     maintenance_until: str | None
+    service_level: str | None
 
 
 SELECT = (
     "SELECT device.id, device.kind, device.model, device.serial, device.name_zh, device.name_en, "
     "agent.id, agent.group_id, i.from_ms, p.id, p.name_zh, p.name_en, p.engineer, s.id, s.name_zh, s.name_en, "
     "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, s.point, "
-    "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until FROM device "
+    "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until, "
+    "k.service_level FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN installation i ON i.device = device.id AND i.to_ms IS NULL "
