@@ -309,8 +309,8 @@ def _ticket_files(settings: Config) -> Finding:
     found = f"{used / 1e9:.2f} GB of {total / 1e9:g} GB"
     if used > FILES_WARN * total:
         mend = "raise [files] total_bytes and see to the disk: beyond it nothing more can be attached to a ticket"
-        return Finding("WARN", "files of tickets", found, mend)
-    return Finding("OK", "files of tickets", found)
+        return Finding("WARN", "ticket files", found, mend)
+    return Finding("OK", "ticket files", found)
 
 
 def _responsible(settings: Config) -> Finding:

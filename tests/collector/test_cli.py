@@ -19,8 +19,20 @@ from roundsman_collector.cli import app
 from roundsman_collector.config import DATABASE, Config, load, rule_set
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import Batch, CommandDone, Count, Deed, DeviceEntry, EvidenceRow, Knock, Store, View
+from roundsman_collector.store import (
+    Batch,
+    CommandDone,
+    Count,
+    Deed,
+    DeviceEntry,
+    EvidenceRow,
+    Knock,
+    Office,
+    Store,
+    View,
+)
 from roundsman_collector.store import backup as copies
+from roundsman_collector.store.sql import run
 
 NOW = 1_795_257_600_000
 BUILT_IN_FAULTS = len(rule_set(load(None)).rules)
@@ -270,6 +282,18 @@ def test_doctor_tells_when_the_last_backup_is_long_ago(database: Path) -> None:
         ("OK", "the last one is 1.0 days old"),
         ("WARN", "the last one is 8.0 days old"),
     ]
+
+
+def test_doctor_tells_when_the_room_for_files_is_nearly_used_up(tmp_path: Path, database: Path) -> None:
+    budget = quiet(tmp_path, more="[files]\ntotal_bytes = 1_000_000")
+    said = []
+    for size in (790_000, 20_000):
+        with Office.open(database) as office, office._change("a test") as connection:
+            run(connection, "INSERT INTO file_body (sha256, size) VALUES (?, ?)", str(size), size)
+        said.append(said_of(roundsman("doctor", "--config", budget, "--data", database.parent), "ticket files"))
+
+    assert said[0].startswith("OK   ticket files  0.00 GB of 0.001 GB")
+    assert said[1].startswith("WARN ticket files  0.00 GB of 0.001 GB -> raise [files] total_bytes")
 
 
 def three_days_of_evidence(database: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -202,3 +203,22 @@ def test_files_are_in_the_backup(office: Office, where: str, tmp_path: Path) -> 
 
     with closing(View.open(target)) as view:
         assert b"".join(view.file_pieces(row.sha256)) == BODY
+
+
+def test_the_same_upload_twice_at_once_is_one_file(office: Office, view: View) -> None:
+    with ThreadPoolExecutor(8) as many:
+        found = list(many.map(lambda _: keep(office, new(key="k")), range(8)))
+
+    assert len(set(found)) == 1
+    assert view.files(1) == [found[0]]
+    assert view.file_usage() == FileUsage(1, len(BODY))
+
+
+def test_many_files_at_once_are_all_kept(office: Office, view: View) -> None:
+    bodies = [f"file {number}".encode() for number in range(12)]
+
+    with ThreadPoolExecutor(6) as many:
+        rows = list(many.map(lambda body: keep(office, new(body), body), bodies))
+
+    assert {row.id for row in view.files(1)} == {row.id for row in rows}
+    assert {b"".join(view.file_pieces(row.sha256)) for row in rows} == set(bodies)
