@@ -116,19 +116,21 @@ def skill_of(row: SkillRow) -> Skill:
     return Skill(kind=row.kind, component=row.component, until_ms=until_ms)
 
 
-# Site, group, customer, zone, who is responsible, and the point that the site names.
-PLACED = (
-    "SELECT COALESCE(p.id, ''), COALESCE(p.engineer, ''), s.id, s.group_id, s.customer, s.zone, "
-    "COALESCE(s.engineer, ''), COALESCE(s.point, '') FROM site s "
-    "LEFT JOIN place p ON p.site = s.id AND p.to_ms IS NULL "
+# Place and who is responsible for it, site, group, customer, zone, who is responsible for the site, the point it names.
+OF_PLACE = "p.id, COALESCE(p.engineer, '')"
+OF_SITE = "s.id, s.group_id, s.customer, s.zone, COALESCE(s.engineer, ''), COALESCE(s.point, '')"
+STANDING = (
+    "JOIN place p ON p.id = i.place AND p.to_ms IS NULL JOIN site s ON s.id = p.site AND s.to_ms IS NULL "
+    "WHERE i.to_ms IS NULL AND "
 )
-OF_DEVICE = PLACED + "JOIN installation i ON i.place = p.id AND i.to_ms IS NULL WHERE s.to_ms IS NULL AND i.device = ?"
-OF_SITE = PLACED + "AND 1 = 0 WHERE s.to_ms IS NULL AND s.id = ?"
-OF_AGENT = (
-    PLACED + "JOIN installation i ON i.place = p.id AND i.to_ms IS NULL JOIN assignment a ON a.device = i.device "
-    "AND a.to_ms IS NULL JOIN agent ON agent.no = a.agent_no WHERE s.to_ms IS NULL AND agent.id = ? "
-    "ORDER BY i.device LIMIT 1"
-)
+LOOKED_UP = {
+    "": f"SELECT {OF_PLACE}, {OF_SITE} FROM installation i {STANDING}i.device = ?",
+    "@": (
+        f"SELECT {OF_PLACE}, {OF_SITE} FROM agent JOIN assignment a ON a.agent_no = agent.no AND a.to_ms IS NULL "
+        f"JOIN installation i ON i.device = a.device {STANDING}agent.id = ? ORDER BY i.device LIMIT 1"
+    ),
+    "#": f"SELECT '', '', {OF_SITE} FROM site s WHERE s.to_ms IS NULL AND s.id = ?",
+}
 
 
 def _facts(connection: Connection, subject: str, component: str) -> Facts:
@@ -137,7 +139,7 @@ def _facts(connection: Connection, subject: str, component: str) -> Facts:
     kind = ""
     if sign == "":
         kind = str(run(connection, "SELECT kind FROM device WHERE id = ?", name).scalar() or "")
-    row = run(connection, {"": OF_DEVICE, "@": OF_AGENT, "#": OF_SITE}[sign], name).first()
+    row = run(connection, LOOKED_UP[sign], name).first()
     if row is None:
         return Facts(subject=subject, kind=kind, component=component, group=_spoken_group(connection, sign, name))
     place, place_engineer, site, group, customer, zone_, site_engineer, point = (str(one) for one in row)

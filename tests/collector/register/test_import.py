@@ -519,3 +519,18 @@ def test_a_root_that_is_not_there_and_a_circle_are_told_before_anything_is_enter
 
     assert [(row, code) for row, _, code in complaints(plan)] == [(2, "circle"), (3, "no_such")]
     assert "ups-2 <- nvr-2 <- ups-2" in plan.errors[0].what_en
+
+
+def test_a_site_is_given_its_service_point_by_a_file_and_the_export_tells_it(desk: Desk) -> None:
+    names = {"name_zh": "天河网点", "name_en": "Tianhe", "group_id": "south"}
+    desk.office.put_entry("point", "tianhe", names, deed=Deed(who="wang", at_ms=TODAY))
+    head = f"{HEAD},特约维修点"
+
+    desk.enter(table(f"{ROW},tianhe", head=head))
+    nowhere = desk.plan(table(f"{ROW},nowhere", head=head))
+
+    site = desk.view.entry("site", "rmgc")
+    assert site is not None
+    assert site.fields["point"] == "tianhe"
+    assert complaints(nowhere) == [(2, "特约维修点", "no_such")]
+    assert desk.plan(desk.export()).does_nothing
