@@ -10,7 +10,11 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from roundsman_collector.config import calendar
+from roundsman_collector.config import Config, calendar, service_levels
+from roundsman_collector.core.policy import Policy
+from roundsman_collector.core.rulebook import book_of
+from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.rules import promise
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     Batch,
@@ -37,7 +41,7 @@ from tests.browser.spares import stocked
 from tests.collector.api import world
 from tests.collector.api.agents_desk import busy
 from tests.collector.api.rounds_desk import inspected
-from tests.collector.api.world import MINUTE, NOW, at, held, ledger, present, ticket
+from tests.collector.api.world import HOUR, MINUTE, NOW, at, held, ledger, present, ticket
 from tests.collector.store.cast import TODAY, staffed
 
 DAY = 24.0
@@ -58,6 +62,15 @@ MORE: tuple[tuple[str, str, tuple[tuple[float, float], ...]], ...] = (
     ("bus-32", "vehicle", ((310.0, 308.0), (100.0, 97.0))),
     ("bus-33", "vehicle", ()),
 )
+CONTRACT = {"customer": "metro", "name": "2024-07", "accepted_on": "2024-01-01", "service_level": "kiosk"}
+SITE = {
+    "customer": "metro",
+    "group_id": "south",
+    "name_zh": "地铁站",
+    "name_en": "Metro station",
+    "contract": "metro-c",
+    "zone": "urban",
+}
 READ: dict[str, dict[str, object]] = {
     "nvr-1": {
         "channel[1].state": "online",
@@ -82,10 +95,14 @@ def made(where: Path) -> Path:
         world.settle(store)
         _more(store)
         _busy(store)
+        promise(store, service_levels(Config()), TODAY)
     _delivered(where)
     with Office.open(where) as office:
         world.people(office)
         world.places(office)
+        deed = Deed(who="admin", at_ms=NOW - 5)
+        office.put_entry("contract", "metro-c", CONTRACT, deed=deed)
+        office.put_entry("site", "metro-a", SITE, deed=deed)
         for one, _, _ in MORE:
             office.put_entry("installation", one, {"place": "metro-1"}, deed=Deed(who="admin", at_ms=NOW - 5))
         _long_ago(where)
@@ -95,9 +112,25 @@ def made(where: Path) -> Path:
     with Store.open(where) as store, Office.open(where) as office:
         stocked(store, office)
     with Store.open(where) as store, View.open(where) as view:
+        _promised(store)
         inspected(store, view, ["metro-a"])
         busy(store, view)
     return where
+
+
+def _promised(store: Store) -> None:
+    """Contracts promise times: an engineer goes to one ticket and waits for its customer; some clocks are overdue."""
+    engine = Engine(store, book_of(Policy(rules=())))
+    engine.promises.step(NOW - HOUR)
+    steps = (
+        ("acknowledge", "dispatcher", {"reply": "phone"}),
+        ("plan", "dispatcher", {"mode": "visit"}),
+        ("dispatch", "dispatcher", {"engineer": "engineer"}),
+        ("wait", "engineer", {"reason": "customer_absent"}),
+    )
+    taken = [TicketStep(verb=verb, ticket=3, at_ms=at(17.5), who=who, data=data) for verb, who, data in steps]
+    store.commit(Batch(now_ms=NOW - HOUR // 2, tickets=taken))
+    engine.promises.step(NOW - MINUTE)
 
 
 def _long_ago(where: Path) -> None:

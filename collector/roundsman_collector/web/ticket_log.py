@@ -88,7 +88,7 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("caller", N_("Caller"), _caller),
         ("transferred_from", N_("Goes on from"), _plain),
     ),
-    "promise": (("level", N_("Service level"), _plain), ("customer", N_("Customer"), _plain)),
+    "promise": (("level", N_("Service level"), _plain),),
     "acknowledge": (
         ("reply", N_("Reply"), _table("reply")),
         ("arrival_ms", N_("Promised to be there by"), _time),

@@ -31,7 +31,7 @@ SOON_MS = 2 * 3_600_000
 GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
     "": (N_("Not over"), LIVE),
     "todo": (N_("To do"), TO_MEND),
-    "mended": (N_("Mended"), MENDED),
+    "mended": (N_("Mended, not closed"), MENDED),
     "over": (N_("Over"), OVER),
     "all": (N_("All"), ()),
 }
@@ -115,6 +115,7 @@ def rows_of(desk: Desk, saying: Saying, rows: Sequence[TicketRow]) -> list[dict[
             {
                 **ticket_row(desk, saying, row),
                 "id": row.id,
+                "taker": names.get(row.acknowledged_by or "", row.acknowledged_by or ""),
                 "who": names.get(row.engineer or "", row.engineer or ""),
                 "due": None
                 if due is None
