@@ -8,7 +8,7 @@ Whatever can be read off the log is read off it here (law 7): a form that is pri
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
@@ -158,7 +158,7 @@ def at(event: Event | None) -> int | None:
 
 def visits(dossier: Dossier) -> tuple[Visit, ...]:
     """The visits of a ticket. One begins when somebody is sent, or arrives, after the one before has been there."""
-    return tuple(visit for visit in _visits(dossier.log) if visit != NOTHING)
+    return tuple(_visits(dossier.log))
 
 
 _SET = {
@@ -175,17 +175,19 @@ _BEGINS = ("dispatch", "depart", "arrive")
 
 
 def _visits(log: tuple[Event, ...]) -> Iterator[Visit]:
-    visit = NOTHING
+    told: dict[str, Event] = {}
+    added: dict[str, tuple[Event, ...]] = {}
     for event in log:
-        if event.verb in _BEGINS and visit.arrived is not None:
-            yield visit
-            visit = NOTHING
+        if event.verb in _BEGINS and "arrived" in told:
+            yield Visit(**told, **added)  # type: ignore[arg-type]
+            told, added = {}, {}
         if event.verb in _SET:
-            visit = replace(visit, **{_SET[event.verb]: event})  # type: ignore[arg-type]
-        elif event.verb in _ADD and visit != NOTHING:
+            told[_SET[event.verb]] = event
+        elif event.verb in _ADD and told:
             name = _ADD[event.verb]
-            visit = replace(visit, **{name: (*getattr(visit, name), event)})  # type: ignore[arg-type]
-    yield visit
+            added[name] = (*added.get(name, ()), event)
+    if told:
+        yield Visit(**told, **added)  # type: ignore[arg-type]
 
 
 def visit_of(dossier: Dossier, serial: int) -> Visit:

@@ -302,6 +302,14 @@ def test_the_register_has_a_line_for_every_number_voided_ones_included() -> None
     assert sum(table.widths) == 100
 
 
+def test_a_register_that_is_not_whole_says_so() -> None:
+    def count(*, is_whole: bool) -> Value:
+        return fields(intake.register([dossier()], (0, 1), 0, "Asia/Shanghai", is_whole=is_whole))["Reports"]
+
+    assert count(is_whole=True) == ("1",)
+    assert count(is_whole=False) == ("1", intake.NOT_ALL)
+
+
 def test_the_cover_counts_verdicts() -> None:
     about = {
         "number": "R2026-000003",

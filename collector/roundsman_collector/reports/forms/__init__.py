@@ -59,6 +59,10 @@ FORMS: Mapping[str, Form] = {
 }
 
 
+DIGITS = 6
+"""A serial has fewer."""
+
+
 class Sheet(NamedTuple):
     """A form of a ticket. `is_due`: something in the log calls for it; otherwise it can be printed and taken along."""
 
@@ -85,10 +89,15 @@ def _sheets(dossier: Dossier) -> Iterator[Sheet]:
 
 def build(dossier: Dossier, sheet: str) -> Document | None:
     """A sheet by its letter and serial; None where the ticket has none such and will not have it next."""
-    found = next((one for one in sheets(dossier) if one.id == sheet), None)
-    if found is None:
+    form, serial = FORMS.get(sheet[:1]), sheet[1:]
+    if form is None or not (
+        serial.isascii() and serial.isdigit() and len(serial) < DIGITS and f"{int(serial)}" == serial
+    ):
         return None
-    return FORMS[sheet[0]].build(dossier, int(sheet[1:]), found.number)
+    behind = int(serial) - form.count(dossier)
+    if int(serial) < 1 or behind > 1 or (behind == 1 and not form.has_next(dossier)):
+        return None
+    return form.build(dossier, int(serial), f"{dossier.number}-{sheet}")
 
 
 def missing(dossier: Dossier, sheet: str) -> tuple[Label, ...]:

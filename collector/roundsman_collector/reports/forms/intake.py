@@ -35,6 +35,7 @@ from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="报修登记表", en="Fault report")
 REGISTER = Label(zh="报修登记表（汇总）", en="Register of fault reports")
+NOT_ALL = Label(zh="本期间还有更多，未列全，请缩短期间", en="and more in this period: choose a shorter one")
 COLUMNS = (
     Label(zh="单号", en="Number"),
     Label(zh="报修时间", en="Reported"),
@@ -96,8 +97,11 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
     )
 
 
-def register(dossiers: Sequence[Dossier], period: tuple[int, int], known_ms: int, zone: str) -> Document:
-    """The register of a period."""
+def register(
+    dossiers: Sequence[Dossier], period: tuple[int, int], known_ms: int, zone: str, *, is_whole: bool = True
+) -> Document:
+    """The register of a period; one that is not whole, because the period holds too many, says so."""
+    count = (str(len(dossiers)),) if is_whole else (str(len(dossiers)), NOT_ALL)
     return Document(
         form="register",
         number="",
@@ -112,7 +116,7 @@ def register(dossiers: Sequence[Dossier], period: tuple[int, int], known_ms: int
                         label=Label(zh="期间", en="Period"),
                         value=(At(period[0]), Label(zh="至", en="to"), At(period[1])),
                     ),
-                    Field(label=Label(zh="份数", en="Reports"), value=str(len(dossiers))),
+                    Field(label=Label(zh="份数", en="Reports"), value=count),
                 )
             ),
             Table(columns=COLUMNS, rows=tuple(row(one) for one in dossiers), widths=WIDTHS, blanks=12),

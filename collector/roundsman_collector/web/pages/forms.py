@@ -24,7 +24,7 @@ from starlette.datastructures import FormData, UploadFile
 from roundsman_collector.api import tickets
 from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
-from roundsman_collector.api.dossiers import REGISTER_ROWS, dossier, register
+from roundsman_collector.api.dossiers import dossier, register
 from roundsman_collector.api.entries import DEFAULT_ZONE
 from roundsman_collector.api.inspection import finished
 from roundsman_collector.api.problem import Problem, bad_parameter
@@ -50,6 +50,7 @@ from roundsman_collector.wording import short
 
 USUAL_DAYS = 30
 LONGEST_DAYS = 400
+LIST_ROWS = 200
 DAY = timedelta(days=1)
 KINDS: Mapping[Kind, str] = {
     "photo": N_("Photo"),
@@ -83,9 +84,9 @@ def forms_page(
         "from": days[0].isoformat(),
         "to": days[1].isoformat(),
         "wrong": saying(wrong) if wrong else "",
-        "rows": [_row(one, saying) for one in reversed(found)],
-        "has_more": has_more,
-        "limit": REGISTER_ROWS,
+        "rows": [_row(one, saying) for one in found[: -LIST_ROWS - 1 : -1]],
+        "has_more": has_more or len(found) > LIST_ROWS,
+        "limit": LIST_ROWS,
         "paper": f"/forms/register?from={days[0]}&to={days[1]}",
     }
     return page(request, who, "forms.html", shown)
@@ -99,8 +100,8 @@ def register_paper(
     desk = desk_of(request)
     days, _ = _days(desk, from_, to)
     window = _window(days)
-    found, _ = register(desk, who, *window)
-    made = intake.register(found, window, desk.now_ms(), DEFAULT_ZONE)
+    found, has_more = register(desk, who, *window)
+    made = intake.register(found, window, desk.now_ms(), DEFAULT_ZONE, is_whole=not has_more)
     return _paper(request, who, made, {}, back=f"/forms?from={days[0]}&to={days[1]}")
 
 
