@@ -47,6 +47,7 @@ from roundsman_collector.store import (
     fleet,
     going,
     heard,
+    kept,
     laid,
     ledger,
     levels,
@@ -92,6 +93,7 @@ from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.fleet import DeviceFacts, DevicePast, FleetNews
 from roundsman_collector.store.going import Engineer, Member, Orphans, Question
+from roundsman_collector.store.kept import Behind, KeptAsked, KeptFound
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.levels import DaySaid, LevelRow
 from roundsman_collector.store.loans import LoanRow
@@ -619,6 +621,16 @@ class View:
         with self._reading("the tickets of a period") as connection:
             rows, has_more = dossiers.opened_between(connection, scope, from_ms, to_ms, limit=limit)
             return dossiers.facts(connection, rows), has_more
+
+    def kept(self, asked: KeptAsked) -> KeptFound:
+        """How promises were kept by the tickets of a period."""
+        with self._reading("how promises were kept") as connection:
+            return kept.found(connection, asked)
+
+    def kept_behind(self, asked: KeptAsked, wanted: Behind, *, before_id: int | None, limit: int) -> list[TicketRow]:
+        """The tickets behind a number of kept(), the newest first."""
+        with self._reading("the tickets behind a number") as connection:
+            return kept.behind(connection, asked, wanted, before_id=before_id, limit=limit)
 
     def people_names(self) -> dict[str, str]:
         """What people are called, by login."""
