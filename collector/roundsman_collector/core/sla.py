@@ -3,6 +3,7 @@
     facts_of(log) -> Facts                              what decides which rows count, and the site's time zone
     read(level, log, hours, now_ms) -> (Reading, ...)   a reading for each clock of the level that is for this ticket
     due_to_tell(readings, log, now_ms) -> (Tell, ...)   the warnings and breaches of now that are not in the log yet
+    telling(readings, log, now_ms)                      both: what is to be told now, and when there is something next
     wake_at(readings, log, now_ms) -> int | None        when there is something to tell next, if nothing happens before
     call_back_ms(level, log) -> int | None              when to call back who was helped by phone
     means(readings, from_ms, to_ms) -> (Mean, ...)      how targets that many tickets keep together were kept
@@ -212,6 +213,18 @@ def wake_at(readings: Iterable[Reading], log: Iterable[Event], now_ms: int) -> i
     return max(now_ms, min(instants)) if instants else None
 
 
+def telling(readings: Iterable[Reading], log: Iterable[Event], now_ms: int) -> tuple[tuple[Tell, ...], int | None]:
+    """due_to_tell(), and wake_at() once that is told: in one walk of the log."""
+    story = story_of(log, now_ms)
+    found: list[Tell] = []
+    instants: list[int] = []
+    for reading in readings:
+        untold = _untold(reading, story)
+        found += [tell for at_ms, tell in untold if at_ms <= story.now_ms][-1:]
+        instants += [at_ms for at_ms, _ in untold if at_ms > story.now_ms]
+    return tuple(found), min(instants, default=None)
+
+
 def _untold(reading: Reading, story: Story) -> list[tuple[int, Tell]]:
     """What is to be told of a clock and has not been, and from when on, ascending."""
     if reading.start_ms is None or reading.due_ms is None:
@@ -382,7 +395,11 @@ def _pauses(row: ClockRow, story: Story) -> list[Pause]:
     if row.is_appointment:
         return []
     waits = [wait for wait in story.waits if wait.reason in row.pauses]
-    return sorted([*waits, *(story.restored_gaps if row.until == "restored" else story.gaps)])
+    return sorted([*waits, *(story.restored_gaps if row.until == "restored" else story.gaps)], key=_begin)
+
+
+def _begin(pause: Pause) -> int:
+    return pause.begin
 
 
 def _pause_at(pauses: Iterable[Pause], at_ms: int) -> Pause | None:

@@ -118,13 +118,13 @@ class Promises:
             level_id, reopens_ms = row.level_id, row.reopens_ms
         promised = self._promised(level_id, now_ms)
         readings = () if promised is None else promised.read(log, now_ms)
-        tells = sla.due_to_tell(readings, log, now_ms)
+        tells, wake_ms = sla.telling(readings, log, now_ms)
         for tell in tells:
             assert promised is not None, "a clock is of a service level"
             told = _told(promised.level, tell)
             steps.append(TicketStep(ticket=row.id, at_ms=now_ms, verb=tell.verb, data=told))
             log = [*log, Event(log[-1].id + 1, now_ms, ROBOT, tell.verb, "", told)]
-        nexts = [sla.wake_at(readings, log, now_ms)]
+        nexts = [wake_ms]
         for verb, at_ms, evidence in self._dues(
             None if promised is None else promised.level, row, log, reopens_ms, now_ms
         ):
@@ -147,8 +147,8 @@ class Promises:
             return
         if level.auto_close and standing.state == "resolved" and not standing.ending and row.resolved_ms is not None:
             yield "close", row.resolved_ms + reopens_ms, {}
-        call_ms = sla.call_back_ms(level, log)
-        if call_ms is not None and log[-1].verb != "call_back" and standing.state == "resolved":
+        call_ms = sla.call_back_ms(level, log) if standing.state == "resolved" else None
+        if call_ms is not None and log[-1].verb != "call_back":
             begin_ms = call_ms - level.call_back_minutes * MINUTE_MS
             yield "call_back", call_ms, self._worked(row, begin_ms, call_ms) if call_ms <= now_ms else {}
 

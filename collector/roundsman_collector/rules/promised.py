@@ -32,7 +32,8 @@ class Promised:
 
     def read(self, log: Sequence[Event], now_ms: int) -> tuple[Reading, ...]:
         """How the clocks of a ticket stand."""
-        return sla.read(self.level, log, self._timetables(sla.facts_of(log).time_zone or USUAL_ZONE), now_ms)
+        zones = (str(event.data.get("time_zone") or "") for event in reversed(log) if event.verb == "promise")
+        return sla.read(self.level, log, self._timetables(next(zones, "") or USUAL_ZONE), now_ms)
 
     def _timetables(self, time_zone: str) -> dict[str, Timetable]:
         if time_zone not in self._hours:

@@ -30,7 +30,7 @@ from roundsman_collector.core.waiting import Key
 from roundsman_collector.store import audit, children, series, step_effects
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
-from roundsman_collector.store.sql import chunks, clean, json_text, marks, quoted, run
+from roundsman_collector.store.sql import chunks, clean, json_text, look, many, marks, quoted, run
 
 SERIES = "ticket"
 TEXT_LIMIT = 4000
@@ -38,6 +38,10 @@ TO_DO = f"state IN ({quoted(LIVE)})"
 """Of a ticket of which somebody has something to do."""
 HOLDS = f"resolved_ms IS NULL AND {TO_DO}"
 """... and whose fault is not over."""
+LINES = ("promise", "warn", "breach")
+"""Steps of the engine that move no ticket on: what is due next is told with them (ClocksTold)."""
+PROMISED = ("site", "place", "customer", "contract", "zone", "level_id")
+"""What a promise says of a ticket and its row keeps."""
 SETS_NO_WAKE = ("promise", "warn", "breach", "note", "attach", "join", "release")
 """Steps after which no clock can stand otherwise, or which set the next look themselves."""
 
@@ -226,7 +230,13 @@ def change(connection: Connection, changes: Sequence[TicketChange]) -> tuple[Tic
     ids: dict[int, int] = {}
     named: dict[object, str] = {}
     numbers = _Numbers(connection, changes)
+    lines: list[TicketStep] = []
     for one in changes:
+        if isinstance(one, TicketStep) and one.verb in LINES:
+            lines.append(replace(one, ticket=ids.get(one.ticket, one.ticket)))
+            continue
+        _write_lines(connection, lines)
+        lines = []
         if isinstance(one, TicketOpen):
             new = _again(connection, one) or _open(connection, one, numbers.next(one.year))
             opened.append(new)
@@ -234,8 +244,25 @@ def change(connection: Connection, changes: Sequence[TicketChange]) -> tuple[Tic
             named[one.ticket] = new.number
         else:
             _later(connection, _naming(one, named), ids.get(one.ticket, one.ticket) if one.ticket < 0 else one.ticket)
+    _write_lines(connection, lines)
     numbers.keep()
     return tuple(opened)
+
+
+def _write_lines(connection: Connection, lines: Sequence[TicketStep]) -> None:
+    """What moves no ticket on, all at once: thousands of new tickets are promised something at a time."""
+    rows = [
+        (one.ticket, one.at_ms, one.who, one.verb, clean(one.text, TEXT_LIMIT), json_text(one.data)) for one in lines
+    ]
+    many(
+        connection, "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?)", rows
+    )
+    promises = [one for one in lines if one.verb == "promise"]
+    many(
+        connection,
+        f"UPDATE ticket SET {', '.join(f'{name} = ?' for name in PROMISED)}, reopens_ms = ? WHERE id = ?",
+        [(*(one.data.get(name) for name in PROMISED), one.data.get("reopens_ms", 0), one.ticket) for one in promises],
+    )
 
 
 def _naming(one: TicketLater, named: Mapping[object, str]) -> TicketLater:
@@ -282,7 +309,7 @@ def _allocate(connection: Connection, count: int) -> int:
 
 
 def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
-    ticket_id = run(
+    ((ticket_id,),) = look(
         connection,
         "INSERT INTO ticket (number, subject, agent_no, component, code, severity, service_class, state, "
         "fault_from_ms, opened_ms, opened_late, outcome, source, watched, wake_at_ms) "
@@ -300,7 +327,7 @@ def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
         new.source,
         new.watched,
         new.opened_ms,
-    ).scalar_one()
+    )
     _log(connection, ticket_id, new.opened_ms, "open", new)
     return TicketOpened(ticket_id, number)
 
@@ -309,7 +336,7 @@ def _again(connection: Connection, new: TicketOpen) -> TicketOpened | None:
     """The ticket that this fault has already and that goes on; None: it gets a new one."""
     if not new.watched or "transferred_from" in new.data:
         return None
-    found = run(
+    found = look(
         connection,
         f"SELECT id, number, state, watched, resolved_ms FROM ticket WHERE subject = ? AND code = ? AND "
         f"(component = ? OR NOT watched) AND (({TO_DO}) OR (state = 'resolved' AND resolved_ms > ? - reopens_ms)) "
@@ -318,16 +345,13 @@ def _again(connection: Connection, new: TicketOpen) -> TicketOpened | None:
         new.code,
         new.component,
         new.opened_ms,
-    ).first()
-    if found is None:
+    )
+    if not found:
         return None
-    ticket_id, number, state, watched, resolved_ms = found
+    ticket_id, number, state, watched, resolved_ms = found[0]
     if watched and resolved_ms is None:
         return None
-    if state in (*MENDED, "resolved"):
-        verb = "reopen"
-    else:
-        verb = "recur" if watched else "amend"
+    verb = "reopen" if state in (*MENDED, "resolved") else "recur" if watched else "amend"
     step = TicketStep(ticket=ticket_id, at_ms=new.opened_ms, verb=verb, text=new.text, data=new.data)
     _step(connection, step, ticket_id)
     run(
@@ -390,9 +414,6 @@ def _step(connection: Connection, one: TicketStep, ticket_id: int) -> None:
         sets = {"resolved_ms": one.at_ms}
     elif one.verb == "reopen" and _outcome(connection, ticket_id) == lifecycle.BY_PERSON:
         sets = {"resolved_ms": None, "outcome": ""}
-    elif one.verb == "promise":
-        names = ("site", "place", "customer", "contract", "zone", "level_id")
-        sets = {name: one.data.get(name) for name in names} | {"reopens_ms": one.data.get("reopens_ms", 0)}
     _write(connection, one, ticket_id, one.verb, sets)
 
 
@@ -462,14 +483,15 @@ def _leave(connection: Connection, one: TicketLeave, ticket_id: int) -> None:
 
 def _must_be(connection: Connection, ticket_id: int, verb: str) -> _Was:
     """A ticket as it was, if the verb works on it."""
-    found = run(connection, f"SELECT {', '.join(_Was._fields)} FROM ticket WHERE id = ?", ticket_id).first()
-    if found is None:
+    rows = look(connection, f"SELECT {', '.join(_Was._fields)} FROM ticket WHERE id = ?", ticket_id)
+    if not rows:
         raise StoreError(
             what=f"cannot {verb} ticket {ticket_id}: there is none with this id",
             where="ticket",
             do="look it up by its number",
             cause="conflict",
         )
+    found = rows[0]
     if found[1] not in STEPS[verb].from_:
         raise conflict(
             f"cannot {verb} ticket {found[0]}: it is {found[1]}",
@@ -480,7 +502,7 @@ def _must_be(connection: Connection, ticket_id: int, verb: str) -> _Was:
 
 
 def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: TicketChange) -> int:
-    new = run(
+    ((event_id,),) = look(
         connection,
         "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
         ticket_id,
@@ -490,7 +512,7 @@ def _log(connection: Connection, ticket_id: int, at_ms: int, verb: str, one: Tic
         clean(one.text, TEXT_LIMIT),
         json_text(dict(one.data)),
     )
-    return int(new.scalar_one())
+    return int(event_id)
 
 
 def read(connection: Connection, where: str, values: Sequence[object], limit: int) -> list[TicketRow]:
