@@ -60,6 +60,8 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
         may_overrule=command.args.get("may_overrule") is True,
     )
     refused = lifecycle.refusal(standing, wish, terms_of(engine, row, standing, wish))
+    if refused is None and wish.verb == "reopen":
+        refused = _has_another(engine, row)
     if refused is not None:
         raise StepRefused(row.number, refused)
     changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, wish)
@@ -75,6 +77,16 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
     unit = None if holds is None else next((one for one in engine.units.values() if one.no == row.agent_no), None)
     if unit is not None and holds is not None:
         unit.tickets = (*unit.tickets, as_ticket(ticket_id, holds))
+
+
+def _has_another(engine: Engine, row: TicketRow) -> Refusal | None:
+    """A fault has one ticket that people work on."""
+    other = engine.store.live_ticket(row.subject, row.code)
+    if other is None or other.id == row.id:
+        return None
+    return Refusal(
+        "other", f"该故障已有工单 {other.number}", f"the fault has ticket {other.number} by now: go on there"
+    )
 
 
 def _held(engine: Engine, row: TicketRow) -> Condition | None:
@@ -165,7 +177,8 @@ def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketCh
         | {"carried": carried(log, wish.now_ms)},
         ticket=-1,
     )
-    return [new, replace(_step(row, wish), data={"to": new.ticket})]
+    over = [] if row.resolved_ms is None else [TicketStep(ticket=new.ticket, at_ms=wish.now_ms, verb="recover")]
+    return [new, *over, replace(_step(row, wish), data={"to": new.ticket})]
 
 
 def report(engine: Engine, command: CommandRow, now_ms: int) -> None:

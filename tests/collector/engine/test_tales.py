@@ -393,6 +393,27 @@ def test_a_transfer_ends_one_number_begins_another_and_the_clocks_run_on(hall: H
 
 
 # Shows S0-47.
+def test_a_transfer_of_what_is_over_is_over_and_the_fault_comes_back_to_the_new_number(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").breaks(printer__paper="end").does("dispatch", by="wang", engineer="li")
+    paper.at("09:10").works(lasting=2, printer__paper="ok").does("transfer", by="wang", text="another book")
+    assert paper.standing(2).fault_is_over
+
+    paper.at("09:20").breaks(printer__paper="end")
+
+    assert paper.numbers() == [("2026-000001", "transferred"), ("2026-000002", "open")]
+    assert paper.verbs(2)[-1] == "recur"
+
+
+def test_a_fault_has_one_ticket_that_people_work_on(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").breaks(printer__paper="end").at("09:10").works(lasting=2, printer__paper="ok")
+    paper.at("09:20").calls("printer.paper_end")
+    assert paper.numbers() == [("2026-000001", "resolved"), ("2026-000002", "open")]
+
+    assert paper.refused("reopen", by="wang", text="it came back", ticket=1) == "other"
+
+
 def test_a_ticket_that_should_not_be_is_voided_by_the_manager_and_keeps_its_number(hall: Halls) -> None:
     paper = hall("kiosk")
     paper.at("09:00").breaks(printer__paper="end")
