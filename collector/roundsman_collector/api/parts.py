@@ -26,7 +26,18 @@ from roundsman_collector.api.entries import DEFAULT_ZONE, EntryId, no_entry, pro
 from roundsman_collector.api.moments import EXPECTED, read, stamped
 from roundsman_collector.api.tickets import TicketName, ticket_or_404
 from roundsman_collector.core.contract import PHASES, Dates, Phase, local_day, phase_at
-from roundsman_collector.core.parts import RATES, Cause, Charge, Warranty, charge, falls_short, verdict, warranty_of
+from roundsman_collector.core.parts import (
+    EXCLUSIONS,
+    RATES,
+    Cause,
+    Charge,
+    Exclusion,
+    Warranty,
+    charge,
+    falls_short,
+    verdict,
+    warranty_of,
+)
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, PartRow, PartWish, StockRow, TicketFilter, TicketRow
 from roundsman_collector.store.entry_kinds import dates_of
@@ -274,11 +285,16 @@ def serial_parts(
 
 
 @router.get("/tickets/{ticket}/spares", response_model=SparesShape, summary="What a ticket has of spares")
-def spares(request: Request, who: See, ticket: TicketName) -> dict[str, Any]:
+def spares(
+    request: Request,
+    who: See,
+    ticket: TicketName,
+    exclusion: Annotated[Exclusion, Query(description=f"Who pays, if it was this: {', '.join(EXCLUSIONS)}.")] = "",
+) -> dict[str, Any]:
     """Moves, reservations and loans; whether its part may be repaired again; and who pays, by the cause."""
     desk = desk_of(request)
     row, _ = ticket_or_404(desk, who, ticket)
-    return spares_of(desk, who, row)
+    return spares_of(desk, who, row, exclusion)
 
 
 # --- shared with the pages -------------------------------------------------------------------------------------------
@@ -343,7 +359,7 @@ def part(desk: Desk, one: PartRow, card: Card | None) -> dict[str, Any]:
     }
 
 
-def spares_of(desk: Desk, who: Who, row: TicketRow) -> dict[str, Any]:
+def spares_of(desk: Desk, who: Who, row: TicketRow, exclusion: Exclusion = "") -> dict[str, Any]:
     """What a ticket has of spares, as the API says it."""
     moves, reservations, loans = desk.view.spares_of_ticket(row.id)
     history = desk.view.repair_history(row.id)
@@ -361,7 +377,7 @@ def spares_of(desk: Desk, who: Who, row: TicketRow) -> dict[str, Any]:
             "why_en": "" if judged is None else judged.why_en,
             "evidence": [] if judged is None else list(judged.evidence),
         },
-        "charges": [_charge(cause, found) for cause, found in charges_of(desk, row, card, warranty)],
+        "charges": [_charge(cause, found) for cause, found in charges_of(row, card, warranty, exclusion)],
         "fitting": [stock.quantity(one) for one in fitting(desk, who, row, card)],
         "moves": [stock.move(one) for one in moves],
         "reservations": [stock.reservation(one) for one in reservations],
@@ -377,14 +393,16 @@ def fitting(desk: Desk, who: Who, row: TicketRow, card: Card | None) -> list[Sto
     return [one for one in rows if one.item.fits(row.component, card.kind, card.model)]
 
 
-def charges_of(desk: Desk, row: TicketRow, card: Card | None, warranty: Warranty | None) -> list[tuple[str, Charge]]:
+def charges_of(
+    row: TicketRow, card: Card | None, warranty: Warranty | None, exclusion: Exclusion = ""
+) -> list[tuple[str, Charge]]:
     """Who pays for the repair of a ticket, by its cause: by the contract and the part on the day of the report."""
     if card is None or card.contract is None:
         return []
     time_zone = card.time_zone or DEFAULT_ZONE
     phase = phase_at(_dates(card), row.opened_ms, time_zone)
     covered = None if warranty is None else warranty.covers(local_day(row.opened_ms, time_zone))
-    return [(cause, charge(cause, phase, covered=covered)) for cause in get_args(Cause)]
+    return [(cause, charge(cause, phase, covered=covered, exclusion=exclusion)) for cause in get_args(Cause)]
 
 
 def warranty_at(desk: Desk, row: TicketRow, card: Card) -> Warranty | None:

@@ -150,6 +150,12 @@ def test_a_ticket_tells_its_spares_who_pays_and_whether_it_may_be_repaired_again
     charges = {one["cause"]: (one["labour_zh"], one["parts_zh"], one["is_new_due"]) for one in found["charges"]}
     assert charges["product"] == ("免费", "免费", True)
     assert charges["misuse"] == ("免费", "按成本价", False)
+    at = f"{API}/tickets/2024-000001/spares"
+    excluded = dispatcher.get(f"{at}?exclusion=accident").json()["charges"]
+    assert {(one["labour_zh"], one["parts_zh"], one["is_new_due"]) for one in excluded} == {
+        ("按标准价", "按标准价", False)
+    }
+    assert dispatcher.get(f"{at}?exclusion=luck").status_code == 422
 
 
 def test_a_third_repair_is_told_before_it_is_tried(desk: Desk, dispatcher: TestClient, store: Store) -> None:
