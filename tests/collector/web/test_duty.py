@@ -225,11 +225,23 @@ def test_a_pattern_is_saved_looked_at_and_filled(desk: Desk) -> None:
     assert saved.status_code == 303
     assert 'value="li wang zhao"' in shown
     assert 'value="6-7, holidays"' in shown
+    assert 'value="周六至周日、节假日"' in of(desk, "southern", "zh").get(saved.headers["location"]).text
     assert "What filling would do" in looked.text
     assert before == []
     assert re.search(r"(\d+) duties added", filled.text).group(1) == str(
         len(desk.view.shifts(NOW, NOW + 20 * 24 * HOUR))
     )  # type: ignore[union-attr]
+
+
+def test_days_are_read_again_as_they_are_shown_in_chinese(desk: Desk) -> None:
+    southern = of(desk, "southern", "zh")
+    southern.post("/duty/pattern", data=PATTERN)
+    before = desk.view.duty_pattern(Rota(group="south"))
+
+    southern.post("/duty/pattern", data=PATTERN | {"days-0": "周一至周五", "days-2": "周六至周日、节假日"})
+
+    assert before is not None
+    assert desk.view.duty_pattern(Rota(group="south")) == before
 
 
 def test_a_line_that_cannot_be_is_marked_where_it_was_written(desk: Desk) -> None:

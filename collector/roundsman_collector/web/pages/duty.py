@@ -559,7 +559,7 @@ def _pattern_page(
         )
     held = desk.view.duty_pattern(rota, scope=who.scope)
     today = local_day(desk.now_ms(), DEFAULT_ZONE)
-    kept = _kept(None if held is None else written(held.pattern), today)
+    kept = _kept(saying, None if held is None else written(held.pattern), today)
     values = {**kept, **(fields or {})}
     count = min(LINES_LIMIT, max(LINES_SHOWN, 1 + _used(values)))
     names = {one.id: one.name for one in desk.view.persons()}
@@ -593,16 +593,25 @@ def _pattern_page(
     return page(request, who, "duty_pattern.html", shown, status=status)
 
 
-def _kept(document: Mapping[str, Any] | None, today: date) -> dict[str, str]:
+def _kept(saying: Saying, document: Mapping[str, Any] | None, today: date) -> dict[str, str]:
     """A pattern as fields of the form."""
     if document is None:
         monday = today + timedelta(days=7 - today.weekday())
         return {"from_day": monday.isoformat(), "calendar": USUAL_CALENDAR}
     fields = {"from_day": document["from_day"], "calendar": document["calendar"]}
     for at, line in enumerate(document["lines"]):
-        fields |= {f"{name}-{at}": str(line[name]) for name in ("days", "times", "kind", "turns")}
+        fields |= {f"{name}-{at}": str(line[name]) for name in ("times", "kind", "turns")}
+        fields[f"days-{at}"] = _days_told(saying, line["days"])
         fields[f"people-{at}"] = " ".join(line["people"])
     return fields
+
+
+def _days_told(saying: Saying, text: str) -> str:
+    """Days of a line as the reader writes them: `1-5, holidays` is 周一至周五、节假日; both are read."""
+    if saying.language != "zh":
+        return text
+    words = {str(number): f"周{word}" for number, word in enumerate("一二三四五六日", 1)} | {"holidays": "节假日"}
+    return "、".join("至".join(words[end] for end in piece.split("-")) for piece in text.split(", "))
 
 
 def _used(values: Mapping[str, str]) -> int:
