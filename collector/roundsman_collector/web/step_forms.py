@@ -4,7 +4,7 @@
     read("dispatch", ground, written) -> Read(text, data, wrong)
 
 `written` is what the browser sent; times in it are on the clock of the ticket's site (`ground.zone`). What stands in a
-list of choices is the only thing that may come back of it.
+list of choices is the only thing that may come back of it, but for lists that the step itself changes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -139,6 +139,9 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
 WITH_FILE = ("sign", "attach")
 AT_ONCE = ("acknowledge", "depart", "resume")
 """Steps that say enough by themselves: a list may offer them as a button."""
+CHANGING = ("taken", "loans_out", "loans_here")
+"""Lists that the step itself changes: sent a second time over a bad line, what was chosen stands in them no longer.
+The engine knows whether it was right."""
 NUMBERS = ("quantity", "rating", "loan")
 EMPTY = N_("This is needed.")
 UNKNOWN = N_("Choose one of the list.")
@@ -248,7 +251,9 @@ def _read(one: Field, ground: Ground, given: Mapping[str, str]) -> Any:
 def _value(one: Field, ground: Ground, raw: str) -> Any:
     match one.shape:
         case "choice" | "spare":
-            if raw not in dict(ground.options(one.options)):
+            is_number = raw.isascii() and raw.isdigit() and len(raw) < 16
+            is_listed = one.options in CHANGING or raw in dict(ground.options(one.options))
+            if not is_listed or (one.name in NUMBERS and not is_number):
                 raise Wrong(UNKNOWN)
             if one.shape == "spare":
                 location, _, item = raw.partition("|")

@@ -245,7 +245,7 @@ def _ground(request: Request, who: Who, number: str) -> Ground:
 
 def _ground_of(found: _Found) -> Ground:
     """What the forms of this ticket offer."""
-    desk, saying, row = found.desk, found.saying, found.row
+    desk, saying, row, standing = found.desk, found.saying, found.row, found.standing
     people = [(one["login"], _named(one)) for one in suggestion_rows(desk, saying, row)]
     known = {login for login, _ in people}
     others = [
@@ -262,13 +262,12 @@ def _ground_of(found: _Found) -> Ground:
             "engineers": [*people, *others],
             "people": [*people, *others],
             "components": found.components,
-            "taken": [(name, component_name(saying, name)) for name in sorted(found.standing.taken_away)],
-            "loans_out": [(str(key), name) for key, name in units if key not in found.standing.loans],
-            "loans_here": [(str(key), name) for key, name in units if key in found.standing.loans],
+            "taken": [(name, component_name(saying, name)) for name in sorted(standing.taken_away)],
+            "loans_out": [(str(key), name) for key, name in units if key not in standing.loans],
+            "loans_here": [(str(key), name) for key, name in units if key in standing.loans],
             "spares": _spares(found),
             "sheets": [(one.id, one.title.of(saying.language)) for one in sheets(found.dossier) if one.is_due],
-            "sides": [(side, saying(word)) for side, word in SIDES.items() if side not in found.standing.signed]
-            or [(side, saying(word)) for side, word in SIDES.items()],
+            "sides": [(side, saying(SIDES[side])) for side in sorted(SIDES, key=lambda one: one in standing.signed)],
             "kinds": [(kind, saying(KINDS[kind])) for kind in OFFERED],
             "ratings": [(str(one), "★" * one) for one in range(5, 0, -1)],
             "severities": [(name, saying.word("severity", name)) for name in SEVERITIES],
