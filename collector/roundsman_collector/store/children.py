@@ -14,8 +14,9 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.lifecycle import LIVE, UNSENT
+from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import conditions
+from roundsman_collector.store import conditions, stock
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, json_text, look, many, marks, quoted
@@ -90,6 +91,8 @@ def join(connection: Connection, ticket: int, children: Sequence[Child], at_ms: 
         "UPDATE ticket SET state = 'merged', outcome = 'merged', merged_into = ? WHERE id = ?",
         [(ticket, one) for one in merged],
     )
+    for one in _with_spares(connection, merged):
+        stock.end_of(connection, one, ROBOT, at_ms)
     many(
         connection,
         "UPDATE ticket_child SET ticket_id = ? WHERE ticket_id = ? AND left_ms IS NULL",
@@ -130,6 +133,12 @@ def _mergeable(connection: Connection, tickets: Collection[int]) -> list[tuple[o
     if over or len(rows) != len(tickets):
         raise conflict(f"cannot merge tickets {over[:5]}: they are over", "ticket", "merge works on open ones")
     return rows
+
+
+def _with_spares(connection: Connection, tickets: Collection[int]) -> list[int]:
+    """Those of these tickets for which spares are kept."""
+    sql = "SELECT DISTINCT ticket_id FROM stock_reservation WHERE state = 'open' AND ticket_id IN ({})"
+    return [row[0] for part in chunks(tickets) for row in look(connection, sql.format(marks(len(part))), *part)]
 
 
 def leave(connection: Connection, keys: Iterable[Key], at_ms: int) -> None:

@@ -3,9 +3,8 @@
     data = taken(connection, step, ticket_id)      what the log keeps of the step's data, once all of it is done
 
     sign, attach    the file belongs to the ticket for good (files.py)
-    part            the piece leaves the stock; a part with a serial number takes the place of the old one (parts.py)
+    part            the piece leaves the stock; what is no consumable takes the place of the old part (parts.py)
     loan            a unit is lent; the log names the loan          loan_back    it is back, or stays, or is lost
-    what ends a ticket lets go of what was reserved for it
 
 What cannot be done refuses the whole step: StoreError (`conflict`).
 """
@@ -15,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from roundsman_collector.core.lifecycle import OVER, STEPS
-from roundsman_collector.store import files, loans, parts, stock
+from roundsman_collector.store import files, loans, parts, stock, stock_register
 from roundsman_collector.store.entry_kinds import EntryError
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.sql import run
@@ -33,8 +31,6 @@ def taken(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
     effect = EFFECTS.get(step.verb)
     try:
         data = step.data if effect is None else effect(connection, step, ticket_id)
-        if STEPS[step.verb].to in OVER and step.verb != "resolve":
-            stock.end_of(connection, ticket_id, step.who, step.at_ms)
     except EntryError as error:
         raise StoreError(
             what=f"{error.what}: expected {error.expected}", where=error.where, do=error.do, cause="conflict"
@@ -60,7 +56,7 @@ def _part(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
         place = str(data["item"]), str(data["location"])
         stock.issue(connection, *place, quantity, ticket_id, serial, step.who, step.at_ms, text=step.text)
     subject = str(run(connection, "SELECT subject FROM ticket WHERE id = ?", ticket_id).scalar_one())
-    if (serial or data.get("old_serial")) and subject[0] not in "@#":
+    if subject[0] not in "@#" and not _is_consumable(connection, data.get("item")):
         parts.replace(
             connection,
             subject,
@@ -75,6 +71,11 @@ def _part(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
             item=data.get("item"),
         )
     return data
+
+
+def _is_consumable(connection: Connection, item: str | None) -> bool:
+    found = None if item is None else stock_register.item(connection, item)
+    return found is not None and found.fields.is_consumable
 
 
 def _lent(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:

@@ -15,6 +15,8 @@ from roundsman_collector.engine import rules, timely
 from roundsman_collector.store import Deed, Office
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.files import FileLimits, NewFile
+from roundsman_collector.store.stock import MoveWish
+from roundsman_collector.store.stock_register import ItemFields, LocationFields
 from tests.collector.core.desk import at
 from tests.collector.engine.desk import Collector, kiosk
 
@@ -384,3 +386,27 @@ def test_a_repair_that_the_readings_do_not_show_is_doubted_once(desk: Desk) -> N
 
     assert desk.verbs().count("doubt") == 1
     assert desk.state() == "fixed"
+
+
+def test_a_part_that_is_used_takes_the_place_of_the_old_one_and_what_was_kept_goes_back_at_the_end(desk: Desk) -> None:
+    desk.promise()
+    out_of_paper(desk)
+    with Office.open(desk.path) as office:
+        office.put_stock_item("head", ItemFields(name_zh="打印头"), deed=DEED)
+        office.put_stock_location("van", LocationFields(name_zh="车"), deed=DEED)
+        office.book_move(MoveWish(location="van", item="head", verb="receive", quantity=3), deed=DEED)
+        office.reserve_spare("van", "head", 2, "2026-000001", deed=DEED)
+    desk.does(5, "dispatch", engineer="li")
+    desk.does(6, "arrive", "li")
+    part = {"component": "printer", "name": "head", "item": "head", "location": "van"}
+
+    used = desk.does(7, "part", "li", new_serial="H-2", old_serial="H-1", **part)
+
+    assert used.state == "done", used.result
+    with desk.view() as view:
+        parts = [(one.component, one.serial, one.to_ms is None) for one in view.parts_of_device("kiosk-7")]
+        assert sorted(parts) == [("printer", "H-1", False), ("printer", "H-2", True)]
+        assert [(one.now.shelf, one.reserved) for one in view.stock()] == [(2, 1)]
+    assert desk.asks(8, "void", "zhao", ticket=1, text="twice", data={}, may_overrule=True).state == "done"
+    with desk.view() as view:
+        assert [(one.now.shelf, one.reserved) for one in view.stock()] == [(2, 0)]
