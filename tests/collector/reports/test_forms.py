@@ -223,6 +223,7 @@ def test_a_loan_unit_is_told_from_lending_to_its_return() -> None:
     assert found["Became"] == (Label(zh="已归还", en="returned"),)
 
 
+# Shows S0-47.
 def test_a_void_ticket_is_marked_and_keeps_its_number() -> None:
     void = dossier("acknowledge", state="void")
 
