@@ -68,6 +68,7 @@ def test_a_long_list_comes_in_pages_even_where_some_are_left_out(person: TestCli
     assert not set(numbers(first)) & set(numbers(second))
 
 
+# Shows S1-18.
 def test_a_ticket_has_its_course_its_evidence_and_its_steps(person: TestClient) -> None:
     text = words_of(page(person, "/tickets/2024-000001"))
 
