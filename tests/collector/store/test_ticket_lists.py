@@ -1,10 +1,13 @@
 """Lists of tickets: each field narrows, the newest comes first, and a scope keeps its secrets, counts included."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
 from roundsman_collector.store import Batch, Store, TicketFilter, TicketOpen, TicketResolve, TicketStep, View
+from roundsman_collector.store.ticket_clocks import ClockRow, ClocksTold
 from tests.collector.store.cast import TODAY
 
 BANK, MALL = Scope(customers=frozenset({"bank"})), Scope(customers=frozenset({"mall"}))
@@ -86,6 +89,12 @@ def listed(store: Store, view: View) -> View:
         (TicketFilter(engineers=("zhao",)), [2]),
         (TicketFilter(subject="@gateway-2"), [3]),
         (TicketFilter(takers=("li",)), [4]),
+        (TicketFilter(of="li"), [4]),
+        (TicketFilter(sent=("li",)), []),
+        (TicketFilter(sources=("monitoring",)), [4, 3, 2, 1]),
+        (TicketFilter(sources=("phone", "qr")), []),
+        (TicketFilter(waiting=("parts",)), []),
+        (TicketFilter(due_before_ms=2**60), []),
         (TicketFilter(text="2026-000004"), [4]),
         (TicketFilter(text="录像机 LXJ"), [2]),
         (TicketFilter(text="100%_"), [2]),
@@ -128,3 +137,38 @@ def test_nothing_beyond_a_scope_is_listed_or_counted(
 
 def test_agents_are_named_by_number(listed: View) -> None:
     assert listed.agent_names([3, 1, 3, 99]) == {1: "kiosk-7", 3: "bus-31"}
+
+
+def test_a_ticket_at_work_is_found_by_who_goes_by_why_it_waits_and_by_what_is_due(store: Store, listed: View) -> None:
+    due = ClockRow("repair", "running", TODAY, TODAY + 5_000, None, None, 10, False)
+    over = ClockRow("arrive", "met", TODAY, TODAY + 100, None, TODAY + 90, 80, False)
+    call = replace(opened("nvr-2", 2, "disk.full", "major"), source="phone", watched=False)
+    store.commit(Batch(now_ms=TODAY, tickets=[call]))
+    steps = [
+        TicketStep(ticket=5, at_ms=TODAY, verb="dispatch", who="zhao", data={"engineer": "sun"}),
+        TicketStep(ticket=5, at_ms=TODAY, verb="wait", who="sun", data={"reason": "parts"}),
+        TicketStep(ticket=5, at_ms=TODAY, verb="warn", data={"clock": "repair", "percent": 50}),
+        TicketStep(ticket=5, at_ms=TODAY, verb="warn", data={"clock": "repair", "percent": 80}),
+    ]
+    told = [
+        ClocksTold(ticket=5, wake_at_ms=None, clocks=(due, over)),
+        ClocksTold(ticket=4, wake_at_ms=None, clocks=(over,)),
+    ]
+    store.commit(Batch(now_ms=TODAY, tickets=steps, clocks=told))
+
+    def found(wanted: TicketFilter) -> list[int]:
+        return [row.id for row in listed.tickets_page(EVERYTHING, wanted)]
+
+    for wanted in (
+        TicketFilter(sent=("sun",)),
+        TicketFilter(waiting=("parts", "other")),
+        TicketFilter(of="zhao"),
+        TicketFilter(of="sun"),
+        TicketFilter(sources=("phone",)),
+        TicketFilter(due_before_ms=TODAY + 5_001),
+    ):
+        assert found(wanted) == [5], wanted
+    assert found(TicketFilter(due_before_ms=TODAY + 5_000)) == []
+    assert listed.tickets_warned([4, 5]) == {5: {"repair": 80}}
+    (newest, *_) = listed.tickets(limit=1)
+    assert [row.id for row in listed.tickets_before(newest, limit=5)] == [2]
