@@ -380,7 +380,13 @@ def _wrong_logs(store: Store, rows: list[TicketRow]) -> Iterator[str]:
 def _wrong_notices(rows: list[TicketRow], line: sqlite3.Connection) -> Iterator[str]:
     keys = Counter(key for (key,) in line.execute("SELECT key FROM notice"))
     yield from (f"notice {key} {count} times" for key, count in keys.items() if count > 1)
-    yield from (f"nobody hears of {one.number}" for one in rows if f"opened:{one.id}" not in keys)
+    over = (
+        "SELECT ticket_id FROM ticket_event JOIN ticket ON ticket.id = ticket_id "
+        "WHERE verb = 'recover' AND at_ms = opened_ms"
+    )
+    never = {ticket for (ticket,) in line.execute(over)}  # went on for another whose fault was over: no news
+    wanted = (one for one in rows if one.id not in never)
+    yield from (f"nobody hears of {one.number}" for one in wanted if f"opened:{one.id}" not in keys)
     events = {"dispatch": "dispatched:{}:{}", "breach": "breached:{}:{}:{}"}
     sql = (
         "SELECT ticket_id, at_ms, verb, json_extract(data, '$.clock') FROM ticket_event "
