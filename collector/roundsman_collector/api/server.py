@@ -21,6 +21,7 @@ from roundsman_collector.api import (
     files,
     forms,
     going,
+    kept,
     levels,
     overlays,
     parts,
@@ -75,6 +76,7 @@ def application(desk: Desk) -> FastAPI:
         forms.router,
         files.router,  # before the verbs of tickets, which would take its name for one of theirs
         tickets.router,
+        kept.router,
         going.router,
         duty.router,
         rounds.router,

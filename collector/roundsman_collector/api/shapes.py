@@ -492,6 +492,103 @@ class TicketsShape(Shape):
     next_before: int | None = Field(description="ask again with before= this for older ones; null: no more")
 
 
+class KeptCountShape(Shape):
+    """So many tickets, and where they are."""
+
+    count: str
+    name_zh: str
+    name_en: str
+    tickets: int
+    link: str
+
+
+class KeptFigureShape(Shape):
+    """A figure of after-sales service, and the two numbers it is made of."""
+
+    figure: str
+    name_zh: str
+    name_en: str
+    count: int
+    of: int
+    share_percent: str | None = Field(description="null: it is a number, not a share, or there is nothing to share")
+    aim: Literal["", "none", "all"]
+
+
+class KeptStandsShape(Shape):
+    """How many clocks stand so, and where their tickets are."""
+
+    stands: str
+    name_zh: str
+    name_en: str
+    tickets: int
+    link: str
+
+
+class KeptMeanShape(Shape):
+    """How a target that tickets keep on the mean was kept."""
+
+    target_ms: int
+    tickets: int
+    mean_ms: int
+    is_met: bool
+
+
+class KeptClockShape(Shape):
+    """How a clock was kept."""
+
+    clock: str
+    name_zh: str
+    name_en: str
+    tickets: int
+    share_met_percent: str | None = Field(description="met / (met + missed + breached); null: none can be judged yet")
+    mean_ms: int | None = Field(description="working time of those that ended, on the mean")
+    means: list[KeptMeanShape]
+    stands: list[KeptStandsShape]
+
+
+class KeptTotalShape(Shape):
+    """Tickets of a period."""
+
+    tickets: int
+    counts: list[KeptCountShape]
+    figures: list[KeptFigureShape]
+    clocks: list[KeptClockShape]
+
+
+class KeptRowShape(KeptTotalShape):
+    """Tickets of a period that belong together."""
+
+    key: str | None = Field(description="null: those without a contract, that nobody was sent for, of no known zone")
+    name_zh: str
+    name_en: str
+
+
+class LeftOutShape(Shape):
+    """Tickets that are in no figure."""
+
+    state: str
+    name_zh: str
+    name_en: str
+    tickets: int
+    recorded_breaches: int = Field(description="how many of them record that a promise was broken")
+    link: str
+
+
+class KeptShape(Shape):
+    """How promises were kept by the tickets that were opened in a window."""
+
+    from_ms: int
+    from_: str | None = Field(alias="from")
+    to_ms: int
+    to: str | None
+    by: str
+    found: int
+    is_cut: bool
+    left_out: list[LeftOutShape]
+    total: KeptTotalShape
+    rows: list[KeptRowShape]
+
+
 class TicketEventShape(Shape):
     """A line of a ticket's log."""
 

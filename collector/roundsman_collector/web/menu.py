@@ -33,6 +33,7 @@ MENU: tuple[Section, ...] = (
         (
             Entry("/tickets", N_("Tickets"), "see"),
             Entry("/mine", N_("My tickets"), "act"),
+            Entry("/kept", N_("Promises kept"), "see"),
             Entry("/forms", N_("Forms"), "see"),
         ),
     ),

@@ -31,6 +31,7 @@ from roundsman_collector.web.pages import (
     health,
     importing,
     inbox,
+    kept,
     levels,
     login,
     mine,
@@ -58,6 +59,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     report.router,  # before the page of a ticket, whose address would hold its own
     ticket.router,
     mine.router,
+    kept.router,
     rounds.router,
     stock.router,
     asset.router,
