@@ -89,6 +89,8 @@ def test_groups_and_clocks_stand_in_the_order_in_which_people_read_them() -> Non
     assert list(kept_of(told)) == [("a", "follow_up"), ("b", "respond"), ("b", "repair"), (None, "repair")]
 
 
+# Shows S4-12.
+# Shows S4-12.
 def test_a_mean_is_the_one_that_the_clocks_themselves_say() -> None:
     """Two repairs of a kiosk, 40 and 70 minutes: 55 on the mean, of 60."""
     readings = []
@@ -137,6 +139,7 @@ def test_what_a_level_wants_of_a_mean_is_read_off_its_row() -> None:
 # --- one ticket ------------------------------------------------------------------------------------------------------
 
 
+# Shows S4-5.
 def test_a_ticket_without_resolution_is_one_to_mend_whose_clock_of_repair_runs_late() -> None:
     late = frozenset({"total"})
 
@@ -145,10 +148,13 @@ def test_a_ticket_without_resolution_is_one_to_mend_whose_clock_of_repair_runs_l
     assert counted([], "dispatched", late=frozenset({"follow_up"})) == {}
 
 
+# Shows S4-7.
+# Shows S4-7.
 def test_a_call_about_what_has_a_ticket_is_a_repeated_one() -> None:
     assert counted(log((1, "call"), (2, "call")), "open") == {"called_again": 1}
 
 
+# Shows S2-17.
 @pytest.mark.parametrize(
     ("how", "who", "adds"),
     [
@@ -166,18 +172,21 @@ def test_only_what_people_solved_is_solved(how: str, who: str, adds: dict[str, i
     assert counted(log((1, "resolve", {"how": how}), who=who), "resolved", asks=asks) == adds
 
 
+# Shows S2-17.
 def test_help_by_phone_that_did_not_hold_and_took_a_visit_was_not_solved_remotely() -> None:
     lines = log((1, "resolve", {"how": "phone"}), (2, "reopen"), (3, "arrive"), (4, "fix"), (5, "follow_up"))
 
     assert counted(lines) == {"mended": 1, "solved": 1, "followed_up": 1}
 
 
+# Shows S0-37.
 def test_a_repair_that_was_reopened_is_a_second_one() -> None:
     lines = log((1, "fix"), (2, "reopen"), (3, "fix"), (4, "follow_up"))
 
     assert counted(lines) == {"mended": 1, "mended_again": 1, "solved": 1, "followed_up": 1}
 
 
+# Shows S0-37.
 @pytest.mark.parametrize(
     ("other_ms", "is_again"),
     [
@@ -193,6 +202,7 @@ def test_the_same_part_mended_within_thirty_days_is_mended_again(other_ms: int, 
     assert ("mended_again" in told) is is_again
 
 
+# Shows S0-53, S4-5.
 def test_a_follow_up_is_missed_where_it_is_asked_for_and_its_time_is_over() -> None:
     mended = log((1, "fix"))
 
@@ -229,6 +239,7 @@ def test_an_appointment_is_kept_by_arriving_in_time() -> None:
     assert counted(late, "on_site") == {"appointments_missed": 1}
 
 
+# Shows S4-6.
 def test_each_visit_has_its_own_appointment() -> None:
     lines = log(
         (1, "dispatch", {"arrival_ms": 100}), (90, "arrive"), (95, "leave", {"next_visit_ms": 200}), (201, "arrive")
