@@ -105,8 +105,18 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         WORDS,
     ),
     "bring_back": (Field("component", "choice", N_("Part of the device"), is_needed=True, options="taken"), WORDS),
-    "loan": (Field("loan", "choice", N_("Loan unit"), is_needed=True, options="loans_out"), WORDS),
-    "loan_back": (Field("loan", "choice", N_("Loan unit"), is_needed=True, options="loans_here"), WORDS),
+    "loan": (
+        Field("spare", "spare", N_("From the stock"), options="spares"),
+        Field("unit", "line", N_("Or a registered device"), limit=64, hint=N_("its id")),
+        Field("name", "line", N_("Or another unit: its name")),
+        Field("serial", "line", N_("Serial number"), limit=100),
+        WORDS,
+    ),
+    "loan_back": (
+        Field("loan", "choice", N_("Loan unit"), is_needed=True, options="loans_here"),
+        Field("became", "choice", N_("What became of it"), is_needed=True, options="became"),
+        WORDS,
+    ),
     "sign": (
         Field("side", "choice", N_("Side"), is_needed=True, options="sides"),
         Field("name", "line", N_("Signed by"), is_needed=True),
@@ -139,7 +149,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
 WITH_FILE = ("sign", "attach")
 AT_ONCE = ("acknowledge", "depart", "resume")
 """Steps that say enough by themselves: a list may offer them as a button."""
-CHANGING = ("taken", "loans_out", "loans_here")
+CHANGING = ("taken", "loans_here")
 """Lists that the step itself changes: sent a second time over a bad line, what was chosen stands in them no longer.
 The engine knows whether it was right."""
 NUMBERS = ("quantity", "rating", "loan")

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from roundsman_collector.api.telling import ROOT
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
 from roundsman_collector.store.files import FileRow
+from roundsman_collector.store.loans import BECAME
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import component_name
 from roundsman_collector.web.words import N_
@@ -78,6 +79,24 @@ def _listed(reader: Reader, value: Any) -> str:
     return reader.saying.listed(map(str, value)) if isinstance(value, list) else str(value)
 
 
+def _became(reader: Reader, value: Any) -> str:
+    return reader.saying.pair(BECAME.get(str(value), (str(value), str(value))))
+
+
+def _span(reader: Reader, value: Any) -> str:
+    return reader.saying.span(value) if isinstance(value, int) else str(value)
+
+
+WORKED: tuple[tuple[str, str, Say], ...] = (
+    ("from_ms", N_("Looked at from"), _time),
+    ("to_ms", N_("to"), _time),
+    ("up_ms", N_("It worked for"), _span),
+    ("down_ms", N_("It did not work for"), _span),
+    ("unknown_ms", N_("Not known for"), _span),
+)
+"""What readings say of the time after a repair."""
+
+
 def _percent(_: Reader, value: Any) -> str:
     return f"{value} %"
 
@@ -128,14 +147,24 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
     ),
     "take_away": (("component", N_("Part"), _component), ("serial", N_("Serial number"), _plain)),
     "bring_back": (("component", N_("Part"), _component),),
-    "loan": (("loan", N_("Loan number"), _plain),),
-    "loan_back": (("loan", N_("Loan number"), _plain),),
+    "loan": (
+        ("name", N_("Loan unit"), _plain),
+        ("unit", N_("Device"), _plain),
+        ("item", N_("Item"), _plain),
+        ("serial", N_("Serial number"), _plain),
+        ("location", N_("Taken from"), _plain),
+        ("loan", N_("Loan number"), _plain),
+    ),
+    "loan_back": (("loan", N_("Loan number"), _plain), ("became", N_("What became of it"), _became)),
     "sign": (("side", N_("Side"), _of(SIDES)), ("name", N_("Signed by"), _plain)),
     "consent": (("what", N_("Consents to"), _plain), ("by", N_("Who consents"), _plain)),
     "call": (("name", N_("Caller"), _plain), ("phone", N_("Telephone"), _plain)),
     "hand_over": (("to", N_("Handed over to"), _person),),
     "priority": (("priority", N_("Priority"), _table("severity")),),
     "override": (("rule", N_("Rule"), _of(RULES)),),
+    "verify": WORKED,
+    "doubt": WORKED,
+    "call_back": WORKED,
     "warn": (
         ("clock", N_("Clock"), _table("clock")),
         ("percent", N_("Used up"), _percent),

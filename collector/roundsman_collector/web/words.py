@@ -168,6 +168,8 @@ VERBS: Mapping[str, str] = {
     "join": N_("Joined by what stands behind it"),
     "release": N_("On their own again"),
     "merge": N_("Merged into the ticket of its cause"),
+    "doubt": N_("The readings do not show the repair"),
+    "call_back": N_("Call the customer back now"),
     "warn": N_("Soon due"),
     "breach": N_("Overdue"),
 }

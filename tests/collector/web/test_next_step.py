@@ -2,9 +2,11 @@
 
 import pytest
 
-from roundsman_collector.core.lifecycle import STATES, Standing, offered
+from roundsman_collector.api.ticket_steps import SHAPES
+from roundsman_collector.core.lifecycle import STATES, STEPS, Standing, offered
 from roundsman_collector.web.next_step import likeliest
 from roundsman_collector.web.step_forms import FORMS
+from roundsman_collector.web.words import VERBS
 
 BOTH = frozenset({"customer", "service"})
 
@@ -56,3 +58,17 @@ def test_what_is_seldom_right_stands_last() -> None:
 
 def test_every_step_that_people_take_has_a_form() -> None:
     assert {verb for state in STATES for verb in offered(state)} == set(FORMS)
+
+
+ASKED_AS_ONE = {"spare": {"item", "location"}, "place": {"lat", "lon", "accuracy_m"}, "text": set(), "kind": set()}
+
+
+@pytest.mark.parametrize("verb", FORMS)
+def test_a_form_asks_for_what_its_step_may_say_and_for_nothing_else(verb: str) -> None:
+    asked = {name for one in FORMS[verb] for name in ASKED_AS_ONE.get(one.name, {one.name})}
+
+    assert asked == set(SHAPES[verb].model_fields if verb in SHAPES else ())
+
+
+def test_every_line_of_a_log_has_its_word() -> None:
+    assert set(VERBS) == set(STEPS)

@@ -32,6 +32,7 @@ from roundsman_collector.reports.dossier import Dossier, caller
 from roundsman_collector.reports.forms import sheets
 from roundsman_collector.roles import Who
 from roundsman_collector.store.commands import KEY_LIMIT
+from roundsman_collector.store.loans import BECAME
 from roundsman_collector.store.stock_reads import StockRow
 from roundsman_collector.store.tickets import TEXT_LIMIT
 from roundsman_collector.web import step_forms
@@ -263,12 +264,12 @@ def _ground_of(found: _Found) -> Ground:
             "people": [*people, *others],
             "components": found.components,
             "taken": [(name, component_name(saying, name)) for name in sorted(standing.taken_away)],
-            "loans_out": [(str(key), name) for key, name in units if key not in standing.loans],
             "loans_here": [(str(key), name) for key, name in units if key in standing.loans],
             "spares": _spares(found),
             "sheets": [(one.id, one.title.of(saying.language)) for one in sheets(found.dossier) if one.is_due],
             "sides": [(side, saying(SIDES[side])) for side in sorted(SIDES, key=lambda one: one in standing.signed)],
             "kinds": [(kind, saying(KINDS[kind])) for kind in OFFERED],
+            "became": [(key, saying.pair(said)) for key, said in BECAME.items() if key],
             "ratings": [(str(one), "★" * one) for one in range(5, 0, -1)],
             "severities": [(name, saying.word("severity", name)) for name in SEVERITIES],
             "rules": [(rule, saying(word)) for rule, word in RULES.items()],
@@ -331,6 +332,8 @@ def _usual(found: _Found, verb: str, ground: Ground) -> dict[str, str]:
         return {"name": found.who.name}
     if verb == "plan":
         return {"mode": "visit"}
+    if verb == "loan_back":
+        return {"became": "returned"}
     if verb == "follow_up":
         return {"reached": "yes"}
     if verb in ("part", "take_away"):
