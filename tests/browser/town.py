@@ -215,7 +215,9 @@ def _on_duty(office: Office) -> None:
     off = ShiftWish(rota=rota, person="zhao.m", kind="off", from_ms=at(40), to_ms=at(64), note="国庆加班倒休")
     office.add_shift(off, deed=deed)
     office.fill_duty(rota, date(2024, 10, 6), date(2024, 10, 20), deed=deed)
-    office.ask_swap(mine, other="wang.q", other_shift=None, note="家里有事", deed=Deed(who="chen.j", at_ms=NOW - MINUTE))
+    office.ask_swap(
+        mine, other="wang.q", other_shift=None, note="家里有事", deed=Deed(who="chen.j", at_ms=NOW - MINUTE)
+    )
 
 
 def invited(where: Path) -> str:
