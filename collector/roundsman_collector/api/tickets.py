@@ -28,6 +28,7 @@ from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import STATES, STEPS, is_persons, offered, standing_of
 from roundsman_collector.core.model import Ref
 from roundsman_collector.core.sla import Reading
+from roundsman_collector.reports.dossier import masked_data
 from roundsman_collector.roles import Who
 from roundsman_collector.rules.promised import promised_from
 from roundsman_collector.store import CommandRow, SampleRow, StoreError, TicketEvent, TicketRow
@@ -324,7 +325,7 @@ def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[s
         **telling.ticket(desk, row, desk.view.agent_names([row.agent_no]), explained),
         "merged_into": _merged_into(desk, who, row),
         "children": children(desk, who, row),
-        "events": [telling.ticket_event(one) for one in log],
+        "events": [telling.ticket_event(one if who.may("act") else _masked(one)) for one in log],
         "version": standing_of(as_event(one) for one in log).version,
         "steps": steps(who, row.state),
         "clocks": clocks(desk, row, log),
@@ -372,6 +373,10 @@ def steps(who: Who, state: str) -> list[dict[str, str]]:
         for verb in offered(state)
         if who.may(STEPS[verb].right)
     ]
+
+
+def _masked(one: TicketEvent) -> TicketEvent:
+    return one._replace(data=masked_data(one.data))
 
 
 def _merged_into(desk: Desk, who: Who, row: TicketRow) -> str | None:

@@ -217,14 +217,15 @@ def masked(phone: str) -> str:
 
 def without_phones(log: tuple[Event, ...]) -> tuple[Event, ...]:
     """The same log for somebody who may only look."""
-    return tuple(event._replace(data=_masked(event.data)) for event in log)
+    return tuple(event._replace(data=masked_data(event.data)) for event in log)
 
 
-def _masked(data: Mapping[str, Any]) -> dict[str, Any]:
+def masked_data(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line of a log says, for somebody who may only look: without the numbers of people."""
     return {
         key: masked(str(value))
         if key in PHONE_KEYS
-        else _masked(value)
+        else masked_data(value)
         if key in CALLER_KEYS and isinstance(value, Mapping)
         else value
         for key, value in data.items()

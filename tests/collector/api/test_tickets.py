@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Batch, Store, TicketResolve, View
+from roundsman_collector.store import Batch, Store, TicketOpen, TicketResolve, View
 from tests.collector.api import world
 from tests.collector.api.world import MINUTE, NOW, TOKEN, answering, at
 
@@ -157,3 +157,27 @@ def test_what_cannot_be_asked_asks_nothing(api: TestClient, view: View, path: st
 )
 def test_bad_parameters_of_the_list(api: TestClient, query: str) -> None:
     assert api.get(f"/api/v1/tickets?{query}").status_code == 422
+
+
+def test_who_may_only_look_sees_no_telephone_number(store: Store, view: View) -> None:
+    said = TicketOpen(
+        subject="kiosk-7",
+        agent_no=None,
+        component="device",
+        code="reported",
+        severity="major",
+        service_class="maintenance",
+        fault_from_ms=NOW,
+        opened_ms=NOW,
+        year=2025,
+        source="phone",
+        watched=False,
+        data={"source": "phone", "caller": {"name": "Chen", "phone": "13812345678"}},
+    )
+    (made,) = store.commit(Batch(now_ms=NOW, tickets=[said])).tickets
+    world.places(world.desk(view).office)
+    looker, dispatcher = (world.signed_in(world.desk(view), one) for one in ("viewer", "dispatcher"))
+
+    seen = looker.get(f"/api/v1/tickets/{made.number}")
+    assert (seen.status_code, "138****5678" in seen.text, "13812345678" in seen.text) == (200, True, False)
+    assert "13812345678" in dispatcher.get(f"/api/v1/tickets/{made.number}").text
