@@ -46,7 +46,7 @@ STANDS: Mapping[str, tuple[str, str]] = {
     "running": ("计时中", "running"),
     "counted": ("计入平均", "in the mean"),
     "cancelled": ("已取消", "not needed"),
-    "recorded": ("曾记超时", "breach recorded"),
+    "recorded": ("曾记超时", "breach on record"),
 }
 """How the clocks of a period stand, in the order in which people are shown it."""
 COUNTS: Mapping[str, tuple[str, str]] = {
@@ -65,7 +65,8 @@ COUNTS: Mapping[str, tuple[str, str]] = {
 """What tickets are counted by. A ticket counts once, but for appointments: each visit has its own."""
 
 
-class Measure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Measure:
     """A figure: the count it is about, the counts it is a share of (none: it is the count itself), what is aimed at."""
 
     zh: str
@@ -93,7 +94,8 @@ FIGURES: Mapping[str, Measure] = {
 """The figures of after-sales service, in the order in which people are shown them."""
 
 
-class Figure(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Figure:
     """A figure of a period: how many, of how many. `share` None: there is nothing that it could be a share of."""
 
     count: int

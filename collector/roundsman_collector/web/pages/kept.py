@@ -9,6 +9,7 @@ Periods are days, months … of Beijing time; a ticket belongs to the one that i
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -74,7 +75,7 @@ COLUMNS = (
     N_("Running"),
     N_("In the mean"),
     N_("Not needed"),
-    N_("Breach recorded, then met"),
+    N_("Breach on record"),
     N_("In time, %%"),
     N_("Mean, s"),
     N_("Mean wanted, s"),
@@ -162,11 +163,18 @@ def kept_tickets_page(request: Request, who: See, wanted: Annotated[WantedTicket
 
 
 def _window(wanted: Wanted, now_ms: int) -> Window:
-    return window_of(Period(**wanted.when()), now_ms)
+    return window_of(Period.model_validate(wanted.when()), now_ms)
 
 
 def _asked(who: Who, wanted: Wanted, saying: Saying) -> KeptAsked:
-    return asked_of(who.scope, _window(wanted, saying.now_ms), by=wanted.by, **wanted.narrowed)
+    return asked_of(
+        who.scope,
+        _window(wanted, saying.now_ms),
+        by=wanted.by,
+        contract=wanted.contract,
+        engineer=wanted.engineer,
+        zone=wanted.zone,
+    )
 
 
 def _kept(desk: Desk, saying: Saying, who: Who, wanted: Wanted) -> dict[str, Any]:
@@ -233,7 +241,7 @@ def _engineers(desk: Desk, who: Who) -> list[tuple[str, str]]:
 
 def _link(wanted: Wanted, key: str | None, **number: str) -> str:
     """Where the tickets of a number are; `key`: of which group."""
-    group = {wanted.by: key} if key and wanted.by != "clock" else {}
+    group: dict[str, str] = {wanted.by: key} if key and wanted.by != "clock" else {}
     return f"/kept/tickets?{query({**wanted.when(), **wanted.narrowed, **group}, **number)}"
 
 
@@ -259,6 +267,7 @@ def _figure(saying: Saying, wanted: Wanted, key: str, name: str, row: Row) -> di
         "aim": saying(AIMS[measure.aim]) if measure.aim else "",
         "is_missed": is_missed,
         "link": _link(wanted, key, count=measure.count),
+        "of_link": _link(wanted, key, count=measure.of[0]) if len(measure.of) == 1 else "",
         "rest": [
             {
                 "name": saying.pair(COUNTS[other]),
@@ -266,7 +275,7 @@ def _figure(saying: Saying, wanted: Wanted, key: str, name: str, row: Row) -> di
                 "link": _link(wanted, key, count=other),
             }
             for other in measure.of
-            if other not in (measure.count, "tickets")
+            if len(measure.of) > 1 and other != measure.count
         ],
     }
 
@@ -328,7 +337,7 @@ def _figure_lines(saying: Saying, groups: Sequence[tuple[str, str, Row]]) -> Ite
 
 
 def _tickets(desk: Desk, saying: Saying, who: Who, wanted: WantedTickets) -> dict[str, Any]:
-    asked = asked_of(who.scope, _window(wanted, saying.now_ms), **wanted.narrowed)
+    asked = replace(_asked(who, wanted, saying), by="")
     number = behind_of(wanted.clock, wanted.stands, wanted.count, wanted.left_out)
     rows, older = tickets_behind(desk, asked, number, wanted.before, PAGE)
     clocks = desk.view.ticket_clocks([row.id for row in rows]) if number.clock else {}
