@@ -4,12 +4,12 @@
     behind(connection, asked, Behind(clock="repair", stands="missed"), before_id=None, limit=50)    tickets of a number
 
 Clocks are counted by the database, as the engine saw them last (ticket_clock). What only a log tells is read from the
-lines that matter, for some hundred tickets at a time: a year of tickets does not lie in memory.
+lines that matter, for some hundred tickets at a time: of a year there lie in memory only the times of repairs.
 """
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -92,7 +92,7 @@ def found(connection: Connection, asked: KeptAsked) -> KeptFound:
     """Everything about the tickets of a period."""
     known = _Levels(connection)
     counts: dict[str | None, Counter[str]] = defaultdict(Counter)
-    for key, _, told in _counted(connection, asked, known, newest_first=False):
+    for key, _, told in _counted(connection, asked, known):
         counts[key].update(told)
     return KeptFound(
         tallies=(*_tallies(connection, asked), *_of_means(connection, asked, known)),
@@ -109,7 +109,15 @@ def behind(
     last = LAST if before_id is None else before_id
     if wanted.count:
         ids: list[int] = []
-        for _, ticket_id, told in _counted(connection, asked, _Levels(connection), newest_first=True, last=last):
+        told_of = _counted(
+            connection,
+            asked,
+            _Levels(connection),
+            newest_first=True,
+            last=last,
+            needs_repairs=wanted.count == "mended_again",
+        )
+        for _, ticket_id, told in told_of:
             if wanted.count in told:
                 ids.append(ticket_id)
             if len(ids) >= limit:
@@ -220,7 +228,13 @@ class _Some(NamedTuple):
 
 
 def _counted(
-    connection: Connection, asked: KeptAsked, known: "_Levels", *, newest_first: bool, last: int = LAST
+    connection: Connection,
+    asked: KeptAsked,
+    known: "_Levels",
+    *,
+    newest_first: bool = False,
+    last: int = LAST,
+    needs_repairs: bool = True,
 ) -> Iterator[tuple[str | None, int, dict[str, int]]]:
     """What each ticket adds to the figures: its group, its id, its counts."""
     where, values = _asked(asked)
@@ -231,10 +245,10 @@ def _counted(
         f"SELECT {columns} FROM ticket WHERE {where} AND {JUDGED} AND ticket.id {beyond} ? "
         f"ORDER BY ticket.id {order} LIMIT {AT_ONCE}"
     )
+    mended = _mended(connection, asked) if needs_repairs else {}
     while rows := [_Some(*row) for row in look(connection, sql, *values, at)]:
         ids = [row.id for row in rows]
         logs, late = _logs(connection, ids), _late(connection, ids)
-        mended = _mended(connection, rows, logs)
         for row in rows:
             others = mended.get((row.subject, row.component), {})
             told = kept.counts_of(
@@ -282,35 +296,24 @@ def _late(connection: Connection, ids: Sequence[int]) -> dict[int, list[str]]:
 Part = tuple[str, str]
 
 
-def _mended(
-    connection: Connection, rows: Iterable[_Some], logs: Mapping[int, Sequence[Event]]
-) -> dict[Part, dict[int, list[int]]]:
-    """When the parts that these tickets mended were mended in the time before: by subject and component, by ticket.
+def _mended(connection: Connection, asked: KeptAsked) -> dict[Part, dict[int, list[int]]]:
+    """When parts were mended by several tickets, from 30 days before the period on: by part, by ticket.
 
     Of a site (`#`) nobody knows which of its devices it was: there is no part that could be mended again.
     """
-    fixes = [
-        (happened_ms(event), row.subject)
-        for row in rows
-        for event in logs.get(row.id, ())
-        if event.verb == "fix" and not row.subject.startswith("#")
-    ]
-    if not fixes:
-        return {}
-    subjects = sorted({subject for _, subject in fixes})
     sql = (
         "SELECT ticket.subject, ticket.component, ticket.id, ticket_event.id, ticket_event.at_ms, ticket_event.data "
         "FROM ticket JOIN ticket_event ON ticket_event.ticket_id = ticket.id "
-        f"WHERE ticket.subject IN ({marks(len(subjects))}) AND {JUDGED} "
-        "AND ticket_event.verb = 'fix' AND ticket_event.at_ms >= ?"
+        f"WHERE ticket_event.verb = 'fix' AND ticket_event.at_ms >= ? AND ticket.opened_ms < ? AND {JUDGED}"
     )
-    found: dict[Part, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
+    found: dict[Part, dict[int, list[int]]] = {}
     for subject, component, ticket_id, event_id, at_ms, data in look(
-        connection, sql, *subjects, min(fixes)[0] - AGAIN_MS
+        connection, sql, max(0, asked.from_ms - AGAIN_MS), asked.to_ms
     ):
-        event = Event(event_id, at_ms, "", "fix", "", json.loads(data))
-        found[subject, component][ticket_id].append(happened_ms(event))
-    return found
+        if not subject.startswith("#"):
+            fixed_ms = happened_ms(Event(event_id, at_ms, "", "fix", "", json.loads(data)))
+            found.setdefault((subject, component), {}).setdefault(ticket_id, []).append(fixed_ms)
+    return {part: tickets for part, tickets in found.items() if len(tickets) > 1}
 
 
 class _Levels:
