@@ -72,7 +72,7 @@ class Field:
     expected: str
     is_needed: bool = False
     usual: str | None = None
-    refers_to: KindName | Literal["person"] | None = None
+    refers_to: KindName | Literal["person", "level"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -188,6 +188,7 @@ KINDS: dict[KindName, Kind] = {
             _date("maintenance_until"),
             Field(name="unknown_as", read=_unknown_as, expected=" or ".join(UNKNOWN_AS), usual="exclude"),
             Field(name="target_percent", read=_percent, expected="a percentage such as 99.5, at most 4 decimals"),
+            Field(name="service_level", read=_id, expected="the name of a service level", refers_to="level"),
         ),
         zh="合同",
         held_by=(("site", "contract"),),
