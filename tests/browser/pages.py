@@ -50,7 +50,12 @@ PAGES: tuple[Seen, ...] = (
     Seen("ticket-open", "/tickets/2024-000001", "答复客户", "Reply to the customer"),
     Seen("ticket-dispatch", "/tickets/2024-000001?do=dispatch", "推荐人选与理由", "Whom to send, and why"),
     Seen("kept", "/kept?period=24h&by=engineer", "回访率", "Follow-ups done"),
-    Seen("kept-none", "/kept?period=custom&begin=2023-01-01&end=2023-01-02", "这段时间没有工单", "No tickets in this time"),
+    Seen(
+        "kept-none",
+        "/kept?period=custom&begin=2023-01-01&end=2023-01-02",
+        "这段时间没有工单",
+        "No tickets in this time",
+    ),
     Seen("kept-tickets", "/kept/tickets?period=24h&count=tickets", "开单时间", "opened from"),
     Seen("stock", "/stock/quantities", "采购清单", "Purchase list"),
     Seen("stock-moves", "/stock/moves", "盘点差异", "counted otherwise"),

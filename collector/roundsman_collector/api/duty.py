@@ -76,7 +76,7 @@ class ShiftBody(Said):
     group: str = Field(min_length=1, max_length=63)
     point: str = Field("", max_length=63)
     person: str = Field(min_length=1, max_length=63, description="a login name")
-    kind: ShiftKind = Field("primary", description="primary 主班, backup 备班, off 倒休")
+    kind: ShiftKind = Field("primary", description="primary, backup, or off: a day off")
     from_: Time = Field(alias="from", description=EXPECTED)
     to: Time = Field(description=EXPECTED)
     note: str = Field("", max_length=NOTE_LIMIT)
@@ -99,7 +99,7 @@ class AskBody(SwapBody):
 class LineBody(Said):
     """On these days, at these times, one of these people by turns."""
 
-    days: str = Field(max_length=200, description="1-5, Mon-Fri, 周六、周日, holidays")
+    days: str = Field(max_length=200, description="1-5, Mon-Fri, 6,7, holidays")
     times: str = Field(max_length=40, description="18:00-08:00; 08:00-08:00 lasts 24 hours")
     kind: Literal["primary", "backup"] = "primary"
     people: list[str] = Field(min_length=1, max_length=PEOPLE_LIMIT, description="login names, in turn")

@@ -106,7 +106,7 @@ class LocationShape(LocationWish):
 
 
 class LevelWish(BaseModel):
-    """How many are to be there: what was authorised (原始数量), and the least that may be free."""
+    """How many are to be there: what was authorised, and the least that may be free."""
 
     model_config = ConfigDict(extra="forbid")
 

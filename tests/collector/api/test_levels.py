@@ -143,4 +143,3 @@ def test_a_contract_names_a_level_that_there_is(admin: TestClient, desk: Desk) -
     assert (refused.status_code, kept.status_code) == (409, 201), (refused.text, kept.text)
     assert level(admin)["contracts"] == 1
     assert "c-9" in admin.get("/levels/kiosk").text
-

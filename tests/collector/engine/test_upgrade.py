@@ -63,7 +63,8 @@ ROWS = (
     "INSERT INTO ticket (id, number, subject, agent_no, component, code, severity, service_class, state, "
     "fault_from_ms, opened_ms, opened_late, outcome) VALUES (1, 'T2026-000001', 'kiosk-7', 1, 'printer', "
     f"'printer.paper_end', 'major', 'clerk', 'open', {at(0)}, {at(1)}, 0, '')",
-    f"INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (1, {at(1)}, 'roundsman', 'open', '', '{{}}')",
+    "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) "
+    f"VALUES (1, {at(1)}, 'roundsman', 'open', '', '{{}}')",
     f"INSERT INTO rule_set (hash, valid_from_ms, body) VALUES ('abc', 0, '{json.dumps(RULES)}')",
 )
 

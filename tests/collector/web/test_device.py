@@ -21,7 +21,7 @@ def test_it_has_strip_parts_problems_tickets_and_the_ledger_with_its_evidence(pe
         "打印机上盖 未合",
         "vendor.secret_thing 42",
         "打印机上盖未合 打印机 · printer.cover_open",
-        "2024-000001 打印机缺纸 严重 待接单",
+        "2024-000001 打印机缺纸 严重 已报修",
         "停机 10-04 20:00:00 10-04 22:00:00 2 时 打印机缺纸 首条证据 #1 确认证据 #2",
         "停机 2 时，1 次",
     ):
