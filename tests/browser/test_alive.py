@@ -105,11 +105,11 @@ def test_a_slash_goes_to_the_search_which_finds_by_pinyin(visit: Visit, console:
 
 def test_a_slash_in_a_text_is_a_slash(visit: Visit, console: Running) -> None:
     page = visit()
-    page.goto(f"{console.origin}/tickets/2024-000003")
+    page.goto(f"{console.origin}/tickets/2024-000003?do=note")
 
-    page.locator("#text").press("/")
+    page.locator("#f-text").press("/")
 
-    expect(page.locator("#text")).to_have_value("/")
+    expect(page.locator("#f-text")).to_have_value("/")
 
 
 def test_a_filter_is_asked_for_as_soon_as_it_is_chosen(visit: Visit, console: Running) -> None:
@@ -135,28 +135,29 @@ def test_on_the_phone_the_buttons_of_a_ticket_are_under_the_thumb(visit: Visit, 
 
 def test_a_form_that_is_not_sent_keeps_what_was_written(visit: Visit, console: Running) -> None:
     page = visit(width="phone", who="engineer")
-    page.goto(f"{console.origin}/tickets/2024-000003")
-    page.locator("#text").fill("到场,正在检查")
+    page.goto(f"{console.origin}/tickets/2024-000003?do=note")
+    page.locator("#f-text").fill("到场,正在检查")
     page.route("**/act", lambda route: route.abort())
 
-    page.locator("button[value=note]").click()
+    page.locator("#do .btn-main").click()
 
     expect(page.locator("[data-unsent]")).to_be_visible()
-    expect(page.locator("#text")).to_have_value("到场,正在检查")
+    expect(page.locator("#f-text")).to_have_value("到场,正在检查")
 
 
 def test_a_form_that_is_refused_keeps_what_was_written_and_says_why(
     visit: Visit, console: Running, shots: Callable[[Page, str], None]
 ) -> None:
     page = visit(width="phone", who="engineer")
-    page.goto(f"{console.origin}/tickets/2024-000003")
+    page.goto(f"{console.origin}/tickets/2024-000003?do=note")
+    page.locator("#f-text").fill(" ")
 
-    page.locator("button[value=note]").click()
+    page.locator("#do .btn-main").click()
 
-    expect(page.locator("#wrong")).to_contain_text("备注须填写内容")
+    expect(page.locator("#do .wrong").first).to_be_visible()
     shots(page, "ticket-refused-zh-phone")
-    page.locator("#text").fill("到场")
-    page.locator("button[value=note]").click()
+    page.locator("#f-text").fill("到场")
+    page.locator("#do .btn-main").click()
     expect(page.locator("main .flash")).to_contain_text("等待中心端处理", timeout=SOON_MS)
 
 
@@ -177,8 +178,9 @@ def test_the_theme_is_chosen_in_the_menu_and_stays(visit: Visit, console: Runnin
 def test_pages_work_without_scripts(console: Running, visit: Visit) -> None:
     page = visit()
     page.route("**/*.js*", lambda route: route.abort())
-    page.goto(f"{console.origin}/tickets/2024-000003")
+    page.goto(f"{console.origin}/tickets/2024-000003?do=note")
+    page.locator("#f-text").fill(" ")
 
-    page.locator("button[value=note]").click()
+    page.locator("#do .btn-main").click()
 
-    expect(page.locator("#wrong")).to_be_visible()
+    expect(page.locator("#do .wrong").first).to_be_visible()
