@@ -154,7 +154,7 @@ def test_a_form_that_is_refused_keeps_what_was_written_and_says_why(
 
     page.locator("#do .btn-main").click()
 
-    expect(page.locator("#do .wrong").first).to_be_visible()
+    expect(page.locator("#do .wrong").first).to_contain_text("此项必填")
     shots(page, "ticket-refused-zh-phone")
     page.locator("#f-text").fill("到场")
     page.locator("#do .btn-main").click()

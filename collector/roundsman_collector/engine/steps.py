@@ -59,7 +59,7 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
         data=dict(command.args.get("data") or {}),
         may_overrule=command.args.get("may_overrule") is True,
     )
-    refused = lifecycle.refusal(standing, wish, terms_of(engine, row, standing, wish))
+    refused = lifecycle.refusal(standing, wish, terms_of(engine, row, wish))
     if refused is None and wish.verb == "reopen":
         refused = _has_another(engine, row)
     if refused is not None:
@@ -105,7 +105,7 @@ def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:
             unit.tickets = (*kept, *mine)
 
 
-def terms_of(engine: Engine, row: TicketRow, standing: Standing, wish: Wish) -> Terms:
+def terms_of(engine: Engine, row: TicketRow, wish: Wish) -> Terms:
     """What the ticket's service level asks for; where nothing was promised, all that good work has."""
     level = engine.promises.level_of(row.level_id, wish.now_ms)
     blocked = _blocked(engine, row, level, wish) if wish.verb == "fix" else None

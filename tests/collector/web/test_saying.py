@@ -92,6 +92,7 @@ def test_a_reading_reads_as_people_say_it(name: str, value: object, zh: str, en:
 def test_there_is_a_word_for_everything_that_the_collector_says() -> None:
     rules = rule_set_from(built_in("faults.yaml"), source="faults.yaml").rules
 
+    assert set(STEPS) <= set(words.VERBS)
     assert "" not in {EN.word("verb", verb) for verb in STEPS} | {ZH.word("ticket", state) for state in STATES}
     assert ZH.word("verb", "arrive") == "到场"
     assert set(SEVERITIES.values()) == set(words.SEVERITIES)
