@@ -376,25 +376,17 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next(line: Lines) ->
     assert answer.readings == {"air[a].celsius": None, "air[b].celsius": 22.2}
 
 
-def test_a_line_on_which_another_master_talks_is_not_written_to(line: Lines) -> None:
-    device = line(lambda asked: b"")
-    is_over = threading.Event()
+def test_a_line_on_which_another_master_talks_is_not_written_to() -> None:
+    written: list[bytes] = []
+    stream = Stream(write=written.append, read=lambda until: b"\x05\x03\x00\x00", byte_s=0.0, gap_s=0.02)
+    bus = Bus(stream, is_rtu=True, answer_s=0.2)
 
-    def babble() -> None:
-        while not is_over.wait(0.005):
-            device.say(b"\x05\x03\x00\x00")
+    with pytest.raises(ProbeError) as caught:
+        bus.ask(Question(unit=1, table="input", address=0, count=1), tries=1, deadline=time.monotonic() + 8)
 
-    talker = threading.Thread(target=babble)
-    talker.start()
-    try:
-        failure = refusal(device.port, POINTS[:1], tries=1)
-    finally:
-        is_over.set()
-        talker.join()
-
-    assert failure.code == "bad_answer"
-    assert "bytes come that nobody asked for (another master?): 05 03" in failure.detail
-    assert bytes(device.asked) == b""
+    assert caught.value.code == "bad_answer"
+    assert "bytes come that nobody asked for (another master?): 05 03 00 00" in caught.value.detail
+    assert written == []
 
 
 def test_a_line_that_babbles_when_asked_is_left_in_time(line: Lines) -> None:
