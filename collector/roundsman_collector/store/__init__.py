@@ -1,7 +1,7 @@
 """The one door to the database: SQLite by default, PostgreSQL by URL; nothing outside this package knows which.
 
 Store (door.py) is for the engine's process, the only writer of what it decides; Office (office.py) is for what people
-keep; View (reads.py) is for everybody who looks.
+keep; View (reads.py, views/) is for everybody who looks.
 """
 
 from roundsman_collector.store.agents_now import AgentNow, Born
