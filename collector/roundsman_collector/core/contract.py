@@ -36,11 +36,15 @@ class ContractError(ValueError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dates:
-    """The days that decide: acceptance, the last day of warranty, the last day of maintenance."""
+    """The days that decide: acceptance, the last day of warranty, the last day of maintenance.
+
+    `labour_until`: the last day on which labour on site is free, where that is not the warranty's.
+    """
 
     accepted_on: date | None = None
     warranty_until: date | None = None
     maintenance_until: date | None = None
+    labour_until: date | None = None
 
     def __post_init__(self) -> None:
         named = (
@@ -54,11 +58,23 @@ class Dates:
                 raise ContractError(f"{later} {last} lies before {earlier} {first}")
             if last - first > LONGEST:
                 raise ContractError(f"{later} {last} lies more than a hundred years after {earlier} {first}")
+        if self.labour_until is not None and self.accepted_on is not None:
+            if self.labour_until < self.accepted_on:
+                raise ContractError(f"labour_until {self.labour_until} lies before accepted_on {self.accepted_on}")
+            if self.labour_until - self.accepted_on > LONGEST:
+                raise ContractError(
+                    f"labour_until {self.labour_until} lies more than a hundred years after accepted_on"
+                )
+
+    @property
+    def has_phase(self) -> bool:
+        """Whether any date says in which phase the contract is."""
+        return any(day is not None for day in (self.accepted_on, self.warranty_until, self.maintenance_until))
 
 
 def phase(dates: Dates, day: date) -> Phase:
     """The phase on a local day; the last day of a phase belongs to it."""
-    if dates == Dates() or (dates.accepted_on is not None and day < dates.accepted_on):
+    if not dates.has_phase or (dates.accepted_on is not None and day < dates.accepted_on):
         return "before_acceptance"
     if dates.warranty_until is not None and day <= dates.warranty_until:
         return "warranty"

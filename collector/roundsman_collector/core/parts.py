@@ -3,11 +3,13 @@
     warranty_of(own, is_consumable, contract) -> Warranty(until, by)       of one part
     restarted(on, months, contract) -> date | None                          of the part that takes its place
     charge(cause, phase, covered=..., exclusion=...) -> Charge              what of a repair is free, and what is not
+    has_free_labour(contract, day) -> bool | None                           免费上门: labour has a warranty of its own
     verdict(history, now_ms, rule) -> Verdict                               may it be repaired once more?
 
     contract   accepted |------- warranty -------|--- maintenance ---|
     part                |------------------------|                       without a date of its own: the contract's
     replaced                          x |------------------------|       it starts anew, and never ends earlier
+    labour              |------------------------------------|           where the contract has a date for it
 
 A day is a local day of the site; `until` is the last day, included (core/contract.py). What nobody wrote down is None:
 not known, which is neither in nor out of warranty. Amounts of money are none of ours: a rate says by which list.
@@ -62,14 +64,16 @@ CHARGES: Mapping[Phase, Mapping[Cause, tuple[Rate, Rate]]] = {
     "maintenance": dict.fromkeys(get_args(Cause), ("discount", "discount")),
     "expired": dict.fromkeys(get_args(Cause), ("list", "list")),
 }
+PARTS_RATES: tuple[Rate, ...] = ("list", "cost")
+"""By which rate a contract lets parts go that no warranty covers: `expired` has the first."""
 OURS: tuple[Cause, ...] = ("product", "workmanship")
 """Causes that a warranty stands for; a repair of anything else says nothing against the part."""
-SWAPPED_FIRST = ("camera",)
-"""Kinds that are swapped on the first visit and repaired afterwards; the repaired one becomes a spare."""
 NO_PART = ("agent", "line", "uplink", "probe", "net", "web", "app", "tcp", "ping", "clock")
 """Components of readings that nobody can take out of a device and replace."""
 COVERED = ("部件在保", "the part is under warranty")
 NOT_COVERED = ("部件不在保", "the part is not under warranty")
+LABOUR_FREE = ("免费上门期内", "labour on site is free still")
+LABOUR_OVER = ("免费上门期已过", "labour on site is free no more")
 LEAST_MONTHS = 12
 """No warranty is shorter, from the day of acceptance on."""
 DAY_MS = 86_400_000
@@ -153,20 +157,42 @@ class Charge:
     why_en: str
 
 
-def charge(cause: Cause, phase: Phase, *, covered: bool | None = None, exclusion: Exclusion = "") -> Charge:
+def has_free_labour(contract: Dates, day: date) -> bool | None:
+    """Whether labour on site is free on a day by a date of its own; None: it goes by the contract's phase."""
+    return None if contract.labour_until is None else day <= contract.labour_until
+
+
+def charge(
+    cause: Cause,
+    phase: Phase,
+    *,
+    covered: bool | None = None,
+    exclusion: Exclusion = "",
+    free_labour: bool | None = None,
+    parts_rate: Rate = "list",
+) -> Charge:
     """What of a repair is chargeable: by its cause, the contract's phase on the day of the report, and the part.
 
-    `covered`: whether the part itself is under warranty then (Warranty.covers); None: it goes by the contract.
+    covered      whether the part itself is under warranty then (Warranty.covers); None: it goes by the contract
+    free_labour  whether labour on site is free then (has_free_labour); None: it goes by the contract
+    parts_rate   by which rate parts go that no warranty covers: PARTS_RATES
     """
     is_under_warranty = phase in ("before_acceptance", "warranty")
     labour, parts = CHARGES[phase][cause]
-    if exclusion and (is_under_warranty or covered):
-        labour, parts = ("discount", "discount") if phase == "maintenance" else ("list", "list")
-    elif covered is True and cause in OURS:
-        parts = "free"
-    elif covered is False and is_under_warranty and parts == "free":
-        parts = "list"
-    reasons = (CAUSES[cause], *((EXCLUSIONS[exclusion],) if exclusion else ()), *_cover_words(covered))
+    beyond: tuple[Rate, Rate] = ("discount", "discount") if phase == "maintenance" else ("list", parts_rate)
+    if phase == "expired":
+        parts = parts_rate
+    if exclusion and (is_under_warranty or covered or free_labour):
+        labour, parts = beyond
+    else:
+        labour = _labour(cause, labour, is_under_warranty, free_labour)
+        parts = _parts(cause, parts, is_under_warranty, covered, parts_rate)
+    reasons = (
+        CAUSES[cause],
+        *((EXCLUSIONS[exclusion],) if exclusion else ()),
+        *_words(covered, COVERED, NOT_COVERED),
+        *_words(free_labour, LABOUR_FREE, LABOUR_OVER),
+    )
     return Charge(
         labour=labour,
         parts=parts,
@@ -176,10 +202,23 @@ def charge(cause: Cause, phase: Phase, *, covered: bool | None = None, exclusion
     )
 
 
-def _cover_words(covered: bool | None) -> tuple[tuple[str, str], ...]:
-    if covered is None:
+def _labour(cause: Cause, usual: Rate, is_under_warranty: bool, free_labour: bool | None) -> Rate:
+    """As within the warranty, as long as labour has one of its own; afterwards by the list."""
+    if free_labour:
+        return CHARGES["warranty"][cause][0]
+    return "list" if free_labour is False and is_under_warranty and usual == "free" else usual
+
+
+def _parts(cause: Cause, usual: Rate, is_under_warranty: bool, covered: bool | None, parts_rate: Rate) -> Rate:
+    if covered is True and cause in OURS:
+        return "free"
+    return parts_rate if covered is False and is_under_warranty and usual == "free" else usual
+
+
+def _words(known: bool | None, yes: tuple[str, str], no: tuple[str, str]) -> tuple[tuple[str, str], ...]:
+    if known is None:
         return ()
-    return (COVERED if covered else NOT_COVERED,)
+    return (yes if known else no,)
 
 
 # --- replace instead of repair ---------------------------------------------------------------------------------------
@@ -269,11 +308,6 @@ def verdict(history: History, now_ms: int, rule: ReplacementRule = USUAL_RULE) -
 def is_no_part(component: str) -> bool:
     """Whether a component of readings is nothing that can be replaced."""
     return component.partition("[")[0] in NO_PART
-
-
-def is_swapped_first(kind: str) -> bool:
-    """Whether a device of this kind is swapped on the first visit and repaired afterwards."""
-    return kind in SWAPPED_FIRST
 
 
 def _is_within(history: History, rule: ReplacementRule) -> bool:

@@ -19,6 +19,7 @@ from roundsman_collector.core.availability import UNKNOWN_AS
 from roundsman_collector.core.calendar import CalendarError, zone
 from roundsman_collector.core.contract import ContractError, Dates
 from roundsman_collector.core.hours import AROUND_THE_CLOCK, EXPECTED, kept
+from roundsman_collector.core.parts import PARTS_RATES
 from roundsman_collector.people import checked_login
 from roundsman_collector.store import schema
 from roundsman_collector.store.sql import clean
@@ -141,6 +142,12 @@ def _unknown_as(text: str) -> str:
     return text
 
 
+def _parts_rate(text: str) -> str:
+    if text not in PARTS_RATES:
+        raise ValueError
+    return text
+
+
 def _percent(text: str) -> str:
     """A percentage as it is written: 99.5, never 1e2 and never NaN."""
     plain = text.removesuffix("%").strip()
@@ -189,6 +196,8 @@ KINDS: dict[KindName, Kind] = {
             Field(name="unknown_as", read=_unknown_as, expected=" or ".join(UNKNOWN_AS), usual="exclude"),
             Field(name="target_percent", read=_percent, expected="a percentage such as 99.5, at most 4 decimals"),
             Field(name="service_level", read=_id, expected="the name of a service level", refers_to="level"),
+            _date("labour_until"),
+            Field(name="parts_rate", read=_parts_rate, expected=" or ".join(PARTS_RATES), usual="list"),
         ),
         zh="合同",
         held_by=(("site", "contract"),),
@@ -301,14 +310,14 @@ def dates_of(fields: Mapping[str, Any], where: str) -> Dates:
         return Dates(
             **{
                 name: date.fromisoformat(fields[name]) if fields[name] else None
-                for name in ("accepted_on", "warranty_until", "maintenance_until")
+                for name in ("accepted_on", "warranty_until", "maintenance_until", "labour_until")
             }
         )
     except ContractError as error:
         raise EntryError(
             what=str(error),
             where=where,
-            expected="accepted_on, warranty_until, maintenance_until one after the other",
+            expected="accepted_on, warranty_until, maintenance_until one after the other; labour_until after the first",
             do="mend the dates",
             field=str(error).split(" ", 1)[0],
         ) from error

@@ -52,7 +52,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -454,7 +454,11 @@ contract = _versioned(
     Column("unknown_as", Text, nullable=False, server_default="exclude"),
     Column("target_percent", Text),
     Column("service_level", Text),
+    Column("labour_until", Text),
+    Column("parts_rate", Text, nullable=False, server_default="list"),
 )
+"""`labour_until`: labour on site is free until then, where that is another day than the warranty's; `parts_rate`: by which
+rate parts go that no warranty covers, `list` or `cost`."""
 
 site = _versioned(
     "site",
@@ -946,9 +950,10 @@ stock_item = _versioned(
     Column("unit", Text, nullable=False),
     Column("is_consumable", Boolean(create_constraint=False), nullable=False),
     Column("warranty_months", Big),
+    Column("is_swapped", Boolean(create_constraint=False), nullable=False, server_default=text("false")),
 )
-"""What is kept as a spare. `component`: which one of a device it replaces; `kinds` (words) and `models` (JSON) say of
-which devices."""
+"""What is kept as a spare. `component`: which one of a device it replaces, `device` for all of it; `kinds` (words) and
+`models` (JSON) say of which devices. `is_swapped`: it is swapped at once, and the old one comes back to be repaired."""
 
 stock_location = _versioned(
     "stock_location",
@@ -957,8 +962,10 @@ stock_location = _versioned(
     Column("customer", Text),
     Column("group_id", Text),
     Column("point", Text),
+    Column("engineer", Text),
 )
-"""Where spares lie: at headquarters, at a service point (`point`), of a monitoring centre, or a customer's own."""
+"""Where spares lie: at headquarters, at a service point (`point`), with an engineer who carries them (`engineer`), of a
+monitoring centre, or a customer's own."""
 
 stock_level = Table(
     "stock_level",
@@ -1054,7 +1061,7 @@ stock_reservation = Table(
     Index("stock_reservation_by_ticket", "ticket_id"),
     Index("stock_reservation_by_state", "state", "id"),
 )
-"""Spares that wait for a ticket: open, issued, released, expired."""
+"""Spares that wait for a ticket: wanted (none was there), open, issued, released, expired."""
 
 stock_statement = Table(
     "stock_statement",

@@ -27,13 +27,16 @@ from roundsman_wire.topics import is_id
 NAME_LIMIT = 200
 LIST_LIMIT = 50
 MONTHS_LIMIT = 240
+WHOLE = "device"
+"""The component of an item that replaces all of a device."""
 Word = Literal["item", "location"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemFields:
-    """An item of the stock. `component`: what it replaces in a device (`printer`); `kinds`, `models`: of which devices,
-    empty: of any. `warranty_months`: how long a new one is under warranty; None: as long as the contract says."""
+    """An item of the stock. `component`: what it replaces in a device (`printer`), `device`: all of it; `kinds`,
+    `models`: of which devices, empty: of any. `warranty_months`: how long a new one is under warranty; None: as long as
+    the contract says. `is_swapped`: it is swapped at once, and the old one comes back to be repaired (S0-21)."""
 
     name_zh: str
     name_en: str = ""
@@ -44,17 +47,20 @@ class ItemFields:
     unit: str = "个"
     is_consumable: bool = False
     warranty_months: int | None = None
+    is_swapped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LocationFields:
-    """Where spares lie. `customer`: a customer's own; `group`: of a monitoring centre; `point`: at a service point."""
+    """Where spares lie. `customer`: a customer's own; `group`: of a monitoring centre; `point`: at a service point;
+    `engineer`: who carries them along."""
 
     name_zh: str
     name_en: str = ""
     customer: str | None = None
     group: str | None = None
     point: str | None = None
+    engineer: str | None = None
 
 
 class ItemRow(NamedTuple):
@@ -66,13 +72,13 @@ class ItemRow(NamedTuple):
     fields: ItemFields
 
     def fits(self, component: str, kind: str, model: str | None) -> bool:
-        """Whether it replaces a component of a device of this kind and model."""
+        """Whether it replaces a component of a device of this kind and model, or all of it."""
+        return self.fields.component in (WHOLE, component.partition("[")[0]) and self.is_for(kind, model)
+
+    def is_for(self, kind: str, model: str | None) -> bool:
+        """Whether it belongs into a device of this kind and model."""
         mine = self.fields
-        return (
-            mine.component == component.partition("[")[0]
-            and (not mine.kinds or kind in mine.kinds)
-            and (not mine.models or model in mine.models)
-        )
+        return (not mine.kinds or kind in mine.kinds) and (not mine.models or model in mine.models)
 
 
 class LocationRow(NamedTuple):
@@ -93,7 +99,7 @@ def items(connection: Connection, ids: Sequence[str] | None = None) -> list[Item
     rows = run(
         connection,
         "SELECT id, from_ms, made_by, name_zh, name_en, specification, component, kinds, models, unit, is_consumable, "
-        f"warranty_months FROM stock_item WHERE to_ms IS NULL{where} ORDER BY id",
+        f"warranty_months, is_swapped FROM stock_item WHERE to_ms IS NULL{where} ORDER BY id",
         *values,
     )
     return [
@@ -111,6 +117,7 @@ def items(connection: Connection, ids: Sequence[str] | None = None) -> list[Item
                 unit=row[9],
                 is_consumable=bool(row[10]),
                 warranty_months=row[11],
+                is_swapped=bool(row[12]),
             ),
         )
         for row in rows
@@ -128,7 +135,7 @@ def locations(connection: Connection, scope: Scope = EVERYTHING, ids: Sequence[s
     named = "" if ids is None else f" AND t.id IN ({marks(len(ids))})"
     rows = run(
         connection,
-        "SELECT t.id, t.from_ms, t.made_by, t.name_zh, t.name_en, t.customer, t.group_id, t.point "
+        "SELECT t.id, t.from_ms, t.made_by, t.name_zh, t.name_en, t.customer, t.group_id, t.point, t.engineer "
         f"FROM stock_location t WHERE t.to_ms IS NULL AND {seen}{named} ORDER BY t.id",
         *values,
         *(ids or ()),
@@ -138,7 +145,9 @@ def locations(connection: Connection, scope: Scope = EVERYTHING, ids: Sequence[s
             row[0],
             row[1],
             row[2],
-            LocationFields(name_zh=row[3], name_en=row[4], customer=row[5], group=row[6], point=row[7]),
+            LocationFields(
+                name_zh=row[3], name_en=row[4], customer=row[5], group=row[6], point=row[7], engineer=row[8]
+            ),
         )
         for row in rows
     ]
@@ -171,6 +180,7 @@ def put_item(connection: Connection, name: str, fields: ItemFields, *, deed: Dee
         kept.unit,
         kept.is_consumable,
         kept.warranty_months,
+        kept.is_swapped,
     )
     _put(connection, schema.stock_item.name, {"id": name}, values, deed)
     _tell(connection, deed, "put stock item", f"stock-item:{name}", None if before is None else before.fields, kept)
@@ -188,7 +198,7 @@ def put_location(
             raise _closed("location", name, "a location of your own groups or customers, before and after the change")
     if before is not None and before.fields == kept:
         return False
-    values = (kept.name_zh, kept.name_en, kept.customer, kept.group, kept.point)
+    values = (kept.name_zh, kept.name_en, kept.customer, kept.group, kept.point, kept.engineer)
     _put(connection, schema.stock_location.name, {"id": name}, values, deed)
     was = None if before is None else before.fields
     _tell(connection, deed, "put stock location", f"stock-location:{name}", was, kept)
@@ -317,12 +327,14 @@ def _checked_item(name: str, said: ItemFields) -> ItemFields:
         unit=clean(said.unit.strip(), 20),
         is_consumable=said.is_consumable,
         warranty_months=said.warranty_months,
+        is_swapped=said.is_swapped,
     )
 
 
 def _checked_location(connection: Connection, name: str, said: LocationFields) -> LocationFields:
     names = _checked_names(name, said.name_zh, said.name_en)
-    customer, group, point = ((text or "").strip() or None for text in (said.customer, said.group, said.point))
+    said_ids = (said.customer, said.group, said.point, said.engineer)
+    customer, group, point, engineer = ((text or "").strip() or None for text in said_ids)
     if customer is not None:
         found = run(connection, "SELECT 1 FROM customer WHERE id = ? AND to_ms IS NULL", customer).first()
         if found is None:
@@ -330,7 +342,11 @@ def _checked_location(connection: Connection, name: str, said: LocationFields) -
     for field, value in (("group", group), ("point", point)):
         if value is not None and not is_id(value):
             raise _wrong(field, f"{value[:63]!r} is no id", ID_EXPECTED)
-    return LocationFields(name_zh=names[0], name_en=names[1], customer=customer, group=group, point=point)
+    if engineer is not None and run(connection, "SELECT 1 FROM person WHERE id = ?", engineer).first() is None:
+        raise _wrong("engineer", f"there is no user {engineer[:63]!r}", "the login name of a user, or nothing")
+    return LocationFields(
+        name_zh=names[0], name_en=names[1], customer=customer, group=group, point=point, engineer=engineer
+    )
 
 
 def _checked_names(name: str, zh: str, en: str) -> tuple[str, str]:

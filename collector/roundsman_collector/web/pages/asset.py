@@ -19,7 +19,6 @@ from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import DEFAULT_ZONE, no_entry
 from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.contract import PHASES
-from roundsman_collector.core.parts import is_swapped_first
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, MoveFilter, PartWish
 from roundsman_collector.store.loans import BECAME
@@ -171,23 +170,22 @@ def _file(
     told = told_by_api.file_of(desk, who, card)
     parts = [_part(saying, one) for one in told["parts"]]
     is_chinese = saying.language == "zh"
+    items = desk.view.stock_items()
+    swapped = [one.fields for one in items if one.fields.is_swapped and one.is_for(card.kind, card.model)]
     shown = {
         "clock": _clock(card.time_zone or DEFAULT_ZONE),
         "card": card,
         "name": (card.name_zh if is_chinese else card.name_en) or card.device,
         "told": told,
         "phase": "" if told["phase"] is None else PHASES[told["phase"]][not is_chinese],
-        "swap": is_swapped_first(card.kind),
+        "swapped": [one.name_zh if is_chinese else one.name_en for one in swapped],
         "now": [one for one in parts if one["to_ms"] is None],
         "was": [one for one in parts if one["to_ms"] is not None][::-1],
         "loans": [{**one, "word": BECAME[one["became"]][not is_chinese]} for one in told["loans"]],
         "tickets": [ticket_row(desk, saying, one) for one in told_by_api.tickets_of(desk, who, card.device)],
         "items": [
             ("", "—"),
-            *(
-                (one.id, f"{one.id} {one.fields.name_zh if is_chinese else one.fields.name_en}")
-                for one in desk.view.stock_items()
-            ),
+            *((one.id, f"{one.id} {one.fields.name_zh if is_chinese else one.fields.name_en}") for one in items),
         ],
         "may_write": who.may("place"),
         "values": values or {},
