@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roundsman_collector.api.problem import bad_parameter
+from roundsman_collector.store.tickets import TEXT_LIMIT
 
 Milliseconds = Annotated[int, Field(ge=1, le=2**53, description="milliseconds UTC")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -38,10 +39,17 @@ class Acknowledged(Said):
     arrival_ms: Milliseconds | None = Field(default=None, description="promised to be there by")
 
 
+class Examined(Said):
+    """What was found without going there; the words say it."""
+
+    how: Literal["phone", "remote", "readings"]
+
+
 class Planned(Said):
     """The solution."""
 
     mode: Literal["phone", "remote", "visit", "supply"]
+    service: Literal["", "parts", "support", "upkeep"] = Field(default="", description="which kind of service it is")
 
 
 class Appointed(Said):
@@ -55,6 +63,7 @@ class Dispatched(Said):
     """Who goes."""
 
     engineer: Name = Field(description="a login name")
+    arrival_ms: Milliseconds | None = Field(default=None, description="promised to be there by")
 
 
 class Departed(Dated):
@@ -74,7 +83,7 @@ class Arrived(Dated):
 class Left(Dated):
     """A visit that ends unfixed: 延时原因分析表."""
 
-    reason: Literal["parts", "skill", "customer", "site", "diagnosis", "other"]
+    reason: Literal["parts", "skill", "customer", "refused", "site", "diagnosis", "other"]
     analysis: Words
     next_visit_ms: Milliseconds | None = None
     parts_awaited: Words = ""
@@ -86,19 +95,27 @@ class Fixed(Dated):
     work: Annotated[str, Field(min_length=1, max_length=2000)] = Field(description="what was done")
     cause: Literal["product", "workmanship", "misuse", "damage", "other"]
     is_replaced: bool = Field(default=False, description="the part was replaced, not repaired")
+    exclusion: Literal["", "foreign_part", "unauthorised", "accident", "software", "force_majeure"] = Field(
+        default="", description="why no warranty covers it, whatever the date"
+    )
 
 
 class Resolved(Said):
     """Over without a visit."""
 
     how: Literal["phone", "remote", "false_alarm", "misuse", "by_itself", "other"] = "other"
+    by: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="who on the customer's side mended it under guidance"
+    )
 
 
 class Confirmed(Said):
-    """The customer agrees that it works."""
+    """The customer agrees that it works, and says whether hours, work and its quality are right."""
 
     name: Name
-    rating: Rating | None = None
+    hours_right: bool | None = Field(default=None, description="the hours of work are as they stand on the ticket")
+    work_right: bool | None = Field(default=None, description="so is the work")
+    rating: Rating | None = Field(default=None, description="the quality of the service")
 
 
 class Reported(Said):
@@ -115,10 +132,26 @@ class FollowedUp(Said):
     rating: Rating | None = None
 
 
+class Reviewed(Said):
+    """审核: the work and the forms are as they should be, or are sent back with words."""
+
+    accepted: bool
+    rating: Rating | None = Field(default=None, description="the quality of the work")
+
+
 class Waits(Dated):
     """Why it waits."""
 
-    reason: Literal["customer_absent", "rescheduled", "customer_network", "force_majeure", "parts", "other"]
+    reason: Literal[
+        "customer_absent",
+        "rescheduled",
+        "customer_network",
+        "force_majeure",
+        "refused",
+        "not_reached",
+        "parts",
+        "other",
+    ]
 
 
 class Part(Said):
@@ -138,6 +171,9 @@ class TakenAway(Said):
 
     component: Name
     serial: Serial | None = None
+    agreed_by: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="who on the customer's side consents"
+    )
 
 
 class BroughtBack(Said):
@@ -184,6 +220,23 @@ class Consented(Said):
     by: Name
 
 
+class Checked(Said):
+    """A report was checked (核实); what was wrong in it is said anew. The log keeps what it said before."""
+
+    asked: Literal["desk", "customer"] = Field(description="who was asked: whoever took the call, or the customer")
+    name: Annotated[str, Field(max_length=200)] = ""
+    phone: Annotated[str, Field(max_length=60)] = ""
+    words: Annotated[str, Field(max_length=TEXT_LIMIT)] = Field(default="", description="what is wrong")
+    wish: Annotated[str, Field(max_length=400)] = Field(default="", description="what the customer wishes")
+
+
+class Contacted(Said):
+    """What came of trying to speak with the customer."""
+
+    outcome: Literal["reached", "declined", "refused", "not_reached"]
+    name: Annotated[str, Field(max_length=200)] = Field(default="", description="with whom")
+
+
 class Called(Said):
     """Who called again."""
 
@@ -195,6 +248,16 @@ class HandedOver(Said):
     """Who sees to it now (转交)."""
 
     to: Name
+    agreed_by: Annotated[str, Field(max_length=200)] = Field(
+        default="", description="who on the customer's side agrees with it"
+    )
+
+
+class Transferred(Said):
+    """Another ticket goes on (转单). Who agrees on both sides."""
+
+    agreed_by: Annotated[str, Field(max_length=200)] = Field(default="", description="on the customer's side")
+    approved_by: Annotated[str, Field(max_length=200)] = Field(default="", description="on our side")
 
 
 class Wished(Said):
@@ -211,6 +274,7 @@ class Overruled(Said):
 
 SHAPES: Mapping[str, type[Said]] = {
     "acknowledge": Acknowledged,
+    "examine": Examined,
     "plan": Planned,
     "appoint": Appointed,
     "dispatch": Dispatched,
@@ -222,6 +286,8 @@ SHAPES: Mapping[str, type[Said]] = {
     "confirm": Confirmed,
     "report": Reported,
     "follow_up": FollowedUp,
+    "review": Reviewed,
+    "transfer": Transferred,
     "wait": Waits,
     "resume": Dated,
     "part": Part,
@@ -232,6 +298,8 @@ SHAPES: Mapping[str, type[Said]] = {
     "sign": Signed,
     "attach": Attached,
     "consent": Consented,
+    "check": Checked,
+    "contact": Contacted,
     "call": Called,
     "hand_over": HandedOver,
     "priority": Wished,

@@ -165,6 +165,13 @@ class ServiceLevel:
     delay_analysis: bool
     loan_unit: bool
     consent: bool
+    arrival_promised: bool
+    examined_first: bool
+    sent_at_once: tuple[str, ...]
+    take_away_agreed: bool
+    transfer_agreed: bool
+    hand_over_agreed: bool
+    review: bool
     replacement_after_repairs: int
     replacement_without_spare_days: int
     forms: tuple[str, ...]

@@ -13,158 +13,76 @@ A fault that is over ends a ticket that nobody was sent for; where somebody was 
             resolved (nobody had to come) ------------------------------------> followed_up -> closed
 
 Any state that is not over may end as void, merged (its cause has a ticket) or transferred (转单: another goes on).
-`docs/tickets.md` has the drawing, made from the table.
+`docs/tickets.md` has the drawing, made from the table. The words stand in ticket_words.py, what forbids a step in
+step_guards.py; whoever uses them takes them from here.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
+from roundsman_collector.core import step_guards as guard
+from roundsman_collector.core.step_guards import Guard, Refusal, Standing, Terms, Wish
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
+from roundsman_collector.core.ticket_words import (
+    ANY,
+    ASKED,
+    BY_PERSON,
+    CALLED_BACK,
+    CAUSES,
+    CONTACTS,
+    DELAYS,
+    ENDINGS,
+    EXAMINATIONS,
+    LIVE,
+    MENDED,
+    MODES,
+    OVER,
+    REPORTED,
+    SENT,
+    SERVICES,
+    STATES,
+    TO_MEND,
+    TRIED,
+    UNSENT,
+    WAITING,
+)
 
-STATES: Mapping[str, tuple[str, str]] = {
-    "open": ("已报修", "reported"),
-    "acknowledged": ("已受理", "acknowledged"),
-    "planned": ("方案已定", "solution named"),
-    "dispatched": ("已派单", "dispatched"),
-    "departed": ("已出发", "on the way"),
-    "on_site": ("已到场", "on site"),
-    "fixed": ("已修复", "fixed"),
-    "verified": ("已验证", "verified by readings"),
-    "confirmed": ("客户已确认", "confirmed by the customer"),
-    "followed_up": ("已回访", "followed up"),
-    "closed": ("已关闭", "closed"),
-    "resolved": ("已恢复", "resolved without a visit"),
-    "void": ("已作废", "void"),
-    "merged": ("已并入", "merged"),
-    "transferred": ("已转单", "transferred"),
-}
-TO_MEND = ("open", "acknowledged", "planned", "dispatched", "departed", "on_site")
-"""The fault is still there, as far as people know."""
-UNSENT = ("open", "acknowledged", "planned")
-"""Nobody has been sent."""
-MENDED = ("fixed", "verified", "confirmed", "followed_up")
-"""Mended, and not yet closed."""
-LIVE = (*TO_MEND, *MENDED)
-"""Somebody has something to do."""
-OVER = ("resolved", "closed", "void", "merged", "transferred")
-ANY = tuple(STATES)
-SENT = ("dispatched", "departed", "on_site")
-
-WAITING: Mapping[str, tuple[str, str]] = {
-    "customer_absent": ("用户不在", "the customer is not there"),
-    "rescheduled": ("改约", "another appointment, agreed with the customer"),
-    "customer_network": ("客户网络原因", "the customer's network"),
-    "force_majeure": ("不可抗力", "force majeure"),
-    "parts": ("待备件", "waiting for parts"),
-    "other": ("其他", "another reason"),
-}
-"""Why a ticket waits. Which of them stop a clock, the service level says."""
-DELAYS: Mapping[str, tuple[str, str]] = {
-    "parts": ("缺备件", "a part was missing"),
-    "skill": ("技术原因", "it takes another specialist"),
-    "customer": ("客户原因", "on the customer's side"),
-    "site": ("现场条件不具备", "the place did not allow it"),
-    "diagnosis": ("需进一步判断", "it takes more looking into"),
-    "other": ("其他", "another reason"),
-}
-"""Why a visit ended and it is not mended (延时原因)."""
-CAUSES: Mapping[str, tuple[str, str]] = {
-    "product": ("产品质量", "the product"),
-    "workmanship": ("施工质量", "the installation"),
-    "misuse": ("操作不当", "wrong use"),
-    "damage": ("人为损坏", "damage done by people"),
-    "other": ("其他", "something else"),
-}
-"""What had caused the fault: what a repair costs follows from it."""
-MODES: Mapping[str, tuple[str, str]] = {
-    "phone": ("电话支持", "by phone"),
-    "remote": ("远程处理", "remotely"),
-    "visit": ("现场维修", "on site"),
-    "supply": ("送货", "by delivery"),
-}
-ENDINGS: Mapping[str, tuple[str, str]] = {
-    "phone": ("电话解决", "solved by phone"),
-    "remote": ("远程解决", "solved remotely"),
-    "false_alarm": ("误报", "a false alarm"),
-    "misuse": ("使用不当，已指导", "wrong use, explained"),
-    "by_itself": ("自行恢复", "it went away by itself"),
-    "other": ("其他", "otherwise"),
-}
-"""How a ticket ended without a visit."""
-CALLED_BACK = ("phone", "false_alarm", "misuse")
-"""Endings after which the customer is called back, with the readings of the time between (S1-15)."""
-BY_PERSON = "by_person"
-REPORTED = "reported"
-"""The code of a fault that nobody could name yet."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Standing:
-    """How a ticket stands. `version`: the id of the last line that a person, or a change of state, wrote."""
-
-    state: str = ""
-    version: int = 0
-    engineer: str = ""
-    waiting: str = ""
-    acknowledged_ms: int | None = None
-    arrival_ms: int | None = None
-    """When somebody promised to come."""
-    last_ms: int = 0
-    """When the last step happened: none may be dated before it."""
-    visits: int = 0
-    fault_is_over: bool = False
-    ending: str = ""
-    mode: str = ""
-    signed: frozenset[str] = frozenset()
-    is_reported: bool = False
-    """The service report was handed in."""
-    is_followed_up: bool = False
-    taken_away: frozenset[str] = frozenset()
-    """Components that were taken to the workshop."""
-    loans: frozenset[int] = frozenset()
-    consents: int = 0
-    overrides: frozenset[str] = frozenset()
-    calls: int = 0
-    repairs: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Terms:
-    """What the service level asks for (core/level.py), and what is known beside the log."""
-
-    both_signatures: bool = True
-    report: bool = True
-    follow_up: bool = True
-    call_back: bool = True
-    delay_analysis: bool = True
-    loan_unit: bool = True
-    consent: bool = True
-    blocked: "Refusal | None" = None
-    """Why this part may not be repaired again (core/parts.py); None: it may."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wish:
-    """A step that somebody wants to take at `now_ms`."""
-
-    verb: str
-    now_ms: int
-    who: str
-    text: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
-    may_overrule: bool = False
-
-
-class Refusal(NamedTuple):
-    """Why not: a word, and what to do, in both languages."""
-
-    cause: str
-    zh: str
-    en: str
-
-
-Guard = Callable[[Standing, Wish, Terms], Refusal | None]
+__all__ = [
+    "ANY",
+    "ASKED",
+    "BY_PERSON",
+    "CALLED_BACK",
+    "CAUSES",
+    "CONTACTS",
+    "DELAYS",
+    "ENDINGS",
+    "EXAMINATIONS",
+    "LIVE",
+    "MENDED",
+    "MODES",
+    "OVER",
+    "REPORTED",
+    "SENT",
+    "SERVICES",
+    "STATES",
+    "STEPS",
+    "TO_MEND",
+    "TRIED",
+    "UNSENT",
+    "WAITING",
+    "Guard",
+    "Refusal",
+    "Standing",
+    "Step",
+    "Terms",
+    "Wish",
+    "after",
+    "is_persons",
+    "offered",
+    "refusal",
+    "standing_of",
+]
 
 
 class Step(NamedTuple):
@@ -179,168 +97,67 @@ class Step(NamedTuple):
     right: Literal["act", "overrule"] = "act"
 
 
-# --- what forbids a step ---------------------------------------------------------------------------------------------
-
-
-def _has_words(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
-    """words that say why, or what"""
-    return None if wish.text.strip() else Refusal("no_words", "请写明原因或内容", "say why, or what, in words")
-
-
-def _in_order(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
-    """a time, where one is given, that is not before the last step and not in the future"""
-    said = wish.data.get("at_ms")
-    if said is None:
-        return None
-    if said > wish.now_ms:
-        return Refusal("future", "时间不能晚于现在", "a time in the future: give the one at which it happened")
-    if said < standing.last_ms:
-        return Refusal("before", "时间早于上一步", "a time before the last step: give a later one")
-    return None
-
-
-def _names_engineer(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
-    """who goes"""
-    return None if wish.data.get("engineer") else Refusal("no_engineer", "请选择工程师", "say who goes")
-
-
-def _explains_delay(_: Standing, wish: Wish, terms: Terms) -> Refusal | None:
-    """延时原因分析表: a reason and its analysis, where the service level asks for it (S0-15)"""
-    if not terms.delay_analysis or (wish.data.get("reason") in DELAYS and str(wish.data.get("analysis", "")).strip()):
-        return None
-    return Refusal(
-        "no_analysis",
-        "未修复离场须填写延时原因分析表：原因与分析",
-        "a visit that ends unfixed needs the delay analysis: a reason and its analysis",
-    )
-
-
-def _may_be_repaired(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
-    """a part that may be repaired again: else it is replaced, or a manager overrules that (S1-43)"""
-    why = terms.blocked
-    if why is None or "replacement" in standing.overrides or wish.data.get("is_replaced") is True:
-        return None
-    return why._replace(zh=f"{why.zh}；如需维修请经理特批", en=f"{why.en}; a manager may overrule this with a reason")
-
-
-def _has_loan(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
-    """a loan unit that was lent before, where the service level asks for it (S0-6)"""
-    if not terms.loan_unit or standing.loans or wish.data.get("loan"):
-        return None
-    return Refusal(
-        "no_loan", "取回维修须先提供备机", "who takes something away brings a loan unit first: record the loan"
-    )
-
-
-def _has_consent(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
-    """the customer's recorded consent, for what is done remotely (S4-14)"""
-    if not terms.consent or standing.consents or wish.data.get("how") != "remote":
-        return None
-    return Refusal(
-        "no_consent", "远程处理须先记录客户同意", "what is done remotely needs the customer's consent: record it first"
-    )
-
-
-def _is_signed_by_customer(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
-    """the customer's signature, where somebody came"""
-    if not terms.both_signatures or not standing.visits or "customer" in standing.signed:
-        return None
-    return Refusal("unsigned", "客户尚未签字", "the customer has not signed yet")
-
-
-def _is_whole(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
-    """after a visit both signatures (S0-39), the service report and a follow-up (S3-16), as far as the service level
-    asks for them; after help by phone a call back (S1-15); and nothing still away, no loan unit still out"""
-    if standing.taken_away:
-        return Refusal("away", "取回维修的部件尚未送回", "what was taken away has not come back")
-    if standing.loans:
-        return Refusal("lent", "备机尚未收回", "the loan unit is still out")
-    if standing.visits:
-        missing = sorted({"customer", "service"} - standing.signed)
-        if terms.both_signatures and missing:
-            return Refusal("unsigned", "双方尚未全部签字", f"not signed by both sides: {', '.join(missing)}")
-        if terms.report and not standing.is_reported:
-            return Refusal("no_report", "尚未提交服务报告", "the service report has not been handed in")
-        if terms.follow_up and not standing.is_followed_up:
-            return Refusal("no_follow_up", "尚未回访", "nobody has followed up yet")
-    elif terms.call_back and standing.ending in CALLED_BACK and not standing.is_followed_up:
-        return Refusal("no_follow_up", "电话解决的须两小时后回访", "solved by phone: call the customer back first")
-    return None
-
-
-def _is_waiting(standing: Standing, _: Wish, __: Terms) -> Refusal | None:
-    """a ticket that waits"""
-    return None if standing.waiting else Refusal("not_waiting", "工单未处于等待", "the ticket does not wait")
-
-
-def _says_why(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
-    """a reason, of a ticket that does not wait yet"""
-    if standing.waiting:
-        return Refusal("waits", "工单已在等待", "the ticket waits already: go on first")
-    if wish.data.get("reason") not in WAITING:
-        return Refusal("no_reason", "请选择等待原因", "choose why it waits")
-    return None
-
-
-def _knows_how(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
-    """how it ended"""
-    return None if wish.data.get("how", "other") in ENDINGS else Refusal("no_how", "请选择解决方式", "say how it ended")
-
-
-def _may_overrule(_: Standing, wish: Wish, __: Terms) -> Refusal | None:
-    """the right to overrule"""
-    return None if wish.may_overrule else Refusal("not_yours", "须由售后经理办理", "this is for a manager to do")
-
-
-def _is_own_loan(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
-    """a loan of this ticket that runs"""
-    return (
-        None if wish.data.get("loan") in standing.loans else Refusal("no_loan", "没有这台备机", "no such loan is out")
-    )
-
-
-def _was_taken(standing: Standing, wish: Wish, _: Terms) -> Refusal | None:
-    """a component that was taken away"""
-    is_away = wish.data.get("component") in standing.taken_away
-    return None if is_away else Refusal("not_away", "该部件未被取回", "this component was not taken away")
-
-
 # --- the table -------------------------------------------------------------------------------------------------------
 
 STEPS: Mapping[str, Step] = {
     # of people, in the order of a ticket's life
-    "acknowledge": Step("受理", "acknowledge", ("open", "acknowledged"), "acknowledged"),
-    "plan": Step("确定方案", "name the solution", UNSENT, "planned"),
-    "dispatch": Step("派单", "dispatch", (*UNSENT, "dispatched"), "dispatched", (_names_engineer,)),
-    "depart": Step("出发", "depart", ("dispatched",), "departed", (_in_order,)),
-    "arrive": Step("到场", "arrive", ("dispatched", "departed"), "on_site", (_in_order,)),
-    "leave": Step("未修复离场", "leave unfixed", ("on_site",), "planned", (_in_order, _explains_delay)),
-    "fix": Step("修复", "fix", ("on_site",), "fixed", (_in_order, _may_be_repaired)),
-    "resolve": Step("无需上门解决", "resolve without a visit", UNSENT, "resolved", (_knows_how, _has_consent)),
-    "verify": Step("验证", "verify", ("fixed",), "verified", (_has_words,)),
-    "confirm": Step("客户确认", "the customer confirms", ("fixed", "verified"), "confirmed", (_is_signed_by_customer,)),
+    "acknowledge": Step("受理", "acknowledge", ("open", "acknowledged"), "acknowledged", (guard.promises_arrival,)),
+    "examine": Step("远程诊断", "diagnose from afar", (*UNSENT, "dispatched", "departed"), None, (guard.has_words,)),
+    "plan": Step("确定方案", "name the solution", UNSENT, "planned", (guard.sends_somebody,)),
+    "dispatch": Step(
+        "派单",
+        "dispatch",
+        (*UNSENT, "dispatched"),
+        "dispatched",
+        (guard.names_engineer, guard.is_examined, guard.promises_arrival),
+    ),
+    "depart": Step("出发", "depart", ("dispatched",), "departed", (guard.in_order,)),
+    "arrive": Step("到场", "arrive", ("dispatched", "departed"), "on_site", (guard.in_order,)),
+    "leave": Step("未修复离场", "leave unfixed", ("on_site",), "planned", (guard.in_order, guard.explains_delay)),
+    "fix": Step("修复", "fix", ("on_site",), "fixed", (guard.in_order, guard.may_be_repaired)),
+    "resolve": Step(
+        "无需上门解决",
+        "resolve without a visit",
+        (*UNSENT, "dispatched", "departed"),
+        "resolved",
+        (guard.knows_how, guard.has_consent),
+    ),
+    "verify": Step("验证", "verify", ("fixed",), "verified", (guard.has_words,)),
+    "confirm": Step(
+        "客户确认", "the customer confirms", ("fixed", "verified"), "confirmed", (guard.is_signed_by_customer,)
+    ),
     "report": Step("提交服务报告", "hand in the report", (*MENDED,)),
     "follow_up": Step("回访", "follow up", ("verified", "confirmed", "resolved", "followed_up"), "followed_up"),
-    "close": Step("关闭", "close", ("confirmed", "followed_up", "resolved"), "closed", (_is_whole,)),
-    "reopen": Step("重新打开", "reopen", (*MENDED, "resolved"), "acknowledged", (_has_words,)),
-    "transfer": Step("转单", "transfer", TO_MEND, "transferred", (_has_words,)),
-    "void": Step("作废", "void", (*LIVE, "resolved"), "void", (_may_overrule, _has_words), right="overrule"),
-    "wait": Step("等待", "wait", TO_MEND, None, (_in_order, _says_why)),
-    "resume": Step("继续", "go on", TO_MEND, None, (_in_order, _is_waiting)),
+    "review": Step(
+        "审核",
+        "review",
+        ("confirmed", "followed_up", "resolved"),
+        None,
+        (guard.may_overrule, guard.is_not_own, guard.says_what_is_wrong, guard.is_ready),
+        right="overrule",
+    ),
+    "close": Step("关闭", "close", ("confirmed", "followed_up", "resolved"), "closed", (guard.is_whole,)),
+    "reopen": Step("重新打开", "reopen", (*MENDED, "resolved"), "acknowledged", (guard.has_words,)),
+    "transfer": Step("转单", "transfer", TO_MEND, "transferred", (guard.has_words, guard.is_agreed_by_both)),
+    "void": Step("作废", "void", (*LIVE, "resolved"), "void", (guard.may_overrule, guard.has_words), right="overrule"),
+    "wait": Step("等待", "wait", TO_MEND, None, (guard.in_order, guard.says_why)),
+    "resume": Step("继续", "go on", TO_MEND, None, (guard.in_order, guard.is_waiting)),
     "appoint": Step("预约", "make an appointment", TO_MEND),
     "part": Step("使用备件", "use a part", ("on_site", "fixed", "verified")),
-    "take_away": Step("取回维修", "take away", ("on_site",), None, (_has_loan,)),
-    "bring_back": Step("送回", "bring back", LIVE, None, (_was_taken,)),
+    "take_away": Step("取回维修", "take away", ("on_site",), None, (guard.has_loan, guard.is_let_go)),
+    "bring_back": Step("送回", "bring back", LIVE, None, (guard.was_taken,)),
     "loan": Step("提供备机", "lend a unit", TO_MEND),
-    "loan_back": Step("收回备机", "take the loan unit back", LIVE, None, (_is_own_loan,)),
+    "loan_back": Step("收回备机", "take the loan unit back", LIVE, None, (guard.is_own_loan,)),
     "sign": Step("签字", "sign", ("on_site", *MENDED)),
     "attach": Step("附件", "attach", ANY),
     "consent": Step("客户同意", "the customer consents", LIVE),
+    "check": Step("核实", "check the report", TO_MEND),
+    "contact": Step("联系客户", "contact the customer", (*LIVE, "resolved")),
     "call": Step("再次来电", "the customer called again", ANY),
-    "hand_over": Step("转交", "hand over", LIVE, None, (_has_words,)),
+    "hand_over": Step("转交", "hand over", LIVE, None, (guard.has_words,)),
     "priority": Step("客户优先级", "the customer's priority", LIVE),
-    "override": Step("特批", "overrule", LIVE, None, (_may_overrule, _has_words), right="overrule"),
-    "note": Step("备注", "note", ANY, None, (_has_words,)),
+    "override": Step("特批", "overrule", LIVE, None, (guard.may_overrule, guard.has_words), right="overrule"),
+    "note": Step("备注", "note", ANY, None, (guard.has_words,)),
     # of the engine
     "open": Step("报修", "open", ("",), "open", is_persons=False),
     "promise": Step("承诺", "promise", ANY, is_persons=False),
@@ -375,7 +192,7 @@ def refusal(standing: Standing, wish: Wish, terms: Terms) -> Refusal | None:
     if standing.state not in step.from_:
         zh, en = STATES.get(standing.state, ("", "not there"))
         return Refusal("state", f"工单{zh}，不能{step.zh}", f"it is {en}: {step.en} works on {_states(step.from_)}")
-    return next((why for guard in step.guards if (why := guard(standing, wish, terms)) is not None), None)
+    return next((why for needed in step.guards if (why := needed(standing, wish, terms)) is not None), None)
 
 
 def _states(names: Collection[str]) -> str:
@@ -409,6 +226,11 @@ def after(standing: Standing, event: Event) -> Standing:
     return known
 
 
+def _opened(_: Standing, event: Event) -> dict[str, Any]:
+    by_machines = event.data.get("source", "monitoring") == "monitoring"
+    return {"is_examined": by_machines or event.data.get("is_examined") is True}
+
+
 def _acknowledged(standing: Standing, event: Event) -> dict[str, Any]:
     said = event.data.get("arrival_ms")
     first = standing.acknowledged_ms
@@ -437,34 +259,61 @@ def _reopened(standing: Standing, event: Event) -> dict[str, Any]:
         "signed": frozenset(),
         "is_reported": False,
         "is_followed_up": False,
+        "is_agreed": False,
+        "is_reviewed": False,
         "fault_is_over": event.who != ROBOT and standing.fault_is_over,
         "ending": "",
     }
 
 
-def _followed_up(_: Standing, event: Event) -> dict[str, Any]:
-    return {"is_followed_up": bool(event.data.get("reached", True))}
+def _resolved(standing: Standing, event: Event) -> dict[str, Any]:
+    how = str(event.data.get("how", ""))
+    return {
+        "ending": how,
+        "fault_is_over": standing.fault_is_over or event.who == ROBOT,
+        "is_examined": standing.is_examined or how in ("phone", "remote", "misuse"),
+        "waiting": "",
+    }
+
+
+def _followed_up(standing: Standing, event: Event) -> dict[str, Any]:
+    is_reached = bool(event.data.get("reached", True))
+    is_content = is_reached and event.data.get("satisfied") is True
+    return {"is_followed_up": is_reached, "is_agreed": standing.is_agreed or is_content}
+
+
+def _reviewed(standing: Standing, event: Event) -> dict[str, Any]:
+    """What is sent back is done again: after a visit the report, else the follow-up."""
+    if event.data.get("accepted", True):
+        return {"is_reviewed": True}
+    again = "is_reported" if standing.visits else "is_followed_up"
+    return {"is_reviewed": False, again: False}
 
 
 _FOLDS: Mapping[str, Callable[[Standing, Event], dict[str, Any]]] = {
+    "open": _opened,
+    "amend": lambda standing, event: {"is_examined": standing.is_examined or event.who == ROBOT},
     "acknowledge": _acknowledged,
+    "examine": lambda standing, event: {"is_examined": True},
+    "contact": lambda standing, event: {
+        "is_examined": standing.is_examined or event.data.get("outcome") in TRIED,
+    },
     "plan": _planned,
     "dispatch": _dispatched,
     "appoint": lambda standing, event: {"arrival_ms": event.data.get("arrival_ms", standing.arrival_ms)},
     "arrive": _arrived,
     "leave": lambda standing, event: {"arrival_ms": event.data.get("next_visit_ms"), "mode": standing.mode},
     "fix": lambda standing, event: {"repairs": standing.repairs + 1, "waiting": ""},
-    "resolve": lambda standing, event: {
-        "ending": str(event.data.get("how", "")),
-        "fault_is_over": standing.fault_is_over or event.who == ROBOT,
-        "waiting": "",
-    },
+    "resolve": _resolved,
     "recover": lambda standing, event: {"fault_is_over": True},
     "recur": lambda standing, event: {"fault_is_over": False},
     "verify": lambda standing, event: {"fault_is_over": standing.fault_is_over or event.who == ROBOT},
     "reopen": _reopened,
     "report": lambda standing, event: {"is_reported": True},
     "follow_up": _followed_up,
+    "confirm": lambda standing, event: {"is_agreed": True},
+    "review": _reviewed,
+    "hand_over": lambda standing, event: {"is_handed_over": True, "is_agreed": bool(event.data.get("agreed_by"))},
     "wait": lambda standing, event: {"waiting": str(event.data.get("reason", "other"))},
     "resume": lambda standing, event: {"waiting": ""},
     "take_away": lambda standing, event: {"taken_away": standing.taken_away | {str(event.data.get("component", ""))}},

@@ -32,7 +32,8 @@ Rules that are not seen in the drawing:
 * A ticket that is reopened was not mended: what had ended with the repair, or came after it, runs on, and the time in
   between is not counted.
 * The facts of the start decide. What is said later (a customer calls it urgent) may bring what is due nearer, but
-  counts from when it was said: no clock is born late. What is said after it was due changes nothing.
+  counts from when it was said: no clock is born late. What is said after it was due changes nothing. Who calls it more
+  urgent never has to wait longer, whatever the rows say.
 * An appointment that is broken stays broken: another one agreed on later does not mend it. The next visit has its own.
 * A ticket that goes on for another (ticket_story.carried() in the data of its `open`) has reached what that one had
   and has waited as it did: a transfer neither starts nor ends a clock.
@@ -60,6 +61,8 @@ SegmentKind = Literal["working", "closed", "paused"]
 
 RUNNING: tuple[State, ...] = ("running", "paused", "breached")
 """A clock that has begun and not ended."""
+URGENCY: Mapping[str, int] = {"minor": 0, "": 1, "major": 1, "urgent": 2}
+"""How urgent a customer calls it; who says nothing calls it common."""
 PROMISE_PASSED = 100
 """The `percent` of a warning that says: the stricter promise has passed, the floor has not."""
 AROUND_THE_CLOCK = Timetable([(0, calendar_of("24x7", "UTC"))])
@@ -281,7 +284,10 @@ def means(readings: Iterable[Reading], from_ms: int, to_ms: int) -> tuple[Mean, 
 def _chosen(level: ServiceLevel, clock: str, story: Story, hours: Mapping[str, Timetable]) -> Reading | None:
     """The reading of a clock by the row that counts, as what was known of the ticket changed."""
     current: Reading | None = None
+    before = story.facts[0][1].priority
     for at, (since_ms, facts) in enumerate(story.facts):
+        is_raised = URGENCY.get(facts.priority, 1) > URGENCY.get(before, 1)
+        before = facts.priority
         row = level.row_of(clock, facts)
         if row is None or (current is not None and row is current.row):
             continue
@@ -293,7 +299,7 @@ def _chosen(level: ServiceLevel, clock: str, story: Story, hours: Mapping[str, T
         elif _is_settled(current, since_ms):
             break
         elif _due(whole) >= _due(current):
-            current = whole
+            current = current if is_raised else whole
         else:
             current = min(current, _measured(row, story, hours, since_ms), key=_due)
     return current

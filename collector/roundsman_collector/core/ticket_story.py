@@ -88,6 +88,7 @@ class Story:
     told: list[tuple[str, int, int | None]] = field(default_factory=list)  # clock, percent, start
     waiting: tuple[int, str, bool] | None = None  # since, why, whether the customer agreed
     agreed_ms: int | None = None  # the arrival that the customer agreed to last
+    raised: list[tuple[int, str]] = field(default_factory=list)  # what was said of the priority before a transfer
     now_ms: int = 0
 
 
@@ -146,13 +147,17 @@ def _take_over(story: Story, said: Mapping[str, Any]) -> None:
     story.told += [(clock, percent, start_ms) for clock, percent, start_ms in said["told"]]
     story.mode = said["mode"]
     story.said_ms, story.arrival_ms, story.visited_ms = said["said_ms"], said["arrival_ms"], said["visited_ms"]
-    _know(story, 0, priority=said["priority"])
+    (_, first), *story.raised = said.get("priorities") or [(0, said["priority"])]
+    _know(story, 0, priority=first)
 
 
 def _promise(story: Story, event: Event, at_ms: int) -> None:
     names = ("time_zone", "service_class", "severity", "zone", "category")
     _know(story, event.at_ms, **{name: _word(event.data.get(name)) for name in names})
     story.is_promised = True
+    for since_ms, priority in story.raised:
+        _know(story, since_ms, priority=priority)
+    story.raised = []
 
 
 def _priority(story: Story, event: Event, at_ms: int) -> None:
@@ -340,7 +345,7 @@ def carried(log: Iterable[Event], now_ms: int) -> dict[str, Any]:
         "gaps": plain(story.gaps),
         "restored_gaps": plain(story.restored_gaps),
         "told": [list(one) for one in story.told],
-        "priority": story.facts[-1][1].priority,
+        "priorities": [*([since_ms, facts.priority] for since_ms, facts in story.facts), *map(list, story.raised)],
         "mode": story.mode,
         "said_ms": story.said_ms,
         "arrival_ms": story.arrival_ms,

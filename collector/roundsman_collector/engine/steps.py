@@ -64,7 +64,7 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
         refused = _has_another(engine, row)
     if refused is not None:
         raise StepRefused(row.number, refused)
-    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, wish)
+    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, standing, wish)
     holds = None
     if wish.verb == "reopen" and row.watched and row.outcome == lifecycle.BY_PERSON:
         holds = _held(engine, row)
@@ -119,6 +119,13 @@ def terms_of(engine: Engine, row: TicketRow, wish: Wish) -> Terms:
         delay_analysis=level.delay_analysis,
         loan_unit=level.loan_unit,
         consent=level.consent,
+        arrival_promised=level.arrival_promised,
+        examined_first=level.examined_first,
+        sent_at_once=row.severity in level.sent_at_once,
+        take_away_agreed=level.take_away_agreed,
+        transfer_agreed=level.transfer_agreed,
+        hand_over_agreed=level.hand_over_agreed,
+        review=level.review,
         blocked=blocked,
     )
 
@@ -156,7 +163,7 @@ def _step(row: TicketRow, wish: Wish) -> TicketStep:
     )
 
 
-def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketChange]:
+def _transfer(row: TicketRow, log: Sequence[Event], standing: Standing, wish: Wish) -> list[TicketChange]:
     """The old number ends, another goes on (原单号, 转入单号): the clocks run on from the first report."""
     new = TicketOpen(
         subject=row.subject,
@@ -174,11 +181,11 @@ def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketCh
         who=wish.who,
         text=wish.text,
         data={"source": row.source, "transferred_from": row.number, "at_ms": happened_ms(log[0])}
-        | {"carried": carried(log, wish.now_ms)},
+        | {"carried": carried(log, wish.now_ms), "is_examined": standing.is_examined},
         ticket=-1,
     )
     over = [] if row.resolved_ms is None else [TicketStep(ticket=new.ticket, at_ms=wish.now_ms, verb="recover")]
-    return [new, *over, replace(_step(row, wish), data={"to": new.ticket})]
+    return [new, *over, replace(_step(row, wish), data={**wish.data, "to": new.ticket})]
 
 
 def report(engine: Engine, command: CommandRow, now_ms: int) -> None:
@@ -186,7 +193,7 @@ def report(engine: Engine, command: CommandRow, now_ms: int) -> None:
     said = command.args
     subject, code = str(said["subject"]), str(said.get("code") or REPORTED)
     caller = {key: str(value) for key, value in dict(said.get("caller") or {}).items()}
-    known = engine.store.live_ticket(subject, code)
+    known = engine.store.live_ticket(subject, code) or _instead(engine, subject, said)
     if known is not None:
         step = TicketStep(
             ticket=known.id, at_ms=now_ms, verb="call", who=command.who, text=str(said.get("text", "")), data=caller
@@ -198,6 +205,15 @@ def report(engine: Engine, command: CommandRow, now_ms: int) -> None:
     new = _reported(engine, command, subject, code, caller, now_ms)
     answer = CommandDone(command=command.id, ok=True, done_ms=now_ms, opens=0)
     engine.store.commit(stored.Batch(now_ms=now_ms, tickets=[new], commands_done=[answer]))
+
+
+def _instead(engine: Engine, subject: str, said: Mapping[str, Any]) -> TicketRow | None:
+    """What takes a report of a subject that has as many live tickets from its source as it may (`at_most`)."""
+    most = said.get("at_most")
+    if most is None:
+        return None
+    live = engine.store.live_tickets_from(subject, str(said.get("source") or "phone"), int(most))
+    return live[0] if len(live) == int(most) else None
 
 
 def _reported(
@@ -227,11 +243,11 @@ def _reported(
 
 
 def _called(said: Mapping[str, Any]) -> dict[str, Any]:
-    """When the call came, where it was written down later than that, and how urgent the customer calls it."""
-    called_ms, priority = said.get("called_ms"), said.get("customer_priority")
-    return ({} if called_ms is None else {"at_ms": int(called_ms)}) | (
-        {} if not priority else {"customer_priority": str(priority)}
-    )
+    """When the call came, where it was written down later than that, how urgent the customer calls it, and what they
+    wish."""
+    called_ms = said.get("called_ms")
+    told = {key: str(said[key]) for key in ("customer_priority", "wish") if said.get(key)}
+    return ({} if called_ms is None else {"at_ms": int(called_ms)}) | told
 
 
 def _ticket(engine: Engine, ticket_id: int) -> tuple[TicketRow, list[Event]]:

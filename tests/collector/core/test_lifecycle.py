@@ -188,6 +188,185 @@ def test_who_was_helped_by_phone_is_called_back_before_the_end() -> None:
     assert (reached.state, why(reached, "close")) == ("followed_up", "")
 
 
+# Shows S0-13.
+def test_who_says_that_somebody_comes_says_when_where_the_service_level_asks_for_it() -> None:
+    terms = Terms(arrival_promised=True)
+
+    assert why(standing(OPENED), "acknowledge", reply="visit") == ""
+    assert why(standing(OPENED), "acknowledge", terms=terms, reply="visit") == "no_arrival"
+    assert why(standing(OPENED), "acknowledge", terms=terms, reply="visit", arrival_ms=500) == ""
+    assert why(standing(OPENED), "acknowledge", terms=terms, reply="phone") == ""
+    assert why(standing(OPENED), "dispatch", terms=terms, engineer="li") == "no_arrival", "a reply may be left out"
+    assert why(standing(OPENED), "dispatch", terms=terms, engineer="li", arrival_ms=500) == ""
+    appointed = standing(OPENED, ("wang", "appoint", {"arrival_ms": 500, "agreed_by": "Chen"}))
+    assert why(appointed, "dispatch", terms=terms, engineer="li") == ""
+    left = standing(*A_VISIT, ("li", "leave", {"reason": "parts", "analysis": "x"}))
+    assert why(left, "dispatch", terms=terms, engineer="li") == "no_arrival", "the next visit has its own"
+
+
+CALLED: Line = ("wang", "open", {"source": "phone"})
+
+
+# Shows S1-63, S1-64, S2-18.
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ((CALLED,), "not_examined"),
+        ((CALLED, ("wang", "acknowledge", {"reply": "phone"})), "not_examined"),
+        ((CALLED, ("wang", "contact", {"outcome": "reached"})), "not_examined"),
+        ((CALLED, ("wang", "contact", {"outcome": "refused"})), "not_examined"),
+        ((CALLED, ("wang", "amend")), "not_examined"),
+        ((OPENED,), ""),
+        ((CALLED, ("wang", "examine", {"how": "phone"})), ""),
+        ((CALLED, ("wang", "contact", {"outcome": "declined"})), ""),
+        ((CALLED, ("wang", "contact", {"outcome": "not_reached"})), ""),
+        ((CALLED, (ROBOT, "amend")), ""),
+        ((CALLED, ("wang", "resolve", {"how": "phone"}), ("wang", "reopen")), ""),
+        ((("wang", "open", {"source": "phone", "transferred_from": "1", "is_examined": True}),), ""),
+    ],
+    ids=[
+        "a call",
+        "a reply",
+        "the customer was reached",
+        "the customer wants nobody",
+        "a person's amendment",
+        "found by monitoring",
+        "asked by phone",
+        "no advice wanted",
+        "nobody answers",
+        "the readings found it too",
+        "help by phone did not last",
+        "goes on for another that was",
+    ],
+)
+def test_nobody_is_sent_before_it_was_looked_into_from_afar_or_that_could_not_be(
+    lines: tuple[Line, ...], cause: str
+) -> None:
+    known = standing(*lines)
+
+    assert why(known, "dispatch", terms=Terms(examined_first=True), engineer="li") == cause
+    assert why(known, "dispatch", engineer="li") == "", "where nobody asks for it"
+    assert why(known, "dispatch", terms=Terms(examined_first=True, sent_at_once=True), engineer="li") == ""
+
+
+def test_what_was_found_from_afar_is_written_down() -> None:
+    assert why(standing(OPENED), "examine", text=" ", how="phone") == "no_words"
+    assert why(standing(OPENED), "examine", how="phone") == ""
+    assert why(standing(*A_VISIT), "examine", how="phone") == "state", "who is there does not look from afar"
+
+
+# Shows S4-15.
+def test_a_grave_fault_has_somebody_sent_while_others_work_on_it_remotely() -> None:
+    grave = Terms(sent_at_once=True)
+    sent = standing(OPENED, ("wang", "dispatch", {"engineer": "li"}), ("li", "depart"))
+
+    assert [why(standing(OPENED), "plan", terms=grave, mode=mode) for mode in ("phone", "remote", "visit")] == [
+        "send_at_once",
+        "send_at_once",
+        "",
+    ]
+    assert why(standing(OPENED), "plan", mode="remote") == ""
+    assert why(sent, "examine", terms=grave, how="remote") == ""
+    assert why(sent, "resolve", terms=grave, how="remote") == "no_consent"
+    agreed = standing(OPENED, ("wang", "dispatch"), ("li", "depart"), ("wang", "consent"))
+    assert why(agreed, "resolve", terms=grave, how="remote") == "", "li turns back"
+
+
+# Shows S1-45.
+def test_nothing_is_taken_along_without_the_customers_consent() -> None:
+    known = standing(*A_VISIT, ("li", "loan", {"loan": 7}), ("wang", "consent", {"what": "a restart", "by": "Chen"}))
+    terms = Terms(take_away_agreed=True)
+
+    assert why(known, "take_away", component="printer") == ""
+    assert why(known, "take_away", terms=terms, component="printer", agreed_by=" ") == "not_agreed"
+    assert why(known, "take_away", terms=terms, component="printer", agreed_by="Chen") == ""
+
+
+# Shows S0-42.
+def test_both_sides_agree_before_another_ticket_goes_on() -> None:
+    known, terms = standing(*A_VISIT), Terms(transfer_agreed=True)
+
+    assert why(known, "transfer") == ""
+    assert why(known, "transfer", terms=terms) == "not_agreed"
+    assert why(known, "transfer", terms=terms, agreed_by="Chen") == "not_agreed"
+    assert why(known, "transfer", terms=terms, agreed_by="Chen", approved_by="Zhao") == ""
+    assert why(standing(*A_VISIT, *SIGNED), "transfer", terms=terms) == "", "both signed on the phone"
+
+
+# Shows S0-58.
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ((("wang", "hand_over", {"to": "zhao"}),), "not_agreed"),
+        ((("wang", "hand_over", {"to": "zhao", "agreed_by": "Chen"}),), ""),
+        ((("wang", "hand_over", {"to": "zhao"}), ("zhao", "follow_up", {"satisfied": True})), ""),
+        ((("wang", "hand_over", {"to": "zhao"}), ("zhao", "follow_up", {"satisfied": False})), "not_agreed"),
+        (
+            (("wang", "hand_over", {"to": "zhao"}), ("zhao", "follow_up", {"reached": False, "satisfied": True})),
+            "not_agreed",
+        ),
+        (
+            (("wang", "hand_over", {"to": "zhao", "agreed_by": "Chen"}), ("zhao", "hand_over", {"to": "sun"})),
+            "not_agreed",
+        ),
+        ((), ""),
+    ],
+    ids=["nobody asked", "agreed at once", "content", "not content", "not reached", "handed on again", "never"],
+)
+def test_what_was_handed_over_is_closed_with_the_customers_word(lines: tuple[Line, ...], cause: str) -> None:
+    known = replace(standing(OPENED, *lines, ("zhao", "resolve", {"how": "other"})), state="resolved")
+
+    assert why(known, "close", terms=Terms(hand_over_agreed=True)) == cause
+    assert why(known, "close") == "", "where nobody asks for it"
+
+
+WHOLE: tuple[Line, ...] = (
+    *MENDED,
+    (ROBOT, "verify"),
+    *SIGNED,
+    ("li", "confirm"),
+    ("li", "report"),
+    ("wang", "follow_up"),
+)
+
+
+# Shows S4-42.
+def test_what_people_worked_on_is_reviewed_by_somebody_else_before_the_end() -> None:
+    terms, known = Terms(review=True), standing(*WHOLE)
+
+    assert why(known, "close", terms=terms) == "no_review"
+    assert why(known, "review", terms=terms, accepted=True) == "not_yours"
+    assert why(replace(known, engineer="wang"), "review", terms=terms, accepted=True, boss=True) == "own"
+    assert why(standing(*WHOLE[:-1]), "review", terms=terms, accepted=True, boss=True) == "no_follow_up"
+    assert why(known, "review", terms=terms, accepted=True, boss=True) == ""
+    assert why(standing(*WHOLE, ("zhao", "review", {"accepted": True})), "close", terms=terms) == ""
+    assert why(standing(OPENED, (ROBOT, "resolve")), "close", terms=terms) == "", "nobody worked on it"
+
+
+def test_what_a_review_sends_back_is_done_again() -> None:
+    terms, sent_back = Terms(review=True), ("zhao", "review", {"accepted": False})
+    helped: tuple[Line, ...] = (OPENED, ("wang", "resolve", {"how": "phone"}), ("wang", "follow_up"))
+
+    assert why(standing(*WHOLE), "review", text=" ", accepted=False, boss=True) == "no_words"
+    assert why(standing(*WHOLE[:-1]), "review", accepted=False, boss=True) == "", "what is wrong is said at once"
+    visited = standing(*WHOLE, sent_back)
+    assert (visited.state, why(visited, "close", terms=terms)) == ("followed_up", "no_report")
+    again = standing(*WHOLE, sent_back, ("li", "report"))
+    assert (why(again, "close", terms=terms), why(again, "review", accepted=True, boss=True)) == ("no_review", "")
+    assert why(standing(*helped, sent_back), "close", terms=terms) == "no_follow_up"
+    reopened = standing(*WHOLE, ("zhao", "review", {"accepted": True}), ("wang", "reopen"))
+    assert not reopened.is_reviewed
+
+
+# Shows S1-64.
+def test_a_customer_who_refuses_or_cannot_be_reached_is_a_reason_of_its_own() -> None:
+    known = standing(*A_VISIT)
+
+    assert why(known, "leave", reason="refused", analysis="let nobody in") == ""
+    assert [why(known, "wait", reason=reason) for reason in ("refused", "not_reached")] == ["", ""]
+    assert why(known, "contact", outcome="not_reached") == ""
+
+
 def test_a_fault_that_went_by_itself_needs_no_call() -> None:
     known = standing(OPENED, (ROBOT, "resolve"))
 

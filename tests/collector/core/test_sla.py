@@ -51,7 +51,9 @@ def level(*clocks: ClockRow, hours: str = "24x7", **said: Any) -> ServiceLevel:
             "id": "own", "zh": "自有", "en": "our own", "clocks": clocks, "escalation": (), "auto_close": True,
             "calendars": {"always": Week(hours=kept("24x7")), "office": Week(hours=kept(hours), holidays="cn")},
             "reopen_hours": 72, "call_back_minutes": 120, "both_signatures": True, "report": True, "follow_up": True,
-            "delay_analysis": True, "loan_unit": True, "consent": True, "replacement_after_repairs": 2,
+            "delay_analysis": True, "loan_unit": True, "consent": True, "arrival_promised": False,
+            "examined_first": False, "sent_at_once": (), "take_away_agreed": False, "transfer_agreed": False,
+            "hand_over_agreed": False, "review": False, "replacement_after_repairs": 2,
             "replacement_without_spare_days": 30, "forms": (), **said,
         }
     )  # fmt: skip
@@ -365,6 +367,22 @@ def test_who_calls_it_urgent_shortly_before_it_is_due_gains_nothing() -> None:
     ticket = Story(level(COMMON, URGENT)).at("09:00").happens("open").at("16:30").happens("priority", priority="urgent")
 
     assert ticket.due() == {"repair": "03-02 17:00"}
+
+
+URGENT_FLOOR = clock("repair", "reported", "fixed", 1440, promised_ms=60 * MINUTE, only={"priority": ["urgent"]})
+
+
+def test_who_calls_it_urgent_never_waits_longer_whatever_the_rows_say() -> None:
+    ticket = Story(level(COMMON, URGENT_FLOOR)).at("09:00").happens("open")
+
+    ticket.at("10:00").happens("priority", priority="urgent")
+
+    assert ticket.due() == {"repair": "03-02 17:00"}
+    taken_over = carried(ticket.log, ticket.now_ms)
+    new = Story(ticket.level).at("11:00").happens("open", transferred_from=7, carried=taken_over)
+    assert new.due() == {"repair": "03-02 17:00"}, "nor under another number"
+    new.at("12:00").happens("priority", priority="minor")
+    assert new.due() == {"repair": "03-02 17:00"}
 
 
 def test_what_is_less_urgent_than_it_was_said_has_the_longer_time_from_the_start() -> None:

@@ -215,9 +215,14 @@ class Hall(Collector):
         return self.signs("service").signs("customer")
 
     def hands_in_and_closes(self) -> Self:
-        """The customer confirms, the service report is handed in, somebody follows up and closes the ticket."""
+        """The customer confirms, the service report is handed in, somebody follows up, zhao reviews it
+        where the service level asks for that, and the ticket is closed."""
         self.does("confirm", name="Chen", rating=5).does("report", forms=["work_order"])
-        return self.does("follow_up", by="wang", reached=True, satisfied=True).does("close", by="wang")
+        self.does("follow_up", by="wang", reached=True, satisfied=True)
+        level = self.engine.promises.level_of(self.row().level_id, self.now_ms)
+        if level is not None and level.review:
+            self.does("review", by="zhao", accepted=True)
+        return self.does("close", by="wang")
 
     # --- what became of it -------------------------------------------------------------------------------------------
 

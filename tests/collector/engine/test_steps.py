@@ -173,9 +173,11 @@ def test_from_the_fault_to_the_signature(desk: Desk) -> None:
         (92, "confirm", {"name": "Chen", "rating": 5}),
         (100, "report", {"forms": ["work_order"]}),
         (200, "follow_up", {"reached": True, "satisfied": True}),
-        (201, "close", {}),
     ):
         assert desk.does(minutes, verb, "li", **data).state == "done"
+    assert (desk.does(201, "close", "wang").result or {})["cause"] == "no_review"
+    assert desk.asks(202, "review", "zhao", ticket=1, data={"accepted": True}, may_overrule=True).state == "done"
+    assert desk.does(203, "close", "wang").state == "done"
 
     assert desk.state() == "closed"
     assert desk.tickets() == [("kiosk-7", "printer.paper_end", "closed", "recovered")]
@@ -351,7 +353,8 @@ def test_who_was_helped_by_phone_is_called_back_with_what_the_readings_say(desk:
     desk.look(127)
     assert len(desk.said("call_back")) == 1
     assert desk.does(130, "follow_up", reached=True).state == "done"
-    assert desk.does(131, "close").state == "done"
+    assert desk.asks(131, "review", "zhao", ticket=1, data={"accepted": True}, may_overrule=True).state == "done"
+    assert desk.does(132, "close").state == "done"
 
 
 def visited(desk: Desk, minutes: float) -> None:

@@ -112,7 +112,7 @@ def test_bidder_what_takes_longer_than_a_day_has_a_unit_on_loan(hall: Halls) -> 
     assert printer.clocks() == {"respond": "met", "repair": "missed", "loan": "met"}
 
 
-# Shows S1-36, S1-46, S1-47.
+# Shows S1-36, S1-45, S1-46, S1-47.
 def test_tianyi_there_in_two_hours_mended_in_a_day_and_back_from_the_workshop_in_a_week(hall: Halls) -> None:
     computer = hall("tianyi")
 
@@ -121,7 +121,9 @@ def test_tianyi_there_in_two_hours_mended_in_a_day_and_back_from_the_workshop_in
 
     computer.does("dispatch", by="wang", engineer="li").at("11:30").does("arrive")
     assert computer.refused("take_away", component="mainboard") == "no_loan"
-    computer.at("12:00").does("loan", name="a notebook", serial="N-4").does("take_away", component="mainboard")
+    computer.at("12:00").does("loan", name="a notebook", serial="N-4")
+    assert computer.refused("take_away", component="mainboard") == "not_agreed"
+    computer.does("take_away", component="mainboard", agreed_by="Chen")
     assert computer.due() == {"repair": "11-24 10:00", "rma": "11-30 12:00"}
 
     computer.at("11-27 15:00").does("bring_back", component="mainboard").does("loan_back", loan=1)
@@ -156,7 +158,7 @@ def test_decoration_urgent_works_have_the_hour_as_a_promise_and_a_day_as_the_flo
     assert water.said("breach") == []
 
 
-# Shows S2-6, S2-19.
+# Shows S2-6, S2-18, S2-19.
 def test_tender_twelve_hours_and_a_day_are_the_floor_two_and_eight_are_the_promise(hall: Halls) -> None:
     toner = hall("tender")
 
@@ -167,17 +169,20 @@ def test_tender_twelve_hours_and_a_day_are_the_floor_two_and_eight_are_the_promi
     assert toner.due()["repair"] == "11-24 10:30 / 11-23 18:30", "the second clock starts where the first ended"
     assert toner.told() == ["11-23 10:00 respond 50", "11-23 10:00 respond 80", "11-23 10:00 respond 100"]
 
+    assert toner.refused("dispatch", by="wang", engineer="li") == "not_examined"
+    toner.does("examine", by="wang", how="phone", text="the cartridge is empty, there is none in the cupboard")
     toner.does("dispatch", by="wang", engineer="li").at("14:55").does("arrive").at("16:00")
     toner.does("fix", work="toner", cause="other").both_sign().hands_in_and_closes()
     assert toner.clocks() == {"respond": "met", "repair": "met", "appointment": "met"}
 
 
-# Shows S2-7, S2-20.
+# Shows S1-63, S2-7, S2-20.
 def test_tender_what_is_urgent_is_done_within_the_hour(hall: Halls) -> None:
     toner = hall("tender")
     toner.at("08:00").calls(customer_priority="urgent")
     assert toner.due()["total"] == "11-23 09:00"
 
+    toner.at("08:03").does("contact", by="wang", outcome="declined", text="wants somebody here, no questions")
     toner.at("08:05").does("dispatch", by="wang", engineer="li").at("08:30").does("arrive")
     toner.at("08:55").does("fix", work="toner", cause="other").both_sign().hands_in_and_closes()
 
@@ -389,7 +394,7 @@ def test_a_transfer_ends_one_number_begins_another_and_the_clocks_run_on(hall: H
     assert reader.due(2) == {"solution": "11-23 09:40", "arrive": "11-23 13:00 / 11-23 11:00"}
     reader.does("plan", by="wang", mode="visit").does("transfer", by="wang", text="and back")
     assert reader.due(3)["arrive"] == "11-23 13:00 / 11-23 11:00", "from the first report, however often it moves"
-    assert reader.said("open", 3)[0]["carried"]["priority"] == "urgent"
+    assert reader.said("open", 3)[0]["carried"]["priorities"] == [[0, "urgent"]]
 
 
 # Shows S0-47.
@@ -569,7 +574,8 @@ def test_who_was_helped_by_phone_is_called_back_after_two_hours_with_the_reading
     assert (called["to_ms"] - called["from_ms"], called["up_ms"], called["down_ms"]) == (7_200_000, 7_170_000, 0)
     paper.at("11:20").does("follow_up", by="wang", reached=False)
     assert paper.refused("close", by="wang") == "no_follow_up", "nobody answered"
-    assert paper.at("12:00").does("follow_up", by="wang", reached=True).does("close", by="wang").state() == "closed"
+    paper.at("12:00").does("follow_up", by="wang", reached=True).does("review", by="zhao", accepted=True)
+    assert paper.does("close", by="wang").state() == "closed"
 
 
 # --- a cause that is found later -------------------------------------------------------------------------------------

@@ -198,6 +198,21 @@ class LevelFile(Strict):
     delay_analysis: bool = Field(True, description="who leaves without having mended it says why (延时原因分析表)")
     loan_unit: bool = Field(True, description="what is taken to the workshop is replaced by a loan unit")
     consent: bool = Field(True, description="remote work needs the customer's consent")
+    arrival_promised: bool = Field(
+        False, description="who replies that somebody comes, or sends somebody, tells the customer when they arrive"
+    )
+    examined_first: bool = Field(
+        False, description="nobody is sent before it was looked into by readings, by phone or remotely"
+    )
+    sent_at_once: list[Urgency] = Field(
+        [], description="faults so bad that somebody is sent at once, while others work on them remotely"
+    )
+    take_away_agreed: bool = Field(False, description="nothing is taken along without the customer's consent")
+    transfer_agreed: bool = Field(False, description="both sides agree before another ticket goes on (转单)")
+    hand_over_agreed: bool = Field(
+        False, description="what was handed over (转交) is closed when the customer agrees with what came of it"
+    )
+    review: bool = Field(False, description="what people worked on is closed after a review (审核) by who may overrule")
     replacement_after_repairs: Annotated[int, Field(ge=0, le=20)] = Field(
         2, description="repairs of a part after which it is replaced and not repaired again; 0: no such rule"
     )
@@ -267,6 +282,7 @@ def level_of(file: LevelFile) -> ServiceLevel:
             for one in file.escalation
         ),
         forms=tuple(file.forms),
+        sent_at_once=tuple(file.sent_at_once),
         **rules,
     )
 
@@ -281,7 +297,13 @@ def digest(body: str) -> str:
     return hashlib.sha256(body.encode()).hexdigest()[:HASH_DIGITS]
 
 
-_RULES = set(ServiceLevel.__slots__) & set(LevelFile.model_fields) - {"calendars", "clocks", "escalation", "forms"}
+_RULES = set(ServiceLevel.__slots__) & set(LevelFile.model_fields) - {
+    "calendars",
+    "clocks",
+    "escalation",
+    "forms",
+    "sent_at_once",
+}
 """What stands in both as it is."""
 
 
