@@ -16,12 +16,15 @@ from roundsman_collector.store.commands import CommandDone, CommandRow
 from roundsman_collector.store.conditions import ConditionRow, ConditionsTold
 from roundsman_collector.store.connect import is_collected
 from roundsman_collector.store.door import Store
-from roundsman_collector.store.duty import PatternRow, Rota, RotaRefused, ShiftWish, SwapRow
+from roundsman_collector.store.duty import Rota, ShiftWish, SwapRow
+from roundsman_collector.store.duty_patterns import PatternRow
+from roundsman_collector.store.duty_refusals import RotaRefused
 from roundsman_collector.store.entries import Became, Version
 from roundsman_collector.store.entry_kinds import KINDS, ZONES, EntryError, Kind, KindName
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.going import Engineer, Member, Orphans, Question, SkillRow
+from roundsman_collector.store.labels import LabelRow, LabelWords
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.migrate import is_made
@@ -36,14 +39,17 @@ from roundsman_collector.store.pushed import PushRow, PushWish
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
+from roundsman_collector.store.reservations import Spares, Want
 from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
 from roundsman_collector.store.rules import RuleSetRow
 from roundsman_collector.store.samples import SampleRow, records_in
+from roundsman_collector.store.spots import Spot
 from roundsman_collector.store.stock import MoveWish
 from roundsman_collector.store.stock_reads import (
     MoveFilter,
     MoveRow,
+    OwedRow,
     ReservationRow,
     Statement,
     StatementLine,
@@ -114,6 +120,8 @@ __all__ = [
     "Kind",
     "KindName",
     "Knock",
+    "LabelRow",
+    "LabelWords",
     "LoanRow",
     "LocationFields",
     "LocationRow",
@@ -129,6 +137,7 @@ __all__ = [
     "Outbox",
     "OverlayFilter",
     "OverlayRow",
+    "OwedRow",
     "PartRow",
     "PartWish",
     "Partition",
@@ -153,6 +162,8 @@ __all__ = [
     "ShiftWish",
     "Since",
     "SkillRow",
+    "Spares",
+    "Spot",
     "Statement",
     "StatementLine",
     "Status",
@@ -179,6 +190,7 @@ __all__ = [
     "View",
     "Waiting",
     "Wake",
+    "Want",
     "WayRow",
     "Wish",
     "filter_of",

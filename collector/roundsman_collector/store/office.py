@@ -27,10 +27,13 @@ from roundsman_collector.store import (
     audit,
     calendars,
     commands,
-    duty,
+    duty_patterns,
+    duty_shifts,
+    duty_swaps,
     entries,
     files,
     going,
+    labels,
     notices,
     outbox,
     overlays,
@@ -38,9 +41,11 @@ from roundsman_collector.store import (
     people,
     pushed,
     quarantine,
+    reservations,
     rounds,
     rules,
     search,
+    spots,
     stock,
     stock_reads,
     stock_register,
@@ -53,11 +58,13 @@ from roundsman_collector.store.duty import Rota, ShiftWish, SwapRow
 from roundsman_collector.store.entries import Became
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.files import FileLimits, FileRow, NewFile
+from roundsman_collector.store.labels import LabelRow, LabelWords
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.overlays import By, OverlayRow, Wish
 from roundsman_collector.store.parts import PartWish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.pushed import PushWish
+from roundsman_collector.store.reservations import Want
 from roundsman_collector.store.stock import MoveWish
 from roundsman_collector.store.stock_reads import Statement
 from roundsman_collector.store.stock_register import ItemFields, LocationFields, Word
@@ -426,34 +433,34 @@ class Office:
     def add_shift(self, wish: ShiftWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
         """Put somebody on duty, or give them a day off; returns the shift's id. Raises EntryError."""
         with self._change("entering a duty") as connection:
-            return duty.add(connection, wish, deed=deed, scope=scope)
+            return duty_shifts.add(connection, wish, deed=deed, scope=scope)
 
     def remove_shift(self, shift: int, *, deed: Deed, scope: Scope = EVERYTHING) -> None:
         """Let a duty or day off count no more from now on. Raises EntryError."""
         with self._change(f"removing duty {shift}") as connection:
-            duty.remove(connection, shift, deed=deed, scope=scope)
+            duty_shifts.remove(connection, shift, deed=deed, scope=scope)
 
     def put_duty_pattern(
         self, rota: Rota, document: Mapping[str, Any], *, deed: Deed, scope: Scope = EVERYTHING
     ) -> Pattern:
         """Say how the weeks of a rota look from now on; it fills no day by itself. Raises EntryError."""
         with self._change("writing the pattern of a rota") as connection:
-            return duty.put_pattern(connection, rota, document, deed=deed, scope=scope)
+            return duty_patterns.put_pattern(connection, rota, document, deed=deed, scope=scope)
 
     def fill_duty(self, rota: Rota, first: date, last: date, *, deed: Deed, scope: Scope = EVERYTHING) -> Plan:
         """Make days of a rota as its pattern says; what was done. Raises EntryError."""
         with self._change("filling a rota") as connection:
-            return duty.fill(connection, rota, first, last, deed=deed, scope=scope)
+            return duty_patterns.fill(connection, rota, first, last, deed=deed, scope=scope)
 
     def ask_swap(self, shift: int, *, other: str, other_shift: int | None, note: str = "", deed: Deed) -> int:
         """Ask somebody to take a duty of whoever asks; returns the swap's id. Raises EntryError."""
         with self._change(f"asking to swap duty {shift}") as connection:
-            return duty.ask_swap(connection, shift, other=other, other_shift=other_shift, note=note, deed=deed)
+            return duty_swaps.ask_swap(connection, shift, other=other, other_shift=other_shift, note=note, deed=deed)
 
     def answer_swap(self, swap: int, state: SwapState, *, deed: Deed) -> SwapRow:
         """Agree to a swap, refuse it, or withdraw it. Raises EntryError."""
         with self._change(f"answering swap {swap}") as connection:
-            return duty.answer_swap(connection, swap, state, deed=deed)
+            return duty_swaps.answer_swap(connection, swap, state, deed=deed)
 
     def set_swap(
         self,
@@ -467,7 +474,7 @@ class Office:
     ) -> int:
         """Let somebody else have a duty, as a dispatcher says; returns the swap's id. Raises EntryError."""
         with self._change(f"setting who has duty {shift}") as connection:
-            return duty.set_swap(
+            return duty_swaps.set_swap(
                 connection, shift, other=other, other_shift=other_shift, note=note, deed=deed, scope=scope
             )
 
@@ -497,6 +504,32 @@ class Office:
         with self._change(f"saying what person {person[:63]} can mend") as connection:
             return going.end_skill(connection, person, kind, component, deed=deed, scope=scope)
 
+    # --- labels: labels.py -------------------------------------------------------------------------------------------
+
+    def make_labels(
+        self, subjects: Sequence[str], *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> list[tuple[LabelRow, bool]]:
+        """A label for each device or site (`#`), and whether it is new; who has one keeps it. Raises EntryError."""
+        with self._change("making labels") as connection:
+            return labels.make(connection, subjects, deed=deed, scope=scope)
+
+    def replace_label(self, label: int, *, deed: Deed, scope: Scope = EVERYTHING) -> LabelRow:
+        """Another code in place of one that was lost. Raises EntryError."""
+        with self._change(f"replacing label {label}") as connection:
+            return labels.replace(connection, label, deed=deed, scope=scope)
+
+    def revoke_label(self, label: int, *, deed: Deed, scope: Scope = EVERYTHING) -> LabelRow:
+        """Let a label lead nowhere any more. Raises EntryError."""
+        with self._change(f"revoking label {label}") as connection:
+            return labels.revoke(connection, label, deed=deed, scope=scope)
+
+    def put_label_words(
+        self, label: int, words: LabelWords, *, deed: Deed, scope: Scope = EVERYTHING
+    ) -> LabelRow:
+        """Say what strangers read who scan it. Raises EntryError."""
+        with self._change(f"writing the words of label {label}") as connection:
+            return labels.put_words(connection, label, words, deed=deed, scope=scope)
+
     # --- files of tickets: files.py ----------------------------------------------------------------------------------
 
     def add_file(self, new: NewFile, pieces: Iterable[bytes], *, limits: FileLimits, deed: Deed) -> FileRow:
@@ -504,7 +537,7 @@ class Office:
         with self._change("keeping a file") as connection:
             return files.add(connection, new, pieces, limits, deed)
 
-    # --- spare stock and parts: stock.py, stock_register.py, stock_reads.py, parts.py ---------------------------------
+    # --- spare stock and parts: stock.py, reservations.py, spots.py, stock_register.py, stock_reads.py, parts.py ------
 
     def put_stock_item(self, item: str, fields: ItemFields, *, deed: Deed, scope: Scope = EVERYTHING) -> bool:
         """Let an item of the stock be this from now on; False: it is already. Raises EntryError."""
@@ -546,14 +579,26 @@ class Office:
     ) -> int:
         """Keep pieces for a ticket, once for each key; returns the reservation. Raises EntryError."""
         with self._change("reserving a spare") as connection:
-            return stock.book_reservation(connection, location, item, quantity, ticket, key=key, deed=deed, scope=scope)
+            want = Want(location=location, item=item, quantity=quantity, ticket=ticket, key=key)
+            return reservations.book(connection, want, deed=deed, scope=scope)
+
+    def want_spare(self, want: Want, *, is_wish: bool = False, deed: Deed, scope: Scope = EVERYTHING) -> int:
+        """Keep pieces for a ticket within the scope, or ask for them, at any location that serves it; returns the
+        reservation. Raises EntryError."""
+        with self._change("reserving a spare") as connection:
+            return spots.book(connection, want, is_wish=is_wish, deed=deed, scope=scope)
+
+    def let_spare_go(self, reservation: int, ticket: str, *, deed: Deed, scope: Scope = EVERYTHING) -> None:
+        """Keep a spare for a ticket within the scope no longer. Raises EntryError."""
+        with self._change(f"ending reservation {reservation}") as connection:
+            reservations.let_go(connection, reservation, ticket, deed=deed, scope=scope)
 
     def end_reservation(
         self, reservation: int, verb: str, *, deed: Deed, serial: str = "", scope: Scope = EVERYTHING
     ) -> None:
-        """`issue` what is reserved, or `release` it. Raises EntryError."""
+        """`issue` what is reserved, `release` it, or `keep` what was asked for. Raises EntryError."""
         with self._change(f"ending reservation {reservation}") as connection:
-            stock.end_reservation(connection, reservation, verb, deed=deed, serial=serial, scope=scope)
+            reservations.settle(connection, reservation, verb, deed=deed, serial=serial, scope=scope)
 
     def sign_stock(
         self, location: str, month: str, *, is_check: bool, text: str = "", deed: Deed, scope: Scope = EVERYTHING

@@ -6,9 +6,11 @@ from roundsman_collector.core.duty import Plan, Shift, SwapState
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     duty,
+    duty_patterns,
     going,
 )
-from roundsman_collector.store.duty import PatternRow, Rota, SwapRow
+from roundsman_collector.store.duty import Rota, SwapRow
+from roundsman_collector.store.duty_patterns import PatternRow
 from roundsman_collector.store.going import Engineer, Member, Orphans, Question
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.views.reading import Reading
@@ -90,9 +92,9 @@ class DutyReads(Reading):
     def duty_pattern(self, rota: Rota, *, scope: Scope = EVERYTHING) -> PatternRow | None:
         """How the weeks of a rota look; None: nobody has said, or it is out of reach."""
         with self._reading("the pattern of a rota") as connection:
-            return duty.pattern(connection, rota, scope=scope)
+            return duty_patterns.pattern(connection, rota, scope=scope)
 
     def duty_plan(self, rota: Rota, first: date, last: date, *, now_ms: int, scope: Scope = EVERYTHING) -> Plan:
         """What filling days of a rota would do. Raises EntryError."""
         with self._reading("what filling a rota would do") as connection:
-            return duty.planned(connection, rota, first, last, now_ms=now_ms, scope=scope)
+            return duty_patterns.planned(connection, rota, first, last, now_ms=now_ms, scope=scope)
