@@ -681,6 +681,18 @@ class PartitionShape(Shape):
     bytes: int
 
 
+class PutOffShape(Shape):
+    """A ticket whose clocks cannot be read, so that nobody is warned: it is tried again every hour."""
+
+    ticket: str = Field(description="its number")
+    since_ms: int
+    since: str | None
+    tries: int
+    error: str = Field(description="what the last try met")
+    again_ms: int | None
+    again: str | None
+
+
 class StatusShape(Shape):
     """How the collector's database is doing."""
 
@@ -703,6 +715,7 @@ class StatusShape(Shape):
     dirty_since_ms: int | None
     dirty_since: str | None
     new_commands: int = Field(description="commands that no engine has answered; more than a few: it does not run")
+    tickets_put_off: list[PutOffShape] = Field(description="twenty at most, those first for which it is longest so")
     partitions: list[PartitionShape]
     counters: list[CounterShape]
     quarantine: list[QuarantineShape] = Field(description="the newest twenty")

@@ -11,6 +11,7 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.shapes import HealthShape, StatusShape
 
 REFUSED_SHOWN = 20
+PUT_OFF_SHOWN = 20
 
 router = APIRouter(tags=["status"])
 open_router = APIRouter(tags=["status"])
@@ -47,6 +48,16 @@ def status(request: Request, who: System) -> dict[str, Any]:
         "dirty_units": found.dirty_units,
         **stamped("dirty_since", found.dirty_since_ms),
         "new_commands": found.new_commands,
+        "tickets_put_off": [
+            {
+                "ticket": one.number,
+                **stamped("since", one.since_ms),
+                "tries": one.tries,
+                "error": one.error,
+                **stamped("again", one.again_ms),
+            }
+            for one in desk.view.put_off(PUT_OFF_SHOWN)
+        ],
         "partitions": [{"day": one.day, "rows": one.row_count, "bytes": one.byte_count} for one in found.partitions],
         "counters": [
             {

@@ -33,14 +33,16 @@ from roundsman_collector.store import (
     wrong_target,
 )
 from roundsman_collector.store.notices import Held
-from roundsman_collector.store.timing import LONGEST_MINUTES, ZONE
+from roundsman_collector.store.timing import BACKUP_MINUTES, LONGEST_MINUTES, ZONE
 from roundsman_collector.store.ways import (
+    ALSO,
     EVENTS,
     NAMES_LIMIT,
     SECRET_LIMIT,
     TARGET_LIMIT,
     TEXT_LIMIT,
     USUAL,
+    Also,
     Event,
     Kind,
     Severity,
@@ -72,6 +74,12 @@ class FilterShape(BaseModel):
     groups: list[Name] = Field(default=[], max_length=NAMES_LIMIT)
     customers: list[Name] = Field(default=[], max_length=NAMES_LIMIT)
     devices: list[Name] = Field(default=[], max_length=NAMES_LIMIT)
+    also: list[Also] = Field(
+        default=[],
+        max_length=len(ALSO),
+        description="of somebody's own way: `responsible` hears of all tickets of what they answer for, `duty` of what "
+        "befalls where they are on duty then",
+    )
 
     def told(self) -> Filter:
         """As the store has it."""
@@ -81,6 +89,7 @@ class FilterShape(BaseModel):
             groups=tuple(dict.fromkeys(self.groups)),
             customers=tuple(dict.fromkeys(self.customers)),
             devices=tuple(dict.fromkeys(self.devices)),
+            also=tuple(one for one in ALSO if one in self.also),
         )
 
 
@@ -105,6 +114,13 @@ class TimingShape(BaseModel):
     )
     repeat_minutes: int = Field(
         default=0, ge=0, le=LONGEST_MINUTES, description="tell it again until somebody answers, five times at most"
+    )
+    backup_minutes: int = Field(
+        default=BACKUP_MINUTES,
+        ge=0,
+        le=LONGEST_MINUTES,
+        description="of somebody's own way, while they are on backup duty: tell what somebody has to answer only if "
+        "nobody has by then",
     )
 
     def told(self) -> Timing:
@@ -134,8 +150,8 @@ class NewWayShape(BaseModel):
     )
     person: Name | None = Field(
         default=None,
-        description="whose own way it is: it hears of the tickets that this person is sent to, and of clocks where the "
-        "service level names their role",
+        description="whose own way it is: it hears of the tickets that this person is sent to, of clocks where the "
+        "service level names their role, and of what `filter.also` says; both of that if no filter is given",
     )
     timing: TimingShape = TimingShape()
 
@@ -143,7 +159,7 @@ class NewWayShape(BaseModel):
         """What it wants to hear, as the store has it."""
         if self.filter is not None:
             return self.filter.told()
-        return Filter(events=EVENTS) if self.person else Filter()
+        return Filter(events=EVENTS, also=ALSO) if self.person else Filter()
 
 
 class WayChangeShape(BaseModel):

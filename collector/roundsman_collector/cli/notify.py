@@ -63,8 +63,8 @@ def notify_add(
         list[str] | None,
         typer.Option(
             "--event",
-            help="opened, called_again, dispatched, warned, breached, recovered, verified, resolved, reopened or "
-            "voided; may be repeated. If not given: what a desk has to know.",
+            help="opened, called_again, dispatched, handed_over, warned, breached, recovered, verified, resolved, "
+            "reopened or voided; may be repeated. If not given: what a desk has to know.",
         ),
     ] = None,
     severity: Annotated[str, typer.Option("--severity", help="This grave or graver: urgent, major, minor.")] = "minor",
@@ -74,6 +74,14 @@ def notify_add(
     ] = None,
     devices: Annotated[list[str] | None, typer.Option("--device", help="Of this device; may be repeated.")] = None,
     person: Annotated[str, typer.Option("--person", help="Whose own it is: of the tickets they are sent to.")] = "",
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--also",
+            help="With --person: `responsible` for what they answer for, `duty` for what befalls where they are on "
+            "duty; may be repeated, or `nothing`. Both if not given.",
+        ),
+    ] = None,
     secret_file: Annotated[
         Path | None,
         typer.Option("--secret-file", help="A file with the secret of a DingTalk or Feishu bot that signs."),
@@ -85,13 +93,17 @@ def notify_add(
     daily: Annotated[str, typer.Option("--daily", help="Once a day at HH:MM, in one digest.")] = "",
     after: Annotated[int, typer.Option("--after", help="Only if nobody has answered after so many minutes.")] = 0,
     repeat: Annotated[int, typer.Option("--repeat", help="Again after so many minutes until somebody answers.")] = 0,
+    backup: Annotated[
+        int | None,
+        typer.Option("--backup", help="On backup duty: only if nobody has answered after so many minutes; 15."),
+    ] = None,
     zone: Annotated[str, typer.Option("--zone", help="The time zone of --quiet and --daily.")] = "Asia/Shanghai",
     config: ConfigFile = None,
     data: DataFolder = None,
 ) -> None:
     """Tell somebody from now on. Prints the way's number, and for a webhook its secret, once."""
     from roundsman_collector.store import StoreError, filter_of, timing_of, wrong_secret, wrong_target
-    from roundsman_collector.store.ways import EVENTS, KINDS, LANGUAGES, masked
+    from roundsman_collector.store.ways import ALSO, EVENTS, KINDS, LANGUAGES, masked
 
     if kind not in KINDS:
         end(f"there is no way by {kind}: expected one of {', '.join(KINDS)}", WRONG)
@@ -106,7 +118,11 @@ def notify_add(
     said["devices"] = devices or ()
     if events or person:
         said["events"] = events or EVENTS
-    waits = {"time_zone": zone, "quiet": quiet, "urgent_passes": urgent_passes, "daily": daily}
+    if person:
+        said["also"] = ALSO if also is None else [one for one in also if one != "nothing"]
+    waits: dict[str, Any] = {"time_zone": zone, "quiet": quiet, "urgent_passes": urgent_passes, "daily": daily}
+    if backup is not None:
+        waits["backup_minutes"] = backup
     try:
         wanted = filter_of(said)
         timing = timing_of({**waits, "after_minutes": after, "repeat_minutes": repeat})

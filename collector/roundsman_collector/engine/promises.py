@@ -96,13 +96,15 @@ class Promises:
             self._tell(due[half:], homes, now_ms)
 
     def _put_off(self, row: TicketRow, error: Exception, now_ms: int) -> None:
+        """A person who looks at how it goes sees it (ticket_put_off), until a look goes well."""
+        cause = f"{type(error).__name__}: {error}"
         logger.error(
             "the clocks of a ticket cannot be read; it is tried again in an hour",
             ticket=row.number,
-            cause=f"{type(error).__name__}: {error}"[:300],
+            cause=cause[:300],
             exc_info=error,
         )
-        later = ClocksTold(ticket=row.id, wake_at_ms=now_ms + HOUR_MS)
+        later = ClocksTold(ticket=row.id, wake_at_ms=now_ms + HOUR_MS, error=cause)
         self._engine.store.commit(stored.Batch(now_ms=now_ms, clocks=[later]))
 
     def _look(

@@ -32,6 +32,7 @@ def told(tallies: Tallies, version: str) -> Samples:
         "roundsman_settling_agents": tallies.settling_agents,
         "roundsman_settling_since_timestamp_seconds": _seconds(tallies.settling_since_ms),
         "roundsman_commands_waiting": tallies.commands_waiting,
+        "roundsman_tickets_put_off": tallies.tickets_put_off,
         "roundsman_inbox_entries": tallies.inbox,
         "roundsman_quarantine_entries": tallies.quarantine,
         "roundsman_evidence_rows": tallies.evidence_rows,

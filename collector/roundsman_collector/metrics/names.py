@@ -79,6 +79,7 @@ METRICS: tuple[Named, ...] = (
         (),
         "Since when the oldest notice waits that is to be sent; absent while none waits.",
     ),
+    Named("roundsman_tickets_put_off", "gauge", (), "Tickets whose clocks cannot be read; /health says why."),
     # --- what comes in ---
     Named("roundsman_agents", "gauge", (), "Agents in the register."),
     Named("roundsman_reports_total", "counter", (), "Reports written down since the database was made."),

@@ -219,6 +219,7 @@ def _turn(waiting: Waiting) -> Turn:
     return Turn(
         made_ms=waiting.notice.made_ms,
         severity=waiting.notice.severity,
+        passes=waiting.notice.passes,
         is_over=waiting.is_over,
         count=waiting.count,
         held_count=waiting.held_count,

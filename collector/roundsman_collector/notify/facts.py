@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from roundsman_collector.core.label import is_author
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.notify import words
@@ -13,7 +14,7 @@ from roundsman_collector.store import Names
 from roundsman_collector.store.timing import REPEATS
 from roundsman_wire.catalogue import Label, Language
 
-TOLD_IN_WORDS = frozenset({"opened", "called_again", "dispatched", "verified", "reopened", "voided"})
+TOLD_IN_WORDS = frozenset({"opened", "called_again", "dispatched", "handed_over", "verified", "reopened", "voided"})
 """Events of which people's words are told."""
 SHORT = 120
 """At most so many characters of a name in a title."""
@@ -132,7 +133,7 @@ def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
         ("clock", "" if clock is None else word(CLOCKS, one_line(str(clock["clock"])), language)),
         ("due", "" if clock is None or clock["due_ms"] is None else words.at(clock["due_ms"], zone, language)),
         ("outcome", "" if facts.event == "opened" else word(words.OUTCOMES, ticket["outcome"], language)),
-        ("who", "" if facts.body["who"] == ROBOT else one_line(facts.body["who"])),
+        ("who", "" if facts.body["who"] == ROBOT or is_author(facts.body["who"]) else one_line(facts.body["who"])),
         ("text", one_line(facts.body["text"], 500) if facts.event in TOLD_IN_WORDS else ""),
         ("again", say(language, "again", again=again, repeats=REPEATS) if again else ""),
     ]

@@ -2,6 +2,7 @@
 
     the way is told by the day              all that happened since, in one digest at its time
     its quiet hours                         when they end; in one digest if more than 5 wait
+    ... and whoever hears it is on duty     as if there were neither
     nobody needs it any more                not at all
     up to 30 in 5 minutes on one way        each alone (a chat: up to 10)
     more                                    all that wait go into one digest, at most one in 5 minutes
@@ -88,10 +89,11 @@ Plan = Alone | Gathered | Later | Held | Over
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turn:
-    """What bears on the next notice of a way: see store.Waiting."""
+    """What bears on the next notice of a way: see store.Waiting. `passes`: whoever hears it is on duty."""
 
     made_ms: int
     severity: str = ""
+    passes: bool = False
     is_over: bool = False
     count: int = 1
     held_count: int = 0
@@ -105,12 +107,12 @@ def plan(turn: Turn, timing: Timing, pace: Pace, now_ms: int) -> Plan:
     `sent_lately`: told within WINDOW_MS. `digest_ms`: when the last digest was made. One from the future, as a wrong
     clock leaves, is as good as none.
     """
-    if timing.daily:
+    if timing.daily and not turn.passes:
         if turn.made_ms < daily_before(timing, now_ms):
             return Gathered(is_daily=True)
         return Held(until_ms=daily_after(timing, now_ms), is_daily=True)
     quiet_ms = quiet_until(timing, now_ms)
-    if quiet_ms is not None and not (timing.urgent_passes and _is_urgent(turn.severity)):
+    if quiet_ms is not None and not turn.passes and not (timing.urgent_passes and _is_urgent(turn.severity)):
         return Held(until_ms=quiet_ms, spares_urgent=timing.urgent_passes)
     if turn.is_over:
         return Over()

@@ -15,6 +15,7 @@ EVENTS: Mapping[str, Words] = {
     "opened": ("报修", "New"),
     "called_again": ("客户再次来电", "Called again"),
     "dispatched": ("已派单", "Dispatched"),
+    "handed_over": ("已转交", "Handed over"),
     "warned": ("时限预警", "Due soon"),
     "breached": ("已超时", "Overdue"),
     "recovered": ("读数已恢复", "Readings recovered"),

@@ -29,12 +29,12 @@ from roundsman_collector.store import (
     conditions,
     evidence,
     files,
+    hearers,
     horizon,
     laid,
     ledger,
     levels,
     migrate,
-    notices,
     parts,
     picked,
     present,
@@ -58,6 +58,7 @@ from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.levels import DaySaid, LevelRow, Whereabouts
+from roundsman_collector.store.news import news
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
 from roundsman_collector.store.rules import RuleSetRow
@@ -143,7 +144,7 @@ class Store:
             units.keep_checkpoints(connection, batch.checkpoints_void_from, batch.checkpoints)
             units.set_wakes(connection, batch.wakes)
             opened = tickets.change(connection, batch.tickets)
-            ticket_clocks.keep(connection, batch.clocks)
+            ticket_clocks.keep(connection, batch.clocks, batch.now_ms)
             self._notify(connection, batch, opened)
             present.keep(connection, batch.device_now)
             quarantine.keep(connection, batch.quarantine)
@@ -179,9 +180,9 @@ class Store:
 
     def _notify(self, connection: Connection, batch: Batch, opened: tuple[TicketOpened, ...]) -> None:
         """Put what befell tickets into the outbox, for those who want to be told."""
-        told = notices.news(batch.tickets, opened)
+        told = news(batch.tickets, opened)
         if told:
-            notices.write(connection, told, self._listeners.now(connection), batch.now_ms)
+            hearers.write(connection, told, self._listeners.now(connection), batch.now_ms)
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
@@ -510,6 +511,12 @@ class Store:
         with transaction(self._read, "looking for a ticket", self._place) as connection:
             where = f"subject = ? AND code = ? AND {tickets.TO_DO} ORDER BY id DESC"
             return next(iter(tickets.read(connection, where, (subject, code), 1)), None)
+
+    def live_tickets_from(self, subject: str, source: str, limit: int) -> list[TicketRow]:
+        """Tickets of a subject of which somebody has something to do, that came from a source; the newest first."""
+        with transaction(self._read, "looking for tickets", self._place) as connection:
+            where = f"subject = ? AND source = ? AND {tickets.TO_DO} ORDER BY id DESC"
+            return tickets.read(connection, where, (subject, source), limit)
 
     def open_children(self) -> Iterator[ChildRow]:
         """Faults that the ticket of their cause explains now, by id."""

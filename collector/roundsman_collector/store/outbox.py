@@ -25,7 +25,8 @@ from roundsman_collector.core.lifecycle import MENDED, OVER
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.store import notices, ways
 from roundsman_collector.store.connect import Place, connector, place, transaction
-from roundsman_collector.store.notices import AWAITED, DIGEST, INSERT, TEST, Held, NoticeRow
+from roundsman_collector.store.news import AWAITED
+from roundsman_collector.store.notices import DIGEST, INSERT, TEST, Held, NoticeRow
 from roundsman_collector.store.reads import View
 from roundsman_collector.store.sql import clean, json_text, many, run
 from roundsman_collector.store.timing import REPEATS
@@ -53,7 +54,10 @@ WORK = (
 DONE_WITH = ", ".join(f"'{state}'" for state in (*OVER, *MENDED))
 IS_DONE_WITH = f"EXISTS (SELECT 1 FROM ticket WHERE ticket.id = notice.ticket_id AND ticket.state IN ({DONE_WITH}))"
 # Nobody needs to be told what there is to do on a ticket that is mended. That it was late, or how it ended, is told.
-NEEDLESS = f"(event IN ('opened', 'called_again', 'dispatched', 'warned', 'reopened') AND {IS_DONE_WITH})"
+NEEDLESS = (
+    "(event IN ('opened', 'called_again', 'dispatched', 'handed_over', 'warned', 'reopened') "
+    f"AND {IS_DONE_WITH})"
+)
 # Somebody has answered since: taken a new ticket, or taken a step on one; of one that was given to somebody, that one.
 ANSWERED = (
     f"(event IN ({', '.join(repr(one) for one in AWAITED)}) AND ({IS_DONE_WITH} "
@@ -63,6 +67,7 @@ ANSWERED = (
     "JOIN ticket ON ticket.id = ticket_event.ticket_id "
     "WHERE ticket_event.ticket_id = notice.ticket_id AND ticket_event.at_ms >= notice.made_ms "
     f"AND ticket_event.who <> '{ROBOT}' AND ticket_event.verb NOT IN ('call', 'dispatch', 'reopen') "
+    "AND (notice.event <> 'handed_over' OR ticket_event.verb <> 'hand_over') "
     "AND (notice.event <> 'dispatched' OR ticket_event.who = ticket.engineer)))))"
 )
 NAMES_OF_SITE = "SELECT group_id, name_zh, name_en, time_zone FROM site WHERE id = ? AND to_ms IS NULL"
@@ -228,14 +233,14 @@ class Outbox:
     def hold(self, way: int, now_ms: int, *, why: Held, until_ms: int, spares_urgent: bool = False) -> None:
         """Put off all that is ready on a way: its quiet hours, or a day of which it is told at the end.
 
-        No longer than LONGEST_WAIT_MS at once: then it is looked at again, and put off again.
+        Not what passes. No longer than LONGEST_WAIT_MS at once: then it is looked at again, and put off again.
         """
         urgent = f" AND severity IN ({', '.join(repr(one) for one in SEVERITIES[1:])}, '')" if spares_urgent else ""
         with self._change("holding notices") as connection:
             run(
                 connection,
                 "UPDATE notice SET held = ?, wake_at_ms = ?, due_ms = ? WHERE way = ? AND state = 'new' "
-                f"AND {READY} AND event NOT IN ('{TEST}', '{DIGEST}'){urgent}",
+                f"AND NOT passes AND {READY} AND event NOT IN ('{TEST}', '{DIGEST}'){urgent}",
                 why,
                 min(until_ms, now_ms + LONGEST_WAIT_MS),
                 until_ms,
@@ -345,7 +350,7 @@ def _remind(connection: Connection, way: int, told: Iterable[NoticeRow], now_ms:
             key = f"{one.key.partition('~')[0]}~{again}"
             body, wake_at_ms = json_text(one.body | {"again": again}), now_ms + pause_ms
             about = (way, key, one.event, one.subject, body, one.made_ms)
-            rows.append((*about, wake_at_ms, one.ticket_id, one.severity, "answer", wake_at_ms))
+            rows.append((*about, wake_at_ms, one.ticket_id, one.severity, "answer", wake_at_ms, one.passes))
     many(connection, INSERT, rows)
 
 
@@ -383,8 +388,10 @@ def _is_over(connection: Connection, notice: NoticeRow, way: WayRow) -> bool:
 
 
 def _needless(way: WayRow) -> str:
-    """The condition that nobody needs a notice of a way any more."""
-    return f"({NEEDLESS} OR {ANSWERED})" if way.timing.escalates else NEEDLESS
+    """The condition that nobody needs a notice of a way any more. What only waits for an answer, as a
+    backup's does, needs not be told once there is one."""
+    answered = ANSWERED if way.timing.escalates else f"(held = 'answer' AND {ANSWERED})"
+    return f"({NEEDLESS} OR {answered})"
 
 
 def _names(connection: Connection, subject: str) -> Names:

@@ -7,7 +7,7 @@
     interval condition           the ledger, bitemporal: event from/to, known from/to; only `known_to_ms` is updated
     series ticket ticket_event   tickets with gapless numbers and their log
     ticket_child                 faults that the cause of a ticket explains
-    ticket_clock service_level   what was promised, and how tickets keep it
+    ticket_clock ticket_put_off service_level    what was promised, how tickets keep it, and of which it cannot be told
     rule_set command quarantine counter inbox device_now
 
     monitoring_group customer site place contract installation    what people keep, effective-dated: a row per version
@@ -23,6 +23,7 @@
     agent_now pushed                                              what agents say of themselves; pushed configurations
     stock_item stock_location stock_level stock_now stock_move    spare stock: what is to be there, what came and went
     stock_reservation stock_statement loan device_part            for tickets, of months, loan units, what is built in
+    label                                                         codes on devices, by which anybody reports a fault
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -52,7 +53,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0010"
+REVISION = "0013"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -294,6 +295,17 @@ ticket_clock = Table(
 )
 """What core/sla.py read off a ticket's log when it was looked at last: for lists and figures."""
 
+ticket_put_off = Table(
+    "ticket_put_off",
+    metadata,
+    Column("ticket_id", Big, ForeignKey("ticket.id"), primary_key=True, autoincrement=False),
+    Column("since_ms", Big, nullable=False),
+    Column("tries", Big, nullable=False),
+    Column("error", Text, nullable=False),
+)
+"""Tickets whose clocks cannot be read: since when, after how many tries, and what the last one met. Gone when one went
+well."""
+
 service_level = Table(
     "service_level",
     metadata,
@@ -457,8 +469,8 @@ contract = _versioned(
     Column("labour_until", Text),
     Column("parts_rate", Text, nullable=False, server_default="list"),
 )
-"""`labour_until`: labour on site is free until then, where that is another day than the warranty's; `parts_rate`: by which
-rate parts go that no warranty covers, `list` or `cost`."""
+"""`labour_until`: labour on site is free until then, where that is another day than the warranty's; `parts_rate`: by
+which rate parts go that no warranty covers, `list` or `cost`."""
 
 site = _versioned(
     "site",
@@ -474,6 +486,8 @@ site = _versioned(
     Column("engineer", Text),
     Column("calendar", Text),
     Column("point", Text),
+    Column("contact", Text),
+    Column("contact_phone", Text),
 )
 _now(site, "customer")
 _now(site, "group_id")
@@ -485,7 +499,10 @@ place = _versioned(
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
     Column("engineer", Text),
+    Column("contact", Text),
+    Column("contact_phone", Text),
 )
+"""`contact`, `contact_phone`: who looks after the device on the spot; where a place names nobody, its site's."""
 _now(place, "site")
 
 installation = _versioned("installation", Column("place", Text, nullable=False), key="device")
@@ -685,6 +702,7 @@ notice = Table(
     Column("severity", Text, nullable=False, server_default=""),
     Column("held", Text, nullable=False, server_default=""),
     Column("due_ms", Big),
+    Column("passes", Boolean(create_constraint=False), nullable=False, server_default=text("false")),
     UniqueConstraint("way", "key", name="notice_key"),
     Index("notice_by_state", "state", "id"),
     Index("notice_by_way", "way", "state", "id"),
@@ -1104,6 +1122,36 @@ device_part = Table(
 )
 """What is, or was, built into a device; only `to_ms` and what belongs to it are set later. One that ends where it
 begins was entered by mistake."""
+
+# --- labels ----------------------------------------------------------------------------------------------------------
+
+label = Table(
+    "label",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("code", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("name_zh", Text, nullable=False),
+    Column("name_en", Text, nullable=False),
+    Column("spot_zh", Text, nullable=False),
+    Column("spot_en", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("ended_ms", Big),
+    Column("ended_by", Text, nullable=False),
+    Column("ended_how", Text, nullable=False),
+    UniqueConstraint("code", name="label_code"),
+    Index("label_by_subject", "subject"),
+    Index(
+        "label_good",
+        "subject",
+        unique=True,
+        sqlite_where=text("ended_ms IS NULL"),
+        postgresql_where=text("ended_ms IS NULL"),
+    ),
+)
+"""A code leads to a device or a site; empty words: as the register says. Only what ends a label is set later, and its
+words."""
 
 
 @cache

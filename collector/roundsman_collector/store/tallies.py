@@ -29,6 +29,8 @@ class Tallies:
     agents: int
     tickets: Mapping[tuple[str, str], int]
     """How many are not over, by severity and state."""
+    tickets_put_off: int
+    """Of how many the clocks cannot be read."""
     evidence_rows: int
     evidence_bytes: int
     last_seq: int
@@ -64,6 +66,7 @@ def tallies(connection: Connection, place: Place, database_bytes: int) -> Tallie
         schema=schema.REVISION,
         agents=_count(connection, "agent WHERE removed_ms IS NULL"),
         tickets={(severity, state): count for severity, state, count in open_tickets},
+        tickets_put_off=_count(connection, "ticket_put_off"),
         evidence_rows=sum(one.row_count for one in known),
         evidence_bytes=sum(one.byte_count for one in known),
         last_seq=evidence.last_seq(connection, known),

@@ -6,6 +6,7 @@ daily           HH:MM: what happened is told once a day at that time, in one dig
 after_minutes   a ticket that opens, comes back, is late or given to somebody is told only if nobody has answered by
                 then; of the rest only what concerns a ticket that was told
 repeat_minutes  it is told again until somebody answers, at most REPEATS times
+backup_minutes  of somebody's own way: on backup duty they are told what has to be answered if nobody has by then
 
 quiet_until(timing, now)    when the quiet ends; None: it is not quiet
 daily_before(timing, now)   the last time at which it was told by the day; daily_after: the next
@@ -26,6 +27,7 @@ ZONE = "Asia/Shanghai"
 REPEATS = 5
 LONGEST_MINUTES = 12 * 60
 LEAST_REPEAT_MINUTES = 5
+BACKUP_MINUTES = 15
 WEEK_MS = 8 * 86_400_000
 """A week and a night that begins in it."""
 EVERY_DAY = "1-7 "
@@ -44,6 +46,7 @@ class Timing:
     daily: str = ""
     after_minutes: int = 0
     repeat_minutes: int = 0
+    backup_minutes: int = BACKUP_MINUTES
 
     @property
     def quiet_hours(self) -> str:
@@ -66,6 +69,8 @@ def timing_of(said: Mapping[str, Any]) -> Timing:
         raise _wrong("time of the day", "HH:MM, such as 08:30")
     if not 0 <= made.after_minutes <= LONGEST_MINUTES:
         raise _wrong("after_minutes", f"0 to {LONGEST_MINUTES}")
+    if not 0 <= made.backup_minutes <= LONGEST_MINUTES:
+        raise _wrong("backup_minutes", f"0 to {LONGEST_MINUTES}")
     if made.repeat_minutes and not LEAST_REPEAT_MINUTES <= made.repeat_minutes <= LONGEST_MINUTES:
         raise _wrong("repeat_minutes", f"0, or {LEAST_REPEAT_MINUTES} to {LONGEST_MINUTES}")
     if made.daily and (made.quiet or made.escalates):

@@ -8,7 +8,8 @@
     filter  events, the least severity, and of which groups, customers or devices (none of the three named: all)
     timing  hours in which nothing is told, once a day at a time, only what nobody answers: timing.py
     person  whose own way it is: it hears of the tickets alone that this person is sent to, and of clocks where the
-            service level names their role
+            service level names their role; where the filter says so (`also`), of those of the sites they answer for,
+            and of those of the rotas in which they are on duty: hearers.py
 
 A disabled way hears nothing; it stays, because notices name it. Every change counts up `meta.ways`, so that the engine
 (Listeners) reads them again in the transaction in which it next has something to tell, and not before.
@@ -19,7 +20,7 @@ import json
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple, cast, get_args
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +38,7 @@ Event = Literal[
     "opened",
     "called_again",
     "dispatched",
+    "handed_over",
     "warned",
     "breached",
     "recovered",
@@ -46,10 +48,12 @@ Event = Literal[
     "voided",
 ]
 Severity = Literal["urgent", "major", "minor"]
+Also = Literal["responsible", "duty"]
 Language = Literal["zh", "en"]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EVENTS: tuple[Event, ...] = get_args(Event)
+ALSO: tuple[Also, ...] = get_args(Also)
 USUAL: tuple[Event, ...] = ("opened", "called_again", "breached", "resolved", "reopened", "voided")
 """What is told where nobody said otherwise: what a desk has to know, without each step of the work."""
 SIGNED: tuple[Kind, ...] = ("dingtalk", "feishu")
@@ -79,6 +83,8 @@ class Filter:
     """What a way wants to hear. No groups, customers and devices: of everything; otherwise of what any of them names.
 
     `severity`: this grave or graver. A silent agent belongs to its group, and to the devices that it speaks for.
+    `also`: what somebody's own way hears of beside the tickets they are sent to: those of what they answer for, and
+    those that befall where they are on duty.
     """
 
     events: tuple[Event, ...] = USUAL
@@ -86,6 +92,7 @@ class Filter:
     groups: tuple[str, ...] = ()
     customers: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    also: tuple[Also, ...] = ()
 
     @property
     def is_narrow(self) -> bool:
@@ -169,11 +176,15 @@ def filter_of(said: Mapping[str, Any]) -> Filter:
         raise _wrong("events", f"some of {', '.join(EVENTS)}")
     if severity not in SEVERITIES:
         raise _wrong("severity", f"one of {', '.join(SEVERITIES)}")
+    also = tuple(said.get("also", ()))
+    if not set(also) <= set(ALSO):
+        raise _wrong("also", f"some of {', '.join(ALSO)}")
     names = {key: tuple(dict.fromkeys(said.get(key, ()))) for key in ("groups", "customers", "devices")}
     if sum(map(len, names.values())) > NAMES_LIMIT:
         raise _wrong("groups, customers and devices", f"at most {NAMES_LIMIT} names together")
     ordered = tuple(one for one in EVENTS if one in events)
-    return Filter(events=ordered, severity=cast(Severity, severity), **names)
+    beside = tuple(one for one in ALSO if one in also)
+    return Filter(events=ordered, severity=cast(Severity, severity), also=beside, **names)
 
 
 def _wrong(what: str, expected: str) -> StoreError:
@@ -294,6 +305,7 @@ def add(
     timing = timing or Timing()
     _check(kind, name, target, filter_, language, secret, timing)
     _check_person(connection, person)
+    filter_ = _of_whom(filter_, person or None)
     made = secrets.token_urlsafe(32) if kind == "webhook" else ""
     way = int(
         run(
@@ -349,6 +361,7 @@ def change(
     _check(new.kind, new.name, new.target, new.filter, new.language, secret or "", new.timing)
     if new.person != was.person:
         _check_person(connection, new.person or "")
+    new = new._replace(filter=_of_whom(new.filter, new.person))
     run(
         connection,
         "UPDATE way SET name = ?, target = ?, secret = ?, filter = ?, language = ?, person = ?, timing = ? "
@@ -400,6 +413,11 @@ def _check(kind: str, name: str, target: str, filter_: Filter, language: str, se
         raise conflict(f"nothing can be said in {language}", "way", f"expected one of {', '.join(LANGUAGES)}")
     filter_of(asdict(filter_))  # what is written must be read again: the engine reads all ways at once
     timing_of(asdict(timing))
+
+
+def _of_whom(filter_: Filter, person: str | None) -> Filter:
+    """A filter without what only somebody's own way can want, where it is nobody's."""
+    return filter_ if person or not filter_.also else replace(filter_, also=())
 
 
 def _check_person(connection: Connection, person: str) -> None:

@@ -35,7 +35,7 @@ from roundsman_collector.store import (
     timing_of,
     wrong_target,
 )
-from roundsman_collector.store.notices import FRESH_MS, HOLD_MS
+from roundsman_collector.store.hearers import FRESH_MS, HOLD_MS
 from roundsman_collector.store.sql import run
 from roundsman_collector.store.ways import EVENTS
 from tests.collector.store.cast import TODAY, ticket

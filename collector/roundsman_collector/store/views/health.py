@@ -10,11 +10,13 @@ from roundsman_collector.store import (
     heard,
     schema,
     sqlite,
+    ticket_clocks,
 )
 from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.evidence import Partition
 from roundsman_collector.store.sql import run
 from roundsman_collector.store.tallies import Tallies, tallies
+from roundsman_collector.store.ticket_clocks import PutOff
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -94,6 +96,11 @@ class HealthReads(Reading):
                 oldest_as_of_seq=_oldest_as_of(connection),
                 new_commands=_count(connection, "command WHERE state = 'new'"),
             )
+
+    def put_off(self, limit: int) -> list[PutOff]:
+        """Tickets whose clocks cannot be read, those first for which it is longest so."""
+        with self._reading("tickets that are put off") as connection:
+            return ticket_clocks.put_off(connection, limit)
 
     def keeping(self) -> Keeping:
         """What is kept and for how long: cheap, whatever the size."""

@@ -17,6 +17,7 @@ from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import N_
 
 REFUSED = 50
+PUT_OFF = 50
 PREVIEW_BYTES = 512
 HEX_WIDTH = 16
 BACKUP_MS = 7 * 86_400_000
@@ -51,6 +52,11 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
         _figure(saying(N_("Agents")), saying.count(tallies.agents)),
         _figure(saying(N_("Devices")), saying.count(status.devices)),
         _figure(saying(N_("Open tickets")), saying.count(status.open_tickets)),
+        _figure(
+            saying(N_("Tickets whose clocks cannot be read")),
+            saying.count(tallies.tickets_put_off),
+            is_wrong=tallies.tickets_put_off > 0,
+        ),
         _figure(
             saying(N_("Settling agents")),
             saying.count(tallies.settling_agents)
@@ -98,6 +104,7 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
         "epoch": status.epoch,
         "partitions": list(reversed(status.partitions))[:40],
         "counters": tallies.counters,
+        "put_off": desk.view.put_off(PUT_OFF) if tallies.tickets_put_off else [],
         "refused": [_refused(row) for row in desk.view.quarantine(REFUSED)],
         "refused_count": tallies.quarantine,
     }

@@ -41,8 +41,16 @@ from roundsman_collector.store import (
     wrong_target,
 )
 from roundsman_collector.store.notices import STATES, TEST
-from roundsman_collector.store.timing import CLOCK_TIME, LEAST_REPEAT_MINUTES, LONGEST_MINUTES, REPEATS, ZONE
+from roundsman_collector.store.timing import (
+    BACKUP_MINUTES,
+    CLOCK_TIME,
+    LEAST_REPEAT_MINUTES,
+    LONGEST_MINUTES,
+    REPEATS,
+    ZONE,
+)
 from roundsman_collector.store.ways import (
+    ALSO,
     EVENTS,
     SECRET_LIMIT,
     SEVERITIES,
@@ -71,6 +79,7 @@ EVENT_NAMES: Mapping[str, str] = {
     "opened": N_("ticket opened"),
     "called_again": N_("customer called again"),
     "dispatched": N_("engineer sent"),
+    "handed_over": N_("handed over"),
     "warned": N_("time running out"),
     "breached": N_("overdue"),
     "recovered": N_("readings recovered"),
@@ -108,7 +117,18 @@ KIND_NAMES: Mapping[str, str] = {
     "dingtalk": N_("DingTalk bot"),
     "feishu": N_("Feishu bot"),
 }
-TIMES = ("time_zone", "quiet", "daily", "after_minutes", "repeat_minutes")
+TIMED = ("quiet", "daily", "after_minutes", "repeat_minutes")
+TIMES = ("time_zone", *TIMED, "backup_minutes")
+MINUTES = (
+    ("after_minutes", 0, 0),
+    ("repeat_minutes", LEAST_REPEAT_MINUTES, 0),
+    ("backup_minutes", 0, BACKUP_MINUTES),
+)
+"""Minutes of a form: the least beside none at all, and what is meant where nothing is written."""
+ALSO_NAMES: Mapping[str, str] = {
+    "responsible": N_("all tickets of the sites and places they answer for"),
+    "duty": N_("what befalls where they are on duty"),
+}
 OUR_ERRORS: Mapping[str, str] = {"the way was disabled": N_("the way was disabled")}
 DONE: Mapping[str, str] = {
     "added": N_("Added. Send a test now, to see that it arrives."),
@@ -131,6 +151,7 @@ WRONG: Mapping[str, str] = {
     "daily": N_("Write a time such as 08:30. Who is told once a day has no quiet hours and is not reminded."),
     "after_minutes": N_("Write minutes, at most 720."),
     "repeat_minutes": N_("Write minutes from 5 to 720, or nothing."),
+    "backup_minutes": N_("Write minutes, at most 720."),
 }
 WRONG_TARGET: Mapping[str, str] = {
     "mail": N_("Write one mail address, such as duty@example.com."),
@@ -334,8 +355,8 @@ def _timing(saying: Saying, fields: Mapping[str, str]) -> Timing:
     said = {key: fields.get(key, "").strip() for key in TIMES}
     minutes: dict[str, int] = {}
     wrong: dict[str, str] = {}
-    for key, least in (("after_minutes", 0), ("repeat_minutes", LEAST_REPEAT_MINUTES)):
-        text = said[key] or "0"
+    for key, least, usual in MINUTES:
+        text = said[key] or str(usual)
         is_right = re.fullmatch("[0-9]{1,4}", text) and (int(text) == 0 or least <= int(text) <= LONGEST_MINUTES)
         if is_right:
             minutes[key] = int(text)
@@ -375,6 +396,7 @@ def _said(fields: Mapping[str, str]) -> dict[str, Any]:
             "events": [event for event in EVENTS if fields.get(event)],
             "severity": fields.get("severity", ""),
             **{key: [one for one in APART.split(fields.get(key, "")) if one] for key in NARROW},
+            "also": [one for one in ALSO if fields.get(f"also-{one}")],
         },
         "secret": fields.get("secret", "").strip(),
         "person": fields.get("person", "") or None,
@@ -423,7 +445,8 @@ def _form(desk: Desk, saying: Saying, written: Mapping[str, str], errors: Mappin
         ],
         "secret_limit": SECRET_LIMIT,
         "repeats": REPEATS,
-        "is_timed": any(written.get(key) for key in (*TIMES[1:], "urgent_passes"))
+        "also": [(one, saying(ALSO_NAMES[one]), bool(written.get(f"also-{one}"))) for one in ALSO],
+        "is_timed": any(written.get(key) for key in (*TIMED, "urgent_passes"))
         or any(errors.get(key) for key in TIMES),
         "events": [(one, saying(EVENT_NAMES[one]), bool(written.get(one))) for one in EVENTS],
         "kinds": [(one, saying(name)) for one, name in KIND_NAMES.items()],
@@ -446,12 +469,14 @@ def _as_written(row: WayRow) -> dict[str, str]:
         "daily": timing.daily,
         "after_minutes": str(timing.after_minutes or ""),
         "repeat_minutes": str(timing.repeat_minutes or ""),
+        "backup_minutes": str(timing.backup_minutes),
         "kind": row.kind,
         "name": row.name,
         "target": row.target if row.kind == "mail" else "",
         "language": row.language,
         "severity": row.filter.severity,
         **dict.fromkeys(row.filter.events, "1"),
+        **{f"also-{one}": "1" for one in row.filter.also},
         **{key: " ".join(getattr(row.filter, key)) for key in NARROW},
     }
 
@@ -474,6 +499,7 @@ def _ways(
     used = [row for row in rows if row.disabled_ms is None]
     empty: dict[str, str] = dict.fromkeys(USUAL, "1")
     empty |= {"kind": "mail", "language": saying.language, "severity": "minor", "time_zone": ZONE}
+    empty |= {"backup_minutes": str(BACKUP_MINUTES), **{f"also-{one}": "1" for one in ALSO}}
     shown = {
         "ways": [_listed(saying, row, counts) for row in (*used, *(row for row in rows if row not in used))],
         "waiting": sum(one["new"] for one in counts.values()),
@@ -517,6 +543,7 @@ def _times(saying: Saying, row: WayRow) -> list[str]:
     timing, said = row.timing, []
     if row.person:
         said.append(saying("only where %(name)s is sent", name=row.person))
+        said += [saying(ALSO_NAMES[one]) for one in row.filter.also]
     if timing.quiet:
         said.append(saying("not in %(hours)s", hours=timing.quiet_hours))
     if timing.daily:
