@@ -1,49 +1,42 @@
-"""What is built into devices: /devices/{id}/file, /places/{id}/parts, /parts?serial=…, and what a ticket has of spares.
+"""What is built into devices: /devices/{id}/file, /places/{id}/parts, /parts?serial=….
 
     GET  /devices/kiosk-7/file                    one file per device: where it stood, its parts, tickets, loans
     POST /devices/kiosk-7/parts {"component": "printer", "serial": "SN 1", …}      what somebody found in it
     POST /devices/kiosk-7/parts/7/out · /mistake  it is in there no more, or never was
     GET  /places/hall-1/parts                     whatever stood there, with its parts
     GET  /parts?serial=SN%201                     one serial number over all devices
-    GET  /tickets/2026-000007/spares              moves, reservations, loans; may it be repaired again, and who pays
 
 Parts that are replaced on a ticket are written by the ticket (POST /tickets/{ticket}/part); what people enter here is
 what was there before.
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from roundsman_collector.api import stock
 from roundsman_collector.api.access import Place, See, deed_of
 from roundsman_collector.api.cards import card_or_404, phase_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.devices import DeviceId
 from roundsman_collector.api.entries import DEFAULT_ZONE, EntryId, no_entry, problem_of
 from roundsman_collector.api.moments import EXPECTED, read, stamped
-from roundsman_collector.api.tickets import TicketName, ticket_or_404
-from roundsman_collector.core.contract import PHASES, Dates, Phase, local_day, phase_at
+from roundsman_collector.api.stock_shapes import LoanShape
+from roundsman_collector.api.stock_telling import loan
+from roundsman_collector.core.contract import PHASES, Dates, Phase, local_day
 from roundsman_collector.core.parts import (
-    EXCLUSIONS,
-    RATES,
-    Cause,
-    Charge,
-    Exclusion,
     Warranty,
-    charge,
     falls_short,
-    verdict,
     warranty_of,
 )
 from roundsman_collector.roles import Who
-from roundsman_collector.store import Card, EntryError, PartRow, PartWish, StockRow, TicketFilter, TicketRow
+from roundsman_collector.store import Card, EntryError, PartRow, PartWish, TicketFilter, TicketRow
 from roundsman_collector.store.entry_kinds import dates_of
-from roundsman_collector.store.stock import SERIAL_LIMIT
+from roundsman_collector.store.stock_rows import SERIAL_LIMIT
 
 TICKETS_SHOWN = 200
+CONTRACT = ("accepted_on", "warranty_until", "maintenance_until", "labour_until", "parts_rate")
 NAME = 200
 
 router = APIRouter(tags=["parts"])
@@ -121,6 +114,8 @@ class FileShape(BaseModel):
     accepted_on: str | None
     warranty_until: str | None
     maintenance_until: str | None
+    labour_until: str | None = Field(description="labour on site is free until then; null: as long as the warranty")
+    parts_rate: Literal["list", "cost"] | None = Field(description="of parts that no warranty covers")
     phase: Phase | None
     phase_zh: str | None
     is_warranty_short: bool = Field(description="the contract gives less than a year from acceptance on")
@@ -128,7 +123,7 @@ class FileShape(BaseModel):
     bought: str | None
     installations: list[InstalledShape]
     parts: list[PartShape]
-    loans: list[stock.LoanShape]
+    loans: list[LoanShape]
     tickets: list[TicketShape]
 
 
@@ -171,43 +166,6 @@ class SerialShape(BaseModel):
     serial: str
     devices: list[str]
     parts: list[PartShape]
-
-
-class VerdictShape(BaseModel):
-    """Whether the part may be called repaired once more."""
-
-    is_blocked: bool
-    rule: Literal["", "repaired", "no_spare"]
-    why_zh: str
-    why_en: str
-    evidence: list[str] = Field(description="tickets that show it")
-
-
-class ChargeShape(BaseModel):
-    """By which rates a repair is charged, for a cause."""
-
-    cause: str
-    labour: str
-    parts: str
-    labour_zh: str
-    parts_zh: str
-    is_new_due: bool
-    why_zh: str
-    why_en: str
-
-
-class SparesShape(BaseModel):
-    """What a ticket had, and has, of the stock, and what its part is about."""
-
-    ticket: str
-    phase: Phase | None = Field(description="of the contract on the day of the report")
-    warranty: WarrantyShape | None = Field(description="of the part, on the day of the report")
-    verdict: VerdictShape
-    charges: list[ChargeShape]
-    fitting: list[stock.QuantityShape] = Field(description="what fits, and where it lies; for who acts on tickets")
-    moves: list[stock.MoveShape]
-    reservations: list[stock.ReservationShape]
-    loans: list[stock.LoanShape]
 
 
 @router.get("/devices/{device_id}/file", response_model=FileShape, summary="A device's file")
@@ -284,19 +242,6 @@ def serial_parts(
     return {"serial": serial.strip(), "devices": devices, "parts": [part(desk, one, None) for one in found]}
 
 
-@router.get("/tickets/{ticket}/spares", response_model=SparesShape, summary="What a ticket has of spares")
-def spares(
-    request: Request,
-    who: See,
-    ticket: TicketName,
-    exclusion: Annotated[Exclusion, Query(description=f"Who pays, if it was this: {', '.join(EXCLUSIONS)}.")] = "",
-) -> dict[str, Any]:
-    """Moves, reservations and loans; whether its part may be repaired again; and who pays, by the cause."""
-    desk = desk_of(request)
-    row, _ = ticket_or_404(desk, who, ticket)
-    return spares_of(desk, who, row, exclusion)
-
-
 # --- shared with the pages -------------------------------------------------------------------------------------------
 
 
@@ -324,17 +269,17 @@ def file_of(desk: Desk, who: Who, card: Card) -> dict[str, Any]:
     bought_ms = desk.view.bought_ms(card.device)
     names = ("device", "kind", "model", "serial", "name_zh", "name_en", "place", "site", "customer", "contract")
     return {
-        **{name: getattr(card, name) for name in (*names, "accepted_on", "warranty_until", "maintenance_until")},
+        **{name: getattr(card, name) for name in (*names, *CONTRACT)},
         "phase": phase,
         "phase_zh": None if phase is None else PHASES[phase][0],
-        "is_warranty_short": falls_short(_dates(card)),
+        "is_warranty_short": falls_short(dates(card)),
         **stamped("bought", bought_ms),
         "installations": [
             {"place": one.fields["place"], **stamped("from", one.from_ms), **stamped("to", one.to_ms)}
             for one in desk.view.entry_history("installation", card.device, scope=who.scope)
         ],
         "parts": [part(desk, one, card) for one in desk.view.parts_of_device(card.device)],
-        "loans": [stock.loan(one) for one in desk.view.loans(scope=who.scope, device=card.device)],
+        "loans": [loan(one) for one in desk.view.loans(scope=who.scope, device=card.device)],
         "tickets": [_ticket(desk, one) for one in tickets_of(desk, who, card.device)],
     }
 
@@ -349,7 +294,7 @@ def part(desk: Desk, one: PartRow, card: Card | None) -> dict[str, Any]:
     fields = one._asdict()
     for name in ("from_ms", "to_ms", "warranty_until", "made_ms", "ended_by"):
         fields.pop(name)
-    told = None if card is None else _warranty(_warranty_of(one, card), desk.now_ms(), card)
+    told = None if card is None else told_warranty(warranty_of_part(one, card), desk.now_ms(), card)
     return {
         **fields,
         "from_ms": one.from_ms,
@@ -359,91 +304,23 @@ def part(desk: Desk, one: PartRow, card: Card | None) -> dict[str, Any]:
     }
 
 
-def spares_of(desk: Desk, who: Who, row: TicketRow, exclusion: Exclusion = "") -> dict[str, Any]:
-    """What a ticket has of spares, as the API says it."""
-    moves, reservations, loans = desk.view.spares_of_ticket(row.id)
-    history = desk.view.repair_history(row.id)
-    card = desk.view.cards_named([row.subject], scope=who.scope).get(row.subject)
-    warranty = None if card is None else warranty_at(desk, row, card)
-    judged = None if history is None else verdict(history, desk.now_ms())
-    return {
-        "ticket": row.number,
-        "phase": None if card is None else phase_of(card, row.opened_ms),
-        "warranty": None if card is None or warranty is None else _warranty(warranty, row.opened_ms, card),
-        "verdict": {
-            "is_blocked": judged is not None and judged.is_blocked,
-            "rule": "" if judged is None else judged.rule,
-            "why_zh": "" if judged is None else judged.why_zh,
-            "why_en": "" if judged is None else judged.why_en,
-            "evidence": [] if judged is None else list(judged.evidence),
-        },
-        "charges": [_charge(cause, found) for cause, found in charges_of(row, card, warranty, exclusion)],
-        "fitting": [stock.quantity(one) for one in fitting(desk, who, row, card)],
-        "moves": [stock.move(one) for one in moves],
-        "reservations": [stock.reservation(one) for one in reservations],
-        "loans": [stock.loan(one) for one in loans],
-    }
-
-
-def fitting(desk: Desk, who: Who, row: TicketRow, card: Card | None) -> list[StockRow]:
-    """Which spares fit the part that a ticket is about, where they reach; nothing for who only looks."""
-    if card is None or not (who.may("act") or who.may("stock")):
-        return []
-    rows = desk.view.stock(scope=who.scope)
-    return [one for one in rows if one.item.fits(row.component, card.kind, card.model)]
-
-
-def charges_of(
-    row: TicketRow, card: Card | None, warranty: Warranty | None, exclusion: Exclusion = ""
-) -> list[tuple[str, Charge]]:
-    """Who pays for the repair of a ticket, by its cause: by the contract and the part on the day of the report."""
-    if card is None or card.contract is None:
-        return []
-    time_zone = card.time_zone or DEFAULT_ZONE
-    phase = phase_at(_dates(card), row.opened_ms, time_zone)
-    covered = None if warranty is None else warranty.covers(local_day(row.opened_ms, time_zone))
-    return [(cause, charge(cause, phase, covered=covered, exclusion=exclusion)) for cause in get_args(Cause)]
-
-
-def warranty_at(desk: Desk, row: TicketRow, card: Card) -> Warranty | None:
-    """The warranty of the part that a ticket is about, as it was when it was reported; None: nobody knows the part."""
-    found = [
-        one
-        for one in desk.view.parts_of_device(row.subject)
-        if one.component == row.component
-        and one.from_ms <= row.opened_ms
-        and (one.to_ms is None or one.to_ms > row.opened_ms)
-    ]
-    return _warranty_of(found[-1], card) if found else None
-
-
-def _dates(card: Card) -> Dates:
+def dates(card: Card) -> Dates:
+    """The dates of a device's contract."""
     return Dates() if card.contract is None else dates_of(card._asdict(), card.contract)
 
 
-def _warranty_of(one: PartRow, card: Card) -> Warranty:
+def warranty_of_part(one: PartRow, card: Card) -> Warranty:
+    """The warranty of a part that is in a device."""
     own = None if one.warranty_until is None else date.fromisoformat(one.warranty_until)
-    return warranty_of(own, one.is_consumable, _dates(card))
+    return warranty_of(own, one.is_consumable, dates(card))
 
 
-def _warranty(found: Warranty, at_ms: int, card: Card) -> dict[str, Any]:
+def told_warranty(found: Warranty, at_ms: int, card: Card) -> dict[str, Any]:
+    """A warranty, and whether it holds at a time, as the API says it."""
     return {
         "until": None if found.until is None else found.until.isoformat(),
         "by": found.by,
         "is_covered": found.covers(local_day(at_ms, card.time_zone or DEFAULT_ZONE)),
-    }
-
-
-def _charge(cause: str, found: Charge) -> dict[str, Any]:
-    return {
-        "cause": cause,
-        "labour": found.labour,
-        "parts": found.parts,
-        "labour_zh": RATES[found.labour][0],
-        "parts_zh": RATES[found.parts][0],
-        "is_new_due": found.is_new_due,
-        "why_zh": found.why_zh,
-        "why_en": found.why_en,
     }
 
 

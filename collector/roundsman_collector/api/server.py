@@ -22,6 +22,7 @@ from roundsman_collector.api import (
     forms,
     going,
     kept,
+    labels,
     levels,
     overlays,
     parts,
@@ -32,6 +33,8 @@ from roundsman_collector.api import (
     rules,
     status,
     stock,
+    ticket_export,
+    ticket_spares,
     tickets,
     ways,
 )
@@ -75,6 +78,8 @@ def application(desk: Desk) -> FastAPI:
         availability.router,
         forms.router,
         files.router,  # before the verbs of tickets, which would take its name for one of theirs
+        ticket_spares.router,  # like files
+        ticket_export.router,  # before a ticket's number, which would take its name for one
         tickets.router,
         kept.router,
         going.router,
@@ -82,6 +87,7 @@ def application(desk: Desk) -> FastAPI:
         rounds.router,
         stock.router,
         parts.router,
+        labels.router,
         agents.router,
         status.router,
         ways.router,

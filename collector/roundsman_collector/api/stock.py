@@ -4,7 +4,8 @@
     GET  /stock/items · PUT /stock/items/printer-80 {...}  what there is to be kept
     PUT  /stock/locations/hq/items/printer-80 {"authorised": 10, "minimum": 3}
     POST /stock/moves {"location", "item", "verb", "quantity", …}      a header Idempotency-Key books it once
-    POST /stock/reservations {...} · POST /stock/reservations/7/issue
+    POST /stock/reservations {...} · POST /stock/reservations/7/issue · …/release · …/keep, what was asked for
+    GET  /stock/owed                                       swapped at once, and the old one has not come in
     GET  /stock/purchase.xlsx                              what lacks of the authorised quantities
     GET  /stock/locations/hq/months/2026-11 · POST …/keep · POST …/check · GET …/export.csv
 
@@ -16,38 +17,64 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Header, Path, Query, Request
 from fastapi.responses import Response
-from pydantic import BaseModel, ConfigDict, Field
 
 from roundsman_collector.api import tables
 from roundsman_collector.api.access import See, Stock, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import problem_of
-from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem
+from roundsman_collector.api.stock_shapes import (
+    ItemShape,
+    ItemsShape,
+    ItemWish,
+    LevelWish,
+    LoansShape,
+    LocationShape,
+    LocationsShape,
+    LocationWish,
+    MoveBody,
+    MoveShape,
+    MovesShape,
+    OwedUnitsShape,
+    QuantityShape,
+    ReservationBody,
+    ReservationShape,
+    ReservationsShape,
+    SerialBody,
+    SignBody,
+    StatementShape,
+    StockShape,
+)
+from roundsman_collector.api.stock_telling import (
+    PURCHASE,
+    STATEMENT,
+    cells,
+    loan,
+    move,
+    owed,
+    purchased,
+    quantity,
+    reservation,
+    told_entry,
+    told_statement,
+)
 from roundsman_collector.api.telling import ROOT
-from roundsman_collector.core.stock import EFFECTS, GRADES, Level
+from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import Who
 from roundsman_collector.store import (
     EntryError,
     ItemFields,
     ItemRow,
-    LoanRow,
     LocationFields,
     LocationRow,
     MoveFilter,
-    MoveRow,
     MoveWish,
-    ReservationRow,
     Statement,
-    StatementLine,
-    StockRow,
 )
-from roundsman_collector.store.loans import BECAME
-from roundsman_collector.store.stock import KEY_LIMIT, SERIAL_LIMIT, TEXT_LIMIT
+from roundsman_collector.store.stock_rows import KEY_LIMIT, SERIAL_LIMIT
 from roundsman_collector.wording import short
 
 PAGE_LIMIT = 500
-NAME = 200
 
 router = APIRouter(prefix="/stock", tags=["stock"])
 
@@ -61,275 +88,6 @@ Filter = Annotated[str, Query(description="Only of this one.", max_length=SERIAL
 Key = Annotated[
     str, Header(alias="Idempotency-Key", description="The same again is booked once.", max_length=KEY_LIMIT // 2)
 ]
-
-
-class ItemWish(BaseModel):
-    """An item as it is to be from now on."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    name_zh: str = Field(min_length=1, max_length=NAME)
-    name_en: str = Field("", max_length=NAME)
-    specification: str = Field("", max_length=2 * NAME)
-    component: str = Field("", max_length=63, description="what it replaces in a device, such as printer")
-    kinds: list[str] = Field([], max_length=50, description="of which kinds of devices; none: of any")
-    models: list[str] = Field([], max_length=50, description="of which models; none: of any")
-    unit: str = Field("个", max_length=20)
-    is_consumable: bool = Field(False, description="it is used up, and no warranty covers it")
-    warranty_months: int | None = Field(None, ge=0, le=240, description="of a new one; null: as the contract says")
-
-
-class ItemShape(ItemWish):
-    """An item of the stock."""
-
-    id: str
-    made_by: str
-
-
-class LocationWish(BaseModel):
-    """A location as it is to be from now on."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    name_zh: str = Field(min_length=1, max_length=NAME)
-    name_en: str = Field("", max_length=NAME)
-    customer: str | None = Field(None, max_length=63, description="whose own it is")
-    group: str | None = Field(None, max_length=63, description="the monitoring centre that it belongs to")
-    point: str | None = Field(None, max_length=63, description="the service point where it is")
-
-
-class LocationShape(LocationWish):
-    """A location of the stock."""
-
-    id: str
-    made_by: str
-
-
-class LevelWish(BaseModel):
-    """How many are to be there: what was authorised, and the least that may be free."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    authorised: int = Field(ge=0, le=1_000_000)
-    minimum: int = Field(0, ge=0, le=1_000_000)
-
-
-class QuantityShape(BaseModel):
-    """An item at a location. `free`: not reserved; `missing`: to be bought; `is_low`: less is free than the minimum."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    location: str
-    item: str
-    name_zh: str
-    name_en: str
-    unit: str
-    shelf: int
-    reserved: int
-    free: int
-    in_repair: int
-    lent: int
-    authorised: int | None
-    minimum: int | None
-    missing: int
-    is_low: bool
-
-
-class MoveBody(BaseModel):
-    """What came or went. `ticket`: needed for issue and return; `grade`: for how many years a repaired one is good."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    location: str = Field(max_length=63)
-    item: str = Field(max_length=63)
-    verb: str = Field(
-        max_length=20, description="receive, issue, return, collect, send, repaired, discard, scrap, count"
-    )
-    quantity: int = Field(1, description="of a count also negative")
-    serial: str = Field("", max_length=SERIAL_LIMIT, description="then the quantity is 1")
-    grade: int | None = Field(None, description=", ".join(map(str, GRADES)))
-    ticket: str = Field("", max_length=40, description="its number")
-    text: str = Field("", max_length=TEXT_LIMIT)
-
-
-class MoveShape(BaseModel):
-    """A move that was booked."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: int
-    at_ms: int
-    at: str | None
-    location: str
-    item: str
-    verb: str
-    verb_zh: str
-    quantity: int
-    serial: str
-    grade: int | None
-    ticket: str | None
-    loan: int | None
-    who: str
-    text: str
-
-
-class ReservationBody(BaseModel):
-    """Pieces to be kept for a ticket."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    location: str = Field(max_length=63)
-    item: str = Field(max_length=63)
-    quantity: int = Field(1, ge=1, le=1_000_000)
-    ticket: str = Field(max_length=40, description="its number")
-
-
-class ReservationShape(BaseModel):
-    """Pieces that wait, or waited, for a ticket: open, issued, released, expired."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: int
-    location: str
-    item: str
-    ticket: str
-    quantity: int
-    made_ms: int
-    made: str | None
-    made_by: str
-    state: str
-    done_ms: int | None
-    done: str | None
-    done_by: str
-
-
-class SerialBody(BaseModel):
-    """The serial number of what goes, where it has one."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    serial: str = Field("", max_length=SERIAL_LIMIT)
-
-
-class SignBody(BaseModel):
-    """Words to a signature: with whom of finance it was checked."""
-
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
-
-    text: str = Field("", max_length=TEXT_LIMIT)
-
-
-class LoanShape(BaseModel):
-    """A loan unit. `became` empty: it is out; `is_standing`: it is installed in place of the device."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: int
-    ticket: str
-    device: str | None
-    item: str | None
-    location: str | None
-    unit: str | None
-    serial: str
-    name: str
-    place: str | None
-    is_standing: bool
-    out_ms: int
-    out: str | None
-    out_by: str
-    became: str
-    became_zh: str
-    back_ms: int | None
-    back: str | None
-    back_by: str
-    text: str
-
-
-class LineShape(BaseModel):
-    """An item in a month: opening + received - issued + returned - lent + lent_back - to_repair + repaired - scrapped +
-    difference = closing."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    item: str
-    name_zh: str
-    name_en: str
-    specification: str
-    unit: str
-    opening: int
-    received: int
-    issued: int
-    returned: int
-    lent: int
-    lent_back: int
-    to_repair: int
-    repaired: int
-    scrapped: int
-    difference: int
-    closing: int
-    in_repair: int
-    on_loan: int
-
-
-class StatementShape(BaseModel):
-    """A month of a location. `kept`: when its keeper signed, and it was frozen; `checked`: the second person."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    location: str
-    month: str
-    from_ms: int
-    from_: str | None = Field(alias="from")
-    to_ms: int
-    to: str | None
-    lines: list[LineShape]
-    sha256: str
-    kept_ms: int | None
-    kept: str | None
-    kept_by: str
-    checked_ms: int | None
-    checked: str | None
-    checked_by: str
-    text: str
-
-
-class StockShape(BaseModel):
-    """Quantities, by location and item."""
-
-    stock: list[QuantityShape]
-
-
-class ItemsShape(BaseModel):
-    """Items, by id."""
-
-    items: list[ItemShape]
-
-
-class LocationsShape(BaseModel):
-    """Locations, by id."""
-
-    locations: list[LocationShape]
-
-
-class MovesShape(BaseModel):
-    """A page of moves, the newest first."""
-
-    moves: list[MoveShape]
-    next_before: int | None
-
-
-class ReservationsShape(BaseModel):
-    """A page of reservations, the newest first."""
-
-    reservations: list[ReservationShape]
-    next_before: int | None
-
-
-class LoansShape(BaseModel):
-    """A page of loans, the newest first."""
-
-    loans: list[LoanShape]
-    next_before: int | None
 
 
 # --- quantities ------------------------------------------------------------------------------------------------------
@@ -359,38 +117,9 @@ def purchase(request: Request, who: Stock, form: Form) -> Response:
     desk = desk_of(request)
     rows = [row for row in desk.view.stock(scope=who.scope) if row.short.missing]
     wheres = {one.id: one.fields.name_zh for one in desk.view.stock_locations(scope=who.scope)}
-    lines = [
-        (
-            row.location,
-            wheres[row.location],
-            row.item.id,
-            row.item.fields.name_zh,
-            row.item.fields.specification,
-            row.item.fields.unit,
-            None if row.level is None else row.level.authorised,
-            row.now.shelf,
-            row.now.repair,
-            row.now.lent,
-            row.short.missing,
-        )
-        for row in rows
-    ]
+    lines = [purchased(row, wheres[row.location]) for row in rows]
     return tables.answer(form, "purchase-list", "采购清单", PURCHASE, lines)
 
-
-PURCHASE = (
-    "库位编号",
-    "库位",
-    "备件编号",
-    "备件",
-    "规格",
-    "单位",
-    "原始数量",
-    "在库",
-    "在修",
-    "借出",
-    "应购数量",
-)
 
 # --- what there is ---------------------------------------------------------------------------------------------------
 
@@ -398,26 +127,25 @@ PURCHASE = (
 @router.get("/items", response_model=ItemsShape, summary="What is kept as a spare")
 def items(request: Request, who: See) -> dict[str, Any]:
     """All items, by id."""
-    return {"items": [told_item(one) for one in desk_of(request).view.stock_items()]}
+    return {"items": [told_entry(one) for one in desk_of(request).view.stock_items()]}
 
 
 @router.get("/items/{item}", response_model=ItemShape, summary="One item")
 def one_item(request: Request, who: See, item: Id) -> dict[str, Any]:
     """What is known of it."""
-    return told_item(item_or_404(desk_of(request), item))
+    return told_entry(item_or_404(desk_of(request), item))
 
 
 @router.put("/items/{item}", response_model=ItemShape, summary="Enter or change an item")
 def put_item(request: Request, who: Stock, item: Id, wish: ItemWish) -> dict[str, Any]:
     """From now on it is this; what was is kept."""
     desk = desk_of(request)
-    said = wish.model_dump()
-    fields = ItemFields(**{**said, "kinds": tuple(wish.kinds), "models": tuple(wish.models)})
+    fields = ItemFields(**{**wish.model_dump(), "kinds": tuple(wish.kinds), "models": tuple(wish.models)})
     try:
         desk.office.put_stock_item(item, fields, deed=deed_of(request, who), scope=who.scope)
     except EntryError as error:
         raise problem_of(error) from error
-    return told_item(item_or_404(desk, item))
+    return told_entry(item_or_404(desk, item))
 
 
 @router.delete("/items/{item}", status_code=204, summary="End an item of which nothing is left")
@@ -430,13 +158,13 @@ def end_item(request: Request, who: Stock, item: Id) -> Response:
 def locations(request: Request, who: Stock) -> dict[str, Any]:
     """The locations that you reach, by id."""
     found = desk_of(request).view.stock_locations(scope=who.scope)
-    return {"locations": [told_location(one) for one in found]}
+    return {"locations": [told_entry(one) for one in found]}
 
 
 @router.get("/locations/{location}", response_model=LocationShape, summary="One location")
 def one_location(request: Request, who: Stock, location: Id) -> dict[str, Any]:
     """What is known of it."""
-    return told_location(location_or_404(desk_of(request), who, location))
+    return told_entry(location_or_404(desk_of(request), who, location))
 
 
 @router.put("/locations/{location}", response_model=LocationShape, summary="Enter or change a location")
@@ -449,7 +177,7 @@ def put_location(request: Request, who: Stock, location: Id, wish: LocationWish)
         )
     except EntryError as error:
         raise problem_of(error) from error
-    return told_location(location_or_404(desk, who, location))
+    return told_entry(location_or_404(desk, who, location))
 
 
 @router.delete("/locations/{location}", status_code=204, summary="End a location in which nothing is left")
@@ -507,7 +235,9 @@ def book(request: Request, who: Stock, wish: MoveBody, key: Key = "") -> dict[st
 def reservations(
     request: Request,
     who: Stock,
-    state: Annotated[Literal["", "open", "issued", "released", "expired"], Query(description="Only these.")] = "",
+    state: Annotated[
+        Literal["", "wanted", "open", "issued", "released", "expired"], Query(description="Only these.")
+    ] = "",
     before: Before = None,
     limit: Limit = 100,
 ) -> dict[str, Any]:
@@ -539,18 +269,26 @@ def reserve(request: Request, who: Stock, wish: ReservationBody, key: Key = "") 
 
 
 @router.post(
-    "/reservations/{reservation}/{verb}", response_model=ReservationShape, summary="Issue what is kept, or release it"
+    "/reservations/{reservation}/{verb}",
+    response_model=ReservationShape,
+    summary="Issue, release, or keep what was asked for",
 )
 def end_reservation(
     request: Request,
     who: Stock,
     reservation: Number,
-    verb: Annotated[Literal["issue", "release"], Path(description="What is to become of it.")],
+    verb: Annotated[Literal["keep", "issue", "release"], Path(description="What is to become of it.")],
     said: Annotated[SerialBody | None, Body()] = None,
 ) -> dict[str, Any]:
     """409: somebody was first."""
     ended(request, who, reservation, verb, "" if said is None else said.serial)
     return _reservation(desk_of(request), who, reservation)
+
+
+@router.get("/owed", response_model=OwedUnitsShape, summary="What was swapped and is not in the workshop yet")
+def owed_units(request: Request, who: Stock) -> dict[str, Any]:
+    """The longest out first. A move `collect` with the ticket's number takes it in."""
+    return {"owed": [owed(row) for row in desk_of(request).view.stock_owed(scope=who.scope)]}
 
 
 @router.get("/loans", response_model=LoansShape, summary="Loan units, the newest first")
@@ -608,26 +346,6 @@ def sign(
     return told_statement(signed(request, who, location, month, verb, "" if said is None else said.text))
 
 
-STATEMENT = (
-    "备件编号",
-    "备件",
-    "规格",
-    "单位",
-    "期初",
-    "入库",
-    "领用",
-    "退库",
-    "借出",
-    "归还",
-    "送修",
-    "修复入库",
-    "报废",
-    "盘点差异",
-    "期末",
-    "在修",
-    "借出未还",
-)
-
 # --- shared with the pages -------------------------------------------------------------------------------------------
 
 
@@ -640,7 +358,7 @@ def booked(request: Request, who: Who, wish: MoveWish) -> int:
 
 
 def ended(request: Request, who: Who, number: int, verb: str, serial: str) -> None:
-    """Issue or release what is reserved; Problem where it cannot be."""
+    """Issue, release or keep what a ticket waits for; Problem where it cannot be."""
     try:
         desk_of(request).office.end_reservation(
             number, verb, serial=serial, deed=deed_of(request, who), scope=who.scope
@@ -704,129 +422,3 @@ def _nothing(word: str, name: str) -> Problem:
         expected=f"an id of GET {ROOT}/stock/{word}s",
         do="look it up in the list",
     )
-
-
-def quantity(row: StockRow) -> dict[str, Any]:
-    """An item at a location, as the API says it."""
-    return {
-        "location": row.location,
-        "item": row.item.id,
-        "name_zh": row.item.fields.name_zh,
-        "name_en": row.item.fields.name_en,
-        "unit": row.item.fields.unit,
-        "shelf": row.now.shelf,
-        "reserved": row.reserved,
-        "free": row.free,
-        "in_repair": row.now.repair,
-        "lent": row.now.lent,
-        "authorised": None if row.level is None else row.level.authorised,
-        "minimum": None if row.level is None else row.level.minimum,
-        "missing": row.short.missing,
-        "is_low": row.short.is_low,
-    }
-
-
-def told_item(one: ItemRow) -> dict[str, Any]:
-    """An item as the API says it."""
-    mine = one.fields
-    return {
-        "id": one.id,
-        "made_by": one.made_by,
-        "name_zh": mine.name_zh,
-        "name_en": mine.name_en,
-        "specification": mine.specification,
-        "component": mine.component,
-        "kinds": list(mine.kinds),
-        "models": list(mine.models),
-        "unit": mine.unit,
-        "is_consumable": mine.is_consumable,
-        "warranty_months": mine.warranty_months,
-    }
-
-
-def told_location(one: LocationRow) -> dict[str, Any]:
-    """A location as the API says it."""
-    mine = one.fields
-    return {
-        "id": one.id,
-        "made_by": one.made_by,
-        "name_zh": mine.name_zh,
-        "name_en": mine.name_en,
-        "customer": mine.customer,
-        "group": mine.group,
-        "point": mine.point,
-    }
-
-
-def move(row: MoveRow) -> dict[str, Any]:
-    """A move as the API says it."""
-    return {
-        "id": row.id,
-        **stamped("at", row.at_ms),
-        "location": row.location,
-        "item": row.item,
-        "verb": row.verb,
-        "verb_zh": EFFECTS[row.verb].zh,
-        "quantity": row.quantity,
-        "serial": row.serial,
-        "grade": row.grade,
-        "ticket": row.ticket,
-        "loan": row.loan,
-        "who": row.who,
-        "text": row.text,
-    }
-
-
-def reservation(row: ReservationRow) -> dict[str, Any]:
-    """A reservation as the API says it."""
-    return {
-        "id": row.id,
-        "location": row.location,
-        "item": row.item,
-        "ticket": row.ticket,
-        "quantity": row.quantity,
-        **stamped("made", row.made_ms),
-        "made_by": row.made_by,
-        "state": row.state,
-        **stamped("done", row.done_ms),
-        "done_by": row.done_by,
-    }
-
-
-def loan(row: LoanRow) -> dict[str, Any]:
-    """A loan as the API says it."""
-    fields = row._asdict()
-    for name in ("ticket_id", "out_ms", "back_ms"):
-        fields.pop(name)
-    return {
-        **fields,
-        **stamped("out", row.out_ms),
-        **stamped("back", row.back_ms),
-        "became_zh": BECAME[row.became][0],
-    }
-
-
-def told_statement(found: Statement) -> dict[str, Any]:
-    """A month as the API says it."""
-    return {
-        "location": found.location,
-        "month": found.month,
-        **stamped("from", found.from_ms),
-        **stamped("to", found.to_ms),
-        "lines": [
-            {name: getattr(one, name) for name in ("item", "name_zh", "name_en", "specification", "unit")}
-            | one.line._asdict()
-            for one in found.lines
-        ],
-        "sha256": found.sha256,
-        **stamped("kept", found.kept_ms),
-        "kept_by": found.kept_by,
-        **stamped("checked", found.checked_ms),
-        "checked_by": found.checked_by,
-        "text": found.text,
-    }
-
-
-def cells(one: StatementLine) -> tuple[tables.Cell, ...]:
-    """A line of a statement as cells of a file, in the order of STATEMENT."""
-    return (one.item, one.name_zh, one.specification, one.unit, *one.line)

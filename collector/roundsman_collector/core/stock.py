@@ -4,6 +4,8 @@
     line(before, within) -> Line(opening, receive, ..., closing)           opening + what came - what went = closing
     short(level, now, reserved) -> Short(missing, is_low)                  the purchase list
     serial_refusal(last, verb, location) -> None | words                   a serial number is in one place at a time
+    nearness(site, customer=..., engineer=...) -> "carried" | ... | None   how near to a ticket a location is
+    takes_spare(...) -> bool                                               whether who goes is to take one along
 
         receive ---> shelf ---> issue (to a ticket)      return <--- from the ticket
                      |   ^ lend / lend_back <--> lent at a customer's ---> convert, lose
@@ -14,9 +16,11 @@ A quantity is nothing but the sum of its moves, and never negative. Moves are on
 otherwise is a move, too (`count`), with a reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+from roundsman_collector.core.ticket_log import Event
 
 Verb = Literal[
     "receive",
@@ -227,3 +231,65 @@ def serial_refusal(last: Seen | None, verb: Verb, quantity: int, location: str) 
     if last is not None and spot in ("shelf", "repair", "lent") and last.location != location:
         return f"it is {SPOTS[spot][1]} at {last.location}"
     return None
+
+
+# --- at a ticket -----------------------------------------------------------------------------------------------------
+
+Near = Literal["carried", "customer", "point", "group", "central", "elsewhere", "colleague"]
+NEARNESS: Mapping[Near, tuple[str, str]] = {
+    "carried": ("随身", "with the engineer"),
+    "customer": ("客户专用", "the customer's own"),
+    "point": ("本网点", "at the service point"),
+    "group": ("分中心", "at the monitoring centre"),
+    "central": ("总库", "central"),
+    "elsewhere": ("其他网点", "at another service point"),
+    "colleague": ("同事随身", "with a colleague"),
+}
+"""Where a spare for a ticket may lie, the nearest first."""
+
+
+class Site(NamedTuple):
+    """What a ticket is about, as far as the stock goes: whose it is, of which monitoring centre, which service points
+    cover it, who was sent. Empty: nobody knows."""
+
+    customer: str = ""
+    group: str = ""
+    points: frozenset[str] = frozenset()
+    engineer: str = ""
+
+
+def nearness(
+    site: Site, *, customer: str | None, group: str | None, point: str | None, engineer: str | None
+) -> Near | None:
+    """How near to a ticket a location is that belongs to these; None: it serves others."""
+    if (customer and customer != site.customer) or (group and group != site.group):
+        return None
+    if engineer:
+        return "carried" if engineer == site.engineer else "colleague"
+    if customer:
+        return "customer"
+    if point:
+        return "point" if point in site.points else "elsewhere"
+    return "group" if group else "central"
+
+
+REPLACEMENT = "replacement"
+"""The service class of what is replaced, not repaired (更换类)."""
+SUPPLY = "supply"
+
+
+def takes_spare(*, service_class: str, mode: str, is_awaited: bool, wanted: int) -> bool:
+    """Whether who goes is to take a spare along (人到货到): the solution replaces or delivers something, the ticket
+    waited for a part, or somebody asked for one."""
+    return service_class == REPLACEMENT or mode == SUPPLY or is_awaited or wanted > 0
+
+
+def awaits_part(log: Iterable[Event]) -> bool:
+    """Whether a ticket waited for a part, or a visit ended for want of one, and none was used since."""
+    is_awaited = False
+    for event in log:
+        if event.verb in ("leave", "wait"):
+            is_awaited = is_awaited or event.data.get("reason") == "parts" or bool(event.data.get("parts_awaited"))
+        elif event.verb == "part":
+            is_awaited = False
+    return is_awaited

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from roundsman_collector.core.lifecycle import LIVE, UNSENT
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import conditions, stock
+from roundsman_collector.store import conditions, reservations
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.sql import chunks, json_text, look, many, marks, quoted
@@ -92,7 +92,7 @@ def join(connection: Connection, ticket: int, children: Sequence[Child], at_ms: 
         [(ticket, one) for one in merged],
     )
     for one in _with_spares(connection, merged):
-        stock.end_of(connection, one, ROBOT, at_ms)
+        reservations.end_of(connection, one, ROBOT, at_ms)
     many(
         connection,
         "UPDATE ticket_child SET ticket_id = ? WHERE ticket_id = ? AND left_ms IS NULL",
@@ -136,8 +136,8 @@ def _mergeable(connection: Connection, tickets: Collection[int]) -> list[tuple[o
 
 
 def _with_spares(connection: Connection, tickets: Collection[int]) -> list[int]:
-    """Those of these tickets for which spares are kept."""
-    sql = "SELECT DISTINCT ticket_id FROM stock_reservation WHERE state = 'open' AND ticket_id IN ({})"
+    """Those of these tickets for which spares are kept, or were asked for."""
+    sql = "SELECT DISTINCT ticket_id FROM stock_reservation WHERE state IN ('wanted', 'open') AND ticket_id IN ({})"
     return [row[0] for part in chunks(tickets) for row in look(connection, sql.format(marks(len(part))), *part)]
 
 

@@ -81,7 +81,7 @@ class Question:
 
 def question(connection: Connection, subject: str, component: str, now_ms: int) -> Question:
     """The facts about a subject as it stands now, and who could go there."""
-    facts = _facts(connection, subject, component)
+    facts = facts_of(connection, subject, component)
     everybody = _reaching(connection, facts.group, facts.customer)
     logins = [one.id for one in everybody]
     points = {one.person: one.point for one in members(connection, persons=logins)}
@@ -133,7 +133,7 @@ LOOKED_UP = {
 }
 
 
-def _facts(connection: Connection, subject: str, component: str) -> Facts:
+def facts_of(connection: Connection, subject: str, component: str) -> Facts:
     """What a subject is and where it stands: a device, `@` and an agent, `#` and a site."""
     sign, name = (subject[:1], subject[1:]) if subject[:1] in ("@", "#") else ("", subject)
     kind = ""

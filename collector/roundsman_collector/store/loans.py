@@ -25,7 +25,8 @@ from roundsman_collector.store import entries, reach, rules, search, stock
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import EntryError
 from roundsman_collector.store.sql import clean, run
-from roundsman_collector.store.stock import SERIAL_LIMIT, TEXT_LIMIT, MoveWish
+from roundsman_collector.store.stock import MoveWish
+from roundsman_collector.store.stock_rows import SERIAL_LIMIT, TEXT_LIMIT, check_live
 
 Became = Literal["returned", "converted", "lost"]
 VERB_OF: dict[Became, str] = {"returned": "lend_back", "converted": "convert", "lost": "lose"}
@@ -126,7 +127,7 @@ def loan_out(
 ) -> int:
     """Lend something on a ticket: a piece of the stock (`item` and `location`), a registered device (`unit`), or what
     `name` and `serial` say. `device`: in whose place; the ticket's own, if not said. Raises EntryError."""
-    stock.check_live(connection, ticket_id)
+    check_live(connection, ticket_id)
     subject = str(run(connection, "SELECT subject FROM ticket WHERE id = ?", ticket_id).scalar_one())
     instead = device or (None if subject[0] in "@#" else subject)
     place = None if instead is None else _place_of(connection, instead)

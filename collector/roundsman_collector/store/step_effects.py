@@ -3,17 +3,20 @@
     data = taken(connection, step, ticket_id)      what the log keeps of the step's data, once all of it is done
 
     sign, attach    the file belongs to the ticket for good (files.py)
-    part            the piece leaves the stock; what is no consumable takes the place of the old part (parts.py)
+    part            the piece leaves the stock, unless it has; what is no consumable takes the old part's place (parts.py)
     loan            a unit is lent; the log names the loan          loan_back    it is back, or stays, or is lost
+    check           the log keeps what the report said before, beside what it says now
 
 What cannot be done refuses the whole step: StoreError (`conflict`).
 """
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.ticket_log import REPORTED_KEYS, reported
 from roundsman_collector.store import files, loans, parts, stock, stock_register
 from roundsman_collector.store.entry_kinds import EntryError
 from roundsman_collector.store.errors import StoreError
@@ -52,9 +55,11 @@ def _part(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
     data = step.data
     serial = str(data.get("new_serial") or "")
     if data.get("item") and data.get("location"):
-        quantity = int(data.get("quantity", 1))
-        place = str(data["item"]), str(data["location"])
-        stock.issue(connection, *place, quantity, ticket_id, serial, step.who, step.at_ms, text=step.text)
+        item, location, quantity = str(data["item"]), str(data["location"]), int(data.get("quantity", 1))
+        # What the storekeeper issued beforehand is in the engineer's hand: it leaves the shelf once.
+        more = quantity - stock.in_hand(connection, ticket_id).get((location, item), 0)
+        if more > 0:
+            stock.issue(connection, item, location, more, ticket_id, serial, step.who, step.at_ms, text=step.text)
     subject = str(run(connection, "SELECT subject FROM ticket WHERE id = ?", ticket_id).scalar_one())
     if subject[0] not in "@#" and not _is_consumable(connection, data.get("item")):
         parts.replace(
@@ -90,7 +95,18 @@ def _lent_back(connection: Connection, step: "TicketStep", ticket_id: int) -> Da
     return step.data
 
 
+def _checked(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    """What is the same as before is no correction; what is another keeps what it was (`was`)."""
+    rows = run(connection, "SELECT text, data, verb FROM ticket_event WHERE ticket_id = ? ORDER BY id", ticket_id)
+    known = reported((row[2], row[0], json.loads(row[1])) for row in rows)
+    now = {key: value for key, value in step.data.items() if key in REPORTED_KEYS and value != known.get(key)}
+    was = {key: known[key] for key in now if known.get(key)}
+    kept = {key: value for key, value in step.data.items() if key not in REPORTED_KEYS}
+    return {**kept, **now, **({"was": was} if was else {})}
+
+
 EFFECTS: Mapping[str, Effect] = {
+    "check": _checked,
     "sign": _signed,
     "attach": _attached,
     "part": _part,

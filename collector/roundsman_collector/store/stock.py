@@ -1,47 +1,52 @@
-"""Spare stock as rows: moves, and reservations for tickets. What a move does is told by core/stock.py.
+"""Spare stock as rows: moves. What a move does is told by core/stock.py; what waits for tickets, by reservations.py.
 
     issue(connection, item, location, quantity, ticket_id, serial, who, at_ms) -> id      for the engine, in its own
-    give_back(...) · reserve(...) · release(...) · end_of(connection, ticket_id, ...)      transaction
+    give_back(...) · move_loan(...)                                                        transaction
+    in_hand(connection, ticket_id) -> {("hq", "printer-80"): 1}                            went along, not built in yet
     book(connection, MoveWish(...), deed=..., scope=...) -> id                             for a storekeeper: Office
 
-Every function takes the row of the item at the location first (`stock_now`), so that two people who want the last one
-come one after the other, and the second is refused. All that refuses comes before the first write: whoever catches an
-EntryError may go on with the transaction. Times of a location's moves never run backwards, and nothing is written into
-a month whose statement was signed: a clock that was set back is not believed.
+All that refuses comes before the first write: whoever catches an EntryError may go on with the transaction. Times of a
+location's moves never run backwards, and nothing is written into a month whose statement was signed: a clock that was
+set back is not believed.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection
 
-from roundsman_collector.core.calendar import instant, zone
-from roundsman_collector.core.lifecycle import OVER, STATES
-from roundsman_collector.core.postings import USUAL_ZONE
 from roundsman_collector.core.stock import (
     EFFECTS,
     GRADES,
     KEEPERS,
     OF_TICKET,
     WITH_REASON,
-    Quantities,
     Seen,
     Verb,
     serial_refusal,
 )
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import audit, reach
+from roundsman_collector.store import audit
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import EntryError
-from roundsman_collector.store.sql import clean, marks, run
-
-QUANTITY_LIMIT = 1_000_000
-SERIAL_LIMIT = 200
-TEXT_LIMIT = 2000
-KEY_LIMIT = 200
-SEE_LIST = "look at the quantities in GET /api/v1/stock"
+from roundsman_collector.store.sql import clean, run
+from roundsman_collector.store.stock_rows import (
+    KEY_LIMIT,
+    SERIAL_LIMIT,
+    TEXT_LIMIT,
+    Held,
+    check_live,
+    check_location,
+    check_quantity,
+    keep_more,
+    month_edges,
+    not_enough,
+    take,
+    ticket_of,
+    wrong,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,23 +65,6 @@ class MoveWish:
     ticket: str = ""
     text: str = ""
     key: str = ""
-
-
-class Held(NamedTuple):
-    """What there is of an item at a location, in the hands of who asks."""
-
-    location: str
-    item: str
-    now: Quantities
-    reserved: int
-    last_ms: int
-
-
-class Spares(NamedTuple):
-    """What a ticket has of the stock: how many pieces wait for it, and how many went with somebody."""
-
-    reserved: int
-    issued: int
 
 
 # --- for the engine: in its transaction, the ticket's log is written by who calls -------------------------------------
@@ -123,86 +111,13 @@ def move_loan(
     return _move(connection, wish, who=who, at_ms=at_ms, ticket_id=ticket_id, loan_id=loan_id)
 
 
-def reserve(
-    connection: Connection,
-    item: str,
-    location: str,
-    quantity: int,
-    ticket_id: int,
-    who: str,
-    at_ms: int,
-    *,
-    key: str | None = None,
-) -> int:
-    """Keep pieces for a ticket until they are issued or it ends. Returns the reservation. Raises EntryError."""
-    _check_quantity(quantity, "reserve")
-    check_live(connection, ticket_id)
-    held = take(connection, location, item)
-    free = held.now.shelf - held.reserved
-    if quantity > free:
-        raise _not_enough(held, free, quantity)
-    made = run(
-        connection,
-        "INSERT INTO stock_reservation (location, item, ticket_id, quantity, made_ms, made_by, state, done_by, key) "
-        "VALUES (?, ?, ?, ?, ?, ?, 'open', '', ?) RETURNING id",
-        location,
-        item,
-        ticket_id,
-        quantity,
-        at_ms,
-        who,
-        key,
-    ).scalar_one()
-    _reserve(connection, location, item, quantity)
-    return int(made)
-
-
-def release(connection: Connection, reservation: int, who: str, at_ms: int, state: str = "released") -> bool:
-    """Keep pieces for a ticket no longer; False: nothing is kept by this reservation any more."""
-    found = run(connection, "SELECT location, item FROM stock_reservation WHERE id = ?", reservation).first()
-    if found is None:
-        return False
-    _lock(connection, found[0], found[1])
-    quantity = run(
-        connection,
-        "UPDATE stock_reservation SET state = ?, done_ms = ?, done_by = ? WHERE id = ? AND state = 'open' "
-        "RETURNING quantity",
-        state,
-        at_ms,
-        who,
-        reservation,
-    ).scalar()
-    if quantity is not None:
-        _reserve(connection, found[0], found[1], -quantity)
-    return quantity is not None
-
-
-def end_of(connection: Connection, ticket_id: int, who: str, at_ms: int) -> int:
-    """A ticket is over: nothing waits for it any more. Returns how many reservations that ends."""
-    open_ = run(
-        connection, "SELECT id FROM stock_reservation WHERE ticket_id = ? AND state = 'open' ORDER BY id", ticket_id
-    ).scalars()
-    return sum(release(connection, one, who, at_ms, "expired") for one in list(open_))
-
-
-def spares_of(connection: Connection, ticket_id: int) -> Spares:
-    """What a ticket has of the stock: for the rule that a spare travels with the engineer."""
-    reserved = run(
-        connection,
-        "SELECT CAST(COALESCE(SUM(quantity), 0) AS BIGINT) FROM stock_reservation "
-        "WHERE ticket_id = ? AND state = 'open'",
-        ticket_id,
-    ).scalar_one()
-    return Spares(int(reserved), sum(_issued(connection, ticket_id).values()))
-
-
 # --- for storekeepers ------------------------------------------------------------------------------------------------
 
 
 def book(connection: Connection, wish: MoveWish, *, deed: Deed, scope: Scope = EVERYTHING) -> int:
     """Book a move; returns its id. Raises EntryError."""
     if wish.verb not in KEEPERS:
-        raise _wrong("verb", f"there is no move {wish.verb[:40]!r} to be booked", " or ".join(KEEPERS), "name one")
+        raise wrong("verb", f"there is no move {wish.verb[:40]!r} to be booked", " or ".join(KEEPERS), "name one")
     check_location(connection, wish.location, scope)
     ticket_id = ticket_of(connection, wish.ticket, scope) if wish.ticket else None
     key = f"{deed.who}:{wish.key}"[:KEY_LIMIT] if wish.key else None
@@ -212,109 +127,6 @@ def book(connection: Connection, wish: MoveWish, *, deed: Deed, scope: Scope = E
     made = _move(connection, wish, who=deed.who, at_ms=deed.at_ms, ticket_id=ticket_id, key=key)
     audit.add(connection, deed, f"stock.{wish.verb}", f"stock:{wish.location}/{wish.item}", after=_told(wish, made))
     return made
-
-
-def book_reservation(
-    connection: Connection,
-    location: str,
-    item: str,
-    quantity: int,
-    ticket: str,
-    *,
-    key: str = "",
-    deed: Deed,
-    scope: Scope = EVERYTHING,
-) -> int:
-    """Reserve for a ticket, named by its number; returns the reservation. The same again with the same key is
-    reserved once. Raises EntryError."""
-    check_location(connection, location, scope)
-    ticket_id = ticket_of(connection, ticket, scope)
-    own = f"{deed.who}:{key}"[:KEY_LIMIT] if key else None
-    take(connection, location, item)
-    before = run(connection, "SELECT id FROM stock_reservation WHERE key = ?", own).scalar() if own else None
-    if before is not None:
-        return int(before)
-    made = reserve(connection, item, location, quantity, ticket_id, deed.who, deed.at_ms, key=own)
-    after = {"reservation": made, "quantity": quantity, "ticket": ticket}
-    audit.add(connection, deed, "stock.reserve", f"stock:{location}/{item}", after=after)
-    return made
-
-
-def end_reservation(
-    connection: Connection, reservation: int, verb: str, *, deed: Deed, serial: str = "", scope: Scope = EVERYTHING
-) -> None:
-    """`issue` what is reserved, to whom comes for it, or `release` it. Raises EntryError."""
-    found = run(
-        connection,
-        "SELECT location, item, quantity, ticket_id, state FROM stock_reservation WHERE id = ?",
-        reservation,
-    ).first()
-    if found is None:
-        raise _no_reservation(reservation)
-    location, item, quantity, ticket_id, _ = found
-    check_location(connection, location, scope)
-    take(connection, location, item)
-    state = run(connection, "SELECT state FROM stock_reservation WHERE id = ?", reservation).scalar_one()
-    if state != "open":
-        raise EntryError(
-            what=f"reservation {reservation} is {state}: nothing is kept by it any more",
-            where=f"reservation {reservation}",
-            expected="a reservation that is open",
-            do="look at the list as it stands now",
-            cause="conflict",
-        )
-    if verb == "issue":
-        issue(connection, item, location, quantity, ticket_id, serial, deed.who, deed.at_ms)
-    else:
-        release(connection, reservation, deed.who, deed.at_ms)
-    after = {"reservation": reservation, "quantity": quantity}
-    audit.add(connection, deed, f"stock.{verb}", f"stock:{location}/{item}", after=after)
-
-
-def ticket_of(connection: Connection, number: str, scope: Scope = EVERYTHING) -> int:
-    """The id of a ticket that the scope reaches, by its number. Raises EntryError."""
-    seen, values = reach.subjects_within(scope)
-    found = run(connection, f"SELECT id FROM ticket WHERE number = ? AND {seen}", number, *values).scalar()
-    if found is None:
-        raise EntryError(
-            what=f"there is no ticket {number[:40]!r}",
-            where="ticket",
-            expected="the number of a ticket",
-            do="look it up in the list of tickets",
-            cause="missing",
-            field="ticket",
-        )
-    return int(found)
-
-
-def sight(scope: Scope) -> reach.Condition:
-    """The condition under which a location `t` is seen: a customer's own, and those of a monitoring centre."""
-    if scope.everything:
-        return reach.ALL, []
-    parts, values = list[str](), list[object]()
-    for column, targets in (("customer", sorted(scope.customers)), ("group_id", sorted(scope.groups))):
-        if targets:
-            parts.append(f"t.{column} IN ({marks(len(targets))})")
-            values += targets
-    return (f"({' OR '.join(parts)})", values) if parts else (reach.NONE, [])
-
-
-def check_location(
-    connection: Connection, location: str, scope: Scope = EVERYTHING, *, even_ended: bool = False
-) -> None:
-    """Raises EntryError where there is no such location that the scope reaches; `even_ended`: where there never was."""
-    seen, values = sight(scope)
-    now = "" if even_ended else " AND t.to_ms IS NULL"
-    sql = f"SELECT 1 FROM stock_location t WHERE t.id = ?{now} AND {seen}"
-    if run(connection, sql, location, *values).first() is None:
-        raise EntryError(
-            what=f"there is no stock location {location[:63]!r}",
-            where="location",
-            expected="the id of a stock location",
-            do="look it up in GET /api/v1/stock/locations",
-            cause="missing",
-            field="location",
-        )
 
 
 # --- a move ----------------------------------------------------------------------------------------------------------
@@ -333,7 +145,7 @@ def _move(
     """Check a move, then write it: the row, what it adds up to, and what was reserved for its ticket."""
     verb = _check_words(wish)
     if verb in OF_TICKET and ticket_id is None:
-        raise _wrong("ticket", f"{verb} belongs to a ticket", "the number of a ticket", "name the ticket")
+        raise wrong("ticket", f"{verb} belongs to a ticket", "the number of a ticket", "name the ticket")
     if verb == "issue" and ticket_id is not None:
         check_live(connection, ticket_id)
     held = take(connection, wish.location, wish.item)
@@ -365,42 +177,8 @@ def _move(
     for reservation, quantity in used.items():
         _use_up(connection, reservation, quantity, mine[reservation], who, at_ms)
     if used:
-        _reserve(connection, wish.location, wish.item, -sum(used.values()))
+        keep_more(connection, wish.location, wish.item, -sum(used.values()))
     return int(made)
-
-
-def take(connection: Connection, location: str, item: str) -> Held:
-    """Take the row of an item at a location until the transaction ends; make it where there is none. EntryError."""
-    for table, name in (("stock_item", item), ("stock_location", location)):
-        if run(connection, f"SELECT 1 FROM {table} WHERE id = ? AND to_ms IS NULL", name).first() is None:
-            word = table.partition("_")[2]
-            raise EntryError(
-                what=f"there is no stock {word} {name[:63]!r}",
-                where=word,
-                expected=f"the id of a stock {word}",
-                do=f"enter the {word} first, or mend the id",
-                cause="missing",
-                field=word,
-            )
-    return _lock(connection, location, item)
-
-
-def _lock(connection: Connection, location: str, item: str) -> Held:
-    """Whoever changes anything of an item at a location has its row first: nobody waits for somebody who waits."""
-    run(
-        connection,
-        "INSERT INTO stock_now (location, item, shelf, repair, lent, reserved, move_count, last_ms) "
-        "VALUES (?, ?, 0, 0, 0, 0, 0, 0) ON CONFLICT (location, item) DO UPDATE SET move_count = stock_now.move_count",
-        location,
-        item,
-    )
-    row = run(
-        connection,
-        "SELECT shelf, repair, lent, reserved, last_ms FROM stock_now WHERE location = ? AND item = ?",
-        location,
-        item,
-    ).one()
-    return Held(location, item, Quantities(shelf=row[0], repair=row[1], lent=row[2]), row[3], row[4])
 
 
 def _add_up(connection: Connection, held: Held, verb: Verb, quantity: int, booked_ms: int) -> None:
@@ -415,16 +193,6 @@ def _add_up(connection: Connection, held: Held, verb: Verb, quantity: int, booke
         booked_ms,
         held.location,
         held.item,
-    )
-
-
-def _reserve(connection: Connection, location: str, item: str, quantity: int) -> None:
-    run(
-        connection,
-        "UPDATE stock_now SET reserved = reserved + ? WHERE location = ? AND item = ?",
-        quantity,
-        location,
-        item,
     )
 
 
@@ -461,18 +229,33 @@ def _use_up(connection: Connection, reservation: int, quantity: int, reserved: i
         run(connection, sql, quantity, reservation)
 
 
-def _issued(connection: Connection, ticket_id: int | None) -> dict[tuple[str, str], int]:
-    """How many pieces of each item, of each location, are with a ticket."""
+Place = tuple[str, str]
+"""A location and an item."""
+
+
+def issued(connection: Connection, ticket_id: int | None) -> dict[Place, int]:
+    """How many pieces of each item, of each location, went with a ticket and did not come back."""
     rows = run(
         connection,
         "SELECT location, item, verb, CAST(SUM(quantity) AS BIGINT) FROM stock_move "
         "WHERE ticket_id = ? AND verb IN ('issue', 'return') GROUP BY location, item, verb",
         ticket_id,
     )
-    found: dict[tuple[str, str], int] = {}
+    found: dict[Place, int] = {}
     for location, item, verb, quantity in rows:
         found[location, item] = found.get((location, item), 0) + (quantity if verb == "issue" else -quantity)
     return found
+
+
+def in_hand(connection: Connection, ticket_id: int) -> dict[Place, int]:
+    """How many pieces went with a ticket and were not used yet: who uses one of them takes no other from the shelf."""
+    left = issued(connection, ticket_id)
+    rows = run(connection, "SELECT data FROM ticket_event WHERE ticket_id = ? AND verb = 'part' ORDER BY id", ticket_id)
+    for told in map(json.loads, rows.scalars()):
+        place = str(told.get("location") or ""), str(told.get("item") or "")
+        if place in left:
+            left[place] -= int(told.get("quantity", 1))
+    return {place: quantity for place, quantity in left.items() if quantity > 0}
 
 
 def _signed_to(connection: Connection, location: str) -> int:
@@ -481,53 +264,25 @@ def _signed_to(connection: Connection, location: str) -> int:
     return 0 if month is None else month_edges(str(month))[1]
 
 
-def month_edges(month: str) -> tuple[int, int]:
-    """The first instant of a month such as `2026-11`, and of the next one, where headquarters are."""
-    first = date.fromisoformat(f"{month}-01")
-    years, number = divmod(first.month, 12)
-    local = zone(USUAL_ZONE)
-    return instant(first, 0, local), instant(date(first.year + years, number + 1, 1), 0, local)
-
-
 # --- what refuses ----------------------------------------------------------------------------------------------------
 
 
 def _check_words(wish: MoveWish) -> Verb:
     verb = next((one for one in EFFECTS if one == wish.verb), None)
     if verb is None:
-        raise _wrong("verb", f"there is no move {wish.verb[:40]!r}", " or ".join(EFFECTS), "name one of them")
-    _check_quantity(abs(wish.quantity) if verb == "count" else wish.quantity, verb)
+        raise wrong("verb", f"there is no move {wish.verb[:40]!r}", " or ".join(EFFECTS), "name one of them")
+    check_quantity(abs(wish.quantity) if verb == "count" else wish.quantity, verb)
     if wish.serial.strip() and abs(wish.quantity) != 1:
-        raise _wrong("quantity", f"{wish.quantity} pieces have one serial number", "1", "book each serial number")
+        raise wrong("quantity", f"{wish.quantity} pieces have one serial number", "1", "book each serial number")
     if verb in WITH_REASON and not wish.text.strip():
-        raise _wrong("text", f"{EFFECTS[verb].en} without a reason", "words that say why", "say why")
+        raise wrong("text", f"{EFFECTS[verb].en} without a reason", "words that say why", "say why")
     if (verb == "repaired") != (wish.grade is not None):
-        raise _wrong("grade", f"{verb} with grade {wish.grade}", "a grade for what was repaired, only", "name it")
+        raise wrong("grade", f"{verb} with grade {wish.grade}", "a grade for what was repaired, only", "name it")
     if wish.grade is not None and wish.grade not in GRADES:
-        raise _wrong("grade", f"there is no grade {wish.grade}", " or ".join(map(str, GRADES)), "name one of them")
+        raise wrong("grade", f"there is no grade {wish.grade}", " or ".join(map(str, GRADES)), "name one of them")
     if len(wish.text) > TEXT_LIMIT or len(wish.serial) > SERIAL_LIMIT or len(wish.key) > KEY_LIMIT // 2:
-        raise _wrong("text", "a text, serial number or key that is too long", f"{TEXT_LIMIT} characters", "shorten it")
+        raise wrong("text", "a text, serial number or key that is too long", f"{TEXT_LIMIT} characters", "shorten it")
     return verb
-
-
-def _check_quantity(quantity: int, verb: str) -> None:
-    if not 1 <= quantity <= QUANTITY_LIMIT:
-        raise _wrong("quantity", f"{verb} of {quantity} pieces", f"1 to {QUANTITY_LIMIT}", "mend the quantity")
-
-
-def check_live(connection: Connection, ticket_id: int) -> None:
-    """Raises EntryError where a ticket is over, or not there: nothing goes to it."""
-    found = run(connection, "SELECT number, state FROM ticket WHERE id = ?", ticket_id).first()
-    if found is None or found[1] in OVER:
-        state = "not there" if found is None else STATES[found[1]][1]
-        raise EntryError(
-            what=f"ticket {ticket_id if found is None else found[0]} is {state}: nothing is issued to it",
-            where="ticket",
-            expected="a ticket that is not over",
-            do="name another ticket, or reopen this one",
-            cause="conflict",
-            field="ticket",
-        )
 
 
 def _check_there(held: Held, wish: MoveWish, verb: Verb, own: int) -> None:
@@ -537,14 +292,14 @@ def _check_there(held: Held, wish: MoveWish, verb: Verb, own: int) -> None:
         effect = EFFECTS[verb]
         shelf = effect.shelf * wish.quantity < 0
         there = held.now.shelf if shelf else held.now.repair if effect.repair < 0 else held.now.lent
-        raise _not_enough(held, there, abs(wish.quantity), "on the shelf" if shelf else effect.en)
+        raise not_enough(held, there, abs(wish.quantity), "on the shelf" if shelf else effect.en)
     # What was counted, broke or is gone is gone, whoever waits for it: the reservations are then more than there is.
     if verb in ("issue", "lend") and after.shelf < held.reserved - own:
-        raise _not_enough(held, held.now.shelf - held.reserved + own, wish.quantity)
+        raise not_enough(held, held.now.shelf - held.reserved + own, wish.quantity)
 
 
 def _check_went(connection: Connection, held: Held, ticket_id: int | None, quantity: int) -> None:
-    went = _issued(connection, ticket_id).get((held.location, held.item), 0)
+    went = issued(connection, ticket_id).get((held.location, held.item), 0)
     if quantity > went:
         raise EntryError(
             what=f"{quantity} of {held.item} cannot come back from the ticket: {went} went with it",
@@ -600,32 +355,6 @@ def _booked(connection: Connection, wish: MoveWish, key: str | None) -> int | No
             field="key",
         )
     return int(row[0])
-
-
-def _not_enough(held: Held, there: int, wanted: int, spot: str = "free") -> EntryError:
-    return EntryError(
-        what=f"{wanted} of {held.item} cannot go: {max(there, 0)} are {spot} at {held.location}",
-        where=f"stock {held.location}/{held.item}",
-        expected=f"at most {max(there, 0)}",
-        do=f"{SEE_LIST}; somebody may have been faster",
-        cause="conflict",
-        field="quantity",
-    )
-
-
-def _no_reservation(reservation: int) -> EntryError:
-    return EntryError(
-        what=f"there is no reservation {reservation}",
-        where="path",
-        expected="the number of a reservation",
-        do="look it up in GET /api/v1/stock/reservations",
-        cause="missing",
-        field="id",
-    )
-
-
-def _wrong(field: str, what: str, expected: str, do: str) -> EntryError:
-    return EntryError(what=what, where=field, expected=expected, do=do, field=field)
 
 
 def _told(wish: MoveWish, made: int) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 quantities(connection, scope) -> [StockRow]                     by location and item, with what is to be there
 moves(connection, scope, MoveFilter(item="printer-80")) -> ...  the newest first
+owed(connection, scope) -> [OwedRow]                            swapped, and the old one has not come in
 statement(connection, "hq", "2026-11") -> Statement             live, or as it was signed
 keep(...) · check(...)                                          the two signatures: it is frozen with the first
 """
@@ -17,12 +18,12 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.stock import Level, Line, Quantities, Short, Verb, line, short
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import audit, overlays, stock, stock_register
+from roundsman_collector.store import audit, overlays, stock_register
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import EntryError
 from roundsman_collector.store.sql import clean, json_text, run
-from roundsman_collector.store.stock import TEXT_LIMIT, month_edges
 from roundsman_collector.store.stock_register import ItemFields, ItemRow
+from roundsman_collector.store.stock_rows import TEXT_LIMIT, check_location, month_edges, sight
 
 MONTH = re.compile(r"(19[7-9]\d|2\d{3})-(0[1-9]|1[0-2])")
 NEWEST = 2**62
@@ -62,7 +63,7 @@ class MoveRow(NamedTuple):
 
 
 class ReservationRow(NamedTuple):
-    """A reservation. `state`: open, issued, released, expired."""
+    """A reservation. `state`: wanted, open, issued, released, expired."""
 
     id: int
     location: str
@@ -75,6 +76,17 @@ class ReservationRow(NamedTuple):
     state: str
     done_ms: int | None
     done_by: str
+
+
+class OwedRow(NamedTuple):
+    """Old units of a ticket that were swapped and have not come in: `location` had the new ones."""
+
+    item: str
+    ticket: str
+    subject: str
+    location: str
+    quantity: int
+    since_ms: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,7 +158,7 @@ def moves(
     limit: int = 100,
 ) -> list[MoveRow]:
     """Moves that the scope reaches, the newest first."""
-    seen, values = stock.sight(scope)
+    seen, values = sight(scope)
     where = [
         "m.id < ?",
         f"m.location IN (SELECT t.id FROM stock_location t WHERE {seen})",
@@ -198,7 +210,7 @@ def reservations(
     limit: int = 200,
 ) -> list[ReservationRow]:
     """Reservations at locations that the scope reaches, the newest first; of one ticket, or in one state, if named."""
-    seen, values = stock.sight(scope)
+    seen, values = sight(scope)
     where = ["r.id < ?", f"r.location IN (SELECT t.id FROM stock_location t WHERE {seen})"]
     bound: list[object] = [NEWEST if before_id is None else before_id, *values]
     for column, value in (("r.ticket_id", ticket_id), ("r.state", state or None)):
@@ -216,12 +228,31 @@ def reservations(
     return [ReservationRow(*row) for row in rows]
 
 
+def owed(connection: Connection, scope: Scope = EVERYTHING, *, limit: int = 200) -> list[OwedRow]:
+    """What was swapped (S0-21) and has not been taken in for repair, the longest out first."""
+    seen, values = sight(scope)
+    rows = run(
+        connection,
+        "SELECT m.item, ticket.number, ticket.subject, MIN(m.location), CAST(SUM(CASE m.verb WHEN 'issue' "
+        "THEN m.quantity ELSE -m.quantity END) AS BIGINT), MIN(m.at_ms) FROM stock_move m "
+        "JOIN ticket ON ticket.id = m.ticket_id JOIN stock_item i ON i.id = m.item AND i.to_ms IS NULL "
+        "WHERE i.is_swapped AND m.verb IN ('issue', 'return', 'collect') AND EXISTS (SELECT 1 FROM stock_move went "
+        "JOIN stock_location t ON t.id = went.location WHERE went.ticket_id = m.ticket_id AND went.item = m.item "
+        f"AND went.verb = 'issue' AND {seen}) GROUP BY m.item, ticket.id, ticket.number, ticket.subject "
+        "HAVING SUM(CASE m.verb WHEN 'issue' THEN m.quantity ELSE -m.quantity END) > 0 "
+        "ORDER BY MIN(m.at_ms), ticket.id, m.item LIMIT ?",
+        *values,
+        limit,
+    )
+    return [OwedRow(*row) for row in rows]
+
+
 # --- a month ---------------------------------------------------------------------------------------------------------
 
 
 def statement(connection: Connection, location: str, month: str, scope: Scope = EVERYTHING) -> Statement:
     """The statement of a month: as it was signed, or as the moves tell it now. Raises EntryError."""
-    stock.check_location(connection, location, scope, even_ended=True)
+    check_location(connection, location, scope, even_ended=True)
     if not MONTH.fullmatch(month):
         raise EntryError(
             what=f"{month[:20]!r} is no month",

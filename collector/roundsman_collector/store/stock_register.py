@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import audit, schema, stock
+from roundsman_collector.store import audit, schema, stock_rows
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import ID_EXPECTED, EntryError
 from roundsman_collector.store.sql import clean, insert, marks, run
@@ -131,7 +131,7 @@ def item(connection: Connection, name: str) -> ItemRow | None:
 
 def locations(connection: Connection, scope: Scope = EVERYTHING, ids: Sequence[str] | None = None) -> list[LocationRow]:
     """All locations that the scope reaches, or those of them that are named, by id."""
-    seen, values = stock.sight(scope)
+    seen, values = stock_rows.sight(scope)
     named = "" if ids is None else f" AND t.id IN ({marks(len(ids))})"
     rows = run(
         connection,
@@ -209,13 +209,13 @@ def put_level(
     connection: Connection, location: str, item_id: str, level: Level, *, deed: Deed, scope: Scope = EVERYTHING
 ) -> bool:
     """Let so many of an item be authorised at a location from now on; False: they are already. Raises EntryError."""
-    stock.check_location(connection, location, scope)
+    stock_rows.check_location(connection, location, scope)
     for name, value in (("authorised", level.authorised), ("minimum", level.minimum)):
-        if not 0 <= value <= stock.QUANTITY_LIMIT:
-            raise _wrong(name, f"{name} {value}", f"0 to {stock.QUANTITY_LIMIT}")
+        if not 0 <= value <= stock_rows.QUANTITY_LIMIT:
+            raise _wrong(name, f"{name} {value}", f"0 to {stock_rows.QUANTITY_LIMIT}")
     if level.minimum > level.authorised:
         raise _wrong("minimum", f"minimum {level.minimum} of {level.authorised}", "at most what is authorised")
-    stock.take(connection, location, item_id)
+    stock_rows.take(connection, location, item_id)
     row = run(
         connection,
         "SELECT authorised, minimum FROM stock_level WHERE location = ? AND item = ? AND to_ms IS NULL",
@@ -240,7 +240,7 @@ def put_level(
 def end_entry(connection: Connection, word: Word, name: str, *, deed: Deed, scope: Scope = EVERYTHING) -> None:
     """An item or a location is not there from now on: only where nothing of it is left. Raises EntryError."""
     if word == "location":
-        stock.check_location(connection, name, scope)
+        stock_rows.check_location(connection, name, scope)
     elif not scope.everything:
         raise _closed("item", name, "somebody who reaches everything: items are the same for all")
     # Takes its rows: nobody moves anything between the look and the end.

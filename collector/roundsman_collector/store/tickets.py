@@ -27,7 +27,7 @@ from roundsman_collector.core import lifecycle
 from roundsman_collector.core.lifecycle import LIVE, MENDED, OVER, STEPS, UNSENT, Standing
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import audit, children, series, step_effects, stock
+from roundsman_collector.store import audit, children, reservations, series, step_effects
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.sql import chunks, clean, json_text, look, many, marks, quoted, run
@@ -459,7 +459,7 @@ def _write(connection: Connection, one: TicketChange, ticket_id: int, verb: str,
     names = ", ".join(f"{name} = ?" for name in row)
     run(connection, f"UPDATE ticket SET {names} WHERE id = ?", *row.values(), ticket_id)
     if now.state in OVER and was.state not in OVER:
-        stock.end_of(connection, ticket_id, one.who, at_ms)
+        reservations.end_of(connection, ticket_id, one.who, at_ms)
     if one.who != ROBOT:
         deed = audit.Deed(who=one.who, at_ms=at_ms)
         after = {"state": now.state, **({"text": one.text} if one.text else {})}

@@ -14,7 +14,6 @@ from roundsman_collector.core.parts import (
     ReplacementRule,
     charge,
     falls_short,
-    is_swapped_first,
     last_day,
     restarted,
     verdict,
@@ -186,7 +185,3 @@ def test_a_contract_may_set_the_numbers_otherwise() -> None:
     rule = ReplacementRule(failed_repairs=1, within_days=None)
 
     assert verdict(history(repairs=PRODUCT[:1], bought_ms=0), REPORTED, rule).is_blocked is True
-
-
-def test_fixed_cameras_are_swapped_first() -> None:
-    assert [is_swapped_first("camera"), is_swapped_first("kiosk")] == [True, False]

@@ -22,6 +22,7 @@ from roundsman_collector.store import (
     Store,
     TicketVoid,
     View,
+    reservations,
     stock,
 )
 from roundsman_collector.store.connect import transaction
@@ -250,11 +251,11 @@ def test_a_reservation_ends_with_its_ticket(office: Office, store: Store, view: 
     office.reserve_spare("hq", "head", 2, NUMBER, deed=deed())
 
     with transaction(store._write, "ending", store._place) as connection:
-        before = stock.spares_of(connection, 1)
-        ended = stock.end_of(connection, 1, "roundsman", TODAY + 9)
-        again = stock.end_of(connection, 1, "roundsman", TODAY + 9)
+        before = reservations.spares_of(connection, 1)
+        ended = reservations.end_of(connection, 1, "roundsman", TODAY + 9)
+        again = reservations.end_of(connection, 1, "roundsman", TODAY + 9)
 
-    assert (before, ended, again) == ((2, 0), 1, 0)
+    assert (before, ended, again) == ((2, 0, 0), 1, 0)
     assert there(view) == (Quantities(shelf=3), 0)
     assert [one.state for one in view.stock_reservations()] == ["expired"]
 

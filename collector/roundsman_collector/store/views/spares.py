@@ -1,16 +1,21 @@
-"""Spare stock, loan units and parts by device, place and serial number (stock_reads.py, loans.py, parts.py)."""
+"""Spare stock, what fits a ticket, loan units, parts by device, place and serial number (stock_reads.py, loans.py …)."""
 
 from roundsman_collector.core.parts import History
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     loans,
     parts,
+    reservations,
+    spots,
+    stock,
     stock_reads,
     stock_register,
 )
 from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.parts import PartRow, Standing
-from roundsman_collector.store.stock_reads import MoveFilter, MoveRow, ReservationRow, Statement, StockRow
+from roundsman_collector.store.reservations import Spares
+from roundsman_collector.store.spots import Spot
+from roundsman_collector.store.stock_reads import MoveFilter, MoveRow, OwedRow, ReservationRow, Statement, StockRow
 from roundsman_collector.store.stock_register import ItemRow, LocationRow
 from roundsman_collector.store.views.reading import Reading
 
@@ -83,6 +88,21 @@ class SpareReads(Reading):
                 stock_reads.reservations(connection, ticket_id=ticket),
                 loans.loans_of(connection, ticket),
             )
+
+    def spots_of_ticket(self, ticket: int) -> list[Spot]:
+        """Which spares fit a ticket and where they lie: by item, the nearest first."""
+        with self._reading(f"what fits ticket {ticket}") as connection:
+            return spots.spots_of(connection, ticket)
+
+    def spares_with_ticket(self, ticket: int) -> tuple[Spares, dict[tuple[str, str], int]]:
+        """How many spares are kept for a ticket, went along, were asked for; and which went along, not used yet."""
+        with self._reading(f"the spares of ticket {ticket}") as connection:
+            return reservations.spares_of(connection, ticket), stock.in_hand(connection, ticket)
+
+    def stock_owed(self, *, scope: Scope = EVERYTHING) -> list[OwedRow]:
+        """What was swapped and is not in the workshop yet."""
+        with self._reading("what is to come in") as connection:
+            return stock_reads.owed(connection, scope)
 
     def parts_of_device(self, device: str) -> list[PartRow]:
         """Every part that is or was in a device."""

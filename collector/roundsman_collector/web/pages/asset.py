@@ -22,13 +22,13 @@ from roundsman_collector.core.contract import PHASES
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, MoveFilter, PartWish
 from roundsman_collector.store.loans import BECAME
-from roundsman_collector.store.stock import SERIAL_LIMIT
+from roundsman_collector.store.stock_rows import SERIAL_LIMIT
 from roundsman_collector.web import zoned
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
-from roundsman_collector.web.pages.stock import STATUS
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import component_name, ticket_row
+from roundsman_collector.web.stock_words import STATUS
 from roundsman_collector.web.words import N_
 
 EARLIEST = date(1970, 1, 2)
