@@ -121,5 +121,12 @@ def one(connection: Connection, command_id: int) -> CommandRow | None:
     return None if found is None else _read(found)
 
 
+def of_key(connection: Connection, who: str, key: str) -> CommandRow | None:
+    """What somebody asked for under a key."""
+    sql = f"SELECT {COLUMNS} FROM command WHERE who = ? AND key = ?"
+    found = run(connection, sql, clean(who, 160), clean(key, KEY_LIMIT)).first()
+    return None if found is None else _read(found)
+
+
 def _read(row: Sequence[Any]) -> CommandRow:
     return CommandRow(*row)._replace(args=json.loads(row[4]), result=None if row[7] is None else json.loads(row[7]))

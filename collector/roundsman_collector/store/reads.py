@@ -21,6 +21,7 @@ from roundsman_collector.store.views.devices import DeviceReads, DeviceView, Sam
 from roundsman_collector.store.views.duty import DutyReads
 from roundsman_collector.store.views.figures import FigureReads
 from roundsman_collector.store.views.health import HealthReads, Keeping, Status
+from roundsman_collector.store.views.labels import LabelReads
 from roundsman_collector.store.views.overlays import OverlayReads
 from roundsman_collector.store.views.people import PeopleReads
 from roundsman_collector.store.views.places import PlaceReads
@@ -38,6 +39,7 @@ class View(
     DutyReads,
     FigureReads,
     HealthReads,
+    LabelReads,
     OverlayReads,
     PeopleReads,
     PlaceReads,

@@ -1,0 +1,48 @@
+"""Labels that lead strangers to a form, and what became of their reports (labels.py, commands.py)."""
+
+from collections.abc import Iterable
+
+from roundsman_collector.roles import EVERYTHING, Scope
+from roundsman_collector.store import commands, labels
+from roundsman_collector.store.commands import CommandRow
+from roundsman_collector.store.labels import LabelRow
+from roundsman_collector.store.views.reading import Reading
+
+
+class LabelReads(Reading):
+    """What labels there are, and where they lead."""
+
+    def label_of_code(self, code: str) -> LabelRow | None:
+        """Where a code leads; None where no good label has it."""
+        with self._reading("a label") as connection:
+            return labels.of_code(connection, code)
+
+    def label(self, label_id: int, *, scope: Scope = EVERYTHING) -> LabelRow | None:
+        """A label by its number, good or over, if the scope reaches what it is on."""
+        with self._reading("a label") as connection:
+            return labels.one(connection, label_id, scope=scope)
+
+    def labels(
+        self,
+        *,
+        scope: Scope = EVERYTHING,
+        subject: str | None = None,
+        with_ended: bool = False,
+        before_id: int | None = None,
+        limit: int = 100,
+    ) -> list[LabelRow]:
+        """Labels that the scope reaches, the newest first."""
+        with self._reading("labels") as connection:
+            return labels.rows(
+                connection, scope=scope, subject=subject, with_ended=with_ended, before_id=before_id, limit=limit
+            )
+
+    def labels_of(self, subjects: Iterable[str]) -> dict[str, LabelRow]:
+        """The good labels of those of these devices and sites that have one."""
+        with self._reading("labels") as connection:
+            return labels.good_of(connection, subjects)
+
+    def command_of_key(self, who: str, key: str) -> CommandRow | None:
+        """What somebody asked for under a key."""
+        with self._reading("a command") as connection:
+            return commands.of_key(connection, who, key)
