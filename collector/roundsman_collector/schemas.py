@@ -252,7 +252,21 @@ def _rules_of(level: ServiceLevel) -> str:
         f"replaced after {replaced} repairs or {level.replacement_without_spare_days} days without a spare",
         f"forms handed in: {', '.join(level.forms)}",
     ]
+    told += [words for name, words in _ASKED.items() if getattr(level, name)]
+    if level.sent_at_once:
+        told.append(f"somebody is sent at once for what is {', '.join(level.sent_at_once)}")
     return "; ".join(told) + "."
+
+
+_ASKED: Mapping[str, str] = {
+    "arrival_promised": "an arrival is promised before somebody comes",
+    "examined_first": "nobody is sent before it was looked into from afar",
+    "take_away_agreed": "nothing is taken along without consent",
+    "transfer_agreed": "both sides agree to a transfer",
+    "hand_over_agreed": "what was handed over is closed with the customer's word",
+    "review": "what people worked on is reviewed before it is closed",
+}
+"""What a level asks for beside what all do, if they say nothing else."""
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

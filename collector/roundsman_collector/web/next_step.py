@@ -11,17 +11,17 @@ from collections.abc import Callable, Collection, Mapping
 from roundsman_collector.core.lifecycle import CALLED_BACK, TO_MEND, Standing
 
 COURSE: Mapping[str, tuple[str, ...]] = {
-    "open": ("acknowledge", "plan", "dispatch", "resolve", "appoint"),
-    "acknowledged": ("plan", "dispatch", "resolve", "appoint"),
-    "planned": ("dispatch", "resolve", "appoint"),
-    "dispatched": ("depart", "arrive", "appoint", "wait", "dispatch"),
-    "departed": ("arrive", "wait", "appoint"),
+    "open": ("acknowledge", "examine", "plan", "dispatch", "resolve", "appoint"),
+    "acknowledged": ("examine", "plan", "dispatch", "resolve", "appoint"),
+    "planned": ("examine", "dispatch", "resolve", "appoint"),
+    "dispatched": ("depart", "arrive", "appoint", "contact", "wait", "dispatch", "resolve"),
+    "departed": ("arrive", "contact", "wait", "appoint", "resolve"),
     "on_site": ("fix", "attach", "part", "leave", "sign", "wait"),
     "fixed": ("sign", "confirm", "attach", "part", "report", "verify"),
     "verified": ("sign", "confirm", "attach", "part", "report"),
-    "confirmed": ("sign", "report", "follow_up", "close", "attach"),
-    "followed_up": ("sign", "report", "close"),
-    "resolved": ("follow_up", "close"),
+    "confirmed": ("sign", "report", "follow_up", "review", "close", "attach"),
+    "followed_up": ("sign", "report", "follow_up", "review", "close"),
+    "resolved": ("follow_up", "review", "close"),
 }
 ALWAYS = ("note", "attach", "call", "wait")
 """What anybody may want to do at any time comes next."""
@@ -41,7 +41,11 @@ IS_DONE: Mapping[str, Callable[[Standing], bool]] = {
     ),
 }
 """What need not be done again: it stands behind what is still to do."""
-
+ASKED_FOR: Mapping[str, Callable[[Standing], bool]] = {
+    "examine": lambda standing: not standing.is_examined,
+    "review": lambda standing: not standing.is_reviewed,
+}
+"""What only some service levels ask for, and whether it is still to do: it stands in its place where they do."""
 
 CAN_BE: Mapping[str, Callable[[Standing], bool]] = {
     "resume": lambda standing: bool(standing.waiting),
@@ -54,10 +58,19 @@ LAST = ("reopen", "transfer", "override", "void")
 """What is seldom right stands behind everything else."""
 
 
-def likeliest(standing: Standing, offered: Collection[str]) -> tuple[str, ...]:
-    """The steps that are offered, the one that comes next first. A ticket that waits goes on first."""
+def likeliest(standing: Standing, offered: Collection[str], asked_for: Collection[str] = ()) -> tuple[str, ...]:
+    """The steps that are offered, the one that comes next first. A ticket that waits goes on first.
+
+    `asked_for`: of ASKED_FOR, what the ticket's service level asks for.
+    """
     possible = [verb for verb in offered if verb not in CAN_BE or CAN_BE[verb](standing)]
     course = ("resume", *COURSE.get(standing.state, ()))
-    due = [verb for verb in course if verb in possible and not (verb in IS_DONE and IS_DONE[verb](standing))]
+    due = [verb for verb in course if verb in possible and _is_due(verb, standing, asked_for)]
     rest = [verb for verb in (*ALWAYS, *possible) if verb in possible and verb not in (*due, *LAST)]
     return tuple(dict.fromkeys([*due, *rest, *(verb for verb in LAST if verb in possible and verb not in due)]))
+
+
+def _is_due(verb: str, standing: Standing, asked_for: Collection[str]) -> bool:
+    if verb in ASKED_FOR:
+        return verb in asked_for and ASKED_FOR[verb](standing)
+    return verb not in IS_DONE or not IS_DONE[verb](standing)

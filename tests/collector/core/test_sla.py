@@ -385,6 +385,16 @@ def test_who_calls_it_urgent_never_waits_longer_whatever_the_rows_say() -> None:
     assert new.due() == {"repair": "03-02 17:00"}
 
 
+def test_what_was_handed_on_before_priorities_were_kept_with_their_times_still_has_one() -> None:
+    old = Story(level(COMMON, URGENT)).at("09:00").happens("open", customer_priority="urgent")
+    taken_over = {**carried(old.log, old.now_ms), "priority": "urgent"}
+    del taken_over["priorities"]
+
+    new = Story(old.level).at("09:30").happens("open", transferred_from=7, carried=taken_over)
+
+    assert new.due() == {"repair": "03-02 10:00"}
+
+
 def test_what_is_less_urgent_than_it_was_said_has_the_longer_time_from_the_start() -> None:
     ticket = Story(level(COMMON, URGENT)).at("09:00").happens("open", customer_priority="urgent")
 

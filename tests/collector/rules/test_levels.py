@@ -59,6 +59,41 @@ def test_what_is_kept_says_everything_so_that_another_default_changes_no_promise
     assert missing == []
 
 
+ASKED = (
+    "arrival_promised",
+    "examined_first",
+    "sent_at_once",
+    "take_away_agreed",
+    "transfer_agreed",
+    "hand_over_agreed",
+    "review",
+)
+
+
+def test_what_only_some_regulations_ask_for_is_asked_under_these_alone() -> None:
+    asked = {name: level_from(built_in(f"levels/{name}.yaml"), source=name) for name in PRESETS}
+
+    assert {
+        name: [rule for rule in ASKED if getattr(level, rule)]
+        for name, level in asked.items()
+        if any(getattr(level, rule) for rule in ASKED)
+    } == {
+        "security": ["arrival_promised", "transfer_agreed", "hand_over_agreed"],
+        "tianyi": ["take_away_agreed"],
+        "tender": ["examined_first"],
+        "kiosk": ["sent_at_once", "review"],
+    }
+
+
+def test_a_level_that_was_kept_before_there_was_a_rule_is_not_bound_by_it() -> None:
+    whole = json.loads(body_of(file(f"clocks:\n{row(60)}review: true\nsent_at_once: [urgent]\n")))
+    before = json.dumps({name: value for name, value in whole.items() if name not in ASKED})
+
+    level = level_of(file_from(before, source="a row"))
+
+    assert not any(getattr(level, rule) for rule in ASKED)
+
+
 def test_a_row_says_what_it_promises_and_to_whom() -> None:
     (found,) = [
         one
@@ -172,6 +207,10 @@ def test_hours_are_read_as_service_hours_are() -> None:
         (
             f"clocks:\n{row(60)}both_signatures: nein\n",
             "own.yaml, both_signatures: expected a valid boolean, got 'nein'",
+        ),
+        (
+            f"clocks:\n{row(60)}sent_at_once: [grave]\n",
+            "own.yaml, sent_at_once[0]: expected 'urgent', 'major' or 'minor', got 'grave'",
         ),
         (f"clocks:\n{row(60)}reopen_hour: 5\n", None),
     ],

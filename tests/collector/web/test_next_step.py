@@ -56,6 +56,17 @@ def test_what_is_seldom_right_stands_last() -> None:
     assert likeliest(Standing(state="open"), offered("open"))[-3:] == ("transfer", "override", "void")
 
 
+def test_what_only_some_service_levels_ask_for_comes_first_where_they_do_until_it_is_done() -> None:
+    replied = Standing(state="acknowledged", acknowledged_ms=1)
+    looked_into = Standing(state="acknowledged", acknowledged_ms=1, is_examined=True)
+    followed_up = Standing(state="followed_up", visits=1, signed=BOTH, is_reported=True, is_followed_up=True)
+
+    assert likeliest(replied, offered("acknowledged"))[0] == "plan"
+    assert likeliest(replied, offered("acknowledged"), {"examine", "review"})[0] == "examine"
+    assert likeliest(looked_into, offered("acknowledged"), {"examine", "review"})[0] == "plan"
+    assert likeliest(followed_up, offered("followed_up"), {"examine", "review"})[0] == "review"
+
+
 def test_every_step_that_people_take_has_a_form() -> None:
     assert {verb for state in STATES for verb in offered(state)} == set(FORMS)
 

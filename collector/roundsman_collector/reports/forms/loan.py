@@ -35,6 +35,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                     Field(label=Label(zh="序列号", en="Serial number"), value=said(away, "serial")),
                     Field(label=Label(zh="取走时间", en="Taken"), value=when(at(away))),
                     Field(label=Label(zh="经手人", en="By"), value="" if away is None else dossier.name(away.who)),
+                    Field(label=Label(zh="客户同意人", en="Customer's consent"), value=said(away, "agreed_by")),
                 ),
             ),
             _lent(dossier, found),

@@ -43,6 +43,8 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                         lines=5,
                     ),
                     Field(label=Label(zh="已完成工作", en="Done so far"), lines=4),
+                    Field(label=Label(zh="客户同意人", en="Customer's consent"), value=said(moved, "agreed_by")),
+                    Field(label=Label(zh="我方确认人", en="Our consent"), value=said(moved, "approved_by")),
                 )
             ),
             Signatures(

@@ -39,6 +39,13 @@ RULES: dict[str, str] = {
     "delay_analysis": N_("A visit that ends unfixed needs the delay analysis."),
     "loan_unit": N_("Who takes something away brings a loan unit first."),
     "consent": N_("What is done remotely needs the customer's consent."),
+    "arrival_promised": N_("Who replies that somebody comes, or sends somebody, tells the customer when they arrive."),
+    "examined_first": N_("Nobody is sent before it was looked into by readings, by phone or remotely."),
+    "sent_at_once": N_("For the worst faults somebody is sent at once, while others work on them remotely."),
+    "take_away_agreed": N_("Nothing is taken along without the customer's consent."),
+    "transfer_agreed": N_("Both sides agree before another ticket goes on."),
+    "hand_over_agreed": N_("What was handed over is closed when the customer agrees with what came of it."),
+    "review": N_("What people worked on is closed after a review alone."),
     "auto_close": N_("A fault that is over closes a ticket that nobody was sent for."),
 }
 """Rules that hold, or do not."""
