@@ -5,13 +5,17 @@ from typing import Any
 
 from roundsman_collector.api.ticket_steps import SHAPES
 from roundsman_collector.core.lifecycle import (
+    ASKED,
     CAUSES,
+    CONTACTS,
     DELAYS,
     ENDINGS,
+    EXAMINATIONS,
     LIVE,
     MENDED,
     MODES,
     OVER,
+    SERVICES,
     STATES,
     STEPS,
     TO_MEND,
@@ -20,7 +24,8 @@ from roundsman_collector.core.lifecycle import (
 )
 
 ROBOT_DATA: Mapping[str, str] = {
-    "open": "`source`, of one that people reported `caller`; the records it stands on; `transferred_from`",
+    "open": "`source`, of one that people reported `caller`, `customer_priority`, `wish`; the records it stands on; "
+    "`transferred_from`",
     "promise": "`level`, `level_id`, `hash`, `site`, `place`, `customer`, `contract`, `zone`, `time_zone`, `category`",
     "amend": "the records that tell it better",
     "recover": "the records of its end; `never`: it never was",
@@ -65,7 +70,11 @@ def page() -> str:
             _words("Why a visit ends unfixed 延时原因", DELAYS),
             _words("What had caused it 故障原因", CAUSES),
             _words("Ways to mend it 服务方式", MODES),
+            _words("Kinds of service 服务类型", SERVICES),
+            _words("Who is asked whether a report is right 核实对象", ASKED),
             _words("How it ended without a visit 解决方式", ENDINGS),
+            _words("How it was looked into from afar 诊断方式", EXAMINATIONS),
+            _words("What came of trying to speak with the customer 联系结果", CONTACTS),
         )
     )
 

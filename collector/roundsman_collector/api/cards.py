@@ -23,6 +23,7 @@ from roundsman_collector.api.telling import ROOT, device_links
 from roundsman_collector.core.contract import PHASES, Phase, phase_at
 from roundsman_collector.register import entering
 from roundsman_collector.register.entering import Answers
+from roundsman_collector.reports.dossier import masked
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, Deed, EntryError
 from roundsman_collector.store.entry_kinds import dates_of
@@ -87,6 +88,10 @@ class CardShape(BaseModel):
     warranty_until: str | None
     maintenance_until: str | None
     service_level: str | None
+    labour_until: str | None
+    parts_rate: str | None
+    contact: str | None = Field(description="who is on the spot: the place's, or its site's")
+    contact_phone: str | None = Field(description="masked for whoever may not act on tickets")
     phase: Phase | None
     phase_zh: str | None
     links: dict[str, str]
@@ -120,7 +125,7 @@ class InstallationsShape(BaseModel):
 @router.get("/{device_id}/card", response_model=CardShape, summary="What a device is and where it stands")
 def card(request: Request, who: See, device_id: DeviceId) -> dict[str, Any]:
     """The device's row of the register, with its place, site, customer and contract."""
-    return told(desk_of(request), card_or_404(desk_of(request), who, device_id))
+    return told(desk_of(request), who, card_or_404(desk_of(request), who, device_id))
 
 
 @router.put(
@@ -138,7 +143,7 @@ def put_card(request: Request, who: Place, device_id: DeviceId, fields: Annotate
         raise engine_said_no(device_id, answers)
     if answers.waiting:
         return JSONResponse({"device": device_id, "do": WAIT}, 202)
-    return told(desk, card_or_404(desk, who, device_id))
+    return told(desk, who, card_or_404(desk, who, device_id))
 
 
 @router.get("/{device_id}/card/history", response_model=InstallationsShape, summary="Where a device stood")
@@ -179,11 +184,13 @@ def card_or_404(desk: Desk, who: Who, device_id: str) -> Card:
     return found
 
 
-def told(desk: Desk, one: Card) -> dict[str, Any]:
+def told(desk: Desk, who: Who, one: Card) -> dict[str, Any]:
     """A card as the API says it."""
     fields = one._asdict()
     installed_ms = fields.pop("installed_ms")
     phase = phase_of(one, desk.now_ms())
+    if not (who.may("act") or who.may("place")):
+        fields["contact_phone"] = masked(fields["contact_phone"] or "") or None
     return {
         **fields,
         **stamped("installed", installed_ms),

@@ -8,13 +8,19 @@ Who may only look at tickets gets telephone numbers masked, here already: a form
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.entries import DEFAULT_ZONE
 from roundsman_collector.api.tickets import references
+from roundsman_collector.core.contract import PHASES, Dates, local_day, phase_at
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.reports.dossier import (
+    NO_ADVICE,
     NO_NAME,
+    Advice,
+    Caller,
     ClockLine,
     DeviceCard,
     Dossier,
@@ -22,12 +28,13 @@ from roundsman_collector.reports.dossier import (
     Snapshot,
     at,
     last,
+    masked,
     without_phones,
 )
 from roundsman_collector.roles import Who
 from roundsman_collector.store import ZONES, TicketEvent, TicketRow
 from roundsman_collector.store.cards import Card
-from roundsman_collector.store.dossiers import TicketFacts
+from roundsman_collector.store.dossiers import TicketFacts, Where
 from roundsman_wire.catalogue import Label
 
 SETTLED_MS = 2 * 3_600_000
@@ -40,8 +47,8 @@ REGISTER_ROWS = 1000
 def dossier(desk: Desk, who: Who, row: TicketRow) -> Dossier:
     """A ticket as a form wants it."""
     (facts,) = desk.view.ticket_facts([row])
-    found = _dossier(desk, who, facts, desk.view.people_names())
-    return _with_readings(desk, found, facts)
+    found = replace(_dossier(desk, who, facts, desk.view.people_names()), contact=_contact(desk, who, facts))
+    return _with_readings(desk, _with_age(desk, found), facts)
 
 
 def register(desk: Desk, who: Who, from_ms: int, to_ms: int) -> tuple[list[Dossier], bool]:
@@ -75,12 +82,29 @@ def _dossier(desk: Desk, who: Who, facts: TicketFacts, people: dict[str, str]) -
         zone=Label(zh=ZONES[where.zone][0], en=ZONES[where.zone][1]) if where.zone in ZONES else NO_NAME,
         address=where.address,
         contract=where.contract,
+        phase=_phase(where, row.opened_ms),
         warranty_until=where.warranty_until,
+        advice=_advice(desk, row.code),
         engineer=row.engineer or "",
         people=people,
         clocks=tuple(ClockLine(one.clock, one.state, one.due_ms, one.ended_ms) for one in facts.clocks),
         loans=tuple(LoanLine(*one) for one in facts.loans),
     )
+
+
+def _phase(where: Where, at_ms: int) -> Label:
+    """In which phase the contract was then; nothing where there is none."""
+    if not where.contract:
+        return NO_NAME
+    dates = {name: getattr(where, name) or None for name in ("accepted_on", "warranty_until", "maintenance_until")}
+    said = {name: None if day is None else date.fromisoformat(day) for name, day in dates.items()}
+    zh, en = PHASES[phase_at(Dates(**said), at_ms, where.time_zone or DEFAULT_ZONE)]
+    return Label(zh=zh, en=en)
+
+
+def _advice(desk: Desk, code: str) -> Advice:
+    found = desk.advice.get(code)
+    return NO_ADVICE if found is None else Advice(found.causes, found.remedy or NO_NAME, found.parts)
 
 
 def _event(one: TicketEvent) -> Event:
@@ -95,6 +119,23 @@ def _device(card: Card) -> DeviceCard:
         model=card.model or "",
         serial=card.serial or "",
     )
+
+
+def _contact(desk: Desk, who: Who, facts: TicketFacts) -> Caller | None:
+    """Who is on the spot where the device stands now, or at the site that somebody called from."""
+    said = (None, None) if facts.card is None else (facts.card.contact, facts.card.contact_phone)
+    if facts.card is None and facts.row.subject[0] == "#":
+        site = desk.view.entry("site", facts.row.subject[1:])
+        said = said if site is None else (site.fields["contact"], site.fields["contact_phone"])
+    name, phone = (part or "" for part in said)
+    return Caller(name, phone if who.may("act") else masked(phone)) if name or phone else None
+
+
+def _with_age(desk: Desk, found: Dossier) -> Dossier:
+    bought_ms = None if found.device is None else desk.view.bought_ms(found.device.id)
+    if bought_ms is None:
+        return found
+    return replace(found, bought_on=local_day(bought_ms, found.time_zone or DEFAULT_ZONE).isoformat())
 
 
 # --- readings --------------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ from roundsman_collector.api.moments import EXPECTED, read, stamped
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.telling import ROOT
 from roundsman_collector.core.contract import PHASES, Phase, phase_at
+from roundsman_collector.reports.dossier import masked
+from roundsman_collector.roles import Who
 from roundsman_collector.store import KINDS, EntryError, Kind, KindName, Version
-from roundsman_collector.store.entry_kinds import dates_of
+from roundsman_collector.store.entry_kinds import PRIVATE, dates_of
 from roundsman_collector.wording import short
 
 PAGE_LIMIT = 1000
@@ -104,7 +106,15 @@ def problem_of(error: EntryError) -> Problem:
     )
 
 
-def told(desk: Desk, kind: KindName, one: Version, collection: str) -> dict[str, Any]:
+def shown(who: Who, one: Version) -> Version:
+    """A version as somebody may see it: numbers of people are for whoever acts on tickets or keeps the register."""
+    if who.may("act") or who.may("place"):
+        return one
+    fields = {name: masked(value) if name in PRIVATE and value else value for name, value in one.fields.items()}
+    return one._replace(fields=fields)
+
+
+def told(desk: Desk, who: Who, kind: KindName, one: Version, collection: str) -> dict[str, Any]:
     """A version as the API says it."""
     phase = phase_of(desk, kind, one)
     at = f"{ROOT}/{collection}/{one.id}"
@@ -115,7 +125,7 @@ def told(desk: Desk, kind: KindName, one: Version, collection: str) -> dict[str,
         **stamped("to", one.to_ms),
         **stamped("made", one.made_ms),
         "made_by": one.made_by,
-        "fields": one.fields,
+        "fields": shown(who, one).fields,
         "phase": phase,
         "phase_zh": None if phase is None else PHASES[phase][0],
         "links": {"self": at, "history": f"{at}/history"},
@@ -182,7 +192,7 @@ def _add(collection: str, kind: KindName) -> None:
             where=where,
         )
         return {
-            "entries": [told(desk, kind, one, collection) for one in rows[:limit]],
+            "entries": [told(desk, who, kind, one, collection) for one in rows[:limit]],
             "next_after": rows[limit - 1].id if len(rows) > limit else None,
         }
 
@@ -191,7 +201,7 @@ def _add(collection: str, kind: KindName) -> None:
         found = desk.view.entry(kind, entry, at_ms=None if at is None else read(at, "at"), scope=who.scope)
         if found is None:
             raise no_entry(kind, collection, entry)
-        return told(desk, kind, found, collection)
+        return told(desk, who, kind, found, collection)
 
     def put(
         request: Request,
@@ -213,7 +223,7 @@ def _add(collection: str, kind: KindName) -> None:
         response.status_code = 201 if became == "added" else 200
         found = desk.view.entry(kind, entry, at_ms=from_ms)
         assert found is not None, "it was just put"
-        return told(desk, kind, found, collection)
+        return told(desk, who, kind, found, collection)
 
     def ended(request: Request, who: Place, entry: EntryId, at: At = None) -> dict[str, Any]:
         desk = desk_of(request)
@@ -224,14 +234,14 @@ def _add(collection: str, kind: KindName) -> None:
         except EntryError as error:
             raise problem_of(error) from error
         versions = desk.view.entry_history(kind, entry)
-        return {"versions": [told(desk, kind, one, collection) for one in versions[-1:]]}
+        return {"versions": [told(desk, who, kind, one, collection) for one in versions[-1:]]}
 
     def history(request: Request, who: See, entry: EntryId) -> dict[str, Any]:
         desk = desk_of(request)
         found = desk.view.entry_history(kind, entry, scope=who.scope)
         if not found:
             raise no_entry(kind, collection, entry)
-        return {"versions": [told(desk, kind, one, collection) for one in found]}
+        return {"versions": [told(desk, who, kind, one, collection) for one in found]}
 
     routes: tuple[tuple[str, str, Callable[..., Any], type[BaseModel], str, str], ...] = (
         ("", "GET", listed, EntriesShape, f"The {collection} in force", "Those that you reach, by id."),

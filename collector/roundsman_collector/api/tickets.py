@@ -82,6 +82,7 @@ class Fault(BaseModel):
         default="", description="how urgent the customer calls it; some promises depend on it"
     )
     text: str = Field(min_length=1, max_length=TEXT_LIMIT, description="what is wrong, in the caller's words")
+    wish: str = Field(default="", max_length=400, description="what the customer wishes: when, who, how")
     caller: Caller = Field(default_factory=Caller)
     source: Literal["phone", "qr", "api"] = "api"
     called_ms: int | None = Field(
@@ -223,8 +224,9 @@ def ask(
     return _judged(_asked(desk, who, verb, args, key), f"ticket {row.number}", seen)
 
 
-def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None) -> CommandRow:
-    """Ask for a ticket for what somebody reports."""
+def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None, *, at_most: int | None = None) -> CommandRow:
+    """Ask for a ticket for what somebody reports. `at_most`: so many live ones its subject may have from this source;
+    beyond, it joins the newest."""
     if not desk.view.reaches(who.scope, fault.subject):
         raise bad_parameter("body.subject", f"there is no {short(fault.subject)}", "a device's id, or # and a site's")
     if fault.code and not desk.knows_fault(fault.code):
@@ -234,6 +236,8 @@ def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None) -> CommandR
     if fault.called_ms is not None and fault.called_ms > desk.now_ms():
         raise bad_parameter("body.called_ms", "a call of the future", "a time that has passed")
     args = {name: value for name, value in fault.model_dump().items() if value not in (None, "")}
+    if at_most is not None:
+        args["at_most"] = at_most
     return _judged(_asked(desk, who, "open", args, key), "the report", None)
 
 
@@ -364,6 +368,16 @@ def _clock(one: Reading) -> dict[str, Any]:
             for part in one.segments
         ],
     }
+
+
+def asked_for(desk: Desk, row: TicketRow) -> frozenset[str]:
+    """The steps that this ticket needs because its service level asks for them: a diagnosis, a review."""
+    found = None if row.level_id is None else desk.view.promised(row.level_id)
+    if found is None:
+        return frozenset()
+    level = promised_from(found[0].body, found[1]).level
+    named = {"examine": level.examined_first, "review": level.review}
+    return frozenset(verb for verb, is_asked in named.items() if is_asked)
 
 
 def steps(who: Who, state: str) -> list[dict[str, str]]:

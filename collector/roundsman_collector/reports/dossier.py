@@ -11,12 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
+from roundsman_collector.core.label import is_author
+from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms, reported
 from roundsman_wire.catalogue import Label
 
 NO_NAME = Label(zh="", en="")
 PHONE_KEYS = ("phone",)
-CALLER_KEYS = ("caller",)
+CALLER_KEYS = ("caller", "was")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,6 +62,17 @@ class LoanLine(NamedTuple):
     back_ms: int | None
 
 
+class Advice(NamedTuple):
+    """What the fault catalogue says of a fault: what it may be, what helps, what to take along."""
+
+    causes: tuple[Label, ...] = ()
+    remedy: Label = NO_NAME
+    parts: tuple[Label, ...] = ()
+
+
+NO_ADVICE = Advice()
+
+
 class Snapshot(NamedTuple):
     """Readings of the device at a time."""
 
@@ -92,7 +104,14 @@ class Dossier:
     zone: Label = NO_NAME
     address: str = ""
     contract: str = ""
+    phase: Label = NO_NAME
+    """Of the contract, on the day of the report: under warranty, under maintenance, expired."""
     warranty_until: str = ""
+    bought_on: str = ""
+    """When the device was accepted or first installed, whichever is later."""
+    advice: Advice = NO_ADVICE
+    contact: "Caller | None" = None
+    """Who is on the spot, now; None: nobody is named."""
     engineer: str = ""
     people: Mapping[str, str] = field(default_factory=dict)
     clocks: tuple[ClockLine, ...] = ()
@@ -102,7 +121,7 @@ class Dossier:
 
     def name(self, login: str) -> str:
         """What a person is called; nobody for what nobody did."""
-        return "" if login == ROBOT else self.people.get(login, login)
+        return "" if login == ROBOT or is_author(login) else self.people.get(login, login)
 
 
 class Caller(NamedTuple):
@@ -197,12 +216,21 @@ def visit_of(dossier: Dossier, serial: int) -> Visit:
 
 
 def caller(dossier: Dossier) -> Caller:
-    """Who reported it, or called last where nobody stands at the beginning."""
-    for event in of(dossier, "open", "call"):
-        who = event.data.get("caller") if event.verb == "open" else event.data
-        if isinstance(who, Mapping) and (who.get("name") or who.get("phone")):
-            return Caller(str(who.get("name") or ""), str(who.get("phone") or ""))
-    return Caller("", "")
+    """Who reported it, or called first where nobody stands at the beginning; as it was checked since."""
+    told = reported_of(dossier)
+    return Caller(told.get("name", ""), told.get("phone", ""))
+
+
+def reported_of(dossier: Dossier) -> dict[str, str]:
+    """What people reported, as it was checked since: name, phone, words, wish; those that anybody said."""
+    return reported((event.verb, event.text, event.data) for event in dossier.log)
+
+
+def customer_priority(dossier: Dossier) -> str:
+    """How urgent the customer calls it; empty where they were not asked."""
+    wished = last(dossier, "priority")
+    opened = next(iter(of(dossier, "open")), None)
+    return said(wished, "priority") or said(opened, "customer_priority")
 
 
 # --- what not everybody may read -------------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Card(NamedTuple):
     service_level: str | None
     labour_until: str | None
     parts_rate: str | None
+    contact: str | None
+    contact_phone: str | None
 
 
 SELECT = (
@@ -58,7 +60,9 @@ SELECT = (
     "agent.id, agent.group_id, i.from_ms, p.id, p.name_zh, p.name_en, p.engineer, s.id, s.name_zh, s.name_en, "
     "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, s.point, "
     "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until, "
-    "k.service_level, k.labour_until, k.parts_rate FROM device "
+    "k.service_level, k.labour_until, k.parts_rate, "
+    "CASE WHEN p.contact IS NULL AND p.contact_phone IS NULL THEN s.contact ELSE p.contact END, "
+    "CASE WHEN p.contact IS NULL AND p.contact_phone IS NULL THEN s.contact_phone ELSE p.contact_phone END FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN installation i ON i.device = device.id AND i.to_ms IS NULL "

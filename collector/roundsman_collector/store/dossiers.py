@@ -43,7 +43,9 @@ class Where(NamedTuple):
     zone: str = ""
     time_zone: str = ""
     contract: str = ""
+    accepted_on: str = ""
     warranty_until: str = ""
+    maintenance_until: str = ""
 
 
 class TicketFacts(NamedTuple):
@@ -115,7 +117,8 @@ def _where(connection: Connection, row: TicketRow, card: Card | None) -> Where:
     customer = _version(connection, "customer", "name_zh, name_en", row.customer, row.opened_ms)
     site = _version(connection, "site", "name_zh, name_en, address, time_zone", row.site, row.opened_ms)
     place = _version(connection, "place", "name_zh, name_en", row.place, row.opened_ms)
-    contract = _version(connection, "contract", "name, warranty_until", row.contract, row.opened_ms)
+    dates = "accepted_on, warranty_until, maintenance_until"
+    contract = _version(connection, "contract", f"name, {dates}", row.contract, row.opened_ms)
     return Where(
         customer=(customer[0], customer[1]) if customer else ("", ""),
         site=(site[0], site[1]) if site else ("", ""),
@@ -124,7 +127,9 @@ def _where(connection: Connection, row: TicketRow, card: Card | None) -> Where:
         zone=row.zone or "",
         time_zone=site[3] if site else "",
         contract=contract[0] if contract else "",
-        warranty_until=(contract[1] or "") if contract else "",
+        accepted_on=(contract[1] or "") if contract else "",
+        warranty_until=(contract[2] or "") if contract else "",
+        maintenance_until=(contract[3] or "") if contract else "",
     )
 
 
@@ -148,5 +153,7 @@ def _of_card(card: Card) -> Where:
         zone=card.zone or "",
         time_zone=card.time_zone or "",
         contract=card.contract_name or "",
+        accepted_on=card.accepted_on or "",
         warranty_until=card.warranty_until or "",
+        maintenance_until=card.maintenance_until or "",
     )

@@ -20,10 +20,20 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.reports.dossier import masked
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import audit, levels, reach, search
 from roundsman_collector.store.audit import Deed
-from roundsman_collector.store.entry_kinds import ALWAYS_THERE, KINDS, EntryError, Field, Kind, KindName, checked
+from roundsman_collector.store.entry_kinds import (
+    ALWAYS_THERE,
+    KINDS,
+    PRIVATE,
+    EntryError,
+    Field,
+    Kind,
+    KindName,
+    checked,
+)
 from roundsman_collector.store.sql import chunks, many, marks, run, upsert
 
 Fields = Mapping[str, Any]
@@ -375,7 +385,8 @@ def _subject(kind: Kind, entry: str) -> str:
 
 
 def _told(version: Version) -> dict[str, Any]:
-    return {"from_ms": version.from_ms, "to_ms": version.to_ms, **version.fields}
+    fields = {name: masked(value) if name in PRIVATE and value else value for name, value in version.fields.items()}
+    return {"from_ms": version.from_ms, "to_ms": version.to_ms, **fields}
 
 
 # --- what refuses a change -------------------------------------------------------------------------------------------

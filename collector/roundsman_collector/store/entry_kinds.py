@@ -175,6 +175,12 @@ def _date(name: str) -> Field:
 
 
 NAMES = (_named("name_zh"), _named("name_en"))
+CONTACT = (
+    _named("contact", is_needed=False),
+    Field(name="contact_phone", read=_phone, expected="a telephone number such as 020-8888 6666"),
+)
+"""Who is on the spot. A number of a person: who may not act on tickets sees it masked."""
+PRIVATE = ("contact_phone",)
 KINDS: dict[KindName, Kind] = {
     "group": Kind(name="group", table=schema.monitoring_group, fields=NAMES, zh="监控分中心"),
     "customer": Kind(
@@ -219,6 +225,7 @@ KINDS: dict[KindName, Kind] = {
             _refers("engineer", "person", is_needed=False),
             replace(_refers("calendar", "calendar", is_needed=False), usual=USUAL_CALENDAR),
             _refers("point", "point", is_needed=False),
+            *CONTACT,
         ),
         zh="站点",
         held_by=(("place", "site"),),
@@ -226,7 +233,12 @@ KINDS: dict[KindName, Kind] = {
     "place": Kind(
         name="place",
         table=schema.place,
-        fields=(_refers("site", "site", is_needed=True), *NAMES, _refers("engineer", "person", is_needed=False)),
+        fields=(
+            _refers("site", "site", is_needed=True),
+            *NAMES,
+            _refers("engineer", "person", is_needed=False),
+            *CONTACT,
+        ),
         zh="点位",
         held_by=(("installation", "place"),),
     ),

@@ -4,6 +4,7 @@
     counts(connection, scope, TicketFilter(...)) -> {"open": 12, "resolved": 40}
     warned(connection, [7, 8]) -> {7: {"repair": 80}}       how far the clocks of tickets are, by their warnings
     same(connection, row, limit=5)                          tickets of the same fault of the same device before it
+    lines(connection, [7, 8], ("open", "call"))             lines of their logs with these verbs, for files of many
 
 Kind, site and engineer are those of the device now, where it stands now; a taker acknowledged the ticket, and who was
 sent stands on it.
@@ -12,12 +13,14 @@ sent stands on it.
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.lifecycle import TO_MEND
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import reach
-from roundsman_collector.store.sql import chunks, look, marks, run
+from roundsman_collector.store.sql import chunks, look, marks, quoted, run
 from roundsman_collector.store.tickets import TicketRow, read, row_of
 
 ON_THEIR_WAY = ("running", "paused", "breached")
@@ -30,7 +33,8 @@ class TicketFilter:
 
     `text`: all its words have to be found in number, subject, code or what the device is found by. `codes`: faults
     whose names the text means; a ticket of one of them is found, too. `due_before_ms`: a clock is due before, or
-    over. `of`: who acknowledged it, or was sent.
+    over. `of`: who acknowledged it, or was sent. `is_unchecked`: people reported it, it is to mend, nobody has written
+    down how to call them back or which device it is, and the customer was not asked since (待核实).
     """
 
     states: tuple[str, ...] = ()
@@ -47,6 +51,15 @@ class TicketFilter:
     due_before_ms: int | None = None
     of: str | None = None
     subject: str | None = None
+    is_unchecked: bool = False
+
+
+class Line(NamedTuple):
+    """A line of a ticket's log, for who needs few of them."""
+
+    verb: str
+    text: str
+    data: dict[str, Any]
 
 
 STANDS = (
@@ -72,6 +85,21 @@ NARROWED = {
 DUE = (
     "EXISTS (SELECT 1 FROM ticket_clock WHERE ticket_clock.ticket_id = ticket.id AND "
     f"ticket_clock.state IN ({marks(len(ON_THEIR_WAY))}) AND ticket_clock.due_ms < ?)"
+)
+SAYS = (
+    "EXISTS (SELECT 1 FROM ticket_event said WHERE said.ticket_id = ticket.id AND said.verb IN ({verbs}) "
+    "AND said.data LIKE {like}{and_})"
+)
+"""What the log holds as json_text() writes it: within a value its quotes would have a backslash before them."""
+UNCHECKED = (
+    f"ticket.source <> 'monitoring' AND ticket.state IN ({quoted(TO_MEND)}) AND (ticket.subject LIKE '#%' OR NOT "
+    + SAYS.format(
+        verbs=quoted(("open", "call", "check")),
+        like="""'%"phone":"%'""",
+        and_=""" AND said.data NOT LIKE '%"phone":""%'""",
+    )
+    + ") AND NOT "
+    + SAYS.format(verbs=quoted(("check",)), like="""'%"asked":"customer"%'""", and_="")
 )
 COLUMNS = ", ".join(f"ticket.{name}" for name in TicketRow._fields)
 
@@ -106,6 +134,17 @@ def warned(connection: Connection, tickets: Collection[int]) -> dict[int, dict[s
     return found
 
 
+def lines(connection: Connection, tickets: Collection[int], verbs: Sequence[str]) -> dict[int, list[Line]]:
+    """The lines of these tickets' logs that have one of these verbs, in their order, by ticket."""
+    found: dict[int, list[Line]] = {}
+    for part in chunks(sorted(tickets)):
+        where = f"ticket_id IN ({marks(len(part))}) AND verb IN ({marks(len(verbs))})"
+        sql = f"SELECT ticket_id, verb, text, data FROM ticket_event WHERE {where} ORDER BY id"
+        for ticket_id, verb, text, data in run(connection, sql, *part, *verbs):
+            found.setdefault(ticket_id, []).append(Line(verb, text, json.loads(data)))
+    return found
+
+
 def same(connection: Connection, row: TicketRow, *, limit: int) -> list[TicketRow]:
     """The tickets of the same fault of the same subject that were opened before this one, the newest first."""
     where = "subject = ? AND code = ? AND id < ? ORDER BY id DESC"
@@ -128,6 +167,8 @@ def _list(scope: Scope, wanted: TicketFilter) -> tuple[str, list[object]]:
     if wanted.due_before_ms is not None:
         parts.append(DUE)
         values = [*values, *ON_THEIR_WAY, wanted.due_before_ms]
+    if wanted.is_unchecked:
+        parts.append(UNCHECKED)
     if wanted.subject is not None:
         parts.append("ticket.subject = ?")
         values = [*values, wanted.subject]

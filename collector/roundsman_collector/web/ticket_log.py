@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import quote
 
 from roundsman_collector.api.telling import ROOT
-from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
+from roundsman_collector.core.label import is_author
+from roundsman_collector.core.ticket_log import REPORTED_KEYS, ROBOT, Event, happened_ms
 from roundsman_collector.store.files import FileRow
 from roundsman_collector.store.loans import BECAME
 from roundsman_collector.web.saying import Saying
@@ -35,8 +36,9 @@ class Reader:
     files: Mapping[int, FileRow] = field(default_factory=dict)
 
     def person(self, login: object) -> str:
-        """What somebody is called."""
-        return self.people.get(str(login), str(login))
+        """What somebody is called; of who scanned a label nobody knows more than that."""
+        who = str(login)
+        return self.saying.word("source", "qr") if is_author(who) else self.people.get(who, who)
 
 
 Say = Callable[[Reader, Any], str]
@@ -75,6 +77,12 @@ def _caller(reader: Reader, value: Any) -> str:
     return " ".join(str(said[key]) for key in ("name", "phone") if said.get(key))
 
 
+def _was(_: Reader, value: Any) -> str:
+    """What a report said before it was checked."""
+    said = value if isinstance(value, Mapping) else {}
+    return " · ".join(str(said[key]) for key in REPORTED_KEYS if said.get(key))
+
+
 def _listed(reader: Reader, value: Any) -> str:
     return reader.saying.listed(map(str, value)) if isinstance(value, list) else str(value)
 
@@ -105,6 +113,8 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
     "open": (
         ("source", N_("Source"), _table("source")),
         ("caller", N_("Caller"), _caller),
+        ("customer_priority", N_("The customer's priority"), _table("severity")),
+        ("wish", N_("What the customer wishes"), _plain),
         ("transferred_from", N_("Goes on from"), _plain),
     ),
     "promise": (("level", N_("Service level"), _plain),),
@@ -112,9 +122,13 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("reply", N_("Reply"), _table("reply")),
         ("arrival_ms", N_("Promised to be there by"), _time),
     ),
-    "plan": (("mode", N_("Mode"), _table("mode")),),
+    "examine": (("how", N_("How it was looked into"), _table("examination")),),
+    "plan": (("mode", N_("Mode"), _table("mode")), ("service", N_("Kind of service"), _table("service"))),
     "appoint": (("arrival_ms", N_("Appointed for"), _time), ("agreed_by", N_("Agreed with"), _plain)),
-    "dispatch": (("engineer", N_("Who goes"), _person),),
+    "dispatch": (
+        ("engineer", N_("Who goes"), _person),
+        ("arrival_ms", N_("Promised to be there by"), _time),
+    ),
     "depart": (("transport", N_("Means of transport"), _plain),),
     "leave": (
         ("reason", N_("Reason"), _table("delay")),
@@ -126,16 +140,30 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("work", N_("Work done"), _plain),
         ("cause", N_("Cause"), _table("damage")),
         ("is_replaced", N_("Part replaced"), _yes),
+        ("exclusion", N_("Not covered by any warranty, because"), _table("exclusion")),
     ),
-    "resolve": (("how", N_("Solved how"), _table("ending")),),
-    "confirm": (("name", N_("Who confirms"), _plain), ("rating", N_("Rating"), _plain)),
+    "resolve": (("how", N_("Solved how"), _table("ending")), ("by", N_("Who did it on the spot"), _plain)),
+    "confirm": (
+        ("name", N_("Who confirms"), _plain),
+        ("hours_right", N_("Hours of work right"), _yes),
+        ("work_right", N_("Work right"), _yes),
+        ("rating", N_("Quality of the service"), _plain),
+    ),
+    "review": (
+        ("accepted", N_("Accepted"), _yes),
+        ("rating", N_("Quality of the work"), _plain),
+    ),
     "report": (("forms", N_("Forms"), _listed),),
     "follow_up": (
         ("reached", N_("Reached"), _yes),
         ("satisfied", N_("Satisfied"), _yes),
         ("rating", N_("Rating"), _plain),
     ),
-    "transfer": (("to", N_("Goes on as"), _plain),),
+    "transfer": (
+        ("to", N_("Goes on as"), _plain),
+        ("agreed_by", N_("Who agrees on the customer's side"), _plain),
+        ("approved_by", N_("Who agrees on our side"), _plain),
+    ),
     "wait": (("reason", N_("Reason"), _table("waiting")),),
     "part": (
         ("component", N_("Part"), _component),
@@ -145,7 +173,11 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("new_serial", N_("New serial number"), _plain),
         ("location", N_("Taken from"), _plain),
     ),
-    "take_away": (("component", N_("Part"), _component), ("serial", N_("Serial number"), _plain)),
+    "take_away": (
+        ("component", N_("Part"), _component),
+        ("serial", N_("Serial number"), _plain),
+        ("agreed_by", N_("Who agrees on the customer's side"), _plain),
+    ),
     "bring_back": (("component", N_("Part"), _component),),
     "loan": (
         ("name", N_("Loan unit"), _plain),
@@ -158,8 +190,20 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
     "loan_back": (("loan", N_("Loan number"), _plain), ("became", N_("What became of it"), _became)),
     "sign": (("side", N_("Side"), _of(SIDES)), ("name", N_("Signed by"), _plain)),
     "consent": (("what", N_("Consents to"), _plain), ("by", N_("Who consents"), _plain)),
+    "check": (
+        ("asked", N_("Asked"), _table("asked")),
+        ("name", N_("Caller"), _plain),
+        ("phone", N_("Telephone"), _plain),
+        ("words", N_("What is wrong"), _plain),
+        ("wish", N_("What the customer wishes"), _plain),
+        ("was", N_("Said before"), _was),
+    ),
+    "contact": (("outcome", N_("What came of it"), _table("contact")), ("name", N_("Spoke with"), _plain)),
     "call": (("name", N_("Caller"), _plain), ("phone", N_("Telephone"), _plain)),
-    "hand_over": (("to", N_("Handed over to"), _person),),
+    "hand_over": (
+        ("to", N_("Handed over to"), _person),
+        ("agreed_by", N_("Who agrees on the customer's side"), _plain),
+    ),
     "priority": (("priority", N_("Priority"), _table("severity")),),
     "override": (("rule", N_("Rule"), _of(RULES)),),
     "verify": WORKED,

@@ -4,6 +4,7 @@ from typing import Any
 
 from roundsman_collector.api import telling
 from roundsman_collector.core.lifecycle import LIVE, OVER
+from roundsman_collector.reports.dossier import last, said
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.ticket_found import Found
 
@@ -53,3 +54,9 @@ def record(saying: Saying, one: dict[str, Any], component: str) -> dict[str, Any
         "readings": [{"label": each[f"name_{saying.language}"], "value": saying.value(each)} for each in told],
         "failed": [f"{name}: {': '.join(words)}" for name, words in record["failed"].items()],
     }
+
+
+def service(found: Found) -> str:
+    """Which kind of service the customer gets, as the plan says."""
+    named = said(last(found.dossier, "plan"), "service")
+    return found.saying.word("service", named) if named else ""

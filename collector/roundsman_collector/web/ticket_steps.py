@@ -10,23 +10,24 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
+from roundsman_collector.api.tickets import asked_for
 from roundsman_collector.reports.forms import sheets
+from roundsman_collector.reports.forms.intake import unknown
 from roundsman_collector.store.loans import BECAME
-from roundsman_collector.store.stock_reads import StockRow
 from roundsman_collector.store.tickets import TEXT_LIMIT
 from roundsman_collector.web import step_forms
 from roundsman_collector.web.next_step import likeliest
 from roundsman_collector.web.pages.engineers import suggestion_rows
 from roundsman_collector.web.pages.forms import ACCEPTED, KINDS, OFFERED
-from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import component_name
 from roundsman_collector.web.step_forms import WITH_FILE, Ground
 from roundsman_collector.web.ticket_found import Found
 from roundsman_collector.web.ticket_log import RULES, SIDES
+from roundsman_collector.web.ticket_spares import choices
 from roundsman_collector.web.words import SEVERITIES
 
-SPARES = 60
-"""So many pieces of the stock are offered, those that fit first."""
+SENDING = ("dispatch", "check")
+"""Steps beside which stands what a ticket does not say of what somebody who is sent has to know."""
 
 
 def steps(found: Found, verb: str, given: Mapping[str, str], wrong: Mapping[str, str]) -> dict[str, Any]:
@@ -34,7 +35,7 @@ def steps(found: Found, verb: str, given: Mapping[str, str], wrong: Mapping[str,
     if not found.who.may("act"):
         return {"form": None, "others": []}
     offered = [one["verb"] for one in found.told["steps"] if one["verb"] in step_forms.FORMS]
-    order = likeliest(found.standing, offered)
+    order = likeliest(found.standing, offered, asked_for(found.desk, found.row))
     is_kept = bool(given) and verb in step_forms.FORMS
     chosen = verb if verb in order or is_kept else (order[0] if order else "note")
     ground = ground_of(found)
@@ -49,6 +50,7 @@ def steps(found: Found, verb: str, given: Mapping[str, str], wrong: Mapping[str,
             "seen": found.told["version"],
         },
         "others": [(one, found.saying.word("step", one)) for one in order if one != chosen],
+        "unknown": [one.of(found.saying.language) for one in unknown(found.dossier)] if chosen in SENDING else [],
         "suggested": suggestion_rows(found.desk, found.saying, found.row) if chosen == "dispatch" else [],
         "limit": TEXT_LIMIT,
     }
@@ -63,6 +65,8 @@ def _usual(found: Found, verb: str, ground: Ground) -> dict[str, str]:
         return {"name": found.who.name}
     if verb == "plan":
         return {"mode": "visit"}
+    if verb == "check":
+        return {"asked": "customer" if any(one.verb == "check" for one in found.log) else "desk"}
     if verb == "loan_back":
         return {"became": "returned"}
     if verb == "follow_up":
@@ -93,7 +97,7 @@ def ground_of(found: Found) -> Ground:
             "components": found.components,
             "taken": [(name, component_name(saying, name)) for name in sorted(standing.taken_away)],
             "loans_here": [(str(key), name) for key, name in units if key in standing.loans],
-            "spares": _spares(found),
+            "spares": choices(found),
             "sheets": [(one.id, one.title.of(saying.language)) for one in sheets(found.dossier) if one.is_due],
             "sides": [(side, saying(SIDES[side])) for side in sorted(SIDES, key=lambda one: one in standing.signed)],
             "kinds": [(kind, saying(KINDS[kind])) for kind in OFFERED],
@@ -109,18 +113,3 @@ def _named(one: Mapping[str, Any]) -> str:
     """Somebody in a list of choices: the name, and what speaks for and against them."""
     reasons = " · ".join(part for part in (one["reasons"], one["warnings"]) if part)
     return f"{one['name']} · {reasons}" if reasons else str(one["name"])
-
-
-def _spares(found: Found) -> list[tuple[str, str]]:
-    """What the stock has and this ticket may use, what fits the part first."""
-    kind, model = ("", None) if found.device is None else (found.device.kind, found.device.model)
-    rows = [one for one in found.desk.view.stock(scope=found.who.scope) if one.now.shelf > 0]
-    rows.sort(key=lambda one: (not one.item.fits(found.row.component, kind, model), one.location, one.item.id))
-    return [(f"{one.location}|{one.item.id}", _spare(found.saying, one)) for one in rows[:SPARES]]
-
-
-def _spare(saying: Saying, one: StockRow) -> str:
-    """An item in a list of choices: its name first, which becomes that of the part."""
-    said = one.item.fields
-    name = said.name_zh if saying.language == "zh" else said.name_en or said.name_zh
-    return f"{name} · {one.location} · {one.now.shelf}"

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from roundsman_collector.core import level, lifecycle
+from roundsman_collector.core import level, lifecycle, parts
 from roundsman_wire.catalogue import Language
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -131,6 +131,7 @@ VERBS: Mapping[str, str] = {
     "open": N_("Reported"),
     "promise": N_("Promised by the contract"),
     "acknowledge": N_("Acknowledged"),
+    "examine": N_("Looked into from afar"),
     "plan": N_("Solution named"),
     "dispatch": N_("Dispatched"),
     "depart": N_("On the way"),
@@ -142,6 +143,7 @@ VERBS: Mapping[str, str] = {
     "confirm": N_("Confirmed by the customer"),
     "report": N_("Report handed in"),
     "follow_up": N_("Followed up"),
+    "review": N_("Reviewed"),
     "close": N_("Closed"),
     "reopen": N_("Opened again"),
     "transfer": N_("Goes on under another number"),
@@ -157,6 +159,8 @@ VERBS: Mapping[str, str] = {
     "sign": N_("Signed"),
     "attach": N_("File attached"),
     "consent": N_("The customer consents"),
+    "check": N_("Report checked"),
+    "contact": N_("Customer contacted"),
     "call": N_("The customer called again"),
     "hand_over": N_("Handed over"),
     "priority": N_("The customer's priority"),
@@ -270,6 +274,7 @@ DEEDS: Mapping[str, str] = {
     "stock.scrap": N_("scrapped spares"),
     "stock.count": N_("counted spares otherwise"),
     "stock.reserve": N_("kept spares for a ticket"),
+    "stock.ask": N_("asked for spares for a ticket"),
     "stock.release": N_("released spares"),
     "stock.keep": N_("signed a month of the stock"),
     "stock.check": N_("checked a month of the stock"),
@@ -414,7 +419,12 @@ PAIRS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "pause": {**lifecycle.WAITING, "mended": ("已修复（后重新打开）", "mended, until it was opened again")},
     "damage": lifecycle.CAUSES,
     "mode": lifecycle.MODES,
+    "service": lifecycle.SERVICES,
+    "asked": lifecycle.ASKED,
     "ending": lifecycle.ENDINGS,
+    "examination": lifecycle.EXAMINATIONS,
+    "contact": lifecycle.CONTACTS,
+    "exclusion": parts.EXCLUSIONS,
     "clock": level.CLOCKS,
     "source": SOURCES,
     "reply": REPLIES,

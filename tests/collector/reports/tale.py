@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Any
 
 from roundsman_collector.core.ticket_log import ROBOT, Event
-from roundsman_collector.reports.dossier import ClockLine, Company, DeviceCard, Dossier, LoanLine, Snapshot
+from roundsman_collector.reports.dossier import (
+    Advice,
+    Caller,
+    ClockLine,
+    Company,
+    DeviceCard,
+    Dossier,
+    LoanLine,
+    Snapshot,
+)
 from roundsman_wire.catalogue import Label
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -82,6 +91,12 @@ COMPANY = Company(
     copies=3,
 )
 
+ADVICE = Advice(
+    causes=(Label(zh="切刀磨损", en="worn cutter"), Label(zh="纸屑卡住", en="paper dust")),
+    remedy=Label(zh="清洁纸道，更换切刀", en="clean the paper path, replace the cutter"),
+    parts=(Label(zh="切刀", en="cutter"),),
+)
+
 
 def log(upto: str = "") -> tuple[Event, ...]:
     """The lines, up to the last with this verb; all of them where none is named."""
@@ -121,7 +136,11 @@ def dossier(upto: str = "", **more: Any) -> Dossier:
         zone=Label(zh="市区", en="urban"),
         address="人民路 1 号",
         contract="2026 年维保合同",
+        phase=Label(zh="质保", en="under warranty"),
         warranty_until="2027-06-30",
+        bought_on="2025-07-01",
+        advice=ADVICE,
+        contact=Caller("周师傅", "13900001111"),
         engineer="li",
         people={"li": "李工", "zhao": "赵敏", "wang": "王芳"},
         clocks=(

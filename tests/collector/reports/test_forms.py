@@ -7,8 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roundsman_collector.reports import document
-from roundsman_collector.reports.document import NONE, At, Document, Facts, Field, Signature, Signatures, Table, Value
-from roundsman_collector.reports.dossier import Dossier, Visit, caller, masked, visits, without_phones
+from roundsman_collector.reports.document import (
+    NONE,
+    At,
+    Document,
+    Facts,
+    Field,
+    Signature,
+    Signatures,
+    Span,
+    Table,
+    Value,
+)
+from roundsman_collector.reports.dossier import NO_NAME, Dossier, Visit, caller, masked, visits, without_phones
 from roundsman_collector.reports.forms import FORMS, build, cover, intake, missing, sheets
 from roundsman_wire.catalogue import Label
 from tests.collector.reports import tale
@@ -50,7 +61,7 @@ def test_a_ticket_has_the_forms_that_its_log_calls_for() -> None:
     assert due(dossier("open")) == ["D1"]
     assert due(dossier("acknowledge")) == ["D1"]
     assert due(dossier("leave", state="planned")) == ["D1", "W1", "Y1"]
-    assert due(dossier(loans=(tale.LOAN,))) == ["D1", "W1", "W2", "Y1", "H1", "J1"]
+    assert due(dossier(loans=(tale.LOAN,))) == ["D1", "W1", "W2", "Y1", "H1", "J1", "A1"]
 
 
 def test_what_may_come_can_be_printed_empty_with_the_number_that_it_will_have() -> None:
@@ -58,7 +69,7 @@ def test_what_may_come_can_be_printed_empty_with_the_number_that_it_will_have() 
 
     empty = [one.id for one in sheets(planned) if not one.is_due]
 
-    assert empty == ["W2", "Y2", "Z1", "H1", "J1"]
+    assert empty == ["W2", "Y2", "Z1", "H1", "J1", "A1"]
     assert made(planned, "W2").number == f"{NUMBER}-W2" == made(dossier(), "W2").number
 
 
@@ -206,6 +217,27 @@ def test_a_transfer_has_both_numbers() -> None:
 
     assert (sheet["From number"], sheet["To number"], sheet["Why"]) == (NUMBER, "2026-000009", "需升降车，改由外协")
     assert (sheet["By"], "Z1" in due(found)) == ("赵敏", True)
+    agreed = moved._replace(data={"to": "2026-000009", "agreed_by": "王芳", "approved_by": "赵敏"})
+    sheet = fields(made(dossier(log=(*log("leave"), agreed), state="transferred"), "Z1"))
+    assert (sheet["Customer's consent"], sheet["Our consent"]) == ("王芳", "赵敏")
+
+
+# Shows S0-40, S1-50.
+def test_an_order_says_why_no_warranty_covers_it_and_what_the_customer_confirms() -> None:
+    excluded = {"work": "更换主板", "cause": "damage", "exclusion": "accident"}
+    confirmed = {"name": "王芳", "hours_right": True, "work_right": False, "rating": 4}
+    lines = [
+        one._replace(data={"fix": excluded, "confirm": confirmed}[one.verb]) if one.verb in ("fix", "confirm") else one
+        for one in log()
+    ]
+
+    sheet = fields(made(dossier(log=tuple(lines)), "W2"))
+
+    assert sheet["No warranty"] == Label(
+        zh="意外或人为（含不合适的电压、进水、磕碰）", en="an accident: wrong voltage, water, a knock"
+    )
+    assert (sheet["Hours right"], sheet["Work right"]) == (Label(zh="是", en="yes"), Label(zh="否", en="no"))
+    assert "No warranty" not in fields(made(dossier(), "W2"))
 
 
 def test_the_new_number_names_the_old_one() -> None:
@@ -239,6 +271,48 @@ def test_as_many_copies_as_the_setting_says(copies: int, marks: int) -> None:
     assert made(found, "Y1").copies == ()
 
 
+# Shows S0-1.
+def test_a_form_names_the_phase_of_the_contract_on_the_day_of_the_report() -> None:
+    until = Label(zh="质保至 2027-06-30", en="warranty until 2027-06-30")
+
+    assert fields(made(dossier(), "D1"))["Phase"] == (Label(zh="质保", en="under warranty"), until)
+    assert fields(made(dossier(), "W1"))["Phase"] == (Label(zh="质保", en="under warranty"), until)
+    assert fields(made(dossier(phase=NO_NAME, warranty_until=""), "W1"))["Phase"] == ()
+
+
+# Shows S1-14.
+def test_who_goes_has_causes_remedy_and_spares_on_the_order_until_the_visit_is_over() -> None:
+    taken_along = fields(made(dossier("acknowledge"), "W1"))
+
+    assert taken_along["May be"] == tale.ADVICE.causes
+    assert taken_along["What helps"] == tale.ADVICE.remedy
+    assert taken_along["Take along"] == tale.ADVICE.parts
+    assert {"May be", "What helps", "Take along"} & set(fields(made(dossier(), "W2"))) == set()
+
+
+# Shows S4-18.
+def test_the_order_names_who_is_on_the_spot() -> None:
+    assert fields(made(dossier(), "W1"))["On the spot"] == ("周师傅", "13900001111")
+    assert "On the spot" not in fields(made(dossier(contact=None), "W1"))
+
+
+# Shows S0-56.
+def test_what_was_replaced_is_proven_by_the_readings_after_it() -> None:
+    proven = log("verify")[-1]._replace(
+        data={"from_ms": at("10:40", 1), "to_ms": at("12:40", 1), "up_ms": 2 * tale.HOUR}
+    )
+    found = dossier(log=(*log("fix"), proven, *log()[-6:]))
+
+    sheet = made(found, "A1")
+
+    parts, readings = tables(sheet)
+    assert parts.rows == (("切刀 CT-80", "1", "CT80-0031", "CT80-0207"),)
+    assert readings.rows[0][1:] == (At(at("08:58")), At(at("10:50", 1)))
+    assert fields(sheet)["It worked for"] == Span(2 * tale.HOUR)
+    assert [one.name for one in signers(sheet)] == ["李工", "王芳"]
+    assert (sheet.number, missing(found, "A1")) == (f"{NUMBER}-A1", ())
+
+
 # --- nothing is left out ---------------------------------------------------------------------------------------------
 
 
@@ -253,6 +327,49 @@ def test_an_empty_order_lacks_everything_that_only_the_visit_can_tell() -> None:
         "Service engineer",
         "For the customer",
     ]
+
+
+# Shows S1-12.
+def test_what_a_dispatch_needs_and_nobody_has_said_is_named() -> None:
+    nameless = log("open")[0]._replace(data={"source": "phone"})
+    no_age = replace(tale.dossier().device or tale.DeviceCard(id="", name=NO_NAME, kind=""), model="")
+
+    assert english(intake.unknown(dossier())) == []
+    assert english(intake.unknown(dossier(log=(nameless,), device=no_age, bought_on="", address=""))) == [
+        "Reported by",
+        "Phone",
+        "Model",
+        "Bought",
+    ]
+
+
+# Shows S1-62.
+def test_forms_say_what_the_report_says_since_it_was_checked() -> None:
+    checked = log("call")[-1]._replace(
+        verb="check",
+        data={"asked": "customer", "phone": "13800000000", "words": "切刀不动", "was": {"words": "打不出来"}},
+    )
+    found = dossier(log=(*log("acknowledge"), checked), state="acknowledged")
+
+    sheet = fields(made(found, "D1"))
+
+    assert (sheet["Reported by"], sheet["Phone"]) == ("王芳", "13800000000")
+    assert "切刀不动" in sheet["Fault"]  # type: ignore[operator]
+    masked_log = without_phones((checked._replace(data={"phone": "13800000000", "was": {"phone": "13812345678"}}),))
+    assert masked_log[0].data == {"phone": "138****0000", "was": {"phone": "138****5678"}}
+
+
+# Shows S2-20.
+def test_how_urgent_the_customer_calls_it_stands_beside_how_bad_it_is() -> None:
+    theirs = (
+        Label(zh="紧急", en="urgent"),
+        Label(zh="客户优先级", en="customer's priority"),
+        Label(zh="一般", en="minor"),
+    )
+    opened = log("open")[0]._replace(data={"source": "phone", "customer_priority": "minor"})
+
+    assert fields(made(dossier(), "D1"))["Severity"] == (Label(zh="紧急", en="urgent"),)
+    assert fields(made(dossier(log=(opened,), state="open"), "D1"))["Severity"] == theirs
 
 
 # Shows S0-45.

@@ -121,6 +121,8 @@ def test_what_is_not_named_gets_its_usual_value(office: Office, view: View) -> N
         "engineer": None,
         "calendar": "cn",
         "point": None,
+        "contact": None,
+        "contact_phone": None,
     }
 
 

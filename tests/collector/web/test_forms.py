@@ -196,7 +196,7 @@ def test_the_forms_of_a_ticket_say_what_they_lack_before_they_are_printed(told: 
 def test_the_api_names_the_same_forms(told: None, api: TestClient) -> None:
     forms = {one["id"]: one for one in api.get(f"/api/v1/tickets/{NUMBER}/forms").json()["forms"]}
 
-    assert list(forms) == ["D1", "W1", "W2", "Y1", "H1"]
+    assert list(forms) == ["D1", "W1", "W2", "Y1", "H1", "A1"]
     assert forms["W2"]["number"] == f"{NUMBER}-W2"
     assert forms["W1"]["missing_zh"][-2:] == ["服务工程师（签字）", "客户（签字）"]
     assert forms["D1"]["links"]["page"] == f"/tickets/{NUMBER}/forms/D1"

@@ -16,6 +16,7 @@ it will have.
     Z         转单               transfer
     H         回访记录单         follow-up
     J         备机借用单         loan unit
+    A         技术安装服务单     visit that replaced something
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +26,15 @@ from roundsman_collector.core.lifecycle import OVER, TO_MEND
 from roundsman_collector.reports import document
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.dossier import Dossier, of, visits
-from roundsman_collector.reports.forms import delay, follow_up, intake, loan, transfer, work_order
+from roundsman_collector.reports.forms import (
+    delay,
+    follow_up,
+    installation,
+    intake,
+    loan,
+    transfer,
+    work_order,
+)
 from roundsman_wire.catalogue import Label
 
 
@@ -56,6 +65,9 @@ FORMS: Mapping[str, Form] = {
     "Z": Form(transfer.TITLE, transfer.build, lambda dossier: len(of(dossier, "transfer")), _may_be_left),
     "H": Form(follow_up.TITLE, follow_up.build, lambda dossier: len(of(dossier, "follow_up"))),
     "J": Form(loan.TITLE, loan.build, lambda dossier: len(dossier.loans)),
+    "A": Form(
+        installation.TITLE, installation.build, lambda dossier: len(installation.replacing(dossier)), _may_be_left
+    ),
 }
 
 

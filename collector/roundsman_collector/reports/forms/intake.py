@@ -20,7 +20,18 @@ from roundsman_collector.reports.document import (
     Value,
     is_said,
 )
-from roundsman_collector.reports.dossier import Dossier, Visit, at, caller, last, of, said, visits
+from roundsman_collector.reports.dossier import (
+    Dossier,
+    Visit,
+    at,
+    caller,
+    customer_priority,
+    last,
+    of,
+    reported_of,
+    said,
+    visits,
+)
 from roundsman_collector.reports.words import (
     BY_EVIDENCE,
     REPLIES,
@@ -65,7 +76,10 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
         known_ms=dossier.known_ms,
         mark=VOID if dossier.state == "void" else None,
         parts=(
-            Facts(title=Label(zh="报修", en="The report"), fields=(*who_called(dossier), *what_is_wrong(dossier))),
+            Facts(
+                title=Label(zh="报修", en="The report"),
+                fields=(*who_called(dossier), *what_is_wrong(dossier), *_phase(dossier)),
+            ),
             Facts(
                 title=Label(zh="受理", en="What was done about it"),
                 fields=(
@@ -163,7 +177,17 @@ def who_called(dossier: Dossier) -> tuple[Field, ...]:
         Field(label=Label(zh="地址", en="Address"), value=pieces(dossier.site, dossier.address), is_needed=True),
         Field(label=Label(zh="报修人", en="Reported by"), value=who.name, is_needed=is_called),
         Field(label=Label(zh="联系电话", en="Phone"), value=who.phone, is_needed=is_called),
+        *_on_the_spot(dossier),
     )
+
+
+def _on_the_spot(dossier: Dossier) -> tuple[Field, ...]:
+    """当地设备管理人员, where one is named."""
+    found = dossier.contact
+    if found is None:
+        return ()
+    label = Label(zh="当地设备管理人员", en="On the spot")
+    return (Field(label=label, value=pieces(found.name, found.phone), is_wide=True),)
 
 
 def what_is_wrong(dossier: Dossier) -> tuple[Field, ...]:
@@ -172,9 +196,38 @@ def what_is_wrong(dossier: Dossier) -> tuple[Field, ...]:
         Field(label=Label(zh="报修时间", en="Reported"), value=At(dossier.opened_ms), is_needed=True),
         Field(label=Label(zh="报修来源", en="By way of"), value=word(SOURCES, dossier.source), is_needed=True),
         Field(label=Label(zh="设备", en="Device"), value=device(dossier), is_needed=True),
-        Field(label=Label(zh="紧急程度", en="Severity"), value=word(SEVERITIES, dossier.severity), is_needed=True),
+        Field(label=Label(zh="紧急程度", en="Severity"), value=urgency(dossier), is_needed=True),
         Field(label=Label(zh="故障情况", en="Fault"), value=wrong(dossier), is_needed=True, lines=2),
+        Field(label=Label(zh="用户要求", en="Customer wishes"), value=reported_of(dossier).get("wish", "")),
     )
+
+
+def urgency(dossier: Dossier) -> tuple[Piece, ...]:
+    """How bad the fault is, and how urgent the customer calls it where they said so."""
+    wished = customer_priority(dossier)
+    theirs = (Label(zh="客户优先级", en="customer's priority"), word(SEVERITIES, wished)) if wished else ()
+    return pieces(word(SEVERITIES, dossier.severity), *theirs)
+
+
+def what_is_covered(dossier: Dossier) -> tuple[Field, ...]:
+    """The device's model, serial number and age, and in which phase its contract was when the fault was reported."""
+    found = dossier.device
+    model, serial = ("", "") if found is None else (found.model, found.serial)
+    until = dossier.warranty_until
+    ends = (Label(zh=f"质保至 {until}", en=f"warranty until {until}"),) if until else ()
+    return (
+        Field(label=Label(zh="型号", en="Model"), value=model, is_needed=True),
+        Field(label=Label(zh="序列号", en="Serial number"), value=serial, is_needed=True),
+        Field(label=Label(zh="购买（验收）日期", en="Bought"), value=dossier.bought_on, is_needed=True),
+        Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
+        Field(label=Label(zh="服务期", en="Phase"), value=pieces(dossier.phase, *ends), is_wide=True),
+    )
+
+
+def unknown(dossier: Dossier) -> tuple[Label, ...]:
+    """What somebody who is sent has to know, and the ticket does not say (S1-12)."""
+    fields = (*who_called(dossier), *what_is_wrong(dossier), *what_is_covered(dossier))
+    return tuple(one.label for one in fields if one.is_needed and not is_said(one.value))
 
 
 def device(dossier: Dossier) -> tuple[Piece, ...]:
@@ -186,7 +239,8 @@ def device(dossier: Dossier) -> tuple[Piece, ...]:
 def wrong(dossier: Dossier) -> tuple[Piece, ...]:
     """The fault, the part, and the words of whoever reported it."""
     opened = next(iter(of(dossier, "open")), None)
-    words = "" if opened is None or dossier.source == "monitoring" else opened.text
+    first = "" if opened is None or dossier.source == "monitoring" else opened.text
+    words = reported_of(dossier).get("words", first)
     component = (Component(dossier.component),) if dossier.component else ()
     return pieces(dossier.fault, *component, words)
 
@@ -233,6 +287,10 @@ def done_ms(dossier: Dossier) -> int | None:
 def _arrival_ms(dossier: Dossier) -> int | None:
     found = [event.data.get("arrival_ms") for event in of(dossier, "acknowledge", "appoint")]
     return next((one for one in reversed(found) if isinstance(one, int)), None)
+
+
+def _phase(dossier: Dossier) -> tuple[Field, ...]:
+    return what_is_covered(dossier)[-1:]
 
 
 def _calls(dossier: Dossier) -> tuple[Piece, ...]:

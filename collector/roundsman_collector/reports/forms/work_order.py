@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from roundsman_collector.core import lifecycle
 from roundsman_collector.core.level import CLOCKS
+from roundsman_collector.core.parts import EXCLUSIONS
 from roundsman_collector.reports.document import (
     NONE,
     At,
@@ -19,10 +20,19 @@ from roundsman_collector.reports.document import (
     Signatures,
     Table,
     Value,
+    is_said,
 )
-from roundsman_collector.reports.dossier import Dossier, Visit, at, of, said, visit_of
-from roundsman_collector.reports.forms.intake import pieces, proof, what_is_wrong, when, who_called, work
-from roundsman_collector.reports.words import CLOCK_STATES, COPIES, VOID, step_word, word
+from roundsman_collector.reports.dossier import NO_ADVICE, Dossier, Visit, at, of, said, visit_of
+from roundsman_collector.reports.forms.intake import (
+    pieces,
+    proof,
+    what_is_covered,
+    what_is_wrong,
+    when,
+    who_called,
+    work,
+)
+from roundsman_collector.reports.words import CLOCK_STATES, COPIES, VOID, step_word, word, yes_no
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="服务工单（维修单）", en="Service work order")
@@ -50,17 +60,23 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
         parts=(
             Facts(
                 title=Label(zh="报修", en="The report"),
-                fields=(*who_called(dossier), *what_is_wrong(dossier), *_device(dossier)),
+                fields=(*who_called(dossier), *what_is_wrong(dossier), *what_is_covered(dossier)),
             ),
+            *_advice(dossier, visit),
             _times(dossier, visit),
             *_clocks(dossier),
             _done(visit),
-            _parts(visit),
-            *_readings(dossier, visit),
-            _customer(visit),
-            Signatures(signers=(signature(dossier, visit, "service"), signature(dossier, visit, "customer"))),
+            used_parts(visit),
+            *readings(dossier, visit),
+            customer(visit),
+            signatures(dossier, visit),
         ),
     )
+
+
+def signatures(dossier: Dossier, visit: Visit) -> Signatures:
+    """Both sides (双方签字)."""
+    return Signatures(signers=(signature(dossier, visit, "service"), signature(dossier, visit, "customer")))
 
 
 def signature(dossier: Dossier, visit: Visit, side: str, *, is_needed: bool = True) -> Signature:
@@ -81,15 +97,17 @@ def engineer(dossier: Dossier, visit: Visit) -> str:
     return dossier.name(sent or ("" if visit.arrived is None else visit.arrived.who))
 
 
-def _device(dossier: Dossier) -> tuple[Field, ...]:
-    found = dossier.device
-    model, serial = ("", "") if found is None else (found.model, found.serial)
-    return (
-        Field(label=Label(zh="型号", en="Model"), value=model, is_needed=True),
-        Field(label=Label(zh="序列号", en="Serial number"), value=serial, is_needed=True),
-        Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
-        Field(label=Label(zh="质保至", en="Warranty until"), value=dossier.warranty_until),
+def _advice(dossier: Dossier, visit: Visit) -> tuple[Facts, ...]:
+    """What the catalogue advises whoever goes (S1-14). Once the visit is over, what was found and done stands there."""
+    advice = dossier.advice
+    if visit.ended is not None or advice == NO_ADVICE:
+        return ()
+    fields = (
+        Field(label=Label(zh="可能原因", en="May be"), value=advice.causes, is_wide=True),
+        Field(label=Label(zh="建议措施", en="What helps"), value=advice.remedy, is_wide=True),
+        Field(label=Label(zh="建议备件", en="Take along"), value=advice.parts, is_wide=True),
     )
+    return (Facts(title=Label(zh="维修建议", en="Advice"), fields=tuple(one for one in fields if is_said(one.value))),)
 
 
 def _times(dossier: Dossier, visit: Visit) -> Facts:
@@ -125,6 +143,7 @@ def _clocks(dossier: Dossier) -> tuple[Table, ...]:
 def _done(visit: Visit) -> Facts:
     is_fixed, is_left = visit.is_fixed, visit.ended is not None and not visit.is_fixed
     cause = step_word(lifecycle.CAUSES, said(visit.ended, "cause")) if is_fixed else ""
+    exclusion = step_word(EXCLUSIONS, said(visit.ended, "exclusion")) if is_fixed else ""
     done: Value = work(visit)
     if is_left:
         done = pieces(Label(zh="未修复，见延时原因分析表", en="not fixed, see the delay analysis"))
@@ -133,11 +152,13 @@ def _done(visit: Visit) -> Facts:
         fields=(
             Field(label=Label(zh="故障原因", en="Cause"), value=cause, is_needed=not is_left, is_wide=True),
             Field(label=Label(zh="处理措施", en="Work done"), value=done, is_needed=True, lines=3),
+            *([Field(label=Label(zh="免保原因", en="No warranty"), value=exclusion, is_wide=True)] if exclusion else []),
         ),
     )
 
 
-def _parts(visit: Visit) -> Table:
+def used_parts(visit: Visit) -> Table:
+    """What was built in, with the serial numbers of old and new."""
     rows = tuple(
         (
             said(event, "name") or said(event, "component"),
@@ -161,7 +182,7 @@ def _parts(visit: Visit) -> Table:
     )
 
 
-def _readings(dossier: Dossier, visit: Visit) -> tuple[Table | Facts, ...]:
+def readings(dossier: Dossier, visit: Visit) -> tuple[Table | Facts, ...]:
     """Readings before and after, those of the part first; and what they say."""
     before, after = dossier.before, dossier.after
     tested = Facts(
@@ -169,9 +190,9 @@ def _readings(dossier: Dossier, visit: Visit) -> tuple[Table | Facts, ...]:
     )
     if before is None and after is None:
         return (tested,)
-    readings = ({} if before is None else before.readings, {} if after is None else after.readings)
-    names = _chosen(dossier.component, [*readings[0], *readings[1]])
-    rows = tuple((ReadingName(name), *(_reading(name, one) for one in readings)) for name in names)
+    both = ({} if before is None else before.readings, {} if after is None else after.readings)
+    names = _chosen(dossier.component, [*both[0], *both[1]])
+    rows = tuple((ReadingName(name), *(_reading(name, one) for one in both)) for name in names)
     columns = (
         Label(zh="读数", en="Reading"),
         Label(zh="修前", en="Before"),
@@ -196,9 +217,11 @@ def _reading(name: str, readings: object) -> Value:
     return Reading(name, readings[name]) if isinstance(readings, dict) and name in readings else None
 
 
-def _customer(visit: Visit) -> Facts:
+def customer(visit: Visit) -> Facts:
+    """What the customer said of it."""
     confirmed = visit.confirmed
     rating = said(confirmed, "rating")
+    right = {} if confirmed is None else confirmed.data
     return Facts(
         fields=(
             Field(
@@ -206,6 +229,8 @@ def _customer(visit: Visit) -> Facts:
                 value="" if confirmed is None else confirmed.text,
                 lines=2,
             ),
+            Field(label=Label(zh="工作时间属实", en="Hours right"), value=yes_no(right.get("hours_right"))),
+            Field(label=Label(zh="工作内容属实", en="Work right"), value=yes_no(right.get("work_right"))),
             Field(label=Label(zh="满意度（1–5）", en="Rating (1-5)"), value=rating),
             Field(label=Label(zh="确认时间", en="Confirmed"), value=when(at(confirmed))),
         )

@@ -23,7 +23,7 @@ from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.kept import Behind, KeptAsked, KeptFound
 from roundsman_collector.store.sql import marks
 from roundsman_collector.store.ticket_clocks import ClockRow
-from roundsman_collector.store.ticket_lists import TicketFilter
+from roundsman_collector.store.ticket_lists import Line, TicketFilter
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
 from roundsman_collector.store.views.reading import Reading
 from roundsman_collector.store.witness import RecordRow
@@ -77,6 +77,11 @@ class TicketReads(Reading):
         """How far the clocks of these tickets were when the engine warned of them last, in percent."""
         with self._reading("warnings of tickets") as connection:
             return ticket_lists.warned(connection, tickets)
+
+    def ticket_lines(self, tickets: Collection[int], verbs: Sequence[str]) -> dict[int, list[Line]]:
+        """The lines of these tickets' logs that have one of these verbs, in their order."""
+        with self._reading("lines of tickets") as connection:
+            return ticket_lists.lines(connection, tickets, verbs)
 
     def tickets_before(self, row: TicketRow, *, limit: int) -> list[TicketRow]:
         """The tickets of the same fault of the same subject before this one, the newest first."""

@@ -16,6 +16,7 @@ from fastapi.responses import RedirectResponse, Response
 from roundsman_collector.api.access import Place, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import DEFAULT_ZONE, no_entry, phase_of
+from roundsman_collector.api.entries import shown as shown_to
 from roundsman_collector.api.levels import read as read_level
 from roundsman_collector.core import hours
 from roundsman_collector.core.calendar import instant, zone
@@ -120,11 +121,15 @@ LABELS: Mapping[str, str] = {
     "unknown_as": N_("Unknown time counts as"),
     "target_percent": N_("Promised availability, percent"),
     "service_level": N_("Service level"),
+    "contact": N_("On the spot"),
+    "contact_phone": N_("Telephone on the spot"),
     "site": N_("Site"),
     "place": N_("Place"),
     "accepted_on": N_("Accepted on"),
     "warranty_until": N_("Warranty until"),
     "maintenance_until": N_("Maintenance until"),
+    "labour_until": N_("Free labour on site until"),
+    "parts_rate": N_("Parts outside the warranty"),
     "phase": N_("Phase"),
     "devices": N_("Devices"),
 }
@@ -137,10 +142,13 @@ HINTS: Mapping[str, str] = {
     "time_zone": N_("for instance Asia/Shanghai"),
     "warranty_until": N_("the last day of it"),
     "maintenance_until": N_("the last day of it"),
+    "labour_until": N_("the last day of it; empty: as long as the warranty"),
     "group_id": N_("decides who sees it"),
     "zones": N_("for sites of the same monitoring centre that name no service point; such as urban suburban"),
     "point": N_("empty: the one that covers the zone"),
     "engineer": N_("a login name"),
+    "contact": N_("who looks after the devices there and can be guided by phone"),
+    "contact_phone": N_("whoever may not act on tickets sees the first and last digits"),
     "from": N_("empty: from now on"),
 }
 UNKNOWN: Mapping[str, str] = {
@@ -148,9 +156,13 @@ UNKNOWN: Mapping[str, str] = {
     "down": N_("down"),
     "up": N_("up"),
 }
-CHOSEN = ("unknown_as", "calendar", "zone")
+PARTS: Mapping[str, str] = {
+    "list": N_("by the price list"),
+    "cost": N_("at cost"),
+}
+CHOSEN = ("unknown_as", "calendar", "zone", "parts_rate")
 """What a new entry has chosen already."""
-DATES = ("accepted_on", "warranty_until", "maintenance_until")
+DATES = ("accepted_on", "warranty_until", "maintenance_until", "labour_until")
 # What the store refuses, for people; the field stands beside it.
 REFUSALS: Mapping[str, str] = {
     "value": N_("This cannot be used."),
@@ -289,7 +301,7 @@ def _known(desk: Desk, who: Who, collection: Collection, entry: str) -> Version:
     found = desk.view.entry(collection.kind, entry, scope=who.scope)
     if found is None:
         raise no_entry(collection.kind, collection.path, entry)
-    return found
+    return shown_to(who, found)
 
 
 def _form(
@@ -328,10 +340,16 @@ def _form(
         "below": [] if one is None else [_below(desk, saying, who, collection, kind, one) for kind in collection.below],
         "cards": [] if one is None else _cards(desk, who, collection, one),
         "members": [] if one is None else _members(desk, who, collection, one),
-        "versions": [] if one is None else desk.view.entry_history(collection.kind, one.id, scope=who.scope)[::-1],
+        "versions": [] if one is None else _versions(desk, who, collection, one),
         "may_write": who.may("place"),
     }
     return page(request, who, "entry.html", shown, status=status)
+
+
+def _versions(desk: Desk, who: Who, collection: Collection, one: Version) -> list[Version]:
+    """All versions of an entry, the newest first."""
+    found = desk.view.entry_history(collection.kind, one.id, scope=who.scope)
+    return [shown_to(who, each) for each in reversed(found)]
 
 
 def _field(
@@ -354,6 +372,8 @@ def _options(
         return [(key, words[saying.language != "zh"]) for key, words in ZONES.items()]
     if field.name == "unknown_as":
         return [(key, saying(words)) for key, words in UNKNOWN.items()]
+    if field.name == "parts_rate":
+        return [(key, saying(words)) for key, words in PARTS.items()]
     if field.refers_to == "level":
         levels = desk.view.newest_levels().values()
         return [*nothing, *((one.level, f"{name_of_level(saying, one)}{saying.aside(one.level)}") for one in levels)]

@@ -40,11 +40,20 @@ from roundsman_collector.web.zoned import TimeError, written, zone_name
 FOUND = 20
 """So many devices and sites a search shows."""
 MINE = 20
-LIMITS = {"name": 200, "phone": 60, "text": TEXT_LIMIT}
+LIMITS = {"name": 200, "phone": 60, "text": TEXT_LIMIT, "wish": 400}
+GIVEN = ("name", "phone", "text", "wish", "code", "since", "severity", "customer_priority")
+HOW_BAD: Mapping[str, str] = {
+    "urgent": N_("urgent: out of use"),
+    "major": N_("major: a serious fault"),
+    "minor": N_("minor"),
+}
+"""How urgent the customer calls it, in their words."""
 NO_WORDS = N_("Write what is wrong, in the caller's words.")
 NO_TIME = N_("Write a time such as 2026-11-22T10:00.")
 TOO_LONG = N_("At most %(count)s characters.")
 NO_FAULT = N_("Choose one of the list.")
+
+Severity = Literal["", "urgent", "major", "minor"]
 
 router = APIRouter()
 
@@ -90,15 +99,17 @@ class _Told:
     """What the form says; `wrong`: what is wrong with which field."""
 
     text: str = ""
+    wish: str = ""
     code: str = ""
-    severity: Literal["", "urgent", "major", "minor"] = ""
+    severity: Severity = ""
+    customer_priority: Severity = ""
     caller: Caller = field(default_factory=Caller)
     since_ms: int | None = None
     wrong: Mapping[str, str] = field(default_factory=dict)
 
 
 def _read(desk: Desk, saying: Saying, subject: str, fields: Mapping[str, str]) -> _Told:
-    given = {name: fields.get(name, "").strip() for name in ("name", "phone", "text", "code", "since", "severity")}
+    given = {name: fields.get(name, "").strip() for name in GIVEN}
     wrong = {name: saying(TOO_LONG, count=limit) for name, limit in LIMITS.items() if len(given[name]) > limit}
     if not given["text"]:
         wrong["text"] = saying(NO_WORDS)
@@ -112,14 +123,21 @@ def _read(desk: Desk, saying: Saying, subject: str, fields: Mapping[str, str]) -
             wrong["since"] = saying(NO_TIME)
     if wrong:
         return _Told(wrong=wrong)
-    severity = next((one for one in ("urgent", "major", "minor") if one == given["severity"]), "")
     return _Told(
         text=given["text"],
+        wish=given["wish"],
         code=given["code"],
-        severity=severity,  # type: ignore[arg-type]  # one of the three, or none
+        severity=_severity(given["severity"]),
+        customer_priority=_severity(given["customer_priority"]),
         caller=Caller(name=given["name"], phone=given["phone"]),
         since_ms=since_ms,
     )
+
+
+def _severity(text: str) -> Severity:
+    """One of the three, or none."""
+    known: tuple[Severity, ...] = ("urgent", "major", "minor")
+    return next((one for one in known if one == text), "")
 
 
 def _asked(
@@ -137,7 +155,9 @@ def _asked(
         subject=subject,
         code=told.code,
         severity=told.severity,
+        customer_priority=told.customer_priority,
         text=told.text,
+        wish=told.wish,
         caller=told.caller,
         source=source,
         since_ms=told.since_ms,
@@ -232,6 +252,7 @@ def _form(desk: Desk, saying: Saying, who: Who, subject: str) -> dict[str, Any]:
         "live_tickets": rows_of(desk, saying, live),
         "faults": _faults(desk, saying, subject),
         "severities": [(name, saying.word("severity", name)) for name in SEVERITIES],
+        "priorities": [(name, saying(said)) for name, said in HOW_BAD.items()],
         "zone": zone_name(saying, _zone(desk, subject)),
         "key": secrets.token_urlsafe(16),
     }

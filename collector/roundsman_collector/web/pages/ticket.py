@@ -23,7 +23,7 @@ from roundsman_collector.api.desk import desk_of
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.standing import standings
 from roundsman_collector.api.tickets import StepProblem, TicketName, ticket_or_404
-from roundsman_collector.reports.dossier import caller
+from roundsman_collector.reports.dossier import caller, customer_priority, reported_of
 from roundsman_collector.roles import Who
 from roundsman_collector.store.commands import KEY_LIMIT
 from roundsman_collector.web import step_forms
@@ -38,7 +38,8 @@ from roundsman_collector.web.step_forms import WITH_FILE, Ground
 from roundsman_collector.web.ticket_found import Found
 from roundsman_collector.web.ticket_ladder import ladder
 from roundsman_collector.web.ticket_log import Reader, lines
-from roundsman_collector.web.ticket_sides import before, child, record
+from roundsman_collector.web.ticket_sides import before, child, record, service
+from roundsman_collector.web.ticket_spares import panel
 from roundsman_collector.web.ticket_steps import ground_of, steps
 from roundsman_collector.web.upload import keep_sent, sent_form
 from roundsman_collector.web.words import N_
@@ -183,6 +184,7 @@ def _page(
     shown = {
         **_told(found),
         **steps(found, verb, given or {}, wrong or {}),
+        **panel(found, request.query_params.get("spare", "")),
         "waiting": waiting,
         "joined": joined,
         "why": why,
@@ -224,7 +226,13 @@ def _told(found: Found) -> dict[str, Any]:
         "clocks": of_ticket(told.get("clocks", ()), saying),
         "waiting_word": saying.word("waiting", row.waiting) if row.waiting else "",
         "engineer": found.dossier.name(row.engineer or ""),
+        "phase": found.dossier.phase.of(saying.language),
+        "warranty_until": found.dossier.warranty_until,
+        "wish": reported_of(found.dossier).get("wish", ""),
+        "customer_priority": customer_priority(found.dossier),
+        "service": service(found),
         "caller": f"{called.name} {called.phone}".strip(),
+        "contact": found.dossier.contact,
         "phone": called.phone if found.who.may("act") else "",
         "events": lines(reversed(found.log), reader),
         "evidence": [record(saying, one, row.component) for one in told["evidence"]],
