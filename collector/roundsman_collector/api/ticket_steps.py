@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roundsman_collector.api.problem import bad_parameter
+from roundsman_collector.core.parts import Exclusion
 from roundsman_collector.store.tickets import TEXT_LIMIT
 
 Milliseconds = Annotated[int, Field(ge=1, le=2**53, description="milliseconds UTC")]
@@ -95,9 +96,7 @@ class Fixed(Dated):
     work: Annotated[str, Field(min_length=1, max_length=2000)] = Field(description="what was done")
     cause: Literal["product", "workmanship", "misuse", "damage", "other"]
     is_replaced: bool = Field(default=False, description="the part was replaced, not repaired")
-    exclusion: Literal["", "foreign_part", "unauthorised", "accident", "software", "force_majeure"] = Field(
-        default="", description="why no warranty covers it, whatever the date"
-    )
+    exclusion: Exclusion = Field(default="", description="why no warranty covers it, whatever the date")
 
 
 class Resolved(Said):

@@ -30,7 +30,7 @@ Rate = Literal["free", "cost", "discount", "list", "decide"]
 By = Literal["part", "contract", "consumable", "unknown"]
 Rule = Literal["", "repaired", "no_spare"]
 
-EXCLUSIONS: Mapping[Exclusion, tuple[str, str]] = {
+EXCLUSIONS: Mapping[str, tuple[str, str]] = {
     "foreign_part": ("非我方提供的附品", "something that we did not deliver"),
     "unauthorised": ("非授权人员安装、修理或拆改", "installed, repaired or altered by others"),
     "accident": ("意外或人为（含不合适的电压、进水、磕碰）", "an accident: wrong voltage, water, a knock"),

@@ -152,7 +152,11 @@ def _done(visit: Visit) -> Facts:
         fields=(
             Field(label=Label(zh="故障原因", en="Cause"), value=cause, is_needed=not is_left, is_wide=True),
             Field(label=Label(zh="处理措施", en="Work done"), value=done, is_needed=True, lines=3),
-            *([Field(label=Label(zh="免保原因", en="No warranty"), value=exclusion, is_wide=True)] if exclusion else []),
+            *(
+                [Field(label=Label(zh="免保原因", en="No warranty"), value=exclusion, is_wide=True)]
+                if exclusion
+                else []
+            ),
         ),
     )
 
