@@ -235,7 +235,7 @@ def _is_reported(task: Task, _: Wish) -> Refusal | None:
 STEPS: Mapping[str, Step] = {
     # of people, in the order of a task's life
     "assign": Step("安排", "assign", UNDONE, None, (_names_day_or_engineer,)),
-    "propose": Step("提请客户确认", "propose", ("planned", "proposed", "declined"), "proposed", (_asks_first,)),
+    "propose": Step("提请客户确认", "propose", AHEAD, "proposed", (_asks_first,)),
     "agree": Step("客户同意", "the customer agrees", ("proposed",), "agreed", (_in_order, _names_who)),
     "decline": Step("客户不同意", "the customer declines", ("proposed",), "declined", (_in_order, _has_words)),
     "begin": Step("开始", "begin", ("planned", "proposed", "agreed"), "under_way", (_is_agreed, _in_order, _is_open)),
