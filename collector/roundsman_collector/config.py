@@ -257,6 +257,19 @@ class Files(_Section):
     )
 
 
+class Labels(_Section):
+    """Labels with a QR code by which anybody can report a fault (docs/how-to/labels.md)."""
+
+    phone: Literal["never", "optional", "required"] = Field(
+        default="optional", description="whether who reports by a label is asked for a telephone number"
+    )
+    tells: Literal["nothing", "known", "arrival"] = Field(
+        default="known",
+        description="what anybody learns who scans a label: `nothing` of tickets; whether the fault is `known` and "
+        "somebody is on the way; with `arrival` also by when",
+    )
+
+
 class Rules(_Section):
     """What counts as a fault (docs/policy.md)."""
 
@@ -285,6 +298,7 @@ class Config(_Section):
     webhook: Webhook = Webhook()
     company: Company = Company()
     files: Files = Files()
+    labels: Labels = Labels()
     policy: Rules = Rules()
     source: Path | None = Field(default=None, exclude=True)
 
@@ -310,6 +324,7 @@ SECTIONS: Mapping[str, type[_Section]] = {
     "webhook": Webhook,
     "company": Company,
     "files": Files,
+    "labels": Labels,
     "policy": Rules,
 }
 

@@ -318,6 +318,8 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("POST", "/tickets/{number}/act"): "act",
     ("POST", "/tickets/{number}/send"): "act",
     ("POST", "/tickets/{number}/files"): "act",
+    ("POST", "/tickets/{number}/spares"): "act",
+    ("POST", "/tickets/{number}/spares/{reservation}/release"): "act",
     ("GET", "/tickets/{number}/forms"): "see",
     ("GET", "/tickets/{number}/forms/{sheet_id}"): "see",
     ("GET", "/tokens"): "people",

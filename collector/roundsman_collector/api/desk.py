@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from roundsman_collector.api.guard import Guard
+from roundsman_collector.api.guard import Guard, Scans
 from roundsman_collector.api.reckonings import Reckonings
+from roundsman_collector.core.label import LabelTerms
 from roundsman_collector.core.lifecycle import REPORTED
 from roundsman_collector.core.rulebook import Function
 from roundsman_collector.reports.dossier import Company
@@ -29,7 +30,8 @@ class Desk:
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
     `functions`: what devices are there for, by name. `lists_every_s`: how old a list of the whole fleet may be
     (api/summary.py). `has_mail`: [mail] names a server. `company`: what stands on every form. `file_limits`: how large
-    files of tickets may be.
+    files of tickets may be. `takes`: which function each fault takes away, by code. `labels`: what the page behind a label
+    asks and tells.
     """
 
     view: View
@@ -46,7 +48,10 @@ class Desk:
     company: Company = field(default_factory=Company)
     file_limits: FileLimits = field(default_factory=FileLimits)
     functions: Mapping[str, Function] = field(default_factory=dict)
+    takes: Mapping[str, str] = field(default_factory=dict)
+    labels: LabelTerms = field(default_factory=LabelTerms)
     guard: Guard = field(default_factory=Guard)
+    scans: Scans = field(default_factory=Scans)
     reckonings: Reckonings = field(default_factory=Reckonings)
 
     @cached_property

@@ -56,6 +56,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
         404: "There is no such thing.",
         422: "A parameter cannot be used.",
         503: "The database cannot be read now.",
+        507: "The disk is full: nothing was kept.",
     }.items()
 }
 

@@ -215,7 +215,7 @@ def _check_subject(connection: Connection, subject: str, scope: Scope) -> None:
     is_one = 0 < len(subject) <= SUBJECT_LIMIT and not subject.startswith("@")
     if not is_one or not reach.reaches(connection, scope, subject):
         raise _refused(
-            "subject", f"there is no {subject[:SUBJECT_LIMIT]!r}", "a device's id, or # and a site's", "closed"
+            "subject", f"there is no {subject[:SUBJECT_LIMIT]!r}", "a device's id, or # and a site's", "missing"
         )
 
 

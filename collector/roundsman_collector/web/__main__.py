@@ -17,6 +17,7 @@ from roundsman_collector import clock
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.summary import Summary
 from roundsman_collector.config import TOKEN, Config, ConfigError, advice, load, rule_set
+from roundsman_collector.core.label import LabelTerms
 from roundsman_collector.core.rulebook import Function
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.roles import EVERYTHING
@@ -59,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"no database after {WAIT_S:g} s: {error}", file=sys.stderr)
         return NO_DATABASE
     with view, Office.open(config.database) as office:
-        faults, advised, functions = desk_facts
+        faults, advised, functions, takes = desk_facts
         desk = Desk(
             view=view,
             office=office,
@@ -69,6 +70,8 @@ def main(argv: list[str] | None = None) -> int:
             faults=faults,
             advice=advised,
             functions=functions,
+            takes=takes,
+            labels=LabelTerms(phone=config.labels.phone, tells=config.labels.tells),
             public_url=config.api.public_url,
             has_mail=bool(config.mail.host),
             company=_company(config),
@@ -102,10 +105,11 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"expected a TCP port from 1 to 65535, not {text!r}")
 
 
-def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice], dict[str, Function]]:
-    """Names of faults, what helps against them, and what devices are there for."""
+def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice], dict[str, Function], dict[str, str]]:
+    """Names of faults, what helps against them, what devices are there for, and which of it each fault takes away."""
     rules = rule_set(config)
-    return labels(rules), dict(advice(config)), {one.name: one for one in rules.functions}
+    functions = {one.name: one for one in rules.functions}
+    return labels(rules), dict(advice(config)), functions, {one.code: one.function for one in rules.rules if one.ticket}
 
 
 def _company(config: Config) -> Company:

@@ -75,6 +75,7 @@ MENU: tuple[Section, ...] = (
             Entry("/calendars", N_("Calendars"), "see"),
             Entry("/rules", N_("Fault rules"), "see"),
             Entry("/levels", N_("Service levels"), "see"),
+            Entry("/labels", N_("Labels"), "place"),
             Entry("/import", N_("Import"), "place"),
         ),
     ),

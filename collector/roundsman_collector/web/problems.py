@@ -19,6 +19,11 @@ from roundsman_collector.web.words import N_
 BY_CODE: Mapping[str, tuple[str, str]] = {
     "no_device": (N_("There is no such device"), N_("Look it up in the list: it may have been renamed or removed.")),
     "no_ticket": (N_("There is no such ticket"), N_("Look it up in the list of tickets.")),
+    "no_such_label": (N_("There is no such label"), N_("Look it up in the list of labels.")),
+    "no_public_url": (
+        N_("Nobody has told yet where people reach this console"),
+        N_("An administrator sets [api] public_url in the configuration; without it a label would lead nowhere."),
+    ),
     "no_way": (N_("There is no such way of being told"), N_("Look it up in the list of who is told.")),
     "no_notice": (N_("There is no such notice"), N_("Notices are kept for 90 days. Look it up in the outbox.")),
     "not_yours": (N_("This is not for your role"), N_("Ask an administrator, who can change your role.")),
@@ -47,6 +52,10 @@ BY_CODE: Mapping[str, tuple[str, str]] = {
         N_("An administrator can raise the budget: [files] total_bytes of the configuration."),
     ),
     "no_room": (N_("There is no room for files any more"), N_("An administrator has to free space on the disk.")),
+    "database_full": (
+        N_("The disk is full: nothing was saved"),
+        N_("An administrator has to free space on the disk of the database. Then send it again."),
+    ),
     "too_many_streams": (N_("Too many pages are open"), N_("Close some of them; this page works without being live.")),
 }
 BY_STATUS: Mapping[int, tuple[str, str]] = {

@@ -191,10 +191,10 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
     "sign": (("side", N_("Side"), _of(SIDES)), ("name", N_("Signed by"), _plain)),
     "consent": (("what", N_("Consents to"), _plain), ("by", N_("Who consents"), _plain)),
     "check": (
-        ("asked", N_("Asked"), _table("asked")),
+        ("asked", N_("Whom you asked"), _table("asked")),
         ("name", N_("Caller"), _plain),
         ("phone", N_("Telephone"), _plain),
-        ("words", N_("What is wrong"), _plain),
+        ("words", N_("What is wrong with it"), _plain),
         ("wish", N_("What the customer wishes"), _plain),
         ("was", N_("Said before"), _was),
     ),

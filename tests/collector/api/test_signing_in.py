@@ -88,14 +88,14 @@ def test_an_address_that_goes_on_guessing_is_told_to_wait_whoever_it_names(desk:
 
 
 def test_a_guard_forgets_addresses_before_it_grows_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("roundsman_collector.api.guard.ADDRESSES", 100)
+    monkeypatch.setattr("roundsman_collector.api.guard.KEYS", 100)
     guard = Guard()
 
     for number in range(1000):
         guard.failed(f"address {number}", number)
 
-    assert len(guard._failed_ms) <= 100
-    assert "address 999" in guard._failed_ms
+    assert len(guard.failures.keys()) <= 100
+    assert "address 999" in guard.failures.keys()
 
 
 def test_a_clock_that_goes_back_does_not_lock_anybody_out_for_long() -> None:

@@ -60,8 +60,18 @@ def test_whatever_is_typed_is_a_code_or_none(typed: str) -> None:
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "7K3M-9QXA-2B4C-D5E", "7K3M-9QXA-2B4C-D5EFF", "7K3M-9QXA-2B4C-D5EU", "' OR 1=1 --------", "７" * 16, "-" * 16]
-    + ["7K3M9QXA2B4CD5EF" + " " * TYPED_LIMIT, "7K3M9QXA\n2B4CD5EF", "７K3M9QXA2B4CD5EF"],
+    [
+        "",
+        "7K3M-9QXA-2B4C-D5E",
+        "7K3M-9QXA-2B4C-D5EFF",
+        "7K3M-9QXA-2B4C-D5EU",
+        "' OR 1=1 --------",
+        "７" * 16,
+        "-" * 16,
+        "7K3M9QXA2B4CD5EF" + " " * TYPED_LIMIT,
+        "7K3M9QXA\n2B4CD5EF",
+        "７K3M9QXA2B4CD5EF",
+    ],
 )
 def test_what_is_no_code_is_none(typed: str) -> None:
     assert read(typed) is None

@@ -50,6 +50,7 @@ from roundsman_collector.web.pages import (
     stock_entries,
     stock_months,
     ticket,
+    ticket_spares,
     tickets,
     ways,
 )
@@ -62,6 +63,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     tickets.router,
     report.router,  # before the page of a ticket, whose address would hold its own
     ticket.router,
+    ticket_spares.router,
     mine.router,
     kept.router,
     rounds.router,
