@@ -162,7 +162,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("asked", "choice", N_("Whom you asked"), is_needed=True, options="asked"),
         Field("name", "line", N_("Caller"), hint=N_("Only what is to be put right.")),
         Field("phone", "line", N_("Telephone"), limit=60),
-        Field("words", "words", N_("What is wrong"), limit=TEXT_LIMIT),
+        Field("words", "words", N_("What is wrong with it"), limit=TEXT_LIMIT),
         Field("wish", "line", N_("What the customer wishes"), limit=400),
         Field("text", "words", N_("Words"), limit=TEXT_LIMIT),
     ),

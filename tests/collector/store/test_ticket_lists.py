@@ -172,3 +172,67 @@ def test_a_ticket_at_work_is_found_by_who_goes_by_why_it_waits_and_by_what_is_du
     assert listed.tickets_warned([4, 5]) == {5: {"repair": 80}}
     (newest, *_) = listed.tickets(limit=1)
     assert [row.id for row in listed.tickets_before(newest, limit=5)] == [2]
+
+
+# Shows S1-13.
+@pytest.mark.parametrize(
+    ("subject", "caller", "later", "is_found"),
+    [
+        ("kiosk-7", {"name": "", "phone": ""}, (), True),
+        ("kiosk-7", {"name": "王", "phone": "138"}, (), False),
+        ("kiosk-7", {"name": '"phone":"1"'}, (), True),
+        ("kiosk-7", {}, (("call", {"phone": "139"}),), False),
+        ("kiosk-7", {}, (("note", {"phone": "139"}),), True),
+        ("kiosk-7", {}, (("check", {"asked": "desk"}),), True),
+        ("kiosk-7", {}, (("check", {"asked": "desk", "phone": "139"}),), False),
+        ("kiosk-7", {}, (("check", {"asked": "customer"}),), False),
+        ("#s-1", {"phone": "138"}, (), True),
+        ("#s-1", {"phone": "138"}, (("check", {"asked": "customer"}),), False),
+        ("kiosk-7", {}, (("resolve", {"how": "phone"}),), False),
+    ],
+)
+def test_a_call_is_to_be_checked_until_somebody_can_be_called_back_and_the_device_is_known(
+    listed: View,
+    store: Store,
+    subject: str,
+    caller: dict[str, str],
+    later: tuple[tuple[str, dict[str, str]], ...],
+    is_found: bool,
+) -> None:
+    said = {"source": "phone", "caller": caller}
+    call = replace(
+        opened(subject, 1, "reported", "major"), source="phone", who="w", watched=False, data=said, ticket=-1
+    )
+    steps = [TicketStep(ticket=-1, at_ms=TODAY + 5, verb=verb, who="w", text="x", data=data) for verb, data in later]
+    store.commit(Batch(now_ms=TODAY + 5, tickets=[call, *steps]))
+
+    found = listed.tickets_page(EVERYTHING, TicketFilter(is_unchecked=True))
+
+    assert [row.subject for row in found] == ([subject] if is_found else [])
+
+
+# Shows S1-62.
+def test_a_check_keeps_what_the_report_said_before(listed: View, store: Store) -> None:
+    said = {"source": "phone", "caller": {"name": "王", "phone": "138"}}
+    call = replace(
+        opened("kiosk-7", 1, "reported", "major"), source="phone", who="w", data=said, text="坏了", ticket=-1
+    )
+    checks = [
+        {"asked": "desk", "phone": "139", "name": "王"},
+        {"asked": "customer", "phone": "137", "words": "不打印", "wish": "上午来"},
+    ]
+    steps = [TicketStep(ticket=-1, at_ms=TODAY + 5, verb="check", who="w", data=data) for data in checks]
+    (made,) = store.commit(Batch(now_ms=TODAY + 5, tickets=[call, *steps])).tickets
+
+    lines = listed.ticket_lines([made.id], ("check",))[made.id]
+
+    assert [one.data for one in lines] == [
+        {"asked": "desk", "phone": "139", "was": {"phone": "138"}},
+        {
+            "asked": "customer",
+            "phone": "137",
+            "words": "不打印",
+            "wish": "上午来",
+            "was": {"phone": "139", "words": "坏了"},
+        },
+    ]

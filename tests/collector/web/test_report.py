@@ -137,3 +137,44 @@ def test_my_tickets_are_those_i_was_sent_for_with_the_next_step(placed: TestClie
     assert answer.status_code == 303
     assert 'href="/tickets/2024-000001?do=arrive#do"' in page(placed, "/mine")
     assert "地铁站 站厅" in words_of(html)
+
+
+# Shows S2-20.
+def test_the_customer_chooses_how_urgent_it_is_and_says_what_they_wish(
+    placed: TestClient, store: Store, view: View
+) -> None:
+    with answering(store):
+        answer = posted(placed, **CALL, customer_priority="urgent", wish="上午十点前")
+
+    text = words_of(page(placed, answer.headers["location"]))
+    assert "客户：紧急" in text
+    assert "用户要求 上午十点前" in text
+    found = view.ticket(view.tickets(subject="ups-2")[0].id)
+    assert found is not None
+    assert {key: found[1][0].data[key] for key in ("customer_priority", "wish")} == {
+        "customer_priority": "urgent",
+        "wish": "上午十点前",
+    }
+
+
+# Shows S1-12.
+# Shows S1-13.
+def test_what_a_call_did_not_tell_is_marked_where_somebody_is_sent_and_listed_to_be_checked(
+    placed: TestClient, store: Store
+) -> None:
+    with answering(store):
+        answer = posted(placed, subject="ups-2", text="坏了", source="phone")
+        number = answer.headers["location"].rpartition("/")[2]
+
+        html = page(placed, f"/tickets/{number}?do=dispatch")
+        assert "尚不清楚：报修人、联系电话、型号、序列号" in words_of(html)
+        assert f'href="/tickets/{number}?do=check#do"' in html
+        assert f'href="/tickets/{number}"' in page(placed, "/tickets?look=unchecked")
+
+        check = {"verb": "check", "asked": "customer", "name": "王女士", "phone": "138 1234 5678", "words": "不打印"}
+        assert placed.post(f"/tickets/{number}/act", data=check, headers={"Origin": ORIGIN}).status_code == 303
+
+    text = words_of(page(placed, f"/tickets/{number}?do=dispatch"))
+    assert "报修核实 Admin 核实对象 客户 报修人 王女士 电话 138 1234 5678 故障情况 不打印 原报 坏了" in text
+    assert "尚不清楚：型号、序列号" in text
+    assert f'href="/tickets/{number}"' not in page(placed, "/tickets?look=unchecked")

@@ -6,7 +6,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Batch, Office, Store, TicketResolve, TicketStep, View
+from roundsman_collector.store import Batch, Deed, Office, Store, TicketResolve, TicketStep, View
 from tests.collector.api import world
 from tests.collector.api.world import NOW, ORIGIN, answering
 from tests.collector.web.reading import page, words_of
@@ -106,6 +106,26 @@ def test_a_step_says_what_its_form_holds_and_shows_it_in_the_course(person: Test
     for told in ("已派单 等待：用户不在 工程师 Engineer", "受理 Admin 答复 安排上门", "派单 Admin 派给 Engineer"):
         assert told in text, told
     assert 'name="verb" value="resume"' in html, "what waits goes on first"
+
+
+def test_what_was_looked_into_agreed_and_promised_stands_in_the_course(person: TestClient, store: Store) -> None:
+    with answering(store):
+        answers = [
+            sent(person, "examine", how="phone", text="纸仓是空的"),
+            sent(person, "contact", outcome="declined", name="王芳"),
+            sent(person, "hand_over", to="engineer", text="软件问题", agreed_by="王芳"),
+            sent(person, "dispatch", engineer="engineer", arrival_ms="2024-07-01T20:00"),
+        ]
+
+    assert [one.status_code for one in answers] == [303] * 4
+    text = words_of(page(person, "/tickets/2024-000001"))
+    for told in (
+        "远程诊断 Admin 诊断方式 电话询问",
+        "联系客户 Admin 结果 不接受电话指导，要求上门 联系人 王芳",
+        "转交 Admin 转交给 Engineer 客户同意人 王芳",
+        "派单 Admin 派给 Engineer 承诺到场",
+    ):
+        assert told in text, told
 
 
 def test_the_same_form_sent_twice_counts_once(person: TestClient, store: Store) -> None:
@@ -252,3 +272,35 @@ def test_a_viewer_is_offered_no_buttons(view: View) -> None:
     html = page(world.signed_in(world.desk(view), "viewer"), "/tickets/2024-000001")
 
     assert "<textarea" not in html
+
+
+# Shows S0-1.
+# Shows S4-18.
+def test_a_ticket_names_the_phase_of_its_contract_and_who_is_on_the_spot(view: View, store: Store) -> None:
+    with Office.open(view._place.path or "") as office:
+        world.places(office)
+        deed = Deed(who="admin", at_ms=NOW - 9)
+        contract = {"customer": "metro", "name": "c", "accepted_on": "2024-01-01", "warranty_until": "2099-12-31"}
+        office.put_entry("contract", "metro-c", contract, deed=deed)
+        site = {"customer": "metro", "group_id": "south", "contract": "metro-c", "name_zh": "地铁站", "name_en": "M"}
+        office.put_entry("site", "metro-a", {**site, "contact": "周师傅", "contact_phone": "139 0000 1111"}, deed=deed)
+        office.add_person("looks", name="L", role="viewer", scope=world.EVERYTHING, deed=deed)
+    desk = world.desk(view)
+
+    mine = words_of(page(world.signed_in(desk, world.ADMIN), "/tickets/2024-000001"))
+    theirs = words_of(page(world.signed_in(desk, "looks"), "/tickets/2024-000001"))
+
+    assert "合同阶段 质保 质保至 2099-12-31" in mine
+    assert "现场联系人 周师傅 139 0000 1111 拨打" in mine
+    assert ("139 0000 1111" in theirs, "周师傅 139******1111" in theirs) == (False, True)
+
+
+# Shows S0-9.
+def test_a_plan_says_which_kind_of_service_it_is(person: TestClient, store: Store) -> None:
+    with answering(store):
+        plan = {"verb": "plan", "mode": "phone", "service": "support"}
+        assert person.post(ACT, data=plan, headers={"Origin": ORIGIN}).status_code == 303
+
+    text = words_of(page(person, "/tickets/2024-000001"))
+
+    assert "服务类型 技术支持" in text
