@@ -208,6 +208,8 @@ def kept_tickets(
             "solved_remotely",
             "appointments_kept",
             "appointments_missed",
+            "spares_there",
+            "spares_missing",
         ],
         Query(description="Of this count."),
     ] = "",

@@ -61,8 +61,10 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "solved_remotely": ("电话或远程解决", "solved by phone or remotely"),
     "appointments_kept": ("按约到场", "appointments kept"),
     "appointments_missed": ("未按约到场", "appointments missed"),
+    "spares_there": ("备件随到", "spare came along"),
+    "spares_missing": ("到场缺备件", "spare was missing"),
 }
-"""What tickets are counted by. A ticket counts once, but for appointments: each visit has its own."""
+"""What tickets are counted by. A ticket counts once, but for appointments and spares: each visit has its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ FIGURES: Mapping[str, Measure] = {
         ("appointments_kept", "appointments_missed"),
         "all",
     ),
+    "spares": Measure("人到货到率", "Spare came along", "spares_there", ("spares_there", "spares_missing"), "all"),
     "follow_ups": Measure("回访率", "Follow-ups done", "followed_up", ("followed_up", "unfollowed"), "all"),
 }
 """The figures of after-sales service, in the order in which people are shown them."""
@@ -252,6 +255,17 @@ class _Course:
     arrival_ms: int | None = None
     kept: int = 0
     missed: int = 0
+    visit: "_Visit | None" = None
+    spares_there: int = 0
+    spares_missing: int = 0
+
+
+@dataclass(slots=True)
+class _Visit:
+    """What a visit took of spares: one was used, one was wanted and not there."""
+
+    used: bool = False
+    lacked: bool = False
 
 
 def counts_of(log: Iterable[Event], known: Known, now_ms: int) -> dict[str, int]:
@@ -264,6 +278,7 @@ def counts_of(log: Iterable[Event], known: Known, now_ms: int) -> dict[str, int]
             heard(course, event, happened_ms(event))
     if course.arrival_ms is not None and course.arrival_ms < now_ms and known.state in TO_MEND:
         course.missed += 1
+    _end_visit(course)
     is_owed = _is_follow_up_owed(course, known)
     found = {
         "tickets": 1,
@@ -277,6 +292,8 @@ def counts_of(log: Iterable[Event], known: Known, now_ms: int) -> dict[str, int]
         "solved_remotely": course.ending in FROM_AFAR,
         "appointments_kept": course.kept,
         "appointments_missed": course.missed,
+        "spares_there": course.spares_there,
+        "spares_missing": course.spares_missing,
     }
     return {name: int(number) for name, number in found.items() if number}
 
@@ -323,6 +340,8 @@ def _say_arrival(course: _Course, event: Event, _: int) -> None:
 
 
 def _arrive(course: _Course, _: Event, at_ms: int) -> None:
+    _end_visit(course)
+    course.visit = _Visit()
     if course.arrival_ms is not None:
         course.kept += at_ms <= course.arrival_ms
         course.missed += at_ms > course.arrival_ms
@@ -331,6 +350,28 @@ def _arrive(course: _Course, _: Event, at_ms: int) -> None:
 
 def _leave(course: _Course, event: Event, _: int) -> None:
     course.arrival_ms = _instant(event.data.get("next_visit_ms"))
+    _lack(course, event, 0)
+    _end_visit(course)
+
+
+def _lack(course: _Course, event: Event, _: int) -> None:
+    """Who waits for a part on site, or leaves for want of one, came without it."""
+    if course.visit is not None:
+        wants = event.data.get("reason") == "parts" or bool(event.data.get("parts_awaited"))
+        course.visit.lacked = course.visit.lacked or wants
+
+
+def _part(course: _Course, _: Event, __: int) -> None:
+    if course.visit is not None:
+        course.visit.used = True
+
+
+def _end_visit(course: _Course) -> None:
+    """Judges a visit that took a spare (人到货到); one that was fetched meanwhile did not come along."""
+    if course.visit is not None:
+        course.spares_missing += course.visit.lacked
+        course.spares_there += course.visit.used and not course.visit.lacked
+    course.visit = None
 
 
 def _fix(course: _Course, _: Event, at_ms: int) -> None:
@@ -348,6 +389,7 @@ def _resolve(course: _Course, event: Event, at_ms: int) -> None:
 
 
 def _reopen(course: _Course, _: Event, __: int) -> None:
+    _end_visit(course)
     course.came_back = course.came_back or bool(course.fixes)
     course.ending, course.is_followed_up, course.arrival_ms = "", False, None
 
@@ -372,6 +414,8 @@ _HEARD: Mapping[str, Callable[[_Course, Event, int], None]] = {
     "appoint": _say_arrival,
     "arrive": _arrive,
     "leave": _leave,
+    "wait": _lack,
+    "part": _part,
     "fix": _fix,
     "resolve": _resolve,
     "reopen": _reopen,

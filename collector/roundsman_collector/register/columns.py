@@ -255,6 +255,18 @@ COLUMNS: tuple[Column, ...] = (
         also=("维保截止日期", "维保到期", "维保期至", "maintenance"),
     ),
     Column(
+        name="labour_until",
+        zh="免费上门截止",
+        en="free labour until",
+        of="contract",
+        field="labour_until",
+        holds="date",
+        about_zh="免费上门服务的最后一天（含当日），与部件质保不同时填写；不填则与质保相同。",
+        about_en="The last day on which labour on site is free, where it is not the warranty's.",
+        sample="",
+        also=("免费上门", "上门服务截止", "labour"),
+    ),
+    Column(
         name="service_level",
         zh="服务级别",
         en="service level",

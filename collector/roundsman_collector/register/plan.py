@@ -24,6 +24,7 @@ from roundsman_collector.store.entry_kinds import ALWAYS_THERE, checked
 
 Became = Literal["added", "changed", "same"]
 # In the order in which one names the other; what a row says is entered in this order.
+DATES = ("accepted_on", "warranty_until", "maintenance_until", "labour_until")
 ORDER: tuple[KindName, ...] = ("customer", "contract", "site", "place")
 COLUMN_OF: Mapping[tuple[str, str], Column] = {(one.of, one.field): one for one in COLUMNS}
 
@@ -330,7 +331,7 @@ class _Comparison:
         if error.field not in said.fields:
             needed = BY_NAME[column]
             self._complain(row, kind, "id", entry, "needs", (needed.zh, needed.en))
-        elif kind == "contract" and error.field in ("accepted_on", "warranty_until", "maintenance_until"):
+        elif kind == "contract" and error.field in DATES:
             self._complain(row, kind, error.field, said.fields[error.field], "dates", (error.what, error.what))
         else:
             self._complain(row, kind, error.field, said.fields[error.field], "bad_value")

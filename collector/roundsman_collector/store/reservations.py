@@ -255,7 +255,8 @@ def settle(
     if verb == "issue":
         stock.issue(connection, item, location, quantity, ticket_id, serial, deed.who, deed.at_ms)
     after = {"reservation": reservation, "quantity": quantity}
-    audit.add(connection, deed, f"stock.{verb}", f"stock:{location}/{item}", after=after)
+    done = "reserve" if verb == "keep" else verb
+    audit.add(connection, deed, f"stock.{done}", f"stock:{location}/{item}", after=after)
 
 
 def let_go(connection: Connection, reservation: int, ticket: str, *, deed: Deed, scope: Scope = EVERYTHING) -> None:

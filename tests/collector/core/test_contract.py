@@ -135,3 +135,11 @@ def test_service_hours_are_hours_of_the_sites_own_clock() -> None:
     monday = instant(date(2026, 11, 16), 0, zone("Asia/Shanghai"))
 
     assert working_intervals(calendar, monday, monday + 86_400_000) == ((monday + 32_400_000, monday + 64_800_000),)
+
+
+def test_free_labour_is_no_phase_and_begins_with_the_acceptance() -> None:
+    alone = Dates(labour_until=date(2030, 1, 1))
+
+    assert phase(alone, date(2026, 1, 1)) == "before_acceptance"
+    with pytest.raises(ContractError, match="labour_until 2024-01-01 lies before accepted_on"):
+        Dates(accepted_on=date(2025, 1, 1), labour_until=date(2024, 1, 1))

@@ -259,6 +259,21 @@ def test_another_appointment_counts_where_the_customer_agreed_before_the_first_h
     assert counted(log(first, (50, "appoint", alone), arrived), "on_site") == {"appointments_missed": 1}
 
 
+# Shows S4-24.
+def test_a_visit_that_took_a_spare_counts_by_whether_it_was_there() -> None:
+    with_it = log((1, "arrive"), (2, "part", {"component": "printer"}), (3, "fix"))
+    used_after_the_repair = log((1, "arrive"), (2, "fix"), (3, "part", {"component": "printer"}))
+    without = log((1, "arrive"), (2, "leave", {"reason": "parts"}), (9, "arrive"), (10, "part"), (11, "fix"))
+    fetched = log((1, "arrive"), (2, "wait", {"reason": "parts"}), (3, "part"), (4, "fix"))
+    needed_none = log((1, "arrive"), (2, "leave", {"reason": "customer"}))
+    named = log((1, "arrive"), (2, "leave", {"reason": "other", "parts_awaited": "print head"}))
+
+    told = [counted(one, "on_site") for one in (with_it, used_after_the_repair, without, fetched, needed_none, named)]
+
+    spares = [(one.get("spares_there", 0), one.get("spares_missing", 0)) for one in told]
+    assert spares == [(1, 0), (1, 0), (1, 1), (0, 1), (0, 0), (0, 1)]
+
+
 def test_an_appointment_that_passed_is_missed_although_nobody_has_come_yet() -> None:
     assert counted(log((1, "dispatch", {"arrival_ms": NOW - 1})), "dispatched") == {"appointments_missed": 1}
     assert counted(log((1, "dispatch", {"arrival_ms": NOW})), "dispatched") == {}

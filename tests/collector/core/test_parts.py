@@ -14,6 +14,7 @@ from roundsman_collector.core.parts import (
     ReplacementRule,
     charge,
     falls_short,
+    has_free_labour,
     last_day,
     restarted,
     verdict,
@@ -134,6 +135,38 @@ def test_no_warranty_covers_what_is_excluded() -> None:
 
     assert (found.labour, found.parts, found.is_new_due) == ("list", "list", False)
     assert "意外" in found.why_zh and "wrong voltage" in found.why_en
+
+
+# Shows S1-65.
+def test_after_the_warranty_a_part_goes_at_cost_where_the_contract_says_so() -> None:
+    found = charge("product", "expired", parts_rate="cost")
+
+    assert (found.labour, found.parts) == ("list", "cost")
+    assert charge("product", "warranty", covered=False, parts_rate="cost").parts == "cost", "a consumable"
+    assert charge("product", "warranty", exclusion="accident", parts_rate="cost").parts == "cost"
+    assert charge("product", "maintenance", parts_rate="cost").parts == "discount", "maintenance has prices of its own"
+    assert charge("product", "warranty", parts_rate="cost").parts == "free"
+
+
+# Shows S1-41.
+def test_labour_on_site_is_free_by_a_date_of_its_own() -> None:
+    parts_over = charge("product", "expired", free_labour=True, parts_rate="cost")
+    labour_over = charge("product", "warranty", free_labour=False)
+
+    assert (parts_over.labour, parts_over.parts) == ("free", "cost"), "between the two only parts are paid for"
+    assert (labour_over.labour, labour_over.parts) == ("list", "free")
+    assert charge("other", "expired", free_labour=True).labour == "decide"
+    assert charge("product", "maintenance", free_labour=True).labour == "free"
+    assert charge("product", "expired", free_labour=True, exclusion="accident").labour == "list"
+    assert "免费上门期内" in parts_over.why_zh and "free no more" in labour_over.why_en
+
+
+def test_the_last_day_of_free_labour_belongs_to_it() -> None:
+    dates = Dates(accepted_on=date(2026, 3, 1), warranty_until=date(2029, 2, 28), labour_until=date(2031, 2, 28))
+
+    days = (date(2031, 2, 28), date(2031, 3, 1))
+    assert [has_free_labour(dates, day) for day in days] == [True, False]
+    assert has_free_labour(Dates(warranty_until=date(2029, 2, 28)), days[0]) is None
 
 
 # Shows S0-2.

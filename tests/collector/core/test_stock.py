@@ -1,6 +1,7 @@
 """Quantities are sums of moves; what is short is bought; a month adds up; a serial number is in one place."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,13 +14,18 @@ from roundsman_collector.core.stock import (
     Quantities,
     Seen,
     Short,
+    Site,
     Verb,
+    awaits_part,
     line,
+    nearness,
     serial_refusal,
     short,
     spot_of,
     sums,
+    takes_spare,
 )
+from roundsman_collector.core.ticket_log import Event
 
 MOVES = st.lists(st.tuples(st.sampled_from(sorted(EFFECTS)), st.integers(1, 50)), max_size=30)
 
@@ -96,3 +102,60 @@ def test_what_was_counted_away_is_gone_until_it_is_found() -> None:
     assert spot_of(lost) == "gone"
     assert serial_refusal(lost, "count", 1, "hq") is None
     assert serial_refusal(lost, "count", -1, "hq") is not None
+
+
+# --- at a ticket -----------------------------------------------------------------------------------------------------
+
+HALL = Site(customer="metro", group="south", points=frozenset({"yuexiu"}), engineer="li")
+
+
+@pytest.mark.parametrize(
+    ("owners", "near"),
+    [
+        ({}, "central"),
+        ({"group": "south"}, "group"),
+        ({"group": "south", "point": "yuexiu"}, "point"),
+        ({"point": "tianhe"}, "elsewhere"),
+        ({"customer": "metro", "point": "yuexiu"}, "customer"),
+        ({"engineer": "li"}, "carried"),
+        ({"engineer": "zhao", "group": "south"}, "colleague"),
+        ({"customer": "bank"}, None),
+        ({"group": "north"}, None),
+        ({"engineer": "li", "customer": "bank"}, None),
+    ],
+)
+def test_a_location_serves_a_ticket_by_whom_it_belongs_to(owners: dict[str, str], near: str | None) -> None:
+    known = {"customer": None, "group": None, "point": None, "engineer": None, **owners}
+
+    assert nearness(HALL, **known) == near
+
+
+# Shows S4-24.
+@pytest.mark.parametrize(
+    ("facts", "takes"),
+    [
+        ({}, False),
+        ({"service_class": "replacement"}, True),
+        ({"mode": "supply"}, True),
+        ({"is_awaited": True}, True),
+        ({"wanted": 1}, True),
+    ],
+)
+def test_who_goes_takes_a_spare_along_where_the_solution_needs_one(facts: dict[str, Any], takes: bool) -> None:
+    known = {"service_class": "maintenance", "mode": "visit", "is_awaited": False, "wanted": 0}
+
+    assert takes_spare(**known | facts) is takes
+
+
+def test_a_part_is_awaited_from_the_visit_that_lacked_it_until_one_is_used() -> None:
+    lacked = Event(1, 1, "li", "leave", "", {"reason": "other", "parts_awaited": "print head"})
+    other = Event(2, 2, "li", "leave", "", {"reason": "customer"})
+    used = Event(3, 3, "li", "part", "", {"component": "printer"})
+
+    assert [awaits_part(log) for log in ([], [other], [lacked], [lacked, other], [lacked, used])] == [
+        False,
+        False,
+        True,
+        True,
+        False,
+    ]

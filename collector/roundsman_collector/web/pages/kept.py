@@ -127,6 +127,8 @@ class WantedTickets(Wanted):
         "solved_remotely",
         "appointments_kept",
         "appointments_missed",
+        "spares_there",
+        "spares_missing",
     ] = ""
     left_out: Literal["", "void", "merged", "transferred"] = ""
     before: int | None = Field(default=None, ge=1, le=2**62)
