@@ -29,6 +29,7 @@ from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.catalogue import Advice, advice_from, rule_set_from
 from roundsman_collector.rules.durations import shown
 from roundsman_collector.rules.levels import LEVEL, PRESETS, level_from
+from roundsman_collector.rules.plans import PLANS
 from roundsman_collector.rules.shape import CATEGORIES, NOTHING, SCHEMAS
 from roundsman_collector.rules.told import seen_by
 from roundsman_collector.wire_types import STRICT, typed
@@ -41,6 +42,7 @@ RULE_FILES = {
     "faults": "A fault catalogue, YAML",
     "overrides": "Changes to a fault catalogue, YAML",
     "level": "A service level, YAML",
+    "plans": "Kinds of plans, YAML",
 }
 DIFF_LINES = 12
 SERVICE_CLASSES = {"clerk": "营业员处理类", "maintenance": "维护类", "replacement": "更换类"}
@@ -63,7 +65,7 @@ def _schemas() -> Iterator[tuple[str, str]]:
     record: TypeAdapter[Any] = TypeAdapter(typed(Record), config=STRICT)
     yield "record", _schema(record, f"Roundsman wire, version {VERSION}: record")
     for name, title in RULE_FILES.items():
-        yield name, _schema({**SCHEMAS, "level": LEVEL}[name], f"Roundsman rules: {title}")
+        yield name, _schema({**SCHEMAS, "level": LEVEL, "plans": PLANS}[name], f"Roundsman rules: {title}")
 
 
 def _schema(adapter: TypeAdapter[Any], title: str) -> str:

@@ -21,7 +21,7 @@ def test_the_pages_in_the_repository_are_what_the_code_says() -> None:
 def test_there_is_a_schema_of_every_message_of_a_record_and_of_the_rules_files() -> None:
     names = {Path(name).stem for name in WANTED if name.startswith("schemas/")}
 
-    assert names == {*MESSAGES, "record", "faults", "overrides", "level"}
+    assert names == {*MESSAGES, "record", "faults", "overrides", "level", "plans"}
 
 
 @pytest.mark.parametrize("name", [name for name in WANTED if name.endswith(".json")])
