@@ -9,6 +9,7 @@ Who acts on a ticket keeps spares for it, wherever they lie that serve it (store
 storekeeper's (POST /stock/reservations/7/issue), or the engineer's who builds them in (POST /tickets/{ticket}/part).
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, Header, Path, Query, Request
@@ -134,7 +135,10 @@ def spares(
     ticket: TicketName,
     exclusion: Annotated[Exclusion, Query(description=f"Who pays, if it was this: {', '.join(EXCLUSIONS)}.")] = "",
 ) -> dict[str, Any]:
-    """What fits, what is kept, what came and went; may its part be repaired again; and who pays, by the cause."""
+    """What fits, what is kept, what came and went; may its part be repaired again; and who pays, by the cause.
+
+    Without `exclusion` by the one that its repair names, if it names one.
+    """
     desk = desk_of(request)
     row, log = ticket_or_404(desk, who, ticket)
     return spares_of(desk, who, row, [as_event(one) for one in log], exclusion)
@@ -226,13 +230,19 @@ def spares_of(desk: Desk, who: Who, row: TicketRow, log: list[Event], exclusion:
             "why_en": "" if judged is None else judged.why_en,
             "evidence": [] if judged is None else list(judged.evidence),
         },
-        "charges": [_charge(cause, one) for cause, one in charges_of(row, card, warranty, exclusion)],
+        "charges": [_charge(cause, one) for cause, one in charges_of(row, card, warranty, exclusion or _excluded(log))],
         "along": {"state": along, "state_zh": ALONG[along][0], "state_en": ALONG[along][1], **found._asdict()},
         "fitting": [_spot(one) for one in spots(desk, who, row)],
         "moves": [stock_telling.move(one) for one in moves],
         "reservations": [stock_telling.reservation(one) for one in reservations],
         "loans": [stock_telling.loan(one) for one in loans],
     }
+
+
+def _excluded(log: Sequence[Event]) -> Exclusion:
+    """Why no warranty covers it, as the last repair says; empty: it says nothing of that."""
+    said = next((event.data.get("exclusion") for event in reversed(log) if event.verb == "fix"), "")
+    return next((one for one in get_args(Exclusion) if one == said), "")
 
 
 def charges_of(

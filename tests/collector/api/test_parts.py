@@ -156,6 +156,13 @@ def test_a_ticket_tells_its_spares_who_pays_and_whether_it_may_be_repaired_again
         ("按标准价", "按标准价", False)
     }
     assert dispatcher.get(f"{at}?exclusion=luck").status_code == 422
+    with transaction(store._write, "a test", store._place) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) "
+            "VALUES (1, ?, 'li', 'fix', '', '{\"cause\": \"damage\", \"exclusion\": \"accident\"}')",
+            (NOW,),
+        )
+    assert dispatcher.get(at).json()["charges"] == excluded, "the repair says why no warranty covers it"
 
 
 def test_a_third_repair_is_told_before_it_is_tried(desk: Desk, dispatcher: TestClient, store: Store) -> None:
