@@ -217,13 +217,13 @@ def after(standing: Standing, event: Event) -> Standing:
     if event.verb == "follow_up" and standing.state == "resolved" and not event.data.get("reached", True):
         state = standing.state
     is_moved = state != standing.state or (step is not None and step.is_persons and event.who != ROBOT)
-    known = replace(standing, state=state, version=event.id if is_moved else standing.version)
-    change = _FOLDS.get(event.verb)
-    if change is not None:
-        known = replace(known, **change(standing, event))
+    changed: dict[str, Any] = {"state": state, "version": event.id} if is_moved else {}
     if step is not None and step.to is not None:
-        known = replace(known, last_ms=max(known.last_ms, happened_ms(event)))
-    return known
+        changed["last_ms"] = max(standing.last_ms, happened_ms(event))
+    fold = _FOLDS.get(event.verb)
+    if fold is not None:
+        changed |= fold(standing, event)
+    return replace(standing, **changed) if changed else standing
 
 
 def _opened(_: Standing, event: Event) -> dict[str, Any]:

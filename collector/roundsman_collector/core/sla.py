@@ -154,7 +154,25 @@ def read(level: ServiceLevel, log: Iterable[Event], hours: Mapping[str, Timetabl
 
     A clock that has no row for the ticket is not there. Time does not run back: `now_ms` is at least the last line's.
     """
+    return _readings(level, story_of(log, now_ms), hours)
+
+
+def look(
+    level: ServiceLevel, log: Iterable[Event], hours: Mapping[str, Timetable], now_ms: int
+) -> tuple[tuple[Reading, ...], tuple[Tell, ...], int | None]:
+    """read(), due_to_tell(), and wake_at() once that is told: in one walk of the log."""
     story = story_of(log, now_ms)
+    readings = _readings(level, story, hours)
+    found: list[Tell] = []
+    instants: list[int] = []
+    for reading in readings:
+        untold = _untold(reading, story)
+        found += [tell for at_ms, tell in untold if at_ms <= story.now_ms][-1:]
+        instants += [at_ms for at_ms, _ in untold if at_ms > story.now_ms]
+    return readings, tuple(found), min(instants, default=None)
+
+
+def _readings(level: ServiceLevel, story: Story, hours: Mapping[str, Timetable]) -> tuple[Reading, ...]:
     see_forms(story, frozenset(level.forms))
     found = (_chosen(level, clock, story, hours) for clock in level.names())
     return tuple(reading for reading in found if reading is not None)
@@ -214,18 +232,6 @@ def wake_at(readings: Iterable[Reading], log: Iterable[Event], now_ms: int) -> i
     story = story_of(log, now_ms)
     instants = [at_ms for reading in readings for at_ms, _ in _untold(reading, story)]
     return max(now_ms, min(instants)) if instants else None
-
-
-def telling(readings: Iterable[Reading], log: Iterable[Event], now_ms: int) -> tuple[tuple[Tell, ...], int | None]:
-    """due_to_tell(), and wake_at() once that is told: in one walk of the log."""
-    story = story_of(log, now_ms)
-    found: list[Tell] = []
-    instants: list[int] = []
-    for reading in readings:
-        untold = _untold(reading, story)
-        found += [tell for at_ms, tell in untold if at_ms <= story.now_ms][-1:]
-        instants += [at_ms for at_ms, _ in untold if at_ms > story.now_ms]
-    return tuple(found), min(instants, default=None)
 
 
 def _untold(reading: Reading, story: Story) -> list[tuple[int, Tell]]:
@@ -398,7 +404,7 @@ def _is_over(story: Story) -> bool:
 
 def _pauses(row: ClockRow, story: Story) -> list[Pause]:
     """What stops a clock, by its begin."""
-    if row.is_appointment:
+    if row.is_appointment or not (story.waits or story.gaps or story.restored_gaps):
         return []
     waits = [wait for wait in story.waits if wait.reason in row.pauses]
     return sorted([*waits, *(story.restored_gaps if row.until == "restored" else story.gaps)], key=_begin)

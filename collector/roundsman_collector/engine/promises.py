@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 logger = structlog.get_logger(__name__)
 
-AT_ONCE = 200
+AT_ONCE = 500
 LEARN_EVERY_MS = 60_000
 """So often it is asked whether levels and calendars have changed."""
 MINUTE_MS = 60_000
@@ -119,8 +119,7 @@ class Promises:
         else:
             level_id, reopens_ms = row.level_id, row.reopens_ms
         promised = self._promised(level_id, now_ms)
-        readings = () if promised is None else promised.read(log, now_ms)
-        tells, wake_ms = sla.telling(readings, log, now_ms)
+        readings, tells, wake_ms = ((), (), None) if promised is None else promised.look(log, now_ms)
         for tell in tells:
             assert promised is not None, "a clock is of a service level"
             told = _told(promised.level, tell)
@@ -142,6 +141,8 @@ class Promises:
         self, level: ServiceLevel | None, row: TicketRow, log: Sequence[Event], reopens_ms: int, now_ms: int
     ) -> Iterable[tuple[str, int, dict[str, Any]]]:
         """What is to be done with a ticket beside its clocks: verb, when, and what the readings say of it."""
+        if row.state not in ("fixed", "resolved"):
+            return
         standing = standing_of(log)
         if standing.state == "fixed":
             yield from self._proof(row, log, now_ms)

@@ -2,6 +2,7 @@
 
 promised = promised_from(body, said)          `said`: what was ever said of the days of its calendars
 promised.read(log, now_ms) -> (Reading, ...)  the clocks of a ticket: core/sla.py
+promised.look(log, now_ms)                    ... with what there is to tell of them now, and when there is next
 """
 
 from collections import defaultdict
@@ -13,7 +14,7 @@ from roundsman_collector.core import sla
 from roundsman_collector.core.days import Day
 from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.postings import USUAL_ZONE
-from roundsman_collector.core.sla import Reading, Version
+from roundsman_collector.core.sla import Reading, Tell, Version
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.core.timetable import Timetable
 from roundsman_collector.rules.levels import file_from, level_of
@@ -32,10 +33,15 @@ class Promised:
 
     def read(self, log: Sequence[Event], now_ms: int) -> tuple[Reading, ...]:
         """How the clocks of a ticket stand."""
-        zones = (str(event.data.get("time_zone") or "") for event in reversed(log) if event.verb == "promise")
-        return sla.read(self.level, log, self._timetables(next(zones, "") or USUAL_ZONE), now_ms)
+        return sla.read(self.level, log, self._timetables(log), now_ms)
 
-    def _timetables(self, time_zone: str) -> dict[str, Timetable]:
+    def look(self, log: Sequence[Event], now_ms: int) -> tuple[tuple[Reading, ...], tuple[Tell, ...], int | None]:
+        """The clocks of a ticket, the lines that its log needs now, and when it needs the next."""
+        return sla.look(self.level, log, self._timetables(log), now_ms)
+
+    def _timetables(self, log: Sequence[Event]) -> dict[str, Timetable]:
+        zones = (str(event.data.get("time_zone") or "") for event in reversed(log) if event.verb == "promise")
+        time_zone = next(zones, "") or USUAL_ZONE
         if time_zone not in self._hours:
             self._hours[time_zone] = sla.timetables(self.level, time_zone, self.versions)
         return self._hours[time_zone]

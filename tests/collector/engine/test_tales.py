@@ -10,10 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from roundsman_collector.store import View
 from tests.collector.engine.people import Hall, ask
 from tests.collector.engine.test_desk import POWER, Story
 
 Halls = Callable[..., Hall]
+NONSENSE = (
+    "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) "
+    """VALUES (?, ?, 'nobody', 'open', '', '{"carried": {}}')"""
+)
+"""A line that no clock can be read from."""
 
 
 @pytest.fixture
@@ -369,13 +375,36 @@ def test_a_ticket_whose_log_makes_no_sense_keeps_nobody_elses_clocks_from_being_
     for code in ("printer.paper_end", "printer.jam", "printer.cover_open"):
         paper.at("09:00").calls(code)
     with sqlite3.connect(paper.path) as database:
-        sql = "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (2, ?, 'li', 'loan', '', '{}')"
-        database.execute(sql, (paper.now_ms,))
+        database.execute(NONSENSE, (2, paper.now_ms))
 
     paper.at("10:00")
 
     assert [len(paper.said("breach", ticket)) for ticket in (1, 2, 3)] == [2, 0, 2]
-    assert paper.row(2).wake_at_ms == paper.instant("09:15") + 60 * 60_000, "it is tried again an hour later"
+    again_ms = paper.instant("09:15") + 60 * 60_000
+    assert paper.row(2).wake_at_ms == again_ms, "it is tried again an hour later"
+    assert _put_off(paper) == [("2026-000002", paper.instant("09:15"), 1, "KeyError: 'marks'", again_ms)]
+
+
+def test_a_ticket_that_is_put_off_is_seen_until_a_look_at_it_goes_well(hall: Halls) -> None:
+    paper = hall("kiosk")
+    paper.at("09:00").calls("printer.paper_end")
+    with sqlite3.connect(paper.path) as database:
+        database.execute(NONSENSE, (1, paper.now_ms))
+    paper.at("11:30")
+    ((_, since_ms, tries, _, again_ms),) = _put_off(paper)
+    assert (since_ms, tries, again_ms) == (paper.instant("09:15"), 3, paper.instant("12:15"))
+
+    with sqlite3.connect(paper.path) as database:
+        database.execute("DELETE FROM ticket_event WHERE who = 'nobody'")
+    paper.at("12:16")
+
+    assert _put_off(paper) == []
+    assert len(paper.said("breach")) == 2, "what was due meanwhile is told then"
+
+
+def _put_off(paper: Hall) -> list[tuple[str, int, int, str, int | None]]:
+    with View.open(paper.path) as view:
+        return [tuple(one) for one in view.put_off(9)]
 
 
 # --- another number, or none -----------------------------------------------------------------------------------------
