@@ -151,14 +151,19 @@ async def receive(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, body: A
             size, sha256 = await _taken(body, opened, wish, desk.file_limits.of(wish.kind))
             return await run_in_threadpool(keep, desk, deed, ticket, wish, opened, size, sha256)
     except OSError as error:
-        raise Problem(
-            507,
-            "no_room",
-            what=f"the file could not be laid down while it came: {error.strerror}",
-            where="the folder for temporary files of the web process",
-            expected="room for a file",
-            do="free space on that disk, and send the file again",
-        ) from error
+        raise no_room(error) from error
+
+
+def no_room(error: OSError) -> Problem:
+    """A file that could not be laid down while it came: nothing of it is left."""
+    return Problem(
+        507,
+        "no_room",
+        what=f"the file could not be laid down while it came: {error.strerror}",
+        where="the folder for temporary files of the web process",
+        expected="room for a file",
+        do="free space on that disk, and send the file again",
+    )
 
 
 def keep(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, opened: IO[bytes], size: int, sha256: str) -> FileRow:

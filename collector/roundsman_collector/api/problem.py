@@ -76,13 +76,14 @@ def of_validation(errors: Sequence[Any]) -> Problem:
 
 
 def of_store(error: StoreError) -> Problem:
-    """A database that did not answer."""
+    """A database that did not answer, or whose disk is full (507): nothing was kept of what was sent."""
+    is_full = error.cause == "full"
     return Problem(
-        503,
+        507 if is_full else 503,
         f"database_{error.cause}",
         what=error.what,
         where=error.where,
-        expected="a database that can be read",
+        expected="room for what is to be kept" if is_full else "a database that can be read",
         do=error.do,
         retry_after_s=2 if error.again else None,
     )

@@ -13,7 +13,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from roundsman_collector.api.access import deed_of
 from roundsman_collector.api.desk import desk_of
-from roundsman_collector.api.files import Wish, keep, too_large
+from roundsman_collector.api.files import Wish, keep, no_room, too_large
 from roundsman_collector.api.problem import bad_parameter
 from roundsman_collector.core.media import Kind
 from roundsman_collector.roles import Who
@@ -27,7 +27,7 @@ AT_ONCE = 256 * 1024
 
 
 async def sent_form(request: Request, limit: int) -> FormData:
-    """A form with a file, its body on the disk; Problem for one that is too large, or no form."""
+    """A form with a file, its body on the disk; Problem for one that is too large, no form, or has no room."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise bad_parameter("body", "this is no form with a file", "multipart/form-data")
 
@@ -44,6 +44,8 @@ async def sent_form(request: Request, limit: int) -> FormData:
         return await parser.parse()
     except (MultiPartException, KeyError) as error:
         raise bad_parameter("body", "this form cannot be read", "multipart/form-data with one file") from error
+    except OSError as error:
+        raise no_room(error) from error
 
 
 def keep_sent(request: Request, who: Who, row: TicketRow, upload: UploadFile, kind: Kind, key: str | None) -> FileRow:

@@ -1,13 +1,15 @@
 """Files of tickets over the API: what is taken, what is refused while it comes, and how it is served."""
 
+import tempfile
 from collections.abc import Iterator
+from typing import IO
 
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.api.files import SANDBOX, plain_name
+from roundsman_collector.api.files import MEMORY_BYTES, SANDBOX, plain_name
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import Deed, Store, View
+from roundsman_collector.store import Deed, Office, Store, View
 from roundsman_collector.store.files import FileLimits
 from tests.collector.api import world
 from tests.collector.core import pictures
@@ -15,7 +17,13 @@ from tests.collector.core import pictures
 FILES = "/api/v1/tickets/2024-000001/files"
 PHOTO = pictures.jpeg(4032, 3024)
 AS_JPEG = {"Content-Type": "image/jpeg", "File-Name": "%E6%8A%A5%E4%BF%AE.jpg"}
+AS_PNG = {"Content-Type": "image/png"}
 MB = 1_000_000
+
+
+def full_disk(*_: object, **__: object) -> IO[bytes]:
+    """A file on a disk that has no room: the kernel's own."""
+    return open("/dev/full", "w+b", buffering=0)
 
 
 def flood(size: int, told: list[int] | None = None) -> Iterator[bytes]:
@@ -133,6 +141,44 @@ def test_a_full_ticket_and_a_full_store_say_so(view: View, limits: FileLimits, s
     answer = client.post(f"{FILES}?kind=photo", content=pictures.jpeg(9, 9, before=200))
 
     assert (answer.status_code, answer.json()["type"]) == (status, f"urn:roundsman:problem:{code}")
+
+
+def test_a_disk_that_is_full_while_a_photo_comes_is_told_and_nothing_is_kept(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", full_disk)
+
+    answer = api.post(f"{FILES}?kind=photo", content=b"".join(flood(MEMORY_BYTES + MB)), headers=AS_PNG)
+
+    assert (answer.status_code, answer.headers["content-type"]) == (507, "application/problem+json")
+    told = answer.json()
+    assert told["type"] == "urn:roundsman:problem:no_room"
+    assert told["detail"] == "the file could not be laid down while it came: No space left on device"
+    assert "send the file again" in told["do"]
+    assert api.get(FILES).json() == {"files": []}
+
+
+def test_a_database_whose_disk_is_full_says_so_and_takes_the_photo_once_there_is_room(view: View) -> None:
+    desk = world.desk(view)
+    client = world.browser(desk, Authorization=f"Bearer {world.TOKEN}")
+    photo = pictures.jpeg(9, 9, before=MB)
+    bound(desk.office, pages=2)
+
+    answer = client.post(f"{FILES}?kind=photo", content=photo, headers={"Idempotency-Key": "k1"})
+
+    assert (answer.status_code, answer.json()["type"]) == (507, "urn:roundsman:problem:database_full")
+    assert answer.json()["do"] == "free space on that disk; the work is tried again"
+    assert (client.get(FILES).json(), view.file_usage().bytes) == ({"files": []}, 0)
+    bound(desk.office, pages=2000)
+    again = client.post(f"{FILES}?kind=photo", content=photo, headers={"Idempotency-Key": "k1"})
+    assert client.get(again.json()["links"]["self"]).content == photo
+
+
+def bound(office: Office, *, pages: int) -> None:
+    """So many pages the database may still grow, as if the disk had no more."""
+    with office._write.connect() as connection:
+        count = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {count + pages}")
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,31 @@ def test_the_same_bytes_take_their_room_once(office: Office, view: View) -> None
     assert (len(view.files(1)), len(view.files(2))) == (1, 1)
 
 
+@pytest.mark.sqlite
+def test_a_file_that_the_disk_has_no_room_for_leaves_nothing_and_comes_whole_when_there_is(
+    office: Office, view: View
+) -> None:
+    small = keep(office, new(b"small", kind="signature"), b"small")
+    _bound(office, pages=2)
+
+    with pytest.raises(StoreError, match="the disk is full") as full:
+        keep(office, new(key="k1"))
+
+    assert (full.value.cause, full.value.again) == ("full", True)
+    assert (view.files(1), view.file_usage()) == ([small], FileUsage(1, len(b"small")))
+    assert [row.verb for row in view.audit() if row.verb == "file.add"] == ["file.add"]
+    _bound(office, pages=2000)
+    again = keep(office, new(key="k1"))
+    assert b"".join(view.file_pieces(again.sha256)) == BODY
+
+
+def _bound(office: Office, *, pages: int) -> None:
+    """So many pages the database may still grow, as if the disk had no more."""
+    with office._write.connect() as connection:
+        count = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {count + pages}")
+
+
 @pytest.mark.parametrize(
     ("limits", "why"),
     [(FileLimits(ticket=len(BODY) + 5), "ticket"), (FileLimits(total=len(BODY) + 5), "total")],

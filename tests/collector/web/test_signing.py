@@ -1,6 +1,7 @@
 """Files that a visit makes: a photo, a signature; kept once, refused plainly, shown in the course."""
 
 import struct
+import tempfile
 import zlib
 from typing import Any
 
@@ -9,6 +10,7 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.store import Batch, Store, TicketStep, View
 from tests.collector.api import world
+from tests.collector.api.test_files import bound, full_disk
 from tests.collector.api.world import NOW, ORIGIN, answering
 from tests.collector.web.reading import page, words_of
 
@@ -88,6 +90,35 @@ def test_a_form_of_fifty_megabytes_is_not_read_to_its_end(on_site: TestClient, v
     assert answer.status_code == 409
     assert "文件" in words_of(answer.text)
     assert view.files(1) == []
+
+
+def test_a_disk_that_is_full_is_told_on_a_page_and_nothing_of_the_signature_is_kept(
+    on_site: TestClient, view: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "TemporaryFile", full_disk)
+
+    answer = sent(on_site, b"x" * 2_000_000, **SIGNED | {"verb": "attach"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (507, "text/html; charset=utf-8")
+    assert "附件空间已用完" in words_of(answer.text)
+    assert view.files(1) == []
+
+
+def test_a_full_database_is_told_on_a_page_and_the_log_has_no_signature(
+    on_site: TestClient, store: Store, view: View
+) -> None:
+    desk = world.desk(view)
+    client = world.signed_in(desk, world.ADMIN)
+    bound(desk.office, pages=0)
+
+    answer = sent(client, png(2000), **SIGNED)
+
+    assert answer.status_code == 507
+    assert "磁盘已满，未保存任何内容" in words_of(answer.text)
+    assert 'value="王女士"' in answer.text, "what was written stands there to be sent again"
+    found = view.ticket(1)
+    assert found is not None
+    assert (view.files(1), found[1][-1].verb) == ([], "arrive")
 
 
 def test_where_the_phone_was_stands_beside_the_arrival(person: TestClient, store: Store) -> None:

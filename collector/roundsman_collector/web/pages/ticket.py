@@ -25,6 +25,7 @@ from roundsman_collector.api.standing import standings
 from roundsman_collector.api.tickets import StepProblem, TicketName, ticket_or_404
 from roundsman_collector.reports.dossier import caller, customer_priority, reported_of
 from roundsman_collector.roles import Who
+from roundsman_collector.store import StoreError
 from roundsman_collector.store.commands import KEY_LIMIT
 from roundsman_collector.web import step_forms
 from roundsman_collector.web.clocks import of_ticket
@@ -95,6 +96,8 @@ async def ticket_send(request: Request, who: Act, number: TicketName) -> Respons
         if refused.status in (403, 404):
             raise
         return await run_in_threadpool(_refused, request, who, number, fields, refused)
+    except StoreError as error:
+        return await run_in_threadpool(_refused, request, who, number, fields, _when_full(error))
 
 
 def _sent(request: Request, who: Who, number: str, fields: Mapping[str, str], upload: object) -> Response:
@@ -125,15 +128,24 @@ def _asked(
         if refused.status not in (409, 412, 422):
             raise
         return _refused(request, who, number, fields, refused)
+    except StoreError as error:
+        return _refused(request, who, number, fields, _when_full(error))
     waiting = "?waiting=true" if answer.state == "new" else ""
     return RedirectResponse(f"/tickets/{quote(number, safe='')}{waiting}", 303)
 
 
 def _refused(request: Request, who: Who, number: str, fields: Mapping[str, str], refused: Problem) -> Response:
     """The page with what was written, and why it was not done."""
-    status = 422 if refused.status == 422 else 409
+    status = refused.status if refused.status in (422, 507) else 409
     why = _why(saying_of(request), refused)
     return _page(request, who, number, verb=fields.get("verb", ""), given=fields, why=why, status=status)
+
+
+def _when_full(error: StoreError) -> Problem:
+    """What a full disk is told as: the page can be read, and what was written stands there to be sent again."""
+    if error.cause != "full":
+        raise error
+    return problem.of_store(error)
 
 
 def _why(saying: Saying, refused: Problem) -> str:
