@@ -129,6 +129,12 @@ def held_now(connection: Connection, at_ms: int, rotas: Collection[Rota], person
     return list(found.values())
 
 
+def held_at(connection: Connection, at_ms: int) -> list[Shift]:
+    """All shifts that hold at an instant, days off too."""
+    holds = "from_ms <= ? AND to_ms > ? AND (void_ms IS NULL OR void_ms > ?)"
+    return read(connection, holds, at_ms, at_ms, at_ms)
+
+
 def swaps(
     connection: Connection,
     *,

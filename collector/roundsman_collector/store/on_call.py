@@ -1,6 +1,7 @@
 """Whom to call for what befalls a subject of tickets: who answers for where it stands, and who is on duty there.
 
     of(connection, ["kiosk-7", "#site-1", "@gw-2"], at_ms) -> {"kiosk-7": OnCall(responsible, primary, backup)}
+    untold(connection, at_ms) -> ["li"]                    on duty now, and no way of theirs is told by the rota
 
 Who answers for it: the engineer of the place and the engineer of the site; of an agent those of all that it speaks for.
 On duty: whoever the rota of the site's group names at that moment, and the rotas of the service points that cover the
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.duty import on_duty
-from roundsman_collector.store import duty, going
+from roundsman_collector.store import duty, going, ways
 from roundsman_collector.store.duty import Rota
 from roundsman_collector.store.sql import chunks, marks, run
 
@@ -73,6 +74,14 @@ def of(connection: Connection, subjects: Collection[str], at_ms: int) -> dict[st
         )
         for subject in subjects
     }
+
+
+def untold(connection: Connection, at_ms: int) -> list[str]:
+    """Who is on duty at an instant and has no way that hears of it; nobody where no way is told by the rota at all."""
+    told = {way.person for way in ways.active(connection) if way.person is not None and "duty" in way.filter.also}
+    if not told:
+        return []
+    return sorted({one.person for one in on_duty(duty.held_at(connection, at_ms), at_ms)} - told)
 
 
 class _Stand(NamedTuple):

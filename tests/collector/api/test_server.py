@@ -1,13 +1,15 @@
 """Status, health, the document that describes the API, and what happens where the database does not answer."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import StoreError, View
+from roundsman_collector.store import Batch, Store, StoreError, View
 from roundsman_collector.store.schema import REVISION
+from roundsman_collector.store.ticket_clocks import ClocksTold
 from tests.collector.api.world import NOW, at
 
 
@@ -23,6 +25,20 @@ def test_status_tells_figures_counters_and_refusals_without_their_bytes(api: Tes
         ("rm/1/south/a/report", "bad_json", 1)
     ]
     assert "raw" not in found["quarantine"][0]
+
+
+def test_status_tells_which_tickets_are_put_off_since_when_and_why(api: TestClient, store: Store) -> None:
+    off = ClocksTold(ticket=1, wake_at_ms=at(75), error="KeyError: 'loan'")
+    for minutes in (10, 15):
+        store.commit(Batch(now_ms=at(minutes), clocks=[off]))
+
+    found = api.get("/api/v1/status").json()["tickets_put_off"]
+
+    assert [(one["ticket"], one["since_ms"], one["tries"], one["error"], one["again_ms"]) for one in found] == [
+        ("2024-000001", at(10), 2, "KeyError: 'loan'", at(75))
+    ]
+    store.commit(Batch(now_ms=at(75), clocks=[replace(off, error="")]))
+    assert api.get("/api/v1/status").json()["tickets_put_off"] == []
 
 
 def test_the_document_describes_every_address_and_its_token(api: TestClient) -> None:

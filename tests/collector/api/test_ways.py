@@ -47,6 +47,7 @@ def test_a_way_is_made_and_listed(api: TestClient) -> None:
         "groups": ["south"],
         "customers": [],
         "devices": [],
+        "also": [],
     }
 
 
@@ -86,8 +87,10 @@ def test_a_way_says_when_it_is_told_and_whose_it_is(api: TestClient) -> None:
         "daily": "",
         "after_minutes": 0,
         "repeat_minutes": 15,
+        "backup_minutes": 15,
     }
     assert (way["person"], way["filter"]["events"]) == ("engineer", list(EVENTS))
+    assert way["filter"]["also"] == ["responsible", "duty"], "whoever is not asked hears of what is theirs"
     assert api.patch(at, json={"timing": way["timing"]}).json()["timing"] == way["timing"], "as it was told"
     changed = api.patch(at, json={"timing": {"daily": "08:30"}, "person": ""}).json()
     assert (changed["timing"]["daily"], changed["timing"]["quiet"], changed["person"]) == ("08:30", "", None)

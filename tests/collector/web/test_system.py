@@ -5,7 +5,9 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import View
+from roundsman_collector.roles import Scope
+from roundsman_collector.store import Batch, Deed, Filter, Rota, ShiftWish, Store, View
+from roundsman_collector.store.ticket_clocks import ClocksTold
 from roundsman_collector.web.pages.audit import changes
 from roundsman_collector.web.pages.health import preview
 from roundsman_collector.web.saying import Saying
@@ -27,6 +29,34 @@ def test_a_figure_that_is_not_well_has_icon_and_word_of_it(person: TestClient) -
     html = page(person, "/health")
 
     assert '<span class="unseen">告警</span> 最近上报' in html
+
+
+def test_a_ticket_whose_clocks_cannot_be_read_is_told_with_what_stands_in_the_way(
+    person: TestClient, store: Store
+) -> None:
+    assert "时限无法计算" not in words_of(page(person, "/health")).replace("时限无法计算的工单 0", "")
+    off = ClocksTold(ticket=1, wake_at_ms=world.at(75), error="KeyError: '<loan>'")
+    store.commit(Batch(now_ms=world.at(10), clocks=[off]))
+
+    html = page(person, "/health")
+
+    assert '<a href="/tickets/2024-000001">2024-000001</a>' in html
+    assert "KeyError: &#39;&lt;loan&gt;&#39;" in html
+    assert "告警 时限无法计算的工单 1" in words_of(html)
+
+
+def test_whoever_is_on_duty_and_has_no_way_of_being_told_is_named(person: TestClient, store: Store, view: View) -> None:
+    office = world.desk(view).office
+    deed = Deed(who="boss", at_ms=world.NOW)
+    everything = Scope(everything=True)
+    for login in ("li", "wang"):
+        office.add_person(login, name=login, role="engineer", scope=everything, deed=deed)
+    office.add_way(kind="mail", name="li", target="li@x.cn", filter_=Filter(also=("duty",)), person="li", deed=deed)
+    for login, kind in (("li", "primary"), ("wang", "backup")):
+        times = {"from_ms": world.NOW - 1, "to_ms": world.NOW + 60_000}
+        office.add_shift(ShiftWish(rota=Rota(group="south"), person=login, kind=kind, **times), deed=deed)
+
+    assert "告警 当前值班但无通知方式 wang" in words_of(page(person, "/health"))
 
 
 @pytest.mark.parametrize(

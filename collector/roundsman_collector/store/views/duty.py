@@ -8,6 +8,7 @@ from roundsman_collector.store import (
     duty,
     duty_patterns,
     going,
+    on_call,
 )
 from roundsman_collector.store.duty import Rota, SwapRow
 from roundsman_collector.store.duty_patterns import PatternRow
@@ -23,6 +24,11 @@ class DutyReads(Reading):
         """What suggest() of core/going.py needs: the facts about a subject of tickets, and who could go there."""
         with self._reading("who could go") as connection:
             return going.question(connection, subject, component, now_ms)
+
+    def on_duty_untold(self, at_ms: int) -> list[str]:
+        """Who is on duty at an instant and has no way that hears of it, where any way is told by the rota."""
+        with self._reading("who is on duty") as connection:
+            return on_call.untold(connection, at_ms)
 
     def engineers(self, *, scope: Scope = EVERYTHING, person: str | None = None) -> list[Engineer]:
         """Everybody who could be sent, as far as the scope has something in common with them; one, if named."""

@@ -43,6 +43,7 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
     backup_ms = desk.view.keeping().backup_ms
     kept = desk.view.file_usage()
     orphans = desk.view.without_engineer()
+    untold = desk.view.on_duty_untold(saying.now_ms)
     figures = [
         _figure(
             saying(N_("Last report")),
@@ -73,6 +74,11 @@ def health(desk: Desk, saying: Saying) -> dict[str, Any]:
             saying(N_("Sites without a responsible engineer")),
             saying.count(orphans.lacking),
             is_wrong=orphans.lacking > 0,
+        ),
+        _figure(
+            saying(N_("On duty now without a way of being told")),
+            ", ".join(untold) or saying.count(0),
+            is_wrong=bool(untold),
         ),
         _figure(saying(N_("Inbox")), saying.count(tallies.inbox), is_wrong=tallies.inbox > 0),
         _figure(saying(N_("Database")), _size(saying, tallies.database_bytes)),
