@@ -49,7 +49,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                 fields=(
                     Field(label=Label(zh="正常运行", en="It worked for"), value=_span(visit, "up_ms")),
                     Field(label=Label(zh="未正常运行", en="It did not work for"), value=_span(visit, "down_ms")),
-                    Field(label=Label(zh="整体系统工作效果", en="The system as a whole"), lines=2),
+                    Field(label=Label(zh="整体效果", en="The system as a whole"), lines=2),
                 ),
             ),
             customer(visit),

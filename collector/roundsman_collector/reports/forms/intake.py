@@ -218,7 +218,7 @@ def what_is_covered(dossier: Dossier) -> tuple[Field, ...]:
     return (
         Field(label=Label(zh="型号", en="Model"), value=model, is_needed=True),
         Field(label=Label(zh="序列号", en="Serial number"), value=serial, is_needed=True),
-        Field(label=Label(zh="购买（验收）日期", en="Bought"), value=dossier.bought_on, is_needed=True),
+        Field(label=Label(zh="购买日期", en="Bought"), value=dossier.bought_on, is_needed=True),
         Field(label=Label(zh="合同", en="Contract"), value=dossier.contract),
         Field(label=Label(zh="服务期", en="Phase"), value=pieces(dossier.phase, *ends), is_wide=True),
     )
