@@ -75,7 +75,7 @@ MODES: Mapping[str, tuple[str, str]] = {
 SERVICES: Mapping[str, tuple[str, str]] = {
     "parts": ("零配件", "spare parts"),
     "support": ("技术支持", "technical support"),
-    "upkeep": ("辅助维护保养", "maintenance"),
+    "upkeep": ("辅助维护保养", "upkeep"),
 }
 """Which kind of service the customer gets (S0-9); the mode says by which way."""
 ASKED: Mapping[str, tuple[str, str]] = {
