@@ -27,8 +27,8 @@ RIGHTS: Mapping[Right, tuple[str, str]] = {
     ),
     "stock": ("管理备件库与备机", "keep the spare stock and loan units"),
     "overrule": (
-        "特批：越过更换规则，作废工单",
-        "overrule the replacement rules, with a reason; void tickets",
+        "特批：越过更换规则，审核、作废工单",
+        "overrule the replacement rules, with a reason; review and void tickets",
     ),
     "configure": ("向采集端下发配置", "push configurations to agents"),
     "place": (
