@@ -1,46 +1,31 @@
-"""How a task (巡检任务) lives, from its plan to its acceptance; what there is to worry about; what fulfils it. Pure.
+"""How a task (巡检任务) lives, from its plan to its acceptance: a table of steps, and a fold over its log. Pure.
 
     STEPS                                   the table: who may take which step in which states, and where it leads
     standing_of(log) -> Standing            how a task stands after its log; after(standing, event) after one more line
     refusal(task, wish)                     why a person may not take a step now; None: they may
-    worries(task, workdays, now_ms)         for agreement, work and report: coming, open, in danger, overdue, and when
-    due_to_tell(worries, log, now_ms)       the reminders of now that are not in the log yet
-    wake_at_ms(worries, log, now_ms)        when there is something to tell next, if nothing happens before
-    begins_ms(task) · needs_ticket(...)     when its round begins by itself; whether a due date in danger needs a ticket
-    fulfils(task, round) · reports(...)     whether a finished round is its work, an issued report its report
-    free_count(kind, counted_from, visits, day)   how many free visits of a year are used
+    begins_ms(task)                         when its round begins by itself
+    replanned(asked, held)                  what becomes of tasks when their plan asks for something else
 
-The twin of core/lifecycle.py: a table, and a fold over the log.
+The twin of core/lifecycle.py. What there is to worry about stands in worries.py, what fulfils a task in fulfilment.py.
 
     planned -> proposed -> agreed -> under_way -> done -> reported -> accepted
         \\          \\-> declined -> proposed               (cancelled, with a reason, from any that is not over)
          \\___ begin, where nobody asks the customer first ___^
 
-`proposed` and `agreed` are there only for kinds that ask for the customer's word first (甲方确认). Nothing is counted
-up: coming due, in danger and overdue are read off the log and the clock, and an overdue that the log records stays.
-
-    coming_ms     open_ms              danger_ms      due_ms
-        |  coming    |       open          |  danger     |  overdue        until it is done: met, or missed
+`proposed` and `agreed` are there only for kinds that ask for the customer's word first (甲方确认). Where neither report
+nor acceptance is wanted, a task is over when it is done.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
 from roundsman_collector.core.contract import local_day
-from roundsman_collector.core.level import Told
 from roundsman_collector.core.lifecycle import Refusal, Wish
-from roundsman_collector.core.periods import CYCLES, ONE_DAY, Period, Workdays, periods
-from roundsman_collector.core.plans import (
-    Due,
-    Mode,
-    PlanKind,
-    danger_on,
-    day_begins_ms,
-    report_danger_on,
-    settled,
-)
+from roundsman_collector.core.periods import Workdays
+from roundsman_collector.core.plan_kinds import PlanKind
+from roundsman_collector.core.plans import Due, settled
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
 
 STATES: Mapping[str, tuple[str, str]] = {
@@ -61,26 +46,6 @@ FINISHED = ("done", "reported")
 """The work is done; there may be a report to hand in, or a signature to get."""
 LIVE = (*UNDONE, *FINISHED)
 OVER = ("accepted", "cancelled")
-
-About = Literal["agreement", "work", "report"]
-Mark = Literal["coming", "open", "danger", "overdue"]
-State = Literal["waiting", "coming", "open", "danger", "overdue", "met", "missed"]
-
-ABOUT: Mapping[About, tuple[str, str]] = {
-    "agreement": ("客户确认", "the customer's word"),
-    "work": ("巡检", "the work"),
-    "report": ("报告", "the report"),
-}
-MARKS: tuple[Mark, ...] = ("coming", "open", "danger", "overdue")
-TELL: Mapping[Mark, tuple[Told, ...]] = {
-    "coming": ("engineer",),
-    "open": ("engineer",),
-    "danger": ("engineer", "dispatcher"),
-    "overdue": ("engineer", "dispatcher", "manager"),
-}
-"""Who is told when it has got so far."""
-CODE = "task_late"
-"""The code of the ticket that a due date in danger opens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +71,8 @@ class Standing:
     report: str = ""
     ticket: int | None = None
     """The ticket that its danger opened."""
+    is_touched: bool = False
+    """Somebody did something about it: a change of its plan leaves it as it is."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -296,13 +263,18 @@ def after(standing: Standing, event: Event) -> Standing:
     step = STEPS.get(event.verb)
     state = standing.state if step is None or step.to is None else step.to
     is_moved = state != standing.state or (step is not None and step.is_persons and event.who != ROBOT)
-    known = replace(standing, state=state, version=event.id if is_moved else standing.version)
+    is_touched = standing.is_touched or event.verb not in _UNTOUCHING
+    known = replace(standing, state=state, version=event.id if is_moved else standing.version, is_touched=is_touched)
     change = _FOLDS.get(event.verb)
     if change is not None:
         known = replace(known, **change(standing, event))
     if step is not None and step.to is not None:
         known = replace(known, last_ms=max(known.last_ms, happened_ms(event)))
     return known
+
+
+_UNTOUCHING = ("plan", "move", "warn", "breach")
+"""What the engine writes about a task of which nobody has done anything."""
 
 
 def _assigned(standing: Standing, event: Event) -> dict[str, Any]:
@@ -352,164 +324,7 @@ _FOLDS: Mapping[str, Callable[[Standing, Event], dict[str, Any]]] = {
 }
 
 
-# --- worries ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Worry:
-    """How the customer's word, the work or the report stands. Instants are None where they cannot be said.
-
-    coming_ms, open_ms, danger_ms    from when on it is that
-    due_ms                           the first instant that is late
-    ended_ms                         when it was done
-    """
-
-    about: About
-    state: State
-    coming_ms: int | None = None
-    open_ms: int | None = None
-    danger_ms: int | None = None
-    due_ms: int
-    ended_ms: int | None = None
-
-    def at_ms(self, mark: Mark) -> int | None:
-        """From when on this mark has been passed; None: it will not be."""
-        return {"coming": self.coming_ms, "open": self.open_ms, "danger": self.danger_ms, "overdue": self.due_ms}[mark]
-
-
-class Tell(NamedTuple):
-    """A line that the log now needs: verb `warn` or `breach`, with its data."""
-
-    about: About
-    mark: Mark
-    due_ms: int
-
-    @property
-    def verb(self) -> Literal["warn", "breach"]:
-        """As the log calls it."""
-        return "breach" if self.mark == "overdue" else "warn"
-
-    @property
-    def data(self) -> dict[str, Any]:
-        """As the log keeps it."""
-        told = {"about": self.about, "due_ms": self.due_ms, "tell": list(TELL[self.mark])}
-        return told if self.mark == "overdue" else {**told, "mark": self.mark}
-
-
-def worries(task: Task, workdays: Workdays, now_ms: int) -> tuple[Worry, ...]:
-    """How what a task owes stands at an instant; nothing of one that was cancelled or is not there yet."""
-    if task.standing.state in ("", "cancelled"):
-        return ()
-    due = task.settled(workdays)
-    found = [_work(task, due, workdays, now_ms)]
-    if task.kind.agreement:
-        found.insert(0, _agreement(task, due, now_ms))
-    if due.report_due_ms is not None:
-        found.append(_report(task, due, due.report_due_ms, workdays, now_ms))
-    return tuple(found)
-
-
-def _agreement(task: Task, due: Due, now_ms: int) -> Worry:
-    """The customer's word is wanted by the day on which the work may begin, and useless once that is due."""
-    return _judged(
-        "agreement", (None, _coming_ms(task, due), due.opens_ms, due.due_ms), task.standing.agreed_ms, now_ms
-    )
-
-
-def _work(task: Task, due: Due, workdays: Workdays, now_ms: int) -> Worry:
-    is_begun = task.standing.begun_ms is not None
-    danger_ms = day_begins_ms(danger_on(due, task.kind, workdays, is_begun), due.time_zone)
-    instants = (_coming_ms(task, due), due.opens_ms, danger_ms, due.due_ms)
-    return _judged("work", instants, task.standing.done_ms, now_ms)
-
-
-def _report(task: Task, due: Due, due_ms: int, workdays: Workdays, now_ms: int) -> Worry:
-    """Nobody is reminded of a report before the work is done; late it is all the same."""
-    done_ms = task.standing.done_ms
-    danger_day = report_danger_on(due, task.kind, workdays)
-    open_ms: int | None = None
-    danger_ms: int | None = None
-    if done_ms is not None and danger_day is not None:
-        is_dated = task.kind.report is not None and task.kind.report.day is not None
-        dated_ms = day_begins_ms(due.period.last_day + ONE_DAY, due.time_zone) if is_dated else done_ms
-        open_ms = max(done_ms, dated_ms)
-        danger_ms = max(done_ms, day_begins_ms(danger_day, due.time_zone))
-    return _judged("report", (None, open_ms, danger_ms, due_ms), task.standing.reported_ms, now_ms)
-
-
-def _coming_ms(task: Task, due: Due) -> int:
-    return day_begins_ms(due.opens_on - timedelta(days=task.kind.coming_days), due.time_zone)
-
-
-def _judged(
-    about: About, instants: tuple[int | None, int | None, int | None, int], ended_ms: int | None, now_ms: int
-) -> Worry:
-    coming_ms, open_ms, danger_ms, due_ms = instants
-    if ended_ms is not None:
-        state: State = "met" if ended_ms < due_ms else "missed"
-    else:
-        marks: list[tuple[State, int | None]] = [
-            ("overdue", due_ms),
-            ("danger", danger_ms),
-            ("open", open_ms),
-            ("coming", coming_ms),
-        ]
-        state = next((mark for mark, at_ms in marks if at_ms is not None and at_ms <= now_ms), "waiting")
-    return Worry(
-        about=about,
-        state=state,
-        coming_ms=coming_ms,
-        open_ms=open_ms,
-        danger_ms=danger_ms,
-        due_ms=due_ms,
-        ended_ms=ended_ms,
-    )
-
-
-def due_to_tell(found: Iterable[Worry], log: Iterable[Event], now_ms: int) -> tuple[Tell, ...]:
-    """The lines that the log needs now. Of a worry that passed several marks at once, the furthest alone."""
-    told = _told(log)
-    tells: list[Tell] = []
-    for worry in found:
-        tells += [tell for at_ms, tell in _untold(worry, told) if at_ms <= now_ms][-1:]
-    return tuple(tells)
-
-
-def wake_at_ms(found: Iterable[Worry], log: Iterable[Event], now_ms: int) -> int | None:
-    """The next instant at which there is something to tell, `now_ms` at the earliest; None: not without news."""
-    told = _told(log)
-    instants = [at_ms for worry in found for at_ms, _ in _untold(worry, told)]
-    return max(now_ms, min(instants)) if instants else None
-
-
-def _told(log: Iterable[Event]) -> list[tuple[str, Mark, int]]:
-    """What reminders and overdues the log holds: about what, which mark, due when."""
-    return [
-        (str(event.data.get("about")), event.data.get("mark", "overdue"), int(event.data.get("due_ms", 0)))
-        for event in log
-        if event.verb in ("warn", "breach")
-    ]
-
-
-def _untold(worry: Worry, told: Iterable[tuple[str, Mark, int]]) -> list[tuple[int, Tell]]:
-    """What is to be told of a worry and has not been, and from when on, ascending.
-
-    That something comes or is open is told once, whatever becomes of its due date; of another due date it is told anew
-    that it is in danger, or over. Without the customer's word the work is overdue: that is told, and nothing beside it.
-    """
-    ended: Mapping[State, tuple[Mark, ...]] = {"met": (), "missed": ("overdue",)}
-    marks = [one for one in ended.get(worry.state, MARKS) if (worry.about, one) != ("agreement", "overdue")]
-    reached = [
-        MARKS.index(mark)
-        for about, mark, due_ms in told
-        if about == worry.about and (mark in ("coming", "open") or due_ms == worry.due_ms)
-    ]
-    furthest = max(reached, default=-1)
-    return [
-        (at_ms, Tell(worry.about, mark, worry.due_ms))
-        for mark in marks
-        if MARKS.index(mark) > furthest and (at_ms := worry.at_ms(mark)) is not None
-    ]
+# --- what becomes of it ----------------------------------------------------------------------------------------------
 
 
 def begins_ms(task: Task) -> int | None:
@@ -518,108 +333,33 @@ def begins_ms(task: Task) -> int | None:
     return task.due.opens_ms if task.kind.mode == "remote" and is_ready else None
 
 
-def needs_ticket(task: Task, found: Iterable[Worry]) -> bool:
-    """Whether the work or its report is in danger, or overdue, and no ticket was opened for that yet."""
-    late = [worry.state in ("danger", "overdue") for worry in found if worry.about != "agreement"]
-    return task.standing.ticket is None and any(late)
+class Replanned(NamedTuple):
+    """What becomes of tasks when their plan asks for something else."""
+
+    made: tuple[Due, ...]
+    moved: tuple[tuple[Task, Due], ...]
+    withdrawn: tuple[Task, ...]
 
 
-# --- what fulfils it -------------------------------------------------------------------------------------------------
+def replanned(asked: Iterable[Due], held: Iterable[Task]) -> Replanned:
+    """What is to be made of what plans ask for now and is not there; moved, to other days; withdrawn, as not asked for.
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RoundSeen:
-    """A round, as far as it decides whose work it is. `task`: for which it was begun; None: for none in particular.
-
-    done_ms    when it was finished; None: it runs
-    reached    how many devices answered it
+    Only tasks that nobody has touched are moved or withdrawn; one that follows another moves with that, until it is
+    done. `asked` reaches back to the first day of the period of every task in `held`, or it would be withdrawn.
     """
-
-    id: str
-    site: str
-    mode: Mode
-    asked_ms: int
-    done_ms: int | None
-    reached: int = 0
-    task: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReportSeen:
-    """A report that was issued: of which kind, for which site (empty: all of the plan), about which days."""
-
-    id: str
-    paper: str
-    site: str
-    first_day: date
-    last_day: date
-    issued_ms: int
-    task: int | None = None
+    wanted = {_key(due): due for due in asked}
+    there = {_key(task.due): task for task in held}
+    found = [(task, wanted.get(key)) for key, task in there.items()]
+    return Replanned(
+        made=tuple(due for key, due in wanted.items() if key not in there),
+        moved=tuple((task, due) for task, due in found if due is not None and due != task.due and _may_move(task)),
+        withdrawn=tuple(task for task, due in found if due is None and not task.standing.is_touched),
+    )
 
 
-def fulfils(task: Task, done: RoundSeen) -> bool:
-    """Whether a finished round is the work of a task: the one it was begun for, or one whose window it was begun in.
-
-    A remote round that reached nothing has seen nothing, and is nobody's work.
-    """
-    if done.done_ms is None or done.site != task.due.site or not _may_be_done(task):
-        return False
-    if done.mode != task.kind.mode and done.mode not in task.kind.also_by:
-        return False
-    if done.mode == "remote" and not done.reached:
-        return False
-    if done.task is not None:
-        return done.task == task.id
-    return task.due.opens_ms <= done.asked_ms < task.due.due_ms
+def _key(due: Due) -> tuple[str, str, str]:
+    return due.plan, due.site, due.period.id
 
 
-def _may_be_done(task: Task) -> bool:
-    state = task.standing.state
-    return state in STEPS["fulfil"].from_ and not (task.kind.agreement and state == "planned")
-
-
-def reports(task: Task, issued: ReportSeen) -> bool:
-    """Whether an issued report is the one that a task owes: of what was done, or as its work itself (mode `report`)."""
-    if task.kind.mode == "report":
-        is_owed = _may_be_done(task)
-    else:
-        is_owed = task.standing.state == "done" and task.kind.owes_report
-    if not is_owed or issued.paper != task.kind.paper:
-        return False
-    if issued.task is not None:
-        return issued.task == task.id
-    covers = issued.first_day <= task.due.first_day and task.due.last_day <= issued.last_day
-    return covers and issued.site == task.due.site
-
-
-# --- free visits -----------------------------------------------------------------------------------------------------
-
-
-class FreeCount(NamedTuple):
-    """How many visits of a year are free, and were used."""
-
-    year: Period
-    free: int
-    used: int
-
-    @property
-    def left(self) -> int:
-        """How many are left."""
-        return max(0, self.free - self.used)
-
-    @property
-    def is_next_charged(self) -> bool:
-        """Whether one more is chargeable."""
-        return not self.left
-
-
-def free_count(kind: PlanKind, counted_from: date | None, visits: Iterable[date], day: date) -> FreeCount | None:
-    """The free visits of the year that a day lies in, given the days of all visits; None: nobody counts them.
-
-    `counted_from`: core.plans.anchor_of(), for years that are counted from a day.
-    """
-    if kind.free_a_year is None or (counted_from is not None and day < counted_from):
-        return None
-    (year,) = periods(CYCLES["year"], day, day, counted_from)
-    used = sum(year.first_day <= visit <= year.last_day for visit in visits)
-    return FreeCount(year, kind.free_a_year, used)
+def _may_move(task: Task) -> bool:
+    return not task.standing.is_touched or (task.kind.after is not None and task.standing.state in UNDONE)

@@ -12,7 +12,8 @@ from roundsman_collector.core.calendar import Calendar
 from roundsman_collector.core.contract import Dates
 from roundsman_collector.core.hours import calendar_of, kept
 from roundsman_collector.core.periods import Workdays, workdays_of
-from roundsman_collector.core.plans import ALWAYS, NO_DATES, Due, Place, Plan, PlanKind, Span
+from roundsman_collector.core.plan_kinds import PlanKind
+from roundsman_collector.core.plans import ALWAYS, NO_DATES, Due, Place, Plan, Span
 from roundsman_collector.core.timetable import Timetable
 from roundsman_collector.rules.calendars import calendar_from
 from roundsman_collector.rules.plans import PRESETS, kinds_from

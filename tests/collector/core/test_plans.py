@@ -14,17 +14,14 @@ from roundsman_collector.core.days import Day
 from roundsman_collector.core.hours import calendar_of, kept
 from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import CYCLES, LAST, periods, times_a_year, workdays_of
+from roundsman_collector.core.plan_kinds import Anchor, PlanKind, Report, Window
 from roundsman_collector.core.plans import (
-    Anchor,
     Due,
     Place,
     Plan,
     PlanError,
-    PlanKind,
-    Report,
     Span,
     Unplanned,
-    Window,
     anchor_of,
     danger_on,
     life,

@@ -1,46 +1,31 @@
-"""How a task lives: told as logs, from the plan to the acceptance; what is told on the way, and what fulfils it."""
-
-from dataclasses import replace
-from typing import Any
+"""How a task lives: told as logs, from the plan to the acceptance, and what may not be done on the way."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roundsman_collector.core.contract import Dates
 from roundsman_collector.core.lifecycle import Refusal, Wish
+from roundsman_collector.core.plans import Due, tasks_between
 from roundsman_collector.core.tasks import (
-    ABOUT,
     LIVE,
-    MARKS,
     OVER,
     STATES,
     STEPS,
-    TELL,
-    ReportSeen,
-    RoundSeen,
+    Replanned,
     Standing,
+    Task,
     after,
     begins_ms,
-    due_to_tell,
-    free_count,
-    fulfils,
     is_persons,
-    needs_ticket,
     offered,
     refusal,
-    reports,
+    replanned,
     standing_of,
-    wake_at_ms,
-    worries,
 )
-from roundsman_collector.core.ticket_log import ROBOT, Event
+from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.core.worries import due_to_tell
 from tests.collector.core.planned import day, kind, ms, place, plan, workdays
-from tests.collector.core.told_task import ID, Tale
-
-COVERED = plan(place(dates=Dates(accepted_on=day("2026-01-01"), maintenance_until=day("2030-12-31"))))
-INSTALLED = plan(place(installed="2026-08-31"))
-
+from tests.collector.core.told_task import COVERED, ID, INSTALLED, NAMES, SAID, Tale, verbs, walked
 
 # --- lives -----------------------------------------------------------------------------------------------------------
 
@@ -67,6 +52,7 @@ def test_a_phone_inspection_from_its_plan_to_its_report() -> None:
         done_ms=ms("2026-11-12 16:00"),
         reported_ms=ms("2026-12-01 10:00"),
         report="R-1",
+        is_touched=True,
     )
 
 
@@ -230,79 +216,6 @@ def test_a_state_leads_on_until_it_is_over_and_then_nowhere(state: str) -> None:
     assert sorted((*LIVE, *OVER)) == sorted(STATES)
 
 
-# --- reminders -------------------------------------------------------------------------------------------------------
-
-
-def test_what_nobody_does_is_told_step_by_step_to_more_and_more_people() -> None:
-    tale = Tale("kiosk-phone", "2026-11-01").at("2027-03-01 00:00")
-
-    assert tale.told == [
-        "10-25 00:00 work coming",
-        "11-01 00:00 work open",
-        "11-27 00:00 work danger",
-        "12-01 00:00 work overdue",
-        "12-03 00:00 report overdue",
-    ]
-    assert [event.data for event in tale.log[-2:]] == [
-        {"about": "work", "due_ms": ms("2026-12-01 00:00"), "tell": ["engineer", "dispatcher", "manager"]},
-        {"about": "report", "due_ms": ms("2026-12-03 00:00"), "tell": ["engineer", "dispatcher", "manager"]},
-    ]
-    assert [event.verb for event in tale.log] == ["plan", "warn", "warn", "warn", "breach", "breach"]
-
-
-def test_of_several_marks_that_passed_at_once_the_furthest_alone_is_told() -> None:
-    tale = Tale("kiosk-phone", "2026-11-01")
-
-    found = due_to_tell(
-        worries(tale.task, workdays(), ms("2026-11-29 08:00")), tale.log, ms("2026-11-29 08:00")
-    )  # fmt: skip
-
-    assert [(tell.about, tell.mark, tell.verb) for tell in found] == [("work", "danger", "warn")]
-    assert found[0].data == {
-        "about": "work", "due_ms": ms("2026-12-01 00:00"), "tell": ["engineer", "dispatcher"], "mark": "danger",
-    }  # fmt: skip
-
-
-def test_of_a_due_date_that_moved_danger_is_told_anew_but_not_that_it_is_open() -> None:
-    tale = Tale("kiosk-phone", "2026-11-01").at("2026-11-27 08:00")
-    assert tale.told[-1] == "11-27 00:00 work danger"
-
-    tale.due = replace(tale.due, due_on=day("2026-12-15"))
-    tale.happens("move").at("2026-12-20 00:00")
-
-    assert tale.told[3:] == ["12-03 00:00 report overdue", "12-11 00:00 work danger", "12-16 00:00 work overdue"]
-
-
-def test_a_report_is_spoken_of_once_the_work_is_done() -> None:
-    early = Tale("kiosk-phone", "2026-11-01").at("2026-11-03 09:00").happens("begin").happens("finish")
-    late = Tale("kiosk-phone", "2026-11-01").at("2026-12-02 09:00").happens("begin").happens("finish")
-    statistics = Tale("kiosk-phone", "2026-11-01", report=replace(kind("kiosk-phone").report, day=None, working_days=5))  # type: ignore[type-var]
-
-    assert early.stands()["report"] == "waiting"
-    assert late.stands()["report"] == "danger"
-    statistics.at("2026-11-03 09:00").happens("begin").happens("finish")
-    assert statistics.stands()["report"] == "open"
-    assert statistics.at("2026-11-20 00:00").told[2:] == [
-        "11-03 09:00 report open", "11-09 00:00 report danger", "11-11 00:00 report overdue",
-    ]  # fmt: skip
-
-
-def test_a_due_date_in_danger_needs_a_ticket_once_and_a_customer_who_has_not_agreed_does_not() -> None:
-    tale = Tale("kiosk-phone", "2026-11-01").at("2026-11-26 23:59")
-    upkeep = Tale("security-upkeep", "2026-10-01", COVERED).at("2026-10-02 00:00")
-
-    before = needs_ticket(tale.task, tale.worries())
-    tale.at("2026-11-27 00:00")
-    at_once = needs_ticket(tale.task, tale.worries())
-    tale.happens("ticket", number=812)
-
-    assert (before, at_once, needs_ticket(tale.task, tale.worries())) == (False, True, False)
-    assert tale.task.standing.ticket == 812
-    assert (upkeep.stands(), needs_ticket(upkeep.task, upkeep.worries())) == (
-        {"agreement": "danger", "work": "open"}, False,
-    )  # fmt: skip
-
-
 def test_a_remote_round_begins_by_itself_on_the_day_it_opens_and_another_does_not() -> None:
     remote, phone = Tale("huajun-remote", "2026-08-31", INSTALLED), Tale("kiosk-phone", "2026-11-01")
     asked_first = Tale("huajun-remote", "2026-08-31", INSTALLED, agreement=True)
@@ -314,159 +227,58 @@ def test_a_remote_round_begins_by_itself_on_the_day_it_opens_and_another_does_no
     assert begins_ms(remote.happens("begin").task) is None
 
 
-# --- what fulfils it -------------------------------------------------------------------------------------------------
+# --- what becomes of it ----------------------------------------------------------------------------------------------
 
 
-def a_round(**said: Any) -> RoundSeen:
-    usual: dict[str, Any] = {
-        "id": "X1",
-        "site": "mall-1",
-        "mode": "remote",
-        "asked_ms": ms("2026-10-15 09:00"),
-        "done_ms": ms("2026-10-15 09:20"),
-        "reached": 12,
-    }
-    return RoundSeen(**{**usual, **said})
+def test_tasks_that_nobody_has_touched_follow_their_plan_and_the_others_stay() -> None:
+    def dues(*sites: str, last: str = "") -> list[Due]:
+        of = plan(*map(place, sites), last=last)
+        return [*tasks_between(of, kind("kiosk-phone"), day("2026-11-01"), day("2026-12-02"), workdays())]
 
-
-# Shows S1-10.
-@pytest.mark.parametrize(
-    ("said", "expected"),
-    [
-        pytest.param({}, True, id="by hand, within the window"),
-        pytest.param({"mode": "phone", "reached": 0}, True, id="by phone does as well"),
-        pytest.param({"mode": "visit"}, False, id="a visit was not promised"),
-        pytest.param({"done_ms": None}, False, id="it runs"),
-        pytest.param({"reached": 0}, False, id="a remote round that saw nothing"),
-        pytest.param({"site": "mall-2"}, False, id="another site"),
-        pytest.param({"asked_ms": ms("2026-08-30 23:59")}, False, id="asked before it opened"),
-        pytest.param({"asked_ms": ms("2027-02-28 00:00")}, False, id="asked when it was over"),
-        pytest.param({"done_ms": ms("2027-02-28 00:05")}, True, id="asked in time, answered late"),
-        pytest.param({"task": ID, "asked_ms": ms("2027-03-05 09:00")}, True, id="begun for it, late"),
-        pytest.param({"task": 8}, False, id="begun for another"),
-    ],
-)
-def test_a_round_within_the_window_is_the_work(said: dict[str, Any], expected: bool) -> None:
-    assert fulfils(Tale("huajun-remote", "2026-08-31", INSTALLED).task, a_round(**said)) is expected
-
-
-# Shows S1-10.
-def test_a_round_fulfils_a_task_once_and_makes_it_done_as_of_the_round() -> None:
-    tale = Tale("huajun-remote", "2026-08-31", INSTALLED).at("2026-10-15 09:21")
-
-    tale.happens("fulfil", round="X1", begun_ms=ms("2026-10-15 09:00"), at_ms=ms("2026-10-15 09:20"))
-
-    assert (tale.state, tale.task.is_over, tale.stands()) == ("done", True, {"work": "met"})
-    assert (tale.task.standing.begun_ms, tale.task.ended_on) == (ms("2026-10-15 09:00"), day("2026-10-15"))
-    assert not fulfils(tale.task, a_round(id="X2"))
-
-
-def test_a_round_is_nobody_s_work_before_the_customer_agreed() -> None:
-    tale = Tale("huajun-remote", "2026-08-31", INSTALLED, agreement=True)
-
-    assert not fulfils(tale.task, a_round())
-    tale.happens("propose")
-    assert not fulfils(tale.task, a_round())
-    assert fulfils(tale.happens("agree", name="Chen").task, a_round())
-
-
-def a_report(**said: Any) -> ReportSeen:
-    usual: dict[str, Any] = {
-        "id": "P1",
-        "paper": "inspection",
-        "site": "mall-1",
-        "first_day": day("2026-11-01"),
-        "last_day": day("2026-11-30"),
-        "issued_ms": ms("2026-12-01 10:00"),
-    }
-    return ReportSeen(**{**usual, **said})
-
-
-def test_a_report_is_the_one_that_is_owed_by_its_paper_site_and_days_once_the_work_is_done() -> None:
-    tale = Tale("kiosk-phone", "2026-11-01").at("2026-11-10 09:00").happens("begin")
-    assert not reports(tale.task, a_report())
-
-    tale.happens("finish")
-
-    assert reports(tale.task, a_report())
-    assert reports(tale.task, a_report(first_day=day("2026-10-01"), last_day=day("2026-12-31")))
-    assert not reports(tale.task, a_report(paper="statistics"))
-    assert not reports(tale.task, a_report(site="mall-2"))
-    assert not reports(tale.task, a_report(last_day=day("2026-11-29")))
-    assert not reports(tale.task, a_report(task=8))
-    assert reports(tale.task, a_report(task=ID, last_day=day("2026-11-29")))
-    assert not reports(tale.happens("report", report="P1").task, a_report())
-
-
-# Shows S3-19.
-def test_a_report_that_is_the_work_itself_makes_the_task_done() -> None:
-    tale = Tale("vehicle-weekly", "2026-11-16", plan(place(""))).at("2026-11-23 08:00")
-    issued = a_report(paper="weekly", site="", first_day=day("2026-11-16"), last_day=day("2026-11-22"))
-
-    assert reports(tale.task, issued)
-    assert not reports(tale.task, replace(issued, paper="recurrence"))
-    tale.happens("fulfil", report="P1")
-
-    assert (tale.task.is_over, tale.task.standing.report, tale.stands()) == (True, "P1", {"work": "met"})
-    assert not reports(tale.task, issued)
-
-
-# Shows S3-23.
-def test_a_monthly_file_is_over_when_somebody_reviewed_it() -> None:
-    tale = Tale("vehicle-file", "2026-10-01", plan(place(""))).at("2026-11-03 08:00").happens("fulfil", report="P1")
-
-    assert not tale.task.is_over
-    assert tale.happens("accept", name="Zhao").task.is_over
-
-
-# --- free visits -----------------------------------------------------------------------------------------------------
-
-
-# Shows S1-7.
-def test_the_third_inspection_of_a_year_is_chargeable() -> None:
-    free = kind("huajun-free")
-    visits = [day("2025-12-31"), day("2026-03-10"), day("2026-09-01")]
-
-    counts = [free_count(free, None, visits[:number], day("2026-11-22")) for number in (1, 2, 3)]
-
-    assert [one and (one.year.id, one.used, one.left, one.is_next_charged) for one in counts] == [
-        ("2026", 0, 2, False),
-        ("2026", 1, 1, False),
-        ("2026", 2, 0, True),
+    planned, assigned = Standing(state="planned"), Standing(state="planned", is_touched=True)
+    held = [
+        Task(id=at, kind=kind("kiosk-phone"), due=due, standing=assigned if due.site == "c" else planned)
+        for at, due in enumerate(dues("a", "b", "c"))
     ]
-    counted = free_count(free, day("2026-06-01"), visits, day("2026-11-22"))
-    assert counted and (counted.year.first_day, counted.used) == (day("2026-06-01"), 1)
-    assert free_count(free, day("2026-12-01"), visits, day("2026-11-22")) is None
-    assert free_count(kind("kiosk-visit"), None, visits, day("2026-11-22")) is None
+
+    same = replanned(dues("a", "b", "c"), held)
+    shorter = replanned(dues("a", "c", "d", last="2026-12-10"), held)
+
+    assert same == Replanned((), (), ())
+    assert [(due.site, due.period.id) for due in shorter.made] == [("d", "2026-11"), ("d", "2026-12")]
+    assert [(task.due.site, due.due_on) for task, due in shorter.moved] == [("a", day("2026-12-10"))]
+    assert [(task.due.site, task.due.period.id) for task in shorter.withdrawn] == [("b", "2026-11"), ("b", "2026-12")]
+
+
+# Shows S4-34.
+def test_statistics_move_to_five_days_after_the_visit_that_has_ended_also_when_somebody_was_named_for_them() -> None:
+    known, window = kind("kiosk-statistics"), (day("2026-07-01"), day("2026-10-01"), workdays())
+    (lead,) = tasks_between(plan(), kind("kiosk-visit"), *window)
+    (expected,) = tasks_between(plan(), known, *window, [(lead, None)])
+    (now,) = tasks_between(plan(), known, *window, [(lead, day("2026-09-18"))])
+    held = {
+        state: Task(id=ID, kind=known, due=expected, standing=Standing(state=state, is_touched=True))
+        for state in ("planned", "done")
+    }
+
+    found = {state: replanned([now], [task]).moved for state, task in held.items()}
+
+    assert found == {"planned": ((held["planned"], now),), "done": ()}
+
+
+def test_a_task_is_touched_by_whatever_is_done_about_it_and_not_by_reminders() -> None:
+    tale = Tale("kiosk-phone", "2026-11-01").at("2026-12-20 00:00").happens("move")
+    assert len(tale.told) == 5
+
+    touched = {verb: standing_of(tale.log[:1]).is_touched for verb in ("plan",)}
+    for verb in ("assign", "note", "begin", "fulfil", "ticket"):
+        touched[verb] = after(tale.task.standing, Event(99, 0, "li", verb, "", SAID.get(verb, {}))).is_touched
+
+    assert tale.task.standing.is_touched is False
+    assert touched == {"plan": False, **dict.fromkeys(("assign", "note", "begin", "fulfil", "ticket"), True)}
 
 
 # --- whatever happens ------------------------------------------------------------------------------------------------
-
-NAMES = ["kiosk-phone", "kiosk-visit", "security-upkeep", "tianyi-call"]
-SAID: dict[str, dict[str, Any]] = {
-    "assign": {"engineer": "li", "day": "2026-11-12"},
-    "agree": {"name": "Chen"},
-    "accept": {"name": "Chen"},
-    "fulfil": {"round": "X1"},
-    "report": {"report": "P1"},
-    "ticket": {"number": 812},
-    "warn": {"about": "work", "mark": "open", "due_ms": 5},
-    "breach": {"about": "work", "due_ms": 5},
-}
-verbs = st.lists(st.tuples(st.sampled_from([*STEPS]), st.integers(0, 40)), max_size=12)
-
-
-def walked(name: str, steps: list[tuple[str, int]]) -> Tale:
-    """A task that people and the engine did what they might with, so many hours after each other."""
-    of = COVERED if name.startswith("security") else None
-    tale = Tale(name, "2026-10-01" if name in ("kiosk-visit", "security-upkeep") else "2026-11-01", of)
-    tale.now_ms = ms("2026-11-08 08:00")
-    for verb, hours in steps:
-        tale.now_ms += hours * 3_600_000
-        is_open = tale.state in STEPS[verb].from_
-        if is_open and (not is_persons(verb) or not tale.why(verb, boss=True, **SAID.get(verb, {}))):
-            tale.happens(verb, **SAID.get(verb, {}))
-    return tale
 
 
 @given(st.sampled_from(NAMES), verbs)
@@ -488,29 +300,3 @@ def test_no_step_leads_out_of_what_is_over(name: str, steps: list[tuple[str, int
         assert [verb for verb in STEPS if not tale.why(verb, boss=True, **SAID.get(verb, {}))] == []
         assert offered(tale.state) == ()
         assert tale.task.is_over
-
-
-@given(st.sampled_from(NAMES), verbs, st.integers(0, 3000))
-def test_worries_come_in_order_and_what_is_told_is_not_told_again(
-    name: str, steps: list[tuple[str, int]], hours: int
-) -> None:
-    tale = walked(name, steps)
-    tale.now_ms += hours * 3_600_000
-
-    found = tale.worries()
-    tells = due_to_tell(found, tale.log, tale.now_ms)
-    log = [*tale.log, *(Event(1000 + at, tale.now_ms, ROBOT, one.verb, "", one.data) for at, one in enumerate(tells))]
-
-    for worry in found:
-        instants = [at_ms for mark in MARKS if (at_ms := worry.at_ms(mark)) is not None]
-        assert worry.about != "work" or instants == sorted(instants)
-        assert (worry.ended_ms is None) == (worry.state not in ("met", "missed"))
-    assert due_to_tell(found, log, tale.now_ms) == ()
-    wake_ms = wake_at_ms(found, log, tale.now_ms)
-    assert wake_ms is None or wake_ms > tale.now_ms
-
-
-def test_every_mark_has_somebody_to_tell_and_every_word_both_languages() -> None:
-    assert TELL.keys() == set(MARKS)
-    assert ABOUT.keys() == {"agreement", "work", "report"}
-    assert not [words for words in (*STATES.values(), *ABOUT.values()) if not all(words)]

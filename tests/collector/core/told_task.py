@@ -7,23 +7,33 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Self
 
+from hypothesis import strategies as st
+
+from roundsman_collector.core.contract import Dates
 from roundsman_collector.core.lifecycle import Wish
-from roundsman_collector.core.plans import Due, Plan, PlanKind, tasks_between
-from roundsman_collector.core.tasks import (
-    STEPS,
-    Task,
-    Worry,
-    due_to_tell,
-    refusal,
-    standing_of,
-    wake_at_ms,
-    worries,
-)
+from roundsman_collector.core.plan_kinds import PlanKind
+from roundsman_collector.core.plans import Due, Plan, tasks_between
+from roundsman_collector.core.tasks import STEPS, Task, is_persons, refusal, standing_of
 from roundsman_collector.core.ticket_log import ROBOT, Event
-from tests.collector.core.planned import day, kind, ms, plan, workdays
+from roundsman_collector.core.worries import Worry, due_to_tell, wake_at_ms, worries
+from tests.collector.core.planned import day, kind, ms, place, plan, workdays
 from tests.collector.core.told_ticket import wall
 
 ID = 7
+COVERED = plan(place(dates=Dates(accepted_on=day("2026-01-01"), maintenance_until=day("2030-12-31"))))
+INSTALLED = plan(place(installed="2026-08-31"))
+NAMES = ["kiosk-phone", "kiosk-visit", "security-upkeep", "tianyi-call"]
+SAID: dict[str, dict[str, Any]] = {
+    "assign": {"engineer": "li", "day": "2026-11-12"},
+    "agree": {"name": "Chen"},
+    "accept": {"name": "Chen"},
+    "fulfil": {"round": "X1"},
+    "report": {"report": "P1"},
+    "ticket": {"number": 812},
+    "warn": {"about": "work", "mark": "open", "due_ms": 5},
+    "breach": {"about": "work", "due_ms": 5},
+}
+verbs = st.lists(st.tuples(st.sampled_from([*STEPS]), st.integers(0, 40)), max_size=12)
 
 
 class Tale:
@@ -78,3 +88,16 @@ class Tale:
         wish = Wish(verb=verb, now_ms=self.now_ms, who="wang", text=text, data=data, may_overrule=boss)
         refused = refusal(self.task, wish)
         return "" if refused is None else refused.cause
+
+
+def walked(name: str, steps: list[tuple[str, int]]) -> Tale:
+    """A task that people and the engine did what they might with, so many hours after each other."""
+    of = COVERED if name.startswith("security") else None
+    tale = Tale(name, "2026-10-01" if name in ("kiosk-visit", "security-upkeep") else "2026-11-01", of)
+    tale.now_ms = ms("2026-11-08 08:00")
+    for verb, hours in steps:
+        tale.now_ms += hours * 3_600_000
+        is_open = tale.state in STEPS[verb].from_
+        if is_open and (not is_persons(verb) or not tale.why(verb, boss=True, **SAID.get(verb, {}))):
+            tale.happens(verb, **SAID.get(verb, {}))
+    return tale

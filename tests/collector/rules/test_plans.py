@@ -14,7 +14,7 @@ from roundsman_collector.core.contract import PHASES
 from roundsman_collector.core.hours import kept
 from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import CYCLES, times_a_year
-from roundsman_collector.core.plans import ANCHORS, MODES, PERS, After, Part, PlanKind, Report, Window
+from roundsman_collector.core.plan_kinds import ANCHORS, MODES, PERS, After, Part, PlanKind, Report, Window
 from roundsman_collector.core.tasks import STATES, STEPS
 from roundsman_collector.rules.plans import (
     PRESETS,

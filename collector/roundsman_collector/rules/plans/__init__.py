@@ -1,6 +1,6 @@
 """Kinds of plans as files: text -> what the core plans by. Pure; whoever calls this has read the file.
 
-    kinds_from(text, source="kiosk.yaml")       (core.plans.PlanKind, ...); RulesError tells everything that is wrong
+    kinds_from(text, source="kiosk.yaml")       (core.plan_kinds.PlanKind, ...); RulesError tells all that is wrong
     file = file_from(text, source=...)          its shape, as the console and the API say it: a PlanFile
     kinds_of(file), kind_of(entry, file)        the PlanKinds
     changed(file, "kiosk-phone", {"report": {"by": 3}}, source="plan 7")    a kind as one plan has it
@@ -27,7 +27,7 @@ from pydantic_core import ErrorDetails
 from roundsman_collector.core.hours import kept
 from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import CYCLES, Cycle, times_a_year
-from roundsman_collector.core.plans import After, Part, PlanKind, Report, Window
+from roundsman_collector.core.plan_kinds import After, Part, PlanKind, Report, Window
 from roundsman_collector.rules.levels import WeekRow
 from roundsman_collector.rules.shape import RulesError, Sentence, Strict, document_of
 from roundsman_collector.wording import got, key, nearest, wanted
