@@ -263,6 +263,7 @@ def _rules_of(level: ServiceLevel) -> str:
 _ASKED: Mapping[str, str] = {
     "arrival_promised": "an arrival is promised before somebody comes",
     "examined_first": "nobody is sent before it was looked into from afar",
+    "spare_along": "nobody leaves without the spare that the solution takes",
     "take_away_agreed": "nothing is taken along without consent",
     "transfer_agreed": "both sides agree to a transfer",
     "hand_over_agreed": "what was handed over is closed with the customer's word",

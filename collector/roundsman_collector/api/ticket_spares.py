@@ -36,10 +36,10 @@ from roundsman_collector.core.parts import (
     has_free_labour,
     verdict,
 )
-from roundsman_collector.core.stock import NEARNESS, Near, awaits_part, takes_spare
+from roundsman_collector.core.stock import ALONG, NEARNESS, Along, Near, Spares, along
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.roles import Who
-from roundsman_collector.store import Card, EntryError, Spares, Spot, TicketRow, Want
+from roundsman_collector.store import Card, EntryError, Spot, TicketRow, Want
 from roundsman_collector.store.stock_rows import KEY_LIMIT
 
 router = APIRouter(tags=["parts"])
@@ -47,14 +47,6 @@ router = APIRouter(tags=["parts"])
 Key = Annotated[
     str, Header(alias="Idempotency-Key", description="The same again is done once.", max_length=KEY_LIMIT // 2)
 ]
-Along = Literal["", "ready", "wanted", "missing"]
-ALONG: dict[Along, tuple[str, str]] = {
-    "": ("无需带件", "no spare is needed"),
-    "ready": ("备件已落实", "a spare is kept, or went along"),
-    "wanted": ("备件已申请，尚未到位", "a spare was asked for and is not there yet"),
-    "missing": ("需带备件，尚未预留", "it takes a spare, and none is kept for the ticket"),
-}
-"""Whether who goes has a spare to take along (人到货到)."""
 
 
 class VerdictShape(BaseModel):
@@ -199,15 +191,7 @@ def spots(desk: Desk, who: Who, row: TicketRow) -> list[Spot]:
 
 def along_of(row: TicketRow, log: list[Event], found: Spares) -> Along:
     """Whether who goes has a spare to take along, if the ticket takes one."""
-    needs = takes_spare(
-        service_class=row.service_class,
-        mode=standing_of(log).mode,
-        is_awaited=awaits_part(log),
-        wanted=found.wanted,
-    )
-    if found.is_ready:
-        return "ready"
-    return "" if not needs else "wanted" if found.wanted else "missing"
+    return along(row.service_class, standing_of(log).mode, log, found)
 
 
 def spares_of(desk: Desk, who: Who, row: TicketRow, log: list[Event], exclusion: Exclusion = "") -> dict[str, Any]:
@@ -218,7 +202,7 @@ def spares_of(desk: Desk, who: Who, row: TicketRow, log: list[Event], exclusion:
     card = desk.view.cards_named([row.subject], scope=who.scope).get(row.subject)
     warranty = None if card is None else warranty_at(desk, row, card)
     judged = None if history is None else verdict(history, desk.now_ms())
-    along = along_of(row, log, found)
+    state = along_of(row, log, found)
     return {
         "ticket": row.number,
         "phase": None if card is None else phase_of(card, row.opened_ms),
@@ -231,7 +215,7 @@ def spares_of(desk: Desk, who: Who, row: TicketRow, log: list[Event], exclusion:
             "evidence": [] if judged is None else list(judged.evidence),
         },
         "charges": [_charge(cause, one) for cause, one in charges_of(row, card, warranty, exclusion or _excluded(log))],
-        "along": {"state": along, "state_zh": ALONG[along][0], "state_en": ALONG[along][1], **found._asdict()},
+        "along": {"state": state, "state_zh": ALONG[state][0], "state_en": ALONG[state][1], **found._asdict()},
         "fitting": [_spot(one) for one in spots(desk, who, row)],
         "moves": [stock_telling.move(one) for one in moves],
         "reservations": [stock_telling.reservation(one) for one in reservations],

@@ -171,6 +171,7 @@ class ServiceLevel:
     arrival_promised: bool
     examined_first: bool
     sent_at_once: tuple[str, ...]
+    spare_along: bool
     take_away_agreed: bool
     transfer_agreed: bool
     hand_over_agreed: bool

@@ -68,6 +68,8 @@ class Terms:
     examined_first: bool = False
     sent_at_once: bool = False
     """The fault is so bad that somebody is sent while others work on it remotely."""
+    lacks_spare: bool = False
+    """The level asks for a spare along (core/stock.py), and none is kept for the ticket or was issued to it."""
     take_away_agreed: bool = False
     transfer_agreed: bool = False
     hand_over_agreed: bool = False
@@ -145,6 +147,18 @@ def is_examined(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
         "not_examined",
         "派单前须先电话或远程诊断，并记录结果",
         "look into it by phone or remotely first, and write down what came of it",
+    )
+
+
+def has_spare_along(standing: Standing, _: Wish, terms: Terms) -> Refusal | None:
+    """the spare that the solution takes, kept for the ticket or issued to it, where the service level asks for it
+    (人到货到, S4-4); who is on the way has left with what there was"""
+    if not terms.lacks_spare or standing.state != "dispatched":
+        return None
+    return Refusal(
+        "no_spare_along",
+        "须带备件出发：请先为工单预留或领用备件",
+        "the spare travels with the engineer: keep one for the ticket first, or have one issued",
     )
 
 

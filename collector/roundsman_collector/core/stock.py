@@ -278,6 +278,33 @@ REPLACEMENT = "replacement"
 SUPPLY = "supply"
 
 
+Along = Literal["", "ready", "wanted", "missing"]
+ALONG: Mapping[Along, tuple[str, str]] = {
+    "": ("无需带件", "no spare is needed"),
+    "ready": ("备件已落实", "a spare is kept, or went along"),
+    "wanted": ("备件已申请，尚未到位", "a spare was asked for and is not there yet"),
+    "missing": ("需带备件，尚未预留", "it takes a spare, and none is kept for the ticket"),
+}
+"""Whether who goes has a spare to take along (人到货到)."""
+
+
+class Spares(NamedTuple):
+    """What a ticket has of the stock: how many pieces are kept for it, how many went with somebody and are not built in
+    yet, and how many were asked for in vain."""
+
+    reserved: int
+    in_hand: int
+    wanted: int
+
+
+def along(service_class: str, mode: str, log: Iterable[Event], spares: Spares) -> Along:
+    """Whether who goes has a spare to take along, if the ticket takes one; `mode`: of its solution."""
+    if spares.reserved + spares.in_hand > 0:
+        return "ready"
+    takes = takes_spare(service_class=service_class, mode=mode, is_awaited=awaits_part(log), wanted=spares.wanted)
+    return "" if not takes else "wanted" if spares.wanted else "missing"
+
+
 def takes_spare(*, service_class: str, mode: str, is_awaited: bool, wanted: int) -> bool:
     """Whether who goes is to take a spare along (人到货到): the solution replaces or delivers something, the ticket
     waited for a part, or somebody asked for one."""

@@ -18,6 +18,7 @@ from roundsman_collector.core.level import ServiceLevel
 from roundsman_collector.core.lifecycle import OVER, REPORTED, Refusal, Standing, Terms, Wish
 from roundsman_collector.core.model import Condition
 from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
+from roundsman_collector.core.stock import along
 from roundsman_collector.core.ticket_log import Event, happened_ms
 from roundsman_collector.core.ticket_story import carried
 from roundsman_collector.engine.desk import condition_of
@@ -30,6 +31,8 @@ from roundsman_collector.store.tickets import TicketChange, TicketOpen, TicketRo
 
 REPORT = "open"
 USUAL_CLASS = "maintenance"
+LEAVING = ("depart", "arrive")
+"""Steps by which somebody has left."""
 
 
 class StepRefused(StoreError):
@@ -59,7 +62,7 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
         data=dict(command.args.get("data") or {}),
         may_overrule=command.args.get("may_overrule") is True,
     )
-    refused = lifecycle.refusal(standing, wish, terms_of(engine, row, wish))
+    refused = lifecycle.refusal(standing, wish, terms_of(engine, row, log, wish))
     if refused is None and wish.verb == "reopen":
         refused = _has_another(engine, row)
     if refused is not None:
@@ -105,7 +108,7 @@ def _forget(engine: Engine, ticket_id: int, instead: int | None) -> None:
             unit.tickets = (*kept, *mine)
 
 
-def terms_of(engine: Engine, row: TicketRow, wish: Wish) -> Terms:
+def terms_of(engine: Engine, row: TicketRow, log: Sequence[Event], wish: Wish) -> Terms:
     """What the ticket's service level asks for; where nothing was promised, all that good work has."""
     level = engine.promises.level_of(row.level_id, wish.now_ms)
     blocked = _blocked(engine, row, level, wish) if wish.verb == "fix" else None
@@ -122,6 +125,7 @@ def terms_of(engine: Engine, row: TicketRow, wish: Wish) -> Terms:
         arrival_promised=level.arrival_promised,
         examined_first=level.examined_first,
         sent_at_once=row.severity in level.sent_at_once,
+        lacks_spare=level.spare_along and wish.verb in LEAVING and _lacks_spare(engine, row, log),
         take_away_agreed=level.take_away_agreed,
         transfer_agreed=level.transfer_agreed,
         hand_over_agreed=level.hand_over_agreed,
@@ -142,6 +146,12 @@ def _blocked(engine: Engine, row: TicketRow, level: ServiceLevel | None, wish: W
         )
     said = verdict(history, wish.now_ms, rule)
     return Refusal("replace", said.why_zh, said.why_en) if said.is_blocked else None
+
+
+def _lacks_spare(engine: Engine, row: TicketRow, log: Sequence[Event]) -> bool:
+    """Whether the solution takes a spare along that nobody has kept or issued."""
+    mode = lifecycle.standing_of(log).mode
+    return along(row.service_class, mode, log, engine.store.spares_of(row.id)) in ("missing", "wanted")
 
 
 def _same_version(row: TicketRow, log: Sequence[Event], standing: Standing, seen: object) -> None:

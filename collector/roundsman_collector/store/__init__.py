@@ -39,7 +39,7 @@ from roundsman_collector.store.pushed import PushRow, PushWish
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
-from roundsman_collector.store.reservations import Spares, Want
+from roundsman_collector.store.reservations import Want
 from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
 from roundsman_collector.store.rules import RuleSetRow
@@ -162,7 +162,6 @@ __all__ = [
     "ShiftWish",
     "Since",
     "SkillRow",
-    "Spares",
     "Spot",
     "Statement",
     "StatementLine",

@@ -18,6 +18,7 @@ from roundsman_collector import fault
 from roundsman_collector.core.causes import Link
 from roundsman_collector.core.parts import History
 from roundsman_collector.core.rulebook import Dated
+from roundsman_collector.core.stock import Spares
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.store import (
     aged,
@@ -41,6 +42,7 @@ from roundsman_collector.store import (
     pushed,
     quarantine,
     register,
+    reservations,
     rounds,
     rules,
     ticket_clocks,
@@ -500,6 +502,11 @@ class Store:
         """What is known of the part that a ticket is about; None: it is about nothing that can be replaced."""
         with transaction(self._read, "reading the history of a part", self._place) as connection:
             return parts.history_of(connection, ticket_id)
+
+    def spares_of(self, ticket_id: int) -> Spares:
+        """What a ticket has of the stock: kept for it, issued to it, asked for."""
+        with transaction(self._read, "reading the spares of a ticket", self._place) as connection:
+            return reservations.spares_of(connection, ticket_id)
 
     def intervals(self, device: str, from_ms: int, to_ms: int) -> list[Interval]:
         """A device's ledger in [from, to), as known now. Ends are not cut to the window."""

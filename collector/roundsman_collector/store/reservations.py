@@ -14,10 +14,10 @@ What is kept is nobody else's. A wish keeps nothing: it is a line on the storeke
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.stock import Spares
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import audit, stock
 from roundsman_collector.store.audit import Deed
@@ -50,20 +50,6 @@ class Want:
     quantity: int = 1
     ticket: str
     key: str = ""
-
-
-class Spares(NamedTuple):
-    """What a ticket has of the stock: how many pieces are kept for it, how many went with somebody and are not built in
-    yet, and how many were asked for in vain."""
-
-    reserved: int
-    in_hand: int
-    wanted: int
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether who goes has something to take along, or has it already."""
-        return self.reserved + self.in_hand > 0
 
 
 # --- for the engine: in its transaction ------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from roundsman_collector.api.ticket_spares import ALONG, along_of, spots
+from roundsman_collector.api.ticket_spares import along_of, spots
 from roundsman_collector.core.lifecycle import LIVE
-from roundsman_collector.core.stock import NEARNESS
+from roundsman_collector.core.stock import ALONG, NEARNESS
 from roundsman_collector.store import ItemRow
 from roundsman_collector.store import reservations as kept
 from roundsman_collector.web.stock_words import STATES, name_of

@@ -272,6 +272,17 @@ def test_a_grave_fault_has_somebody_sent_while_others_work_on_it_remotely() -> N
     assert why(agreed, "resolve", terms=grave, how="remote") == "", "li turns back"
 
 
+# Shows S4-4.
+def test_nobody_leaves_without_the_spare_where_the_level_asks_for_one() -> None:
+    sent = standing(OPENED, ("wang", "dispatch"))
+    on_the_way = standing(OPENED, ("wang", "dispatch"), ("li", "depart"))
+    terms = Terms(lacks_spare=True)
+
+    assert [why(sent, verb) for verb in ("depart", "arrive")] == ["", ""]
+    assert [why(sent, verb, terms=terms) for verb in ("depart", "arrive")] == ["no_spare_along"] * 2
+    assert why(on_the_way, "arrive", terms=terms) == "", "what is forgotten is warned of, and counted, not undone"
+
+
 # Shows S1-45.
 def test_nothing_is_taken_along_without_the_customers_consent() -> None:
     known = standing(*A_VISIT, ("li", "loan", {"loan": 7}), ("wang", "consent", {"what": "a restart", "by": "Chen"}))

@@ -52,8 +52,8 @@ def level(*clocks: ClockRow, hours: str = "24x7", **said: Any) -> ServiceLevel:
             "calendars": {"always": Week(hours=kept("24x7")), "office": Week(hours=kept(hours), holidays="cn")},
             "reopen_hours": 72, "call_back_minutes": 120, "both_signatures": True, "report": True, "follow_up": True,
             "delay_analysis": True, "loan_unit": True, "consent": True, "arrival_promised": False,
-            "examined_first": False, "sent_at_once": (), "take_away_agreed": False, "transfer_agreed": False,
-            "hand_over_agreed": False, "review": False, "replacement_after_repairs": 2,
+            "examined_first": False, "sent_at_once": (), "spare_along": False, "take_away_agreed": False,
+            "transfer_agreed": False, "hand_over_agreed": False, "review": False, "replacement_after_repairs": 2,
             "replacement_without_spare_days": 30, "forms": (), **said,
         }
     )  # fmt: skip

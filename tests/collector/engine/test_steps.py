@@ -28,9 +28,11 @@ FINE = {"printer__paper": "ok"}
 class Desk(Collector):
     """A collector, and people who act on its tickets."""
 
-    def promise(self) -> None:
-        """kiosk-7 stands in town, under a contract with the kiosk level."""
-        rules.promise(self.store, service_levels(Config()), at(-200))
+    def promise(self, **said: Any) -> None:
+        """kiosk-7 stands in town, under a contract with the kiosk level, where that says `said`."""
+        files = service_levels(Config())
+        files["kiosk"] = files["kiosk"].model_copy(update=said)
+        rules.promise(self.store, files, at(-200))
         with Office.open(self.path) as office:
             office.put_entry("customer", "bank", {"name_zh": "银行", "name_en": "Bank"}, deed=DEED)
             contract = {"customer": "bank", "name": "2026", "service_level": "kiosk"}
@@ -413,3 +415,23 @@ def test_a_part_that_is_used_takes_the_place_of_the_old_one_and_what_was_kept_go
     assert desk.asks(8, "void", "zhao", ticket=1, text="twice", data={}, may_overrule=True).state == "done"
     with desk.view() as view:
         assert [(one.now.shelf, one.reserved) for one in view.stock()] == [(2, 0)]
+
+
+# Shows S4-4.
+def test_where_the_level_asks_for_the_spare_nobody_leaves_before_one_is_kept(desk: Desk) -> None:
+    desk.promise(spare_along=True)
+    out_of_paper(desk)
+    with Office.open(desk.path) as office:
+        office.put_stock_item("head", ItemFields(name_zh="打印头"), deed=DEED)
+        office.put_stock_location("van", LocationFields(name_zh="车"), deed=DEED)
+        office.book_move(MoveWish(location="van", item="head", verb="receive"), deed=DEED)
+    desk.does(5, "plan", mode="supply")
+    desk.does(6, "dispatch", engineer="li")
+
+    without = [desk.does(7, verb, "li") for verb in ("depart", "arrive")]
+    with Office.open(desk.path) as office:
+        office.reserve_spare("van", "head", 1, "2026-000001", deed=DEED)
+    with_it = desk.does(8, "depart", "li")
+
+    assert [(one.state, (one.result or {})["cause"]) for one in without] == [("failed", "no_spare_along")] * 2
+    assert (with_it.state, desk.state()) == ("done", "departed")

@@ -63,6 +63,7 @@ ASKED = (
     "arrival_promised",
     "examined_first",
     "sent_at_once",
+    "spare_along",
     "take_away_agreed",
     "transfer_agreed",
     "hand_over_agreed",

@@ -175,6 +175,25 @@ def test_what_is_swapped_is_owed_until_the_old_one_comes_in_graded_or_scrapped(o
     assert there(view)[0] == Quantities(shelf=1)
 
 
+# Shows S0-21.
+def test_a_fixed_camera_is_told_from_another_by_the_item_that_replaces_it(office: Office, view: View) -> None:
+    bullet = ItemFields(name_zh="枪机", component="channel", kinds=("nvr",), models=("DS-7608",), is_swapped=True)
+    whole = ItemFields(name_zh="整机", component="device", kinds=("camera",), models=("DS-2CD",), is_swapped=True)
+    for name, fields in (("bullet", bullet), ("whole", whole)):
+        office.put_stock_item(name, fields, deed=deed())
+    items = {one.id: one for one in view.stock_items()}
+
+    fits = [
+        items["bullet"].fits("channel[3]", "nvr", "DS-7608"),
+        items["bullet"].fits("disk[1]", "nvr", "DS-7608"),
+        items["whole"].fits("stream", "camera", "DS-2CD"),
+        items["whole"].fits("stream", "camera", "DS-2DE-PTZ"),
+    ]
+
+    assert fits == [True, False, True, False]
+    assert [one.fields.is_swapped for one in items.values()] == [True, True, True]
+
+
 def test_a_store_out_of_sight_owes_nothing_to_who_cannot_see_it(office: Office, view: View) -> None:
     receive(office, 1)
     office.book_move(MoveWish(location="hq", item="head", verb="issue", ticket=NUMBER), deed=deed())

@@ -207,6 +207,10 @@ class LevelFile(Strict):
     sent_at_once: list[Urgency] = Field(
         [], description="faults so bad that somebody is sent at once, while others work on them remotely"
     )
+    spare_along: bool = Field(
+        False,
+        description="nobody leaves without the spare that the solution takes: kept for the ticket, or issued to it",
+    )
     take_away_agreed: bool = Field(False, description="nothing is taken along without the customer's consent")
     transfer_agreed: bool = Field(False, description="both sides agree before another ticket goes on (转单)")
     hand_over_agreed: bool = Field(

@@ -1,6 +1,7 @@
-"""Spare stock, what fits a ticket, loan units, parts by device, place and serial number (stock_reads.py, loans.py …)."""
+"""Spare stock, what fits a ticket, loan units, and parts by device, place and serial number (stock_reads.py …)."""
 
 from roundsman_collector.core.parts import History
+from roundsman_collector.core.stock import Spares
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     loans,
@@ -13,7 +14,6 @@ from roundsman_collector.store import (
 )
 from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.parts import PartRow, Standing
-from roundsman_collector.store.reservations import Spares
 from roundsman_collector.store.spots import Spot
 from roundsman_collector.store.stock_reads import MoveFilter, MoveRow, OwedRow, ReservationRow, Statement, StockRow
 from roundsman_collector.store.stock_register import ItemRow, LocationRow

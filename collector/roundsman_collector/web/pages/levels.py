@@ -42,6 +42,7 @@ RULES: dict[str, str] = {
     "arrival_promised": N_("Who replies that somebody comes, or sends somebody, tells the customer when they arrive."),
     "examined_first": N_("Nobody is sent before it was looked into by readings, by phone or remotely."),
     "sent_at_once": N_("For the worst faults somebody is sent at once, while others work on them remotely."),
+    "spare_along": N_("Nobody leaves without the spare that the solution takes."),
     "take_away_agreed": N_("Nothing is taken along without the customer's consent."),
     "transfer_agreed": N_("Both sides agree before another ticket goes on."),
     "hand_over_agreed": N_("What was handed over is closed when the customer agrees with what came of it."),
