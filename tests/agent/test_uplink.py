@@ -384,6 +384,7 @@ def test_no_more_than_a_window_waits_for_a_broker_that_says_nothing(rig: Rig, br
     for _ in range(50):
         rig.take()
         rig.turn()
+    rig.run(lambda: len(broker.published) - before >= WINDOW, "the window is full")
     for _ in range(50):
         rig.turn()
         time.sleep(0.002)

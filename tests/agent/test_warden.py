@@ -62,6 +62,14 @@ def until(happened: Callable[[], Any], what: str, seconds: float = 15) -> None:
         time.sleep(0.01)
 
 
+def stands_still(cell: Any) -> bool:
+    """Whether a cell accepts no visit any more."""
+    visit = cell.accepts(b'{"module": "tests.agent.stuck.well", "settings": {}}')
+    if visit is not None:
+        visit.close()
+    return visit is None
+
+
 def test_every_probe_that_blocks_is_on_the_list_of_those_that_need_a_cell() -> None:
     assert {name for name in probes.names() if probes.load(name).blocks} == probes.BLOCKING
 
@@ -106,7 +114,10 @@ def test_failures_come_out_of_the_cell(keeper: Warden, settings: dict[str, objec
     assert visited(probe).readings["a"] is None
 
 
-def test_who_is_stuck_in_an_open_delays_nobody_in_the_same_cell(keeper: Warden, fifo: str) -> None:
+def test_who_is_stuck_in_an_open_delays_nobody_in_the_same_cell(
+    keeper: Warden, fifo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warden, "ACCEPT_S", 10)  # a machine that is busy elsewhere makes no cell a stuck one
     well = keeper.load("well")
     visited(well)
     stuck = [Visit(keeper.load("fifo"), path=fifo) for _ in range(8)]
@@ -117,7 +128,7 @@ def test_who_is_stuck_in_an_open_delays_nobody_in_the_same_cell(keeper: Warden, 
         visited(well)
         waits.append(time.monotonic() - began)
 
-    assert max(waits) < 1
+    assert max(waits) < 5  # the others are stuck for good
     assert [visit.outcome for visit in stuck] == [None] * 8
     assert keeper.count() == Count(serving=1, left_behind=0)
 
@@ -136,22 +147,24 @@ def test_who_stops_the_whole_cell_is_replaced_within_a_second_and_lives_alone_fr
     keeper: Warden, fifo: str
 ) -> None:
     well, frozen = keeper.load("well"), keeper.load("frozen")
-    visited(well)
+    first = visited(well).readings["pid"]
     stuck = Visit(frozen, path=fifo)
-    until(lambda: keeper._cells[warden.SHARED].under_way, "the visit was accepted")
-    time.sleep(0.05)  # and its thread stands still, with Python's lock
+    delays: list[float] = []
 
-    began = time.monotonic()
-    visited(well)
-    delay = time.monotonic() - began
+    def visited_elsewhere() -> bool:
+        began = time.monotonic()
+        pid = visited(well).readings["pid"]
+        delays.append(time.monotonic() - began)
+        return pid != first
+
+    until(visited_elsewhere, "its thread stands still, with Python's lock, and another cell serves")
     stuck.join(10)
+    second = visited(well).readings["pid"]
     again = Visit(frozen, path=fifo)
     until(lambda: keeper.count().serving == 2, "the second cell")
-    began = time.monotonic()
-    visited(well)
 
-    assert delay < warden.ACCEPT_S + 2  # Python's start on a busy machine is in it
-    assert time.monotonic() - began < 1
+    assert max(delays) < warden.ACCEPT_S + 4  # Python's start on a busy machine is in it
+    assert [visited(well).readings["pid"] for _ in range(3)] == [second] * 3
     assert isinstance(stuck.outcome, ProbeError)
     assert (stuck.outcome.code, again.outcome) == ("crashed", None)
     until(lambda: keeper.count() == Count(serving=2, left_behind=0), "the first cell has ended")
@@ -169,7 +182,7 @@ def test_cells_that_cannot_be_killed_are_counted_and_then_no_more_are_started(
         return pid, socket
 
     keeper._start = start
-    monkeypatch.setattr(warden, "ACCEPT_S", 0.1)
+    monkeypatch.setattr(warden, "ACCEPT_S", 0.3)
     monkeypatch.setattr(warden.os, "kill", lambda pid, number: None)
     frozen = keeper.load("frozen")
     stuck = []
@@ -177,9 +190,8 @@ def test_cells_that_cannot_be_killed_are_counted_and_then_no_more_are_started(
         visited(keeper.load("well"))
         stuck.append(Visit(keeper.load("frozen"), path=fifo))
         until(lambda: keeper._cells[warden.SHARED].under_way, "the visit was accepted")
-        time.sleep(0.05)
         shared = keeper._cells[warden.SHARED]
-        assert shared.accepts(b"{}") is None
+        until(lambda cell=shared: stands_still(cell), "the cell stands still")  # type: ignore[misc]
         keeper._leave(shared)
 
     with pytest.raises(ProbeError) as caught:

@@ -548,7 +548,7 @@ def test_it_rests_between_attempts_and_does_not_spin() -> None:
 
         assert subscription.take(1.5) == []
 
-        assert 1.4 < time.monotonic() - began < 3
+        assert 1.4 < time.monotonic() - began < 10
         assert time.process_time() - burnt < 0.3
     assert subscription.phase is Phase.RESTING
     assert subscription.last_error == "[Errno 111] ECONNREFUSED"
