@@ -156,7 +156,8 @@ class Server:
         """The URL of a new database; with the tables of today, and nothing in them."""
         self._made += 1
         name = f"roundsman_{self._made}"
-        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER}")
+        # Files are copied: to write them to the log as well, as is the default, takes twice as long.
+        self.sql(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {OWNER} STRATEGY file_copy")
         return self.url(name)
 
     def drop(self, url: str) -> None:

@@ -52,8 +52,8 @@ def where(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iter
 
 
 @pytest.fixture
-def bare(database: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Where nobody has ever made a table."""
+def bare(database: str, request: pytest.FixtureRequest, tmp_path: Path, by_steps: None) -> Iterator[str]:
+    """Where nobody has ever made a table: Store.open makes them by all migrations."""
     if database == "sqlite":
         yield str(tmp_path / "roundsman.sqlite3")
         return

@@ -18,8 +18,8 @@ from tests.collector.store.cast import TODAY, evidence, tables
 TABLES = [*schema.metadata.sorted_tables, schema.evidence("evidence_20261121")]
 
 
-def test_the_migrations_make_what_the_schema_says(store: Store) -> None:
-    with store._read.connect() as connection:
+def test_the_migrations_make_what_the_schema_says(bare: str) -> None:
+    with Store.open(bare) as store, store._read.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
 
         assert compare_metadata(context, schema.metadata) == []
