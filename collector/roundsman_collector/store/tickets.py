@@ -27,13 +27,12 @@ from roundsman_collector.core import lifecycle
 from roundsman_collector.core.lifecycle import LIVE, MENDED, OVER, STEPS, UNSENT, Standing
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import audit, children, reservations, series, step_effects
+from roundsman_collector.store import audit, children, openings, reservations, step_effects
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
+from roundsman_collector.store.openings import TEXT_LIMIT
 from roundsman_collector.store.sql import chunks, clean, json_text, look, many, marks, quoted, run
 
-SERIES = "ticket"
-TEXT_LIMIT = 4000
 TO_DO = f"state IN ({quoted(LIVE)})"
 """Of a ticket of which somebody has something to do."""
 HOLDS = f"resolved_ms IS NULL AND {TO_DO}"
@@ -226,27 +225,65 @@ COLUMNS = ", ".join(TicketRow._fields)
 
 def change(connection: Connection, changes: Sequence[TicketChange]) -> tuple[TicketOpened, ...]:
     """Make the changes in their order; return what was opened, in that order."""
-    opened: list[TicketOpened] = []
-    ids: dict[int, int] = {}
-    named: dict[object, str] = {}
-    numbers = _Numbers(connection, changes)
-    lines: list[TicketStep] = []
+    made = _Made(connection, [one for one in changes if isinstance(one, TicketOpen)])
     for one in changes:
-        if isinstance(one, TicketStep) and one.verb in LINES:
-            lines.append(replace(one, ticket=ids.get(one.ticket, one.ticket)))
-            continue
-        _write_lines(connection, lines)
-        lines = []
         if isinstance(one, TicketOpen):
-            new = _again(connection, one) or _open(connection, one, numbers.next(one.year))
-            opened.append(new)
-            ids[one.ticket] = new.id
-            named[one.ticket] = new.number
+            made.open(one)
+        elif isinstance(one, TicketStep) and one.verb in LINES:
+            made.line(one)
         else:
-            _later(connection, _naming(one, named), ids.get(one.ticket, one.ticket) if one.ticket < 0 else one.ticket)
-    _write_lines(connection, lines)
-    numbers.keep()
-    return tuple(opened)
+            made.write()
+            ticket_id = made.ids.get(one.ticket, one.ticket) if one.ticket < 0 else one.ticket
+            _later(connection, _naming(one, made.named), ticket_id)
+    made.write()
+    made.numbers.keep()
+    return tuple(made.opened)
+
+
+class _Made:
+    """What was opened so far, and what waits to be written at once: new tickets, then lines that move none on."""
+
+    def __init__(self, connection: Connection, new: Sequence[TicketOpen]) -> None:
+        self._connection = connection
+        self._fresh: list[TicketOpen] = []
+        self._lines: list[TicketStep] = []
+        self._known = openings.going_on(connection, new)
+        self.numbers = openings.Numbers(connection, len(new))
+        self.opened: list[TicketOpened] = []
+        self.ids: dict[int, int] = {}
+        self.named: dict[object, str] = {}
+
+    def open(self, new: TicketOpen) -> None:
+        """Open a ticket, or let the one go on that the fault has already."""
+        key = (new.subject, new.code)
+        if self._lines or key in self._known:
+            self.write()
+        again = _again(self._connection, new) if key in self._known else None
+        self._known.add(key)
+        if again is None:
+            self._fresh.append(new)
+        else:
+            self._keep(new, again)
+
+    def line(self, step: TicketStep) -> None:
+        """Write a line that moves no ticket on."""
+        self._lines.append(step)
+
+    def write(self) -> None:
+        """Write what waits."""
+        if self._fresh:
+            made = openings.write(self._connection, self._fresh, self.numbers)
+            for new, (ticket_id, number) in zip(self._fresh, made, strict=True):
+                self._keep(new, TicketOpened(ticket_id, number))
+        _write_lines(
+            self._connection, [replace(one, ticket=self.ids.get(one.ticket, one.ticket)) for one in self._lines]
+        )
+        self._fresh, self._lines = [], []
+
+    def _keep(self, new: TicketOpen, opened: TicketOpened) -> None:
+        self.opened.append(opened)
+        self.ids[new.ticket] = opened.id
+        self.named[new.ticket] = opened.number
 
 
 def _write_lines(connection: Connection, lines: Sequence[TicketStep]) -> None:
@@ -254,9 +291,7 @@ def _write_lines(connection: Connection, lines: Sequence[TicketStep]) -> None:
     rows = [
         (one.ticket, one.at_ms, one.who, one.verb, clean(one.text, TEXT_LIMIT), json_text(one.data)) for one in lines
     ]
-    many(
-        connection, "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?)", rows
-    )
+    many(connection, openings.INSERT_LINE, rows)
     promises = [one for one in lines if one.verb == "promise"]
     many(
         connection,
@@ -270,66 +305,6 @@ def _naming(one: TicketLater, named: Mapping[object, str]) -> TicketLater:
     if not isinstance(one, TicketStep) or one.data.get("to") not in named:
         return one
     return replace(one, data={**one.data, "to": named[one.data["to"]]})
-
-
-class _Numbers:
-    """Numbers of the series, taken in the caller's transaction: rolled back, they were never given. Those that were
-    set aside and not needed go back."""
-
-    def __init__(self, connection: Connection, changes: Sequence[TicketChange]) -> None:
-        self._connection = connection
-        self._spare = sum(isinstance(one, TicketOpen) for one in changes)
-        self._next = _allocate(connection, self._spare)
-        self._mark = series.mark(connection) if self._spare else ""
-
-    def next(self, year: int) -> str:
-        number = f"{year:04d}-{self._mark}{self._next:06d}"
-        self._next, self._spare = self._next + 1, self._spare - 1
-        return number
-
-    def keep(self) -> None:
-        """Give back what was not needed."""
-        if self._spare:
-            sql = "UPDATE series SET next = next - ? WHERE name = ?"
-            run(self._connection, sql, self._spare, SERIES)
-
-
-def _allocate(connection: Connection, count: int) -> int:
-    """The first of `count` numbers."""
-    if not count:
-        return 0
-    run(
-        connection,
-        "INSERT INTO series (name, next) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET next = series.next + ?",
-        SERIES,
-        1 + count,
-        count,
-    )
-    return int(run(connection, "SELECT next FROM series WHERE name = ?", SERIES).scalar_one()) - count
-
-
-def _open(connection: Connection, new: TicketOpen, number: str) -> TicketOpened:
-    ((ticket_id,),) = look(
-        connection,
-        "INSERT INTO ticket (number, subject, agent_no, component, code, severity, service_class, state, "
-        "fault_from_ms, opened_ms, opened_late, outcome, source, watched, wake_at_ms) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, '', ?, ?, ?) RETURNING id",
-        number,
-        new.subject,
-        new.agent_no,
-        new.component,
-        new.code,
-        new.severity,
-        new.service_class,
-        new.fault_from_ms,
-        new.opened_ms,
-        new.opened_late,
-        new.source,
-        new.watched,
-        new.opened_ms,
-    )
-    _log(connection, ticket_id, new.opened_ms, "open", new)
-    return TicketOpened(ticket_id, number)
 
 
 def _again(connection: Connection, new: TicketOpen) -> TicketOpened | None:

@@ -1,5 +1,7 @@
 """Tickets: numbers without gaps, a table of what may follow what, a log that only grows."""
 
+from dataclasses import replace
+
 import pytest
 
 from roundsman_collector.store import (
@@ -209,3 +211,28 @@ def test_a_persons_words_may_hold_anything(store: Store, view: View) -> None:
     found = view.ticket(1)
     assert found is not None
     assert (found[1][1].text, found[1][1].data) == ("a?b\N{REPLACEMENT CHARACTER}c", {"x": "\ud800"})
+
+
+def test_new_tickets_of_one_batch_keep_their_order_whatever_stands_between_them(store: Store, view: View) -> None:
+    """Two faults, words on the first, the first fault once more, and another: as one after the other would be."""
+    opens = [replace(ticket(), ticket=-1), replace(ticket("bus-31"), ticket=-2)]
+    again = replace(ticket(), ticket=-3, opened_ms=TODAY + 7)
+    said = [
+        TicketStep(ticket=-1, at_ms=TODAY + 6, verb="promise", data={"reopens_ms": 0}),
+        TicketNote(ticket=-1, at_ms=TODAY + 6, who="li", text="等人开门"),
+    ]
+
+    done = store.commit(Batch(now_ms=TODAY, tickets=[*opens, *said, again, replace(ticket("nvr-2"), ticket=-4)]))
+
+    assert [(made.number, made.how) for made in done.tickets] == [
+        ("2026-000001", "open"),
+        ("2026-000002", "open"),
+        ("2026-000003", "open"),
+        ("2026-000004", "open"),
+    ]
+    assert [(one(view, made.id).subject, verbs(view, made.id)) for made in done.tickets] == [
+        ("kiosk-7", ["open", "promise", "note"]),
+        ("bus-31", ["open"]),
+        ("kiosk-7", ["open"]),
+        ("nvr-2", ["open"]),
+    ]
