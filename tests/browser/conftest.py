@@ -33,6 +33,8 @@ class Running(NamedTuple):
     port: int
     key: str
     """Of a one-time link."""
+    code: str
+    """Of the label of kiosk-7."""
 
     @property
     def origin(self) -> str:
@@ -43,14 +45,14 @@ class Running(NamedTuple):
 def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The site over the town's database."""
     database = town.made(tmp_path_factory.mktemp("town") / "roundsman.sqlite3")
-    key = town.invited(database)
+    key, code = town.invited(database), town.labelled(database)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     child = subprocess.Popen([sys.executable, "-m", "tests.browser.serve", str(database), str(port)])
     try:
         until(lambda: answers(port))
-        yield Running(database, port, key)
+        yield Running(database, port, key, code)
     finally:
         child.terminate()
         child.wait(10)

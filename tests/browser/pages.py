@@ -7,7 +7,8 @@ from tests.collector.api.rounds_desk import NUMBER
 
 
 class Seen(NamedTuple):
-    """A page and a word on it in both languages. `who` "": a stranger; `{key}` in the path: that of a one-time link."""
+    """A page and a word on it in both languages. `who` "": a stranger; in the path `{key}` is that of a one-time link,
+    `{code}` that of a label."""
 
     name: str
     path: str
@@ -114,6 +115,13 @@ PAGES: tuple[Seen, ...] = (
     Seen("engineer", "/engineers/chen.j", "登记技能", "Add the skill"),
     Seen("points", "/points", "新建网点", "New service point"),
     Seen("point", "/points/tianhe", "覆盖区域", "Zones it covers"),
+    Seen("labels", "/labels?site=metro-a", "24 小时内生成", "made in the last 24 hours"),
+    Seen("label", "/labels/1", "扫码者看到的内容", "What strangers read"),
+    Seen("label-over", "/labels/4", "已更换", "replaced"),
+    Seen("label-sheet", "/labels/sheet?site=metro-a&size=2x5&first=2", "扫码报修", "Scan to report a fault"),
+    Seen("scanned", "/r/{code}", "提交报修", "Send the report", who=""),
+    Seen("scanned-none", "/r/0000000000000000", "此标签无效", "This label is not valid", who="", status=404),
+    Seen("scanned-typed", "/r", "标签上的编码", "The code on the label", who=""),
     Seen("card", "/devices/kiosk-7/card", "安装记录", "Where it stood"),
     Seen("import", "/import", "预览", "See what it would do"),
     Seen("health", "/health", "隔离区", "Quarantine"),

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from roundsman_collector.config import Config, advice, rule_set
+from roundsman_collector.reports.dossier import Company
 from roundsman_collector.store import View
 from roundsman_collector.web.__main__ import serve
 from roundsman_collector.web.site import site
@@ -26,10 +27,22 @@ def main() -> None:
     """Serve until told to stop."""
     database, port = Path(sys.argv[1]), int(sys.argv[2])
     config = Config()
-    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rule_set(config).rules}
+    rules = rule_set(config)
+    faults = {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules.rules}
     with View.open(database) as view:
         desk = world.desk(
-            view, now_ms=clock(), port=port, faults=faults, advice=dict(advice(config)), answer_within_s=1.0
+            view,
+            now_ms=clock(),
+            port=port,
+            public_url=f"http://127.0.0.1:{port}",
+            faults=faults,
+            functions={one.name: one for one in rules.functions},
+            takes={rule.code: rule.function for rule in rules.rules},
+            company=Company(
+                name=Label(zh="华君智能设备服务有限公司", en="Huajun Device Service"), service_phone="400-800-1234"
+            ),
+            advice=dict(advice(config)),
+            answer_within_s=1.0,
         )
         serve(site(desk), "127.0.0.1", port, has_proxy=False)
 

@@ -23,7 +23,7 @@ ALL = [
 
 
 def opened(page: Page, console: Running, seen: Seen) -> None:
-    answer = page.goto(console.origin + seen.path.format(key=console.key), wait_until="load")
+    answer = page.goto(console.origin + seen.path.format(key=console.key, code=console.code), wait_until="load")
     assert answer is not None
     assert answer.status == seen.status
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")

@@ -7,6 +7,7 @@ not go as planned: late, paused, transferred, void, back again, replaced, taken 
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -605,6 +606,35 @@ def test_who_was_helped_by_phone_is_called_back_after_two_hours_with_the_reading
     assert paper.refused("close", by="wang") == "no_follow_up", "nobody answered"
     paper.at("12:00").does("follow_up", by="wang", reached=True).does("review", by="zhao", accepted=True)
     assert paper.does("close", by="wang").state() == "closed"
+
+
+# --- by the label on the device --------------------------------------------------------------------------------------
+
+
+def test_passers_by_report_by_the_label_and_a_device_gets_no_more_tickets_than_it_can_bear(hall: Halls) -> None:
+    kiosk = hall("kiosk")
+    label: dict[str, Any] = {"source": "qr", "subject": "kiosk-7", "at_most": 3}
+    kiosk.at("09:00").breaks(lasting=5, printer__paper="end")
+    assert kiosk.row().code == "printer.paper_end"
+
+    kiosk.at("09:05").asks("open", "label:1", key="tap-tap", code="printer.paper_end", text="no ticket comes", **label)
+    kiosk.asks("open", "label:1", key="tap-tap", code="printer.paper_end", text="no ticket comes", **label)
+    assert kiosk.numbers() == [("2026-000001", "open")]
+    assert kiosk.verbs() == ["open", "call"], "monitoring knew, and a double tap is one report"
+
+    for minute, code in enumerate(("", "screen.off", "card.fault"), 6):
+        kiosk.at(f"09:{minute:02d}").asks("open", "label:1", code=code, text="and this", **label)
+    assert [state for _, state in kiosk.numbers()] == ["open"] * 4
+
+    answer = kiosk.at("09:10").asks("open", "label:1", code="cash.jam", text="it ate my note", **label)
+    assert answer.result == {"ticket": 4, "number": "2026-000004", "is_known": True}, "the newest takes what comes"
+    assert kiosk.log(4)[-1].text == "it ate my note"
+
+    kiosk.at("09:12").does("resolve", by="wang", how="phone", ticket=4)
+    kiosk.at("09:15").asks("open", "label:1", code="cash.jam", text="it ate mine, too", **label)
+    assert kiosk.row(5).code == "cash.jam", "there is room again"
+    assert kiosk.calls("touch.lost", text="nothing reacts").result is not None
+    assert kiosk.row(6).source == "phone", "who calls is not held up by labels"
 
 
 # --- a cause that is found later -------------------------------------------------------------------------------------

@@ -230,7 +230,6 @@ def test_whom_the_device_is_none_of_the_business_of_is_a_stranger_like_all(desk:
 # --- reporting -------------------------------------------------------------------------------------------------------
 
 
-# Shows S4-7.
 def test_a_report_becomes_a_ticket_and_its_number_is_told(
     desk: Desk, label: LabelRow, store: Store, view: View
 ) -> None:
@@ -298,6 +297,7 @@ def test_an_edited_form_under_an_old_key_is_not_lost_in_silence(
     assert [one.text for one in view.ticket("2024-000004")[1]] == ["按键没反应", "现在还冒烟"]  # type: ignore[index]
 
 
+# Shows S4-7.
 def test_what_is_known_is_joined_and_counts_as_a_repeated_call(
     desk: Desk, label: LabelRow, store: Store, view: View
 ) -> None:
