@@ -292,7 +292,6 @@ def test_whoever_answers_for_a_site_or_place_hears_of_all_of_its_tickets(store: 
     assert events(office, li) == ["dispatched"]
 
 
-# Shows S0-58.
 def test_a_hand_over_is_told_to_whoever_has_it_from_now_on_and_to_who_was_sent(store: Store, office: Office) -> None:
     li, zhao, wang = (own(office, one) for one in ("li", "zhao", "wang"))
     commit(store, fault())
