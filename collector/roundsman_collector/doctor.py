@@ -317,13 +317,16 @@ def _responsible(settings: Config) -> Finding:
     """Whether every site has somebody who is responsible for it."""
     with _view(settings) as view:
         if view is None:
-            return Finding("OK", "responsible engineers", "no sites yet")
+            return Finding("OK", "engineers", "no sites yet")
         found = view.without_engineer()
+    if not found.sites:
+        return Finding("OK", "engineers", "no sites yet")
     if not found.lacking:
-        return Finding("OK", "responsible engineers", f"every one of {found.sites} sites has one")
+        return Finding("OK", "engineers", f"somebody is responsible for each of {found.sites} sites")
     named = ", ".join(found.first) + (" …" if found.lacking > len(found.first) else "")
     mend = "name an engineer in each site's entry: Register > Sites, or the column engineer of an import"
-    return Finding("WARN", "responsible engineers", f"{found.lacking} of {found.sites} sites have none: {named}", mend)
+    lacking = f"nobody is responsible for {found.lacking} of {found.sites} sites: {named}"
+    return Finding("WARN", "engineers", lacking, mend)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, WRONG, ConfigFile, DataFolder, database, deed_now, end
+from roundsman_collector.cli.parts import FAILED, WRONG, ConfigFile, DataFolder, database, deed_now, end, write_form
 from roundsman_collector.cli.user import opened
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def calendar_import(
 def calendar_template(
     file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .csv or .yaml.")],
 ) -> None:
-    """Write the form with two example rows."""
+    """Write a new file: the form with two example rows."""
     from datetime import date
 
     from roundsman_collector.core.days import Day
@@ -127,10 +127,7 @@ def calendar_template(
     written = {".csv": "\ufeff" + csv_of(days), ".yaml": yaml_of(example), ".yml": yaml_of(example)}
     if file.suffix.lower() not in written:
         end(f"{file}: expected a name that ends in .csv or .yaml", WRONG)
-    try:
-        file.write_bytes(written[file.suffix.lower()].encode())
-    except OSError as error:
-        end(f"{file}: {error.strerror}", FAILED)
+    write_form(file, written[file.suffix.lower()].encode())
 
 
 def _make(office: "Office", calendar: str, zh: str, en: str) -> None:

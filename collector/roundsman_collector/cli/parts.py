@@ -40,6 +40,17 @@ def end(said: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def write_form(file: Path, body: bytes) -> None:
+    """Write an empty form; one that is there already may have been filled in, and stays."""
+    try:
+        with file.open("xb") as form:
+            form.write(body)
+    except FileExistsError:
+        end(f"{file}: is there already, and may have been filled in; name another file, or remove it first", WRONG)
+    except OSError as error:
+        end(f"{file}: {error.strerror}", FAILED)
+
+
 def deed_now() -> "Deed":
     """Who does something here and now, for the audit log: whoever works on this machine."""
     import getpass

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from roundsman_collector.cli.parts import FAILED, TRY_LATER, WRONG, ConfigFile, DataFolder, database, deed_now, end
+from roundsman_collector.cli.parts import (
+    FAILED,
+    TRY_LATER,
+    WRONG,
+    ConfigFile,
+    DataFolder,
+    database,
+    deed_now,
+    end,
+    write_form,
+)
 
 if TYPE_CHECKING:
     from roundsman_collector.register.plan import Plan
@@ -119,16 +129,13 @@ def register_export(
 def register_template(
     file: Annotated[Path, typer.Argument(help="Where to: a name that ends in .csv or .xlsx.")],
 ) -> None:
-    """Write the empty form with an example row; as .xlsx with drop-downs and a sheet that explains the columns."""
+    """Write a new file: the form with an example; as .xlsx with drop-downs and a sheet that explains the columns."""
     from roundsman_collector.register.files import template_csv, template_xlsx
 
     made = {".csv": template_csv, ".xlsx": template_xlsx}.get(file.suffix.lower())
     if made is None:
         end(f"{file}: expected a name that ends in .csv or .xlsx", WRONG)
-    try:
-        file.write_bytes(made())
-    except OSError as error:
-        end(f"{file}: {error.strerror}", FAILED)
+    write_form(file, made())
 
 
 @app.command("show")

@@ -83,3 +83,13 @@ def test_templates_are_written_by_their_ending(tmp_path: Path) -> None:
 
     assert (tmp_path / "a.csv").read_bytes() == files.template_csv()
     assert (tmp_path / "a.XLSX").read_bytes()[:2] == b"PK"
+
+
+def test_a_template_never_takes_the_place_of_one_that_was_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"filled in")
+
+    done = roundsman("template", tmp_path / "a.csv")
+
+    assert done.exit_code == 2
+    assert "is there already" in done.stderr
+    assert (tmp_path / "a.csv").read_bytes() == b"filled in"
