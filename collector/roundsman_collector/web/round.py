@@ -24,6 +24,7 @@ from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
 from roundsman_collector.web.shown import component_name
 from roundsman_collector.web.strip import Stretch, pieces
 from roundsman_collector.web.words import N_
+from roundsman_collector.web.zoned import zone_name
 from roundsman_wire.catalogue import FAILURES
 
 Json = Mapping[str, Any]
@@ -71,7 +72,7 @@ def paper(document: Json, saying: Saying) -> dict[str, Any]:
             for name, count in reversed(document["verdicts"].items())
         ],
         "devices": [_device(one, about, saying, when) for one in document["devices"]],
-        "zone": when.zone,
+        "zone": zone_name(saying, when.zone),
     }
 
 

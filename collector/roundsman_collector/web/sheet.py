@@ -36,6 +36,7 @@ from roundsman_collector.web.page import STATIC, environment
 from roundsman_collector.web.round import Clock
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.shown import component_name
+from roundsman_collector.web.zoned import zone_name
 from roundsman_wire.catalogue import Label
 
 DENSE = ("work_order", "register")
@@ -68,7 +69,7 @@ def sheet(document: Document, company: Company, saying: Saying, pictures: Pictur
         "missing": [setting.label(one) for one in missing(document)],
         "is_roomy": document.form not in DENSE or len(missing(document)) > FEW,
         "is_tight": document.shape == "portrait" and _rows(document) > MANY,
-        "zone": setting.when.zone,
+        "zone": zone_name(saying, setting.when.zone),
         "known": setting.when.minute(document.known_ms),
     }
 

@@ -1,5 +1,6 @@
 """/rules: the list, a fault and a function in both languages; the form says what is wrong at its field."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -73,6 +74,15 @@ def test_an_override_is_saved_shown_and_taken_away(admin: TestClient) -> None:
     assert (gone.status_code, gone.headers["location"]) == (303, f"{PAPER}?done=saved")
     assert "It is the same for all devices" in text(admin, PAPER, **{"Accept-Language": "en"})
     assert admin.post(f"{PAPER}/remove", data={"where": "site", "which": "hall"}).status_code == 409
+
+
+def test_a_form_that_nobody_has_filled_in_is_empty(admin: TestClient) -> None:
+    shown = text(admin, "/rules/host.cpu_high")
+
+    field = re.search(r'<input[^>]*name="clear"[^>]*>', shown)
+    assert field is not None
+    assert 'value=""' in field[0] and "aria-invalid" not in field[0]
+    assert "built-in method" not in shown
 
 
 def test_limits_are_written_as_the_rule_has_them(admin: TestClient) -> None:

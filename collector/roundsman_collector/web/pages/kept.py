@@ -51,7 +51,7 @@ FILE_ROWS = 100_000
 CHOICES = 500
 PAGE = 50
 BY_WORDS: Mapping[Grouping, str] = {
-    "clock": N_("not divided"),
+    "clock": N_("all together"),
     "contract": N_("Contract"),
     "engineer": N_("Engineer"),
     "zone": N_("Zone"),

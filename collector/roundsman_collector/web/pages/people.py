@@ -3,6 +3,8 @@
 A one-time link and a new token are shown once, on the page that answers; nobody can look them up later.
 """
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Request
@@ -17,6 +19,7 @@ from roundsman_collector.store import PersonRow, StoreError
 from roundsman_collector.store.people import new_key, scope_text
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
+from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import N_
 from roundsman_collector.wording import short
 
@@ -291,7 +294,7 @@ def _tokens(
 ) -> Response:
     now_ms = desk_of(request).now_ms()
     rows = [
-        {"row": one, "scope": scope_text(one.scope), "is_over": one.expires_ms is not None and one.expires_ms <= now_ms}
+        {"row": one, "is_over": one.expires_ms is not None and one.expires_ms <= now_ms}
         for one in desk_of(request).view.tokens()
     ]
     shown = {"tokens": rows, "key": key, "wrong": wrong, "written": NEW_TOKEN | (written or {}), **_choices(request)}
@@ -299,8 +302,8 @@ def _tokens(
 
 
 def _choices(request: Request) -> dict[str, Any]:
-    view = desk_of(request).view
-    language = saying_of(request).language
+    view, saying = desk_of(request).view, saying_of(request)
+    language = saying.language
     known = [
         (f"{kind}:{one.id}", one.fields[f"name_{language}"])
         for kind in ("group", "customer")
@@ -311,5 +314,15 @@ def _choices(request: Request) -> dict[str, Any]:
         "known": known,
         "rights": RIGHTS,
         "all_roles": ROLES,
-        "scope_text": scope_text,
+        "reaches": partial(_reaches, saying, dict(known)),
     }
+
+
+def _reaches(saying: Saying, names: Mapping[str, str], scope: Scope) -> str:
+    """A scope in words: the names of centres and customers, or their ids where nobody gave them one."""
+    if scope.everything:
+        return saying(N_("everything"))
+    centres = [(N_("Monitoring centre"), "group", one) for one in sorted(scope.groups)]
+    customers = [(N_("Customer"), "customer", one) for one in sorted(scope.customers)]
+    told = [f"{saying(word)} {names.get(f'{kind}:{one}') or one}" for word, kind, one in centres + customers]
+    return saying.listed(told) if told else saying(N_("nothing"))

@@ -5,14 +5,14 @@
 /rounds/R2026-000007/paper  the printed page (web/round.py)
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from roundsman_collector.api import rounds
+from roundsman_collector.api import availability, rounds
 from roundsman_collector.api.access import Inspect, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.inspection import finished
@@ -141,8 +141,11 @@ def _list(
     rows = desk.view.rounds(scope=who.scope, site=site or None, before_id=before, limit=PAGE_ROWS + 1)
     listed = rows[:PAGE_ROWS]
     progress = desk.view.round_progress([row.id for row in listed])
+    names = _names(desk, listed, saying)
     told = {
-        "rounds": [_row(row, progress[row.id], saying) for row in listed],
+        "rounds": [
+            _row(row, progress[row.id], saying) | {"name": names.get((row.kind, row.site), "")} for row in listed
+        ],
         "next_before": str(listed[-1].id) if len(rows) > PAGE_ROWS else "",
         "periods": [(days, saying(text), days == USUAL) for days, text in PERIODS.items()],
         "may_start": who.may("round"),
@@ -152,6 +155,16 @@ def _list(
         "waiting": waiting,
     }
     return page(request, who, "rounds.html", told, status=status)
+
+
+def _names(desk: Desk, rows: Sequence[RoundRow], saying: Saying) -> dict[tuple[str, str], str]:
+    """What people call the sites, centres and devices of rounds; those without a name are not there."""
+    of_kind = {kind: [row.site for row in rows if row.kind == kind] for kind in KINDS_OF_ROUND}
+    return {
+        (kind, key): names[f"name_{saying.language}"]
+        for kind, keys in of_kind.items()
+        for key, names in availability.names_of(desk, kind, keys).items()
+    }
 
 
 def _row(row: RoundRow, progress: Mapping[str, int], saying: Saying) -> dict[str, Any]:
@@ -179,6 +192,7 @@ def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any]
     counts = {} if document is None else document["verdicts"]
     return {
         "round": _row(row, progress, saying),
+        "name": _names(desk, [row], saying).get((row.kind, row.site), ""),
         "refresh_s": REFRESH_S if document is None else None,
         "verdicts": [
             {"verdict": name, "word": saying(VERDICTS[name]), "count": counts[name]} for name in WORST if counts

@@ -23,6 +23,17 @@
     });
   });
 
+  // Where a row of links is wider than the phone, the one that is here is in sight.
+  function intoSight() {
+    document.querySelectorAll(".sections .here, .subsections .here, .tabs .here").forEach(function (one) {
+      var row = one.parentElement;
+      var over = one.offsetLeft + one.offsetWidth + 24 - row.clientWidth;
+      if (over > 0) row.scrollLeft = over;
+    });
+  }
+  intoSight();
+  document.addEventListener("htmx:afterSettle", intoSight);
+
   // What is chosen in a filter is asked for at once.
   document.addEventListener("change", function (event) {
     var form = event.target.closest && event.target.closest("form[data-at-once]");
