@@ -72,7 +72,7 @@ def reports(task: Task, issued: ReportSeen) -> bool:
         is_owed = _may_be_done(task)
     else:
         is_owed = task.standing.state == "done" and task.kind.owes_report
-    if not is_owed or issued.paper != task.kind.paper:
+    if not is_owed or task.due.is_expected or issued.paper != task.kind.paper:
         return False
     if issued.task is not None:
         return issued.task == task.id

@@ -23,8 +23,8 @@ Days are the site's local days and belong, first and last, to what they bound: `
 * What is cut off at the ends (a site that joins or leaves, a plan that ends, a phase) makes a period shorter. Where
   nothing of the window is left, or fewer days than `least_days`, the period asks for nothing.
 * A report about a period, whose work it is itself (mode `report`), opens when the period is over.
-* A kind that follows another (`after`) is due so many working days after each task of that one ended; until it has, its
-  days are those of a task that ends on its last day.
+* A kind that follows another (`after`) is due so many working days after each task of that one ended. Until it has, its
+  days are expected: those of a task that ends on its last day.
 * A day that is not known claims nothing: without the day of installation no half-year is counted from it. unplanned()
   tells.
 """
@@ -122,6 +122,7 @@ class Due:
 
     opens_on        the first day on which the work counts
     due_on          the last day in time; `report_due_on` that of the report, None: there is none
+    is_expected     the task it follows has not ended: its days are not settled, and nobody can be late
     """
 
     plan: str
@@ -134,6 +135,7 @@ class Due:
     opens_on: date
     due_on: date
     report_due_on: date | None = None
+    is_expected: bool = False
 
     @property
     def opens_ms(self) -> int:
@@ -333,6 +335,7 @@ def _following(
             opens_on=opens_on,
             due_on=nth_workday(opens_on, after.working_days, workdays),
             report_due_on=None,
+            is_expected=ended_on is None,
         )
 
 
@@ -344,7 +347,7 @@ def settled(
     window, report = kind.window, kind.report
     if begun_on is not None and window is not None and window.is_from_begin and window.days is not None:
         due_on = min(due_on, max(begun_on, due.opens_on) + timedelta(days=window.days))
-    if ended_on is not None and report is not None and report.working_days is not None:
+    if ended_on is not None and report_due_on is not None and report is not None and report.working_days is not None:
         report_due_on = nth_workday(ended_on, report.working_days, workdays)
     return replace(due, due_on=due_on, report_due_on=report_due_on)
 

@@ -49,7 +49,7 @@ class Worry:
     """How the customer's word, the work or the report stands. Instants are None where they cannot be said.
 
     coming_ms, open_ms, danger_ms    from when on it is that
-    due_ms                           the first instant that is late
+    due_ms                           the first instant that is late; of what follows a task that has not ended, None
     ended_ms                         when it was done
     """
 
@@ -58,7 +58,7 @@ class Worry:
     coming_ms: int | None = None
     open_ms: int | None = None
     danger_ms: int | None = None
-    due_ms: int
+    due_ms: int | None = None
     ended_ms: int | None = None
 
     def at_ms(self, mark: Mark) -> int | None:
@@ -106,6 +106,8 @@ def _agreement(task: Task, due: Due, now_ms: int) -> Worry:
 
 
 def _work(task: Task, due: Due, workdays: Workdays, now_ms: int) -> Worry:
+    if due.is_expected:
+        return _judged("work", (None, None, None, None), task.standing.done_ms, now_ms)
     is_begun = task.standing.begun_ms is not None
     danger_ms = day_begins_ms(danger_on(due, task.kind, workdays, is_begun), due.time_zone)
     instants = (_coming_ms(task, due), due.opens_ms, danger_ms, due.due_ms)
@@ -131,11 +133,11 @@ def _coming_ms(task: Task, due: Due) -> int:
 
 
 def _judged(
-    about: About, instants: tuple[int | None, int | None, int | None, int], ended_ms: int | None, now_ms: int
+    about: About, instants: tuple[int | None, int | None, int | None, int | None], ended_ms: int | None, now_ms: int
 ) -> Worry:
     coming_ms, open_ms, danger_ms, due_ms = instants
     if ended_ms is not None:
-        state: State = "met" if ended_ms < due_ms else "missed"
+        state: State = "met" if due_ms is None or ended_ms < due_ms else "missed"
     else:
         marks: list[tuple[State, int | None]] = [
             ("overdue", due_ms),
@@ -194,8 +196,11 @@ def _untold(worry: Worry, told: Iterable[tuple[str, Mark, int]]) -> list[tuple[i
         if about == worry.about and (mark in ("coming", "open") or due_ms == worry.due_ms)
     ]
     furthest = max(reached, default=-1)
+    due_ms = worry.due_ms
+    if due_ms is None:
+        return []
     return [
-        (at_ms, Tell(worry.about, mark, worry.due_ms))
+        (at_ms, Tell(worry.about, mark, due_ms))
         for mark in marks
         if MARKS.index(mark) > furthest and (at_ms := worry.at_ms(mark)) is not None
     ]

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from roundsman_collector.core.fulfilment import ReportSeen, RoundSeen, free_count, fulfils, reports
-from tests.collector.core.planned import day, kind, ms, place, plan
+from roundsman_collector.core.plans import tasks_between
+from roundsman_collector.core.tasks import Standing, Task
+from tests.collector.core.planned import day, kind, ms, place, plan, workdays
 from tests.collector.core.told_task import ID, INSTALLED, Tale
 
 
@@ -102,6 +104,21 @@ def test_a_report_that_is_the_work_itself_makes_the_task_done() -> None:
 
     assert (tale.task.is_over, tale.task.standing.report, tale.stands()) == (True, "P1", {"work": "met"})
     assert not reports(tale.task, issued)
+
+
+# Shows S4-34.
+def test_statistics_issued_before_the_visit_has_ended_are_not_those_that_follow_it() -> None:
+    visit, known = Tale("kiosk-visit", "2026-07-01"), kind("kiosk-statistics")
+    window = (day("2026-07-01"), day("2026-07-02"), workdays())
+    issued = a_report(paper="statistics", first_day=day("2026-07-01"), last_day=day("2026-09-30"))
+
+    found = [
+        reports(Task(id=ID, kind=known, due=due, standing=Standing(state="planned")), issued)
+        for ended_on in (None, day("2026-09-18"))
+        for due in tasks_between(plan(), known, *window, [(visit.due, ended_on)])
+    ]
+
+    assert found == [False, True]
 
 
 # Shows S3-23.

@@ -242,6 +242,7 @@ def test_kiosk_statistics_are_due_five_working_days_after_the_visit(ended: str, 
     )  # fmt: skip
 
     assert (told(due), due.site, due.kind) == (expected, "mall-1", "kiosk-statistics")
+    assert due.is_expected == (not ended)
 
 
 def test_what_follows_another_kind_follows_that_one_alone_where_its_own_plan_counts() -> None:
@@ -290,6 +291,14 @@ def test_a_report_counted_in_working_days_follows_the_day_on_which_the_work_ende
     (due,) = tasks_between(plan(), known, day("2026-02-01"), day("2026-02-02"), workdays())
 
     assert settled(due, known, workdays(), ended_on=day("2026-02-13")).report_due_on == day("2026-02-27")
+
+
+def test_a_report_that_is_the_work_itself_has_no_report_about_it_when_it_is_done() -> None:
+    known = of_month(mode="report", report=Report(working_days=5))
+    (due,) = tasks_between(plan(), known, day("2026-02-01"), day("2026-02-02"), workdays())
+
+    assert told(due) == "2026-02: 2026-03-01 to 2026-03-06"
+    assert settled(due, known, workdays(), ended_on=day("2026-03-02")) == due
 
 
 # --- where plans begin and end ---------------------------------------------------------------------------------------

@@ -5,10 +5,11 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from roundsman_collector.core.plans import tasks_between
 from roundsman_collector.core.tasks import STATES
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.worries import ABOUT, MARKS, TELL, due_to_tell, needs_ticket, wake_at_ms, worries
-from tests.collector.core.planned import day, kind, ms, workdays
+from tests.collector.core.planned import day, kind, ms, plan, workdays
 from tests.collector.core.told_task import COVERED, NAMES, Tale, verbs, walked
 
 
@@ -64,6 +65,23 @@ def test_a_report_is_spoken_of_once_the_work_is_done() -> None:
     assert statistics.at("2026-11-20 00:00").told[2:] == [
         "11-03 09:00 report open", "11-09 00:00 report danger", "11-11 00:00 report overdue",
     ]  # fmt: skip
+
+
+# Shows S4-34.
+def test_of_statistics_nobody_is_late_before_the_visit_that_they_follow_has_ended() -> None:
+    tale = Tale("kiosk-visit", "2026-07-01")
+    known, lead = kind("kiosk-statistics"), tale.due
+    window = (day("2026-07-01"), day("2026-07-02"), workdays())
+    tale.kind = known
+
+    (tale.due,) = tasks_between(plan(), known, *window, [(lead, None)])
+    tale.at("2026-10-20 00:00")
+    before = (tale.stands(), [*tale.told], needs_ticket(tale.task, tale.worries()))
+    (tale.due,) = tasks_between(plan(), known, *window, [(lead, day("2026-10-19"))])
+    tale.at("2026-11-20 00:00")
+
+    assert before == ({"work": "waiting"}, [], False)
+    assert tale.told == ["10-20 00:00 work open", "10-23 00:00 work danger", "10-27 00:00 work overdue"]
 
 
 def test_a_due_date_in_danger_needs_a_ticket_once_and_a_customer_who_has_not_agreed_does_not() -> None:
