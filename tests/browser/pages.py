@@ -41,6 +41,7 @@ PAGES: tuple[Seen, ...] = (
     Seen("tickets", "/tickets", "已报修", "reported"),
     Seen("tickets-all", "/tickets?state=all", "已恢复", "resolved without a visit"),
     Seen("tickets-late", "/tickets?look=late", "超时或 2 小时内到期", "Late, or within 2 hours"),
+    Seen("tickets-unchecked", "/tickets?state=all&look=unchecked", "待核实", "To be checked"),
     Seen("mine", "/mine", "暂无派给你的工单", "Nothing to do for you"),
     Seen("mine-engineer", "/mine", "已派单", "dispatched", who="engineer"),
     Seen("report", "/tickets/new", "哪台设备，或哪个站点？", "Which device, or which site?"),
@@ -50,6 +51,8 @@ PAGES: tuple[Seen, ...] = (
     Seen("ticket", "/tickets/2024-000002", "经过", "What happened"),
     Seen("ticket-open", "/tickets/2024-000001", "答复客户", "Reply to the customer"),
     Seen("ticket-dispatch", "/tickets/2024-000001?do=dispatch", "推荐人选与理由", "Whom to send, and why"),
+    Seen("ticket-check", "/tickets/2024-000001?do=check", "尚不清楚", "Not known yet"),
+    Seen("installation", "/tickets/2024-000001/forms/A1", "技术安装服务单", "Installation record"),
     Seen("kept", "/kept?period=24h&by=engineer", "回访率", "Follow-ups done"),
     Seen(
         "kept-none",

@@ -49,6 +49,9 @@ class CardFields(BaseModel):
     agent: str | None = Field(default=None, description="the agent that speaks for it from now on", max_length=64)
 
 
+PHONES = ("place_contact_phone", "contact_phone")
+
+
 class CardShape(BaseModel):
     """A device's card, with what stands behind its place."""
 
@@ -90,8 +93,12 @@ class CardShape(BaseModel):
     service_level: str | None
     labour_until: str | None
     parts_rate: str | None
-    contact: str | None = Field(description="who is on the spot: the place's, or its site's")
-    contact_phone: str | None = Field(description="masked for whoever may not act on tickets")
+    place_contact: str | None = Field(
+        description="who is on the spot; where the place names nobody, its site's contact"
+    )
+    place_contact_phone: str | None = Field(description="masked for whoever may not act on tickets")
+    contact: str | None
+    contact_phone: str | None
     phase: Phase | None
     phase_zh: str | None
     links: dict[str, str]
@@ -190,7 +197,7 @@ def told(desk: Desk, who: Who, one: Card) -> dict[str, Any]:
     installed_ms = fields.pop("installed_ms")
     phase = phase_of(one, desk.now_ms())
     if not (who.may("act") or who.may("place")):
-        fields["contact_phone"] = masked(fields["contact_phone"] or "") or None
+        fields |= {name: masked(fields[name]) if fields[name] else None for name in PHONES}
     return {
         **fields,
         **stamped("installed", installed_ms),

@@ -123,11 +123,10 @@ def _device(card: Card) -> DeviceCard:
 
 def _contact(desk: Desk, who: Who, facts: TicketFacts) -> Caller | None:
     """Who is on the spot where the device stands now, or at the site that somebody called from."""
-    said = (None, None) if facts.card is None else (facts.card.contact, facts.card.contact_phone)
+    name, phone = ("", "") if facts.card is None else facts.card.on_the_spot
     if facts.card is None and facts.row.subject[0] == "#":
         site = desk.view.entry("site", facts.row.subject[1:])
-        said = said if site is None else (site.fields["contact"], site.fields["contact_phone"])
-    name, phone = (part or "" for part in said)
+        name, phone = ("", "") if site is None else ((site.fields[one] or "") for one in ("contact", "contact_phone"))
     return Caller(name, phone if who.may("act") else masked(phone)) if name or phone else None
 
 

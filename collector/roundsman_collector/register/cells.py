@@ -13,6 +13,7 @@ from roundsman_collector.register.columns import COLUMNS, HOLDS, TITLES, Column,
 from roundsman_collector.register.errors import RowError, error
 from roundsman_collector.register.sheets import EXPONENT, Cell, Note, Sheet, day_of
 from roundsman_collector.store import ZONES
+from roundsman_collector.store.entry_kinds import PHONE
 from roundsman_collector.wording import nearest
 from roundsman_wire.topics import is_id
 
@@ -115,6 +116,8 @@ def _value(column: Column, cell: Cell) -> str | tuple[str, str] | None:
                 return "bad_value", str(error)
         case "login":
             return text.lower()
+        case "phone":
+            return text if PHONE.fullmatch(text) else None
         case "name":
             return text if len(text) <= 200 and text.isprintable() else None
         case "text":

@@ -14,7 +14,7 @@ from roundsman_collector.core.causes import Kind
 from roundsman_collector.store import ZONES
 
 Of = Literal["device", "agent", "customer", "contract", "site", "place", "behind"]
-Holds = Literal["id", "login", "name", "text", "date", "zone", "hours"]
+Holds = Literal["id", "login", "name", "text", "phone", "date", "zone", "hours"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,6 +33,9 @@ HOLDS: Mapping[Holds, ColumnKind] = {
     "login": ColumnKind(expected_zh="已有用户的登录名", expected_en="the login name of a user"),
     "name": ColumnKind(expected_zh="名称，1-200 个字", expected_en="a name of 1-200 characters"),
     "text": ColumnKind(expected_zh="文字，最多 400 个字", expected_en="at most 400 characters"),
+    "phone": ColumnKind(
+        expected_zh="电话号码，例如 020-8888 6666", expected_en="a telephone number such as 020-8888 6666"
+    ),
     "date": ColumnKind(expected_zh="日期，例如 2026-11-21", expected_en="a date such as 2026-11-21"),
     "zone": ColumnKind(
         expected_zh="、".join(zh for zh, _ in ZONES.values()) + " 之一",
@@ -399,6 +402,30 @@ COLUMNS: tuple[Column, ...] = (
         also=("服务网点编号", "维修点", "特约维修点", "point"),
     ),
     Column(
+        name="contact",
+        zh="现场联系人",
+        en="on the spot",
+        of="site",
+        field="contact",
+        holds="name",
+        about_zh="当地设备管理人员：可在电话指导下协助处理。",
+        about_en="Who looks after the devices there and can be guided by phone.",
+        sample="周师傅",
+        also=("当地设备管理人员", "站点联系人", "contact"),
+    ),
+    Column(
+        name="contact_phone",
+        zh="现场联系电话",
+        en="telephone on the spot",
+        of="site",
+        field="contact_phone",
+        holds="phone",
+        about_zh="现场联系人的电话。",
+        about_en="Their telephone number.",
+        sample="020-8888 6666",
+        also=("站点联系电话", "contact phone"),
+    ),
+    Column(
         name="place",
         zh="点位编号",
         en="place",
@@ -444,6 +471,30 @@ COLUMNS: tuple[Column, ...] = (
         about_zh="与站点负责工程师不同时填写。",
         about_en="If somebody else than the site's engineer looks after it.",
         sample="",
+    ),
+    Column(
+        name="place_contact",
+        zh="点位联系人",
+        en="on the spot at the place",
+        of="place",
+        field="contact",
+        holds="name",
+        about_zh="与站点的现场联系人不同时填写。",
+        about_en="If somebody else than the site's.",
+        sample="",
+        also=("place contact",),
+    ),
+    Column(
+        name="place_contact_phone",
+        zh="点位联系电话",
+        en="telephone at the place",
+        of="place",
+        field="contact_phone",
+        holds="phone",
+        about_zh="点位联系人的电话。",
+        about_en="Their telephone number.",
+        sample="",
+        also=("place contact phone",),
     ),
     Column(
         name="power_from",

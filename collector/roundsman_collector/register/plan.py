@@ -26,6 +26,8 @@ Became = Literal["added", "changed", "same"]
 # In the order in which one names the other; what a row says is entered in this order.
 DATES = ("accepted_on", "warranty_until", "maintenance_until", "labour_until")
 ORDER: tuple[KindName, ...] = ("customer", "contract", "site", "place")
+PLACES_OWN = ("place_zh", "place_en", "place_engineer", "place_contact", "place_contact_phone")
+"""Columns that speak of a place."""
 COLUMN_OF: Mapping[tuple[str, str], Column] = {(one.of, one.field): one for one in COLUMNS}
 
 
@@ -193,7 +195,7 @@ class _Comparison:
         card = self.cards.get(row.device)
         standing = None if card is None else card.place
         if "site" not in row.said:
-            speaks_of_it = any(name in row.said for name in ("place_zh", "place_en", "place_engineer"))
+            speaks_of_it = any(name in row.said for name in PLACES_OWN)
             return standing if speaks_of_it else None
         if card is not None and standing is not None and card.site == row.said["site"]:
             return standing

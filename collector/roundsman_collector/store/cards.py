@@ -51,8 +51,17 @@ class Card(NamedTuple):
     service_level: str | None
     labour_until: str | None
     parts_rate: str | None
+    place_contact: str | None
+    place_contact_phone: str | None
     contact: str | None
     contact_phone: str | None
+
+    @property
+    def on_the_spot(self) -> tuple[str, str]:
+        """Who can be called there, and the number: the place's, where one is named, else its site's."""
+        if self.place_contact or self.place_contact_phone:
+            return self.place_contact or "", self.place_contact_phone or ""
+        return self.contact or "", self.contact_phone or ""
 
 
 SELECT = (
@@ -61,8 +70,7 @@ SELECT = (
     "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, s.point, "
     "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until, "
     "k.service_level, k.labour_until, k.parts_rate, "
-    "CASE WHEN p.contact IS NULL AND p.contact_phone IS NULL THEN s.contact ELSE p.contact END, "
-    "CASE WHEN p.contact IS NULL AND p.contact_phone IS NULL THEN s.contact_phone ELSE p.contact_phone END FROM device "
+    "p.contact, p.contact_phone, s.contact, s.contact_phone FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN installation i ON i.device = device.id AND i.to_ms IS NULL "

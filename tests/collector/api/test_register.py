@@ -141,6 +141,27 @@ def test_a_viewer_of_one_customer_does_not_learn_that_another_exists(client: Cli
     assert "bus-31" not in api.get(f"{API}/register/export.csv").text
 
 
+@pytest.mark.parametrize(
+    ("role", "shown"), [("viewer", "139****1111"), ("engineer", "13900001111"), ("dispatcher", "13900001111")]
+)
+def test_the_number_of_who_is_on_the_spot_is_for_those_who_act(
+    client: Client, office: Office, view: View, role: Role, shown: str
+) -> None:
+    person = {"contact": "周师傅", "contact_phone": "13900001111"}
+    office.put_entry("site", "metro-1", {**SITE, **person}, deed=Deed(who="root", at_ms=NOW))
+    api = client(role, EVERYTHING)
+
+    site = api.get(f"{API}/sites/metro-1").json()["fields"]
+    versions = api.get(f"{API}/sites/metro-1/history").json()["versions"]
+    card = api.get(f"{API}/devices/kiosk-7/card").json()
+
+    assert (site["contact"], site["contact_phone"]) == ("周师傅", shown)
+    assert [one["fields"]["contact_phone"] for one in versions] == [None, shown]
+    assert (card["contact"], card["contact_phone"], card["place_contact_phone"]) == ("周师傅", shown, None)
+    assert ("13900001111" in api.get(f"{API}/register/export.csv").text) == (role != "viewer")
+    assert "13900001111" not in str(view.audit())
+
+
 @pytest.mark.parametrize("role", ["viewer", "engineer"])
 def test_who_may_only_look_writes_nothing(client: Client, view: View, role: Role) -> None:
     api = client(role, EVERYTHING)

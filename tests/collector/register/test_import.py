@@ -495,6 +495,29 @@ def test_an_engineer_is_somebody_who_may_sign_in(desk: Desk) -> None:
     assert complaints(plan) == [(2, "engineer", "no_such"), (2, "place engineer", "no_such")]
 
 
+# Shows S4-18.
+def test_who_is_on_the_spot_is_entered_exported_and_read_back(desk: Desk) -> None:
+    head = "设备编号,设备类型,客户编号,监控分中心,站点编号,点位编号,现场联系人,现场联系电话,点位联系人,点位联系电话"
+    both = "kiosk-8,kiosk,metro,south,rmgc,rmgc-hall,周师傅,139 0000 1111,何师傅,+86 20 8888"
+    site = "kiosk-9,kiosk,metro,south,rmgc,rmgc-gate,,,,"
+
+    desk.enter(table(both, site, head=head))
+    wrong = desk.plan(table("kiosk-9,,,,,,,call me,,", head=head))
+    exported = desk.export()
+    again = desk.plan(exported)
+
+    cards = desk.view.cards_named(["kiosk-8", "kiosk-9"])
+    assert {device: card.on_the_spot for device, card in cards.items()} == {
+        "kiosk-8": ("何师傅", "+86 20 8888"),
+        "kiosk-9": ("周师傅", "139 0000 1111"),
+    }
+    assert complaints(wrong) == [(2, "现场联系电话", "bad_value")]
+    assert "周师傅,139 0000 1111" in exported.decode()
+    assert (again.errors, again.does_nothing) == ((), True)
+    numberless = b"".join(files.export_csv(desk.view, with_phones=False)).decode()
+    assert ("周师傅" in numberless, "139 0000" in numberless, "8888" in numberless) == (True, False, False)
+
+
 WIRED = "device,kind,power from,uplink from"
 
 
