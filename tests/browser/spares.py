@@ -1,7 +1,18 @@
 """A store room for the browser: items, two locations, moves of two months, what waits for a ticket, a loan, parts."""
 
 from roundsman_collector.core.stock import Level
-from roundsman_collector.store import Deed, ItemFields, LocationFields, MoveWish, Office, PartWish, Store, loans, parts
+from roundsman_collector.store import (
+    Deed,
+    ItemFields,
+    LocationFields,
+    MoveWish,
+    Office,
+    PartWish,
+    Store,
+    Want,
+    loans,
+    parts,
+)
 from roundsman_collector.store.connect import transaction
 from tests.collector.api.world import NOW, TODAY
 
@@ -17,7 +28,9 @@ ITEMS = {
         models=("DR-58",),
         warranty_months=12,
     ),
-    "cam-4mp": ItemFields(name_zh="400 万枪式摄像机", name_en="4 MP bullet camera", component="channel", unit="台"),
+    "cam-4mp": ItemFields(
+        name_zh="400 万枪式摄像机", name_en="4 MP bullet camera", component="channel", unit="台", is_swapped=True
+    ),
     "paper-80": ItemFields(name_zh="80 毫米热敏纸", name_en="80 mm thermal paper", unit="卷", is_consumable=True),
 }
 MOVES = (
@@ -28,6 +41,7 @@ MOVES = (
     (30, MoveWish(location="hq", item="head-80", verb="send", quantity=2)),
     (12, MoveWish(location="hq", item="head-80", verb="repaired", quantity=1, grade=2)),
     (8, MoveWish(location="hq", item="paper-80", verb="count", quantity=-3, text="盘点少 3 卷，受潮报损")),
+    (2, MoveWish(location="bag", item="head-80", verb="receive")),
     (1, MoveWish(location="metro-own", item="paper-80", verb="receive", quantity=20)),
 )
 
@@ -40,6 +54,8 @@ def stocked(store: Store, office: Office) -> None:
     office.put_stock_location("hq", LocationFields(name_zh="总库", name_en="Headquarters"), deed=begin)
     own = LocationFields(name_zh="地铁专用库", name_en="Metro's own store", customer="metro")
     office.put_stock_location("metro-own", own, deed=begin)
+    bag = LocationFields(name_zh="工程师随身备件", name_en="Engineer's bag", engineer="engineer")
+    office.put_stock_location("bag", bag, deed=begin)
     office.put_stock_level("hq", "head-80", Level(10, 6), deed=begin)
     office.put_stock_level("hq", "cam-4mp", Level(2, 1), deed=begin)
     for days, wish in MOVES:
@@ -47,6 +63,10 @@ def stocked(store: Store, office: Office) -> None:
     now = Deed(who="admin", at_ms=NOW - 5)
     office.book_move(MoveWish(location="hq", item="head-80", verb="issue", ticket=TICKET), deed=now)
     office.reserve_spare("hq", "head-80", 1, TICKET, deed=now)
+    office.want_spare(Want(location="hq", item="head-80", ticket=TICKET), is_wish=True, deed=now)
+    office.book_move(
+        MoveWish(location="hq", item="cam-4mp", verb="issue", serial="DS2CD-0001", ticket=TICKET), deed=now
+    )
     office.sign_stock("hq", "2024-08", is_check=False, deed=Deed(who="dispatcher", at_ms=NOW - 30 * DAY))
     printer = PartWish(
         device="kiosk-7",

@@ -21,7 +21,7 @@ from roundsman_collector.api.cards import phase_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import DEFAULT_ZONE, problem_of
 from roundsman_collector.api.parts import WarrantyShape, dates, told_warranty, warranty_of_part
-from roundsman_collector.api.tickets import TicketName, as_event, ticket_or_404
+from roundsman_collector.api.tickets import TicketName, ticket_or_404
 from roundsman_collector.core.contract import Phase, local_day, phase_at
 from roundsman_collector.core.lifecycle import standing_of
 from roundsman_collector.core.parts import (
@@ -41,6 +41,7 @@ from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, EntryError, Spot, TicketRow, Want
 from roundsman_collector.store.stock_rows import KEY_LIMIT
+from roundsman_collector.store.tickets import as_event
 
 router = APIRouter(tags=["parts"])
 

@@ -179,8 +179,14 @@ def reserve(request: Request, who: Stock, fields: Fields) -> Response:
 def take_in(request: Request, who: Stock, fields: Fields) -> Response:
     """An old unit that was swapped comes into the workshop."""
     said = {name: text.strip() for name, text in fields.items()}
-    names = ("location", "item", "ticket", "serial", "key")
-    wish = MoveWish(verb="collect", **{name: said.get(name, "") for name in names})
+    wish = MoveWish(
+        location=said.get("location", ""),
+        item=said.get("item", ""),
+        verb="collect",
+        serial=said.get("serial", ""),
+        ticket=said.get("ticket", ""),
+        key=said.get("key", ""),
+    )
     try:
         desk_of(request).office.book_move(wish, deed=deed_of(request, who), scope=who.scope)
     except EntryError as error:
