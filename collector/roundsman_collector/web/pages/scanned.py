@@ -236,7 +236,8 @@ def _why(desk: Desk, saying: Saying, refused: Problem) -> str:
         return saying(TOO_MANY)
     if refused.status == 413:
         return saying(PHOTO_LARGE, size=saying.value({"value": desk.file_limits.photo, "unit": "bytes"}))
-    return saying(SENT_BEFORE if refused.code == "key_used" else NOT_TAKEN)
+    is_other = refused.code == "key_used"
+    return saying(SENT_BEFORE if is_other else NOT_TAKEN)
 
 
 # --- what the page shows ---------------------------------------------------------------------------------------------
