@@ -1,6 +1,7 @@
 """What a contract promises to do again and again (计划): its kinds, the sites they are for, and when each is due. Pure.
 
     tasks_between(plan, kind, from_day, to_day, workdays) -> (Due, ...)   a Due per site and period (巡检任务)
+    workdays_by(kind.week, "Asia/Shanghai", versions) -> Workdays          its working days, by the calendar's versions
     settled(due, kind, workdays, begun_on, ended_on) -> Due               its days, once it began or ended
     danger_on(due, kind, workdays) · report_danger_on(...)                from when on it can hardly be in time
     life(plan, kind, place) · unplanned(plan, kind)                       the days on which it counts; why it does not
@@ -29,7 +30,7 @@ Days are the site's local days and belong, first and last, to what they bound: `
   tells.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import pairwise
@@ -37,7 +38,9 @@ from typing import Literal, NamedTuple
 
 from roundsman_collector.core.calendar import DAY_MINUTES, instant, zone
 from roundsman_collector.core.contract import Dates, Phase, phase
+from roundsman_collector.core.hours import calendar_of
 from roundsman_collector.core.intervals import Intervals, intersect, normal, total
+from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import (
     FIRST,
     LAST,
@@ -49,8 +52,11 @@ from roundsman_collector.core.periods import (
     nth_workday,
     periods,
     workdays_back,
+    workdays_of,
 )
 from roundsman_collector.core.plan_kinds import After, Anchor, PlanKind, Report
+from roundsman_collector.core.sla import Version
+from roundsman_collector.core.timetable import Timetable
 
 Missing = Literal["installed_on", "accepted_on", "contract_dates"]
 
@@ -253,6 +259,16 @@ def tasks_between(
     else:
         raise PlanError(f"kind {kind.id}: expected a cycle, or another kind that it follows")
     return tuple(sorted((one for one in found if from_day <= one.first_day < to_day), key=_order))
+
+
+def workdays_by(week: Week, time_zone: str, versions: Sequence[Version] = ()) -> Workdays:
+    """What the working days of a kind are in a time zone, given the versions of the calendar that its week names.
+
+    A calendar of days that is not given has none, like `none`.
+    """
+    told = versions or (Version(0, {}),)
+    times = Timetable((one.from_ms, calendar_of(week.hours, time_zone, one.days)) for one in told)
+    return workdays_of(times, time_zone)
 
 
 def _order(due: Due) -> tuple[date, str, str]:

@@ -29,9 +29,11 @@ from roundsman_collector.core.plans import (
     settled,
     tasks_between,
     unplanned,
+    workdays_by,
 )
 from roundsman_collector.core.timetable import Timetable
 from tests.collector.core.planned import SHANGHAI, day, kind, ms, office, place, plan, told, workdays
+from tests.collector.core.told_ticket import HOLIDAYS
 
 DATES = Dates(accepted_on=day("2025-11-30"), warranty_until=day("2026-11-29"), maintenance_until=day("2027-05-31"))
 WEEK = Week(hours=kept("1-5 09:00-18:00"))
@@ -299,6 +301,15 @@ def test_a_report_that_is_the_work_itself_has_no_report_about_it_when_it_is_done
 
     assert told(due) == "2026-02: 2026-03-01 to 2026-03-06"
     assert settled(due, known, workdays(), ended_on=day("2026-03-02")) == due
+
+
+def test_working_days_are_those_of_the_kind_s_week_and_calendar() -> None:
+    week, sunday = kind("kiosk-phone").week, day("2026-09-20")
+
+    found = [workdays_by(week, SHANGHAI, versions)(sunday) for versions in (HOLIDAYS["cn"], ())]
+
+    assert found == [True, False], "the 20th is worked instead of a day of the holidays"
+    assert workdays_by(week, SHANGHAI, HOLIDAYS["cn"])(day("2026-10-01")) is False
 
 
 # --- where plans begin and end ---------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ from roundsman_collector.core.tasks import (
     replanned,
     standing_of,
 )
-from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.worries import due_to_tell
 from tests.collector.core.planned import day, kind, ms, place, plan, workdays
 from tests.collector.core.told_task import COVERED, ID, INSTALLED, NAMES, SAID, Tale, verbs, walked
@@ -276,6 +276,29 @@ def test_a_task_is_touched_by_whatever_is_done_about_it_and_not_by_reminders() -
 
     assert tale.task.standing.is_touched is False
     assert touched == {"plan": False, **dict.fromkeys(("assign", "note", "begin", "fulfil", "ticket"), True)}
+
+
+def test_a_version_is_the_last_line_of_a_person_or_of_a_change_and_no_reminder() -> None:
+    def line(at: int, who: str, verb: str) -> Event:
+        return Event(at, at * 60_000, who, verb, "words", SAID.get(verb, {}))
+
+    log = [line(1, ROBOT, "plan"), line(2, ROBOT, "warn"), line(3, "li", "assign"), line(4, ROBOT, "move")]
+    log += [line(5, ROBOT, "fulfil"), line(6, ROBOT, "breach"), line(7, ROBOT, "note"), line(8, "li", "note")]
+
+    assert [standing_of(log[:count]).version for count in range(1, 9)] == [1, 1, 3, 3, 5, 5, 5, 8]
+
+
+def test_what_is_told_afterwards_happened_when_it_did_and_a_line_nobody_knows_changes_nothing() -> None:
+    tale = Tale("kiosk-phone", "2026-11-01").at("2026-11-10 18:00").happens("begin", at_ms=ms("2026-11-10 09:00"))
+
+    assert (tale.task.standing.begun_ms, tale.task.standing.last_ms) == (ms("2026-11-10 09:00"),) * 2
+    later = after(tale.task.standing, Event(99, tale.now_ms, "li", "of_a_later_version", "", {}))
+    assert (later.state, later.version) == ("under_way", tale.task.standing.version)
+
+
+def test_the_engine_plans_moves_fulfils_reminds_and_people_do_the_rest() -> None:
+    assert [verb for verb in STEPS if not is_persons(verb)] == ["plan", "move", "fulfil", "warn", "breach", "ticket"]
+    assert [verb for verb, step in STEPS.items() if step.right == "overrule"] == ["cancel"]
 
 
 # --- whatever happens ------------------------------------------------------------------------------------------------
