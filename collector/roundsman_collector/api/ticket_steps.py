@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from roundsman_collector.api.problem import bad_parameter
 from roundsman_collector.core.parts import Exclusion
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 
 Milliseconds = Annotated[int, Field(ge=1, le=2**53, description="milliseconds UTC")]
 Name = Annotated[str, Field(min_length=1, max_length=200)]

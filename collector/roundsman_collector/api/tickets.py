@@ -33,7 +33,8 @@ from roundsman_collector.roles import Who
 from roundsman_collector.rules.promised import promised_from
 from roundsman_collector.store import CommandRow, SampleRow, StoreError, TicketEvent, TicketRow
 from roundsman_collector.store.commands import KEY_LIMIT
-from roundsman_collector.store.tickets import TEXT_LIMIT, as_event
+from roundsman_collector.store.openings import TEXT_LIMIT
+from roundsman_collector.store.tickets import as_event
 from roundsman_collector.store.witness import RecordRow
 from roundsman_collector.wording import short
 from roundsman_wire.report import Sample

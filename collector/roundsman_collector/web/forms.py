@@ -5,7 +5,7 @@ from urllib.parse import parse_qs
 from fastapi import Request
 
 from roundsman_collector.api import problem
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 
 FORM_LIMIT = 4 * TEXT_LIMIT * 3 + 4096
 """Bytes of a form at most: every character of a text may be four bytes, each written as %XX."""

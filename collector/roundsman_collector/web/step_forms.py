@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Literal, NamedTuple
 
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import N_, PAIRS
 from roundsman_collector.web.zoned import TimeError, written, zone_name

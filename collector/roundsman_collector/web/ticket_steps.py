@@ -14,7 +14,7 @@ from roundsman_collector.api.tickets import asked_for
 from roundsman_collector.reports.forms import sheets
 from roundsman_collector.reports.forms.intake import unknown
 from roundsman_collector.store.loans import BECAME
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 from roundsman_collector.web import step_forms
 from roundsman_collector.web.next_step import likeliest
 from roundsman_collector.web.pages.engineers import suggestion_rows

@@ -38,7 +38,7 @@ from roundsman_collector.reports.forms import build, cover, intake, missing, she
 from roundsman_collector.roles import Who
 from roundsman_collector.store import TicketRow
 from roundsman_collector.store.files import KEY_LIMIT, FileRow
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 from roundsman_collector.web.page import around, environment, page, saying_of
 from roundsman_collector.web.problems import heading_of
 from roundsman_collector.web.saying import Saying

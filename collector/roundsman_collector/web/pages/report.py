@@ -26,7 +26,7 @@ from roundsman_collector.core.lifecycle import LIVE, REPORTED
 from roundsman_collector.roles import Who
 from roundsman_collector.store import Card, FleetFilter
 from roundsman_collector.store.commands import KEY_LIMIT
-from roundsman_collector.store.tickets import TEXT_LIMIT
+from roundsman_collector.store.openings import TEXT_LIMIT
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.fleet import summary_of
