@@ -45,6 +45,8 @@ def _timing(one: "WayRow") -> list[str]:
     timing = one.timing
     said = {
         "of": one.person or "",
+        "also": ", ".join(one.filter.also),
+        "backup after": f"{timing.backup_minutes} min" if "duty" in one.filter.also else "",
         "quiet": timing.quiet_hours,
         "daily": timing.daily,
         "after": f"{timing.after_minutes} min" if timing.after_minutes else "",

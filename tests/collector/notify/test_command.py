@@ -12,7 +12,8 @@ from roundsman_collector.config import DATABASE
 from roundsman_collector.notify.delivery import Delivery
 from roundsman_collector.notify.facts import Facts
 from roundsman_collector.notify.outcome import Reject
-from roundsman_collector.store import Batch, Office, Outbox, Store, WayRow
+from roundsman_collector.roles import Scope
+from roundsman_collector.store import Batch, Deed, Office, Outbox, Store, WayRow
 from tests.collector.store.cast import TODAY, staffed, ticket
 
 
@@ -97,6 +98,27 @@ def test_a_bot_that_is_told_by_night_only_of_what_nobody_answers(store: Store, t
     assert "s3cret" not in listed and "SECabc" not in listed
     with Office.open(tmp_path / DATABASE) as office:
         assert office.ways()[0].secret == "SECabc"
+
+
+def test_somebodys_own_way_hears_of_their_duty_and_their_sites_unless_told_otherwise(
+    store: Store, tmp_path: Path
+) -> None:
+    with Office.open(tmp_path / DATABASE) as office:
+        deed = Deed(who="boss", at_ms=TODAY)
+        office.add_person("li", name="Li", role="engineer", scope=Scope(everything=True), deed=deed)
+    usual = roundsman(tmp_path, "add", "mail", "li@example.com", "--person", "li")
+    roundsman(tmp_path, "add", "mail", "li@example.com", "--person", "li", "--also", "duty", "--backup", 30)
+    roundsman(tmp_path, "add", "mail", "li@example.com", "--person", "li", "--also", "nothing")
+    wrong = roundsman(tmp_path, "add", "mail", "li@example.com", "--person", "li", "--also", "all")
+
+    assert usual.exit_code == 0
+    assert (wrong.exit_code, "expected some of responsible, duty" in wrong.stderr) == (2, True)
+    lines = roundsman(tmp_path, "list").stdout.splitlines()
+    assert [line.partition("of li")[2] for line in lines] == [
+        "; also responsible, duty; backup after 15 min",
+        "; also duty; backup after 30 min",
+        "",
+    ]
 
 
 def test_a_test_says_what_became_of_it(refusing: list[str], tmp_path: Path) -> None:

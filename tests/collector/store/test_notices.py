@@ -903,3 +903,30 @@ def test_what_waited_before_the_upgrade_knows_its_ticket_and_its_way_tells_as_it
     assert waiting is not None
     assert (waiting.notice.ticket_id, waiting.notice.severity, waiting.notice.held) == (7, "major", "")
     assert waiting.is_over
+
+
+@pytest.mark.sqlite
+def test_an_own_way_that_heard_of_being_sent_hears_of_hand_overs_after_the_upgrade(bare: str) -> None:
+    engine = create_engine(f"sqlite:///{bare}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(migrate.FOLDER))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        for way, events, person in (
+            (1, ["dispatched", "warned"], "li"),
+            (2, ["opened"], "li"),
+            (3, ["dispatched"], None),
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO way (id, kind, name, target, secret, filter, language, made_ms, made_by, person) "
+                "VALUES (?, 'mail', 'x', ?, '', ?, 'zh', 0, 'x', ?)",
+                (way, MAIL, json.dumps({"events": events}), person),
+            )
+    engine.dispose()
+
+    with Store.open(bare), Office.open(bare) as office:
+        filters = [way.filter for way in office.ways()]
+
+    assert [one.events for one in filters] == [("dispatched", "handed_over", "warned"), ("opened",), ("dispatched",)]
+    assert {one.also for one in filters} == {()}, "nobody hears of more than they did, unless somebody says so"

@@ -283,6 +283,22 @@ def test_a_way_says_in_words_when_it_is_told(teller: TestClient, desk: Desk) -> 
     assert "once a day at 08:30" in told(teller.get("/ways").text)
 
 
+def test_somebodys_own_way_says_that_it_hears_of_their_duty_and_their_sites(teller: TestClient, desk: Desk) -> None:
+    form = teller.get("/ways").text
+    for one in ("responsible", "duty"):
+        assert f'name="also-{one}" value="1" checked' in form, "ticked unless somebody says otherwise"
+
+    way = made(teller, desk, MAIL | {"person": "engineer", "also-duty": "1", "backup_minutes": "20"})
+
+    row = desk.office.ways()[0]
+    assert (row.filter.also, row.timing.backup_minutes) == (("duty",), 20)
+    html = teller.get(f"/ways/{way}").text
+    assert 'name="also-duty" value="1" checked' in html and 'name="also-responsible" value="1">' in html
+    assert "only where engineer is sent · what befalls where they are on duty" in told(teller.get("/ways").text)
+    refused = teller.post(f"/ways/{way}", data=MAIL | {"person": "engineer", "backup_minutes": "721"})
+    assert (refused.status_code, "Write minutes, at most 720." in told(refused.text)) == (422, True)
+
+
 def test_a_notice_that_is_held_says_why(teller: TestClient, desk: Desk, store: Store) -> None:
     made(teller, desk, MAIL | {"after_minutes": "30"})
     store.commit(Batch(now_ms=NOW, tickets=[ticket("nvr-2", NOW)]))
