@@ -25,7 +25,6 @@ ITEMS = {
         specification="KPC347-08TAJ4，203 dpi",
         component="printer",
         kinds=("kiosk",),
-        models=("DR-58",),
         warranty_months=12,
     ),
     "cam-4mp": ItemFields(
