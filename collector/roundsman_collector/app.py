@@ -265,7 +265,8 @@ class Child:
         if mono < self._restart_at or (self._child is None and not self._is_wanted()):
             return
         if self._child is not None:
-            log.error("a child ended; it is started again", child=self._name, code=self._child.returncode)
+            why = {"code": self._child.returncode, "journal": str(self._journal)}
+            log.error("a child ended; it is started again", child=self._name, **why)
         self._restart_at = mono + CHILD_RESTART_S
         with self._journal.open("ab") as journal:
             self._child = subprocess.Popen(

@@ -28,12 +28,14 @@ RULES: Mapping[str, str] = {"replacement": N_("replace instead of repairing agai
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reader:
-    """Who reads: language, names of people by login, the ticket's number and its files."""
+    """Who reads: language, names of people by login, the ticket's number, its files, names of service levels."""
 
     saying: Saying
     number: str
     people: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[int, FileRow] = field(default_factory=dict)
+    levels: Mapping[str, str] = field(default_factory=dict)
+    """Names of service levels by their ids."""
 
     def person(self, login: object) -> str:
         """What somebody is called; of who scanned a label nobody knows more than that."""
@@ -54,6 +56,10 @@ def _time(reader: Reader, value: Any) -> str:
 
 def _person(reader: Reader, value: Any) -> str:
     return reader.person(value)
+
+
+def _level(reader: Reader, value: Any) -> str:
+    return reader.levels.get(str(value), str(value))
 
 
 def _component(reader: Reader, value: Any) -> str:
@@ -117,7 +123,7 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("wish", N_("What the customer wishes"), _plain),
         ("transferred_from", N_("Goes on from"), _plain),
     ),
-    "promise": (("level", N_("Service level"), _plain),),
+    "promise": (("level", N_("Service level"), _level),),
     "acknowledge": (
         ("reply", N_("Reply"), _table("reply")),
         ("arrival_ms", N_("Promised to be there by"), _time),

@@ -177,6 +177,7 @@ def _file(
         "card": card,
         "name": (card.name_zh if is_chinese else card.name_en) or card.device,
         "told": told,
+        "places": {one["place"]: _place_name(desk, saying, one["place"]) for one in told["installations"]},
         "phase": "" if told["phase"] is None else PHASES[told["phase"]][not is_chinese],
         "swapped": [one.name_zh if is_chinese else one.name_en for one in swapped],
         "now": [one for one in parts if one["to_ms"] is None],
@@ -212,6 +213,12 @@ def _part(saying: Saying, one: dict[str, Any]) -> dict[str, Any]:
 def _clock(time_zone: str) -> Callable[[int | None], str]:
     """Times with their year, to the minute: a file is read years later, and on paper."""
     return lambda ms: zoned.shown(ms, time_zone)[:16]
+
+
+def _place_name(desk: Desk, saying: Saying, place: str) -> str:
+    """What a place is called; its id where it is not there any more."""
+    named = desk.view.entries_named("place", [place]).get(place)
+    return place if named is None else str(named.fields[f"name_{saying.language}"])
 
 
 def _wrong(saying: Saying, error: EntryError | None) -> dict[str, str]:

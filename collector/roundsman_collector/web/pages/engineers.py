@@ -186,19 +186,23 @@ def suggestion_rows(desk: Desk, saying: Saying, row: TicketRow) -> list[dict[str
     """Whom to send, the first to ask first, as going_parts.html draws them."""
     _, found = suggested(desk, row)
     first = best(found)
+    points = desk.view.entries_named("point", {one.candidate.point for one in found[:SHOWN] if one.candidate.point})
+    names = {key: str(one.fields[f"name_{saying.language}"]) for key, one in points.items()}
     return [
         {
             "login": one.candidate.login,
             "name": one.candidate.name,
             "is_best": one is first,
-            "reasons": saying.listed(_reason(saying, reason) for reason in one.reasons),
-            "warnings": saying.listed(_reason(saying, reason) for reason in one.warnings),
+            "reasons": saying.listed(_reason(saying, reason, names) for reason in one.reasons),
+            "warnings": saying.listed(_reason(saying, reason, names) for reason in one.warnings),
         }
         for one in found[:SHOWN]
     ]
 
 
-def _reason(saying: Saying, reason: Reason) -> str:
-    """A reason in words, kinds of devices by their names."""
+def _reason(saying: Saying, reason: Reason, points: Mapping[str, str]) -> str:
+    """A reason in words, kinds of devices and service points by their names."""
     what = saying.word("kind", reason.what) if reason.code in ("skilled", "no_skill", "skill_over") else None
+    if reason.code == "point":
+        what = points.get(reason.what)
     return reason.told(saying.language, what)

@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import RedirectResponse, Response
 from starlette.datastructures import UploadFile
 
-from roundsman_collector.api import problem, tickets
+from roundsman_collector.api import levels, problem, tickets
 from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import desk_of
 from roundsman_collector.api.problem import Problem
@@ -208,6 +208,14 @@ def _ground(request: Request, who: Who, number: str) -> Ground:
     return ground_of(Found(desk_of(request), saying_of(request), who, number))
 
 
+def _level_names(found: Found) -> dict[str, str]:
+    """What the service levels are called that the ticket was promised."""
+    promised = {str(event.data.get("level") or "") for event in found.log if event.verb == "promise"}
+    rows = found.desk.view.newest_levels() if promised - {""} else {}
+    said = {name: levels.read(rows[name]) for name in promised & set(rows)}
+    return {name: found.saying.pair((one.zh, one.en)) for name, one in said.items()}
+
+
 def _told(found: Found) -> dict[str, Any]:
     """What the page says of a ticket."""
     desk, saying, row, told = found.desk, found.saying, found.row, found.told
@@ -219,6 +227,7 @@ def _told(found: Found) -> dict[str, Any]:
         number=row.number,
         people=found.dossier.people,
         files={one.id: one for one in desk.view.files(row.id)},
+        levels=_level_names(found),
     )
     called = caller(found.dossier)
     return {
@@ -238,6 +247,7 @@ def _told(found: Found) -> dict[str, Any]:
         "clocks": of_ticket(told.get("clocks", ()), saying),
         "waiting_word": saying.word("waiting", row.waiting) if row.waiting else "",
         "engineer": found.dossier.name(row.engineer or ""),
+        "taken_by": found.dossier.name(row.acknowledged_by or ""),
         "phase": found.dossier.phase.of(saying.language),
         "warranty_until": found.dossier.warranty_until,
         "wish": reported_of(found.dossier).get("wish", ""),
