@@ -12,7 +12,7 @@ A way that is nobody's own hears of what its filter wants. Somebody's own way he
     told           they were told of it on duty: they hear of its end, whoever is on duty by then
 
 Whoever answers for a place or is on duty there (on_call.py) hears of it as far as their scope reaches. What somebody on
-duty hears passes the quiet hours of their way.
+duty hears, for whichever reason, passes the quiet hours of such a way.
 
 Replayed history never pages (law 3). A ticket that opens and is over in the same transaction tells nobody. One that
 opens with a fault of old may be the work of a queue that is still being taken: it is held for two minutes, and if it is
@@ -146,7 +146,8 @@ def write(connection: Connection, told: Sequence[News], listeners: Sequence[WayR
                 continue
             held, wake_at_ms = _hold(heard, one, ticket, now_ms)
             about = (way.id, one.key, one.event, ticket.subject, body, now_ms)
-            passes = bool(heard.reasons & {"duty", "backup"})
+            called = desk.called.get(ticket.subject, NOBODY)
+            passes = "duty" in way.filter.also and way.person in (called.primary | called.backup)
             rows.append((*about, wake_at_ms, ticket.id, ticket.severity, held, wake_at_ms, passes))
     many(connection, INSERT, rows)
 
@@ -180,7 +181,7 @@ def _reasons(desk: _Desk, one: News, ticket: TicketRow) -> dict[str, set[Reason]
     elif one.event in OVERS:
         heard = desk.heard.get(ticket.id, ())
         told = {way.person for way in desk.listeners.on_duty if way.id in heard and way.person is not None}
-        why += [("told", told), ("duty", told & called.primary)]
+        why.append(("told", told))
     for reason, persons in why:
         for person in persons:
             if person in desk.listeners.people and desk.is_reached(person, ticket.subject):
