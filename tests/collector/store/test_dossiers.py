@@ -64,6 +64,7 @@ def test_names_are_those_of_the_day_it_was_opened(store: Store, view: View, wher
         zone="urban",
         time_zone="Asia/Shanghai",
         contract="维保 2024",
+        accepted_on="2024-01-01",
         warranty_until="2026-01-01",
     )
     assert facts.card is not None
