@@ -25,13 +25,14 @@ help: ## list the targets
 demo: $(VENV)/.demo-installed ## the whole system on this machine; arguments in ARGS="--for 120 --headless"
 	$(VENV)/bin/roundsman demo $(ARGS)
 
-test: $(VENV)/.dev-installed ## all tests, two at a time; TESTS=tests/wire TEST_ARGS="-k ranges"
-	$(PY) -m pytest -n 2 --dist worksteal --ignore=tests/bench $(TESTS) $(TEST_ARGS)
+# Many tests wait for a device's deadline or for a process: three of them keep two processors busy.
+test: $(VENV)/.dev-installed ## all tests, three at a time; TESTS=tests/wire TEST_ARGS="-k ranges"
+	$(PY) -m pytest -n 3 --dist worksteal --ignore=tests/bench $(TESTS) $(TEST_ARGS)
 
 agent-alone: $(AGENT_VENV)/.installed ## the tests of wire and agent where no collector is installed
 	@! $(AGENT_VENV)/bin/python -c 'import roundsman_collector' 2>/dev/null \
 	  || { echo "$(AGENT_VENV) can import roundsman_collector, so it proves nothing: run make clean and try again" >&2; exit 1; }
-	$(AGENT_VENV)/bin/python -m pytest -n 2 --dist worksteal tests/wire tests/agent $(TEST_ARGS)
+	$(AGENT_VENV)/bin/python -m pytest -n 4 --dist worksteal tests/wire tests/agent $(TEST_ARGS)
 
 check: lint format types contracts schemas dashboards-made pages-made house ## everything that can be said without running the system
 
