@@ -137,3 +137,5 @@ def test_labels_stay_within_their_fields(visit: Visit, console: Running, shots: 
     shots(page, f"label-sheet-{size}-print")
     assert overflowing == []
     assert all(abs(width - 793.7) < 1 and height <= 1122.5 for width, height in sheets), "A4 at 96 dots an inch"
+    paper = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == len(sheets) == (2 if size == "2x2" else 1)
