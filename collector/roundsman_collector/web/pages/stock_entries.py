@@ -6,7 +6,7 @@
 A form that cannot be used comes back as it was written, with what is wrong beside the field.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -18,6 +18,7 @@ from roundsman_collector.api.stock import item_or_404, location_or_404
 from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import Who
 from roundsman_collector.store import EntryError, ItemFields, ItemRow, LocationFields, LocationRow
+from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.web.forms import form
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.stock_months import months_of
@@ -106,14 +107,32 @@ def items_page(request: Request, who: Stock) -> Response:
     return page(request, who, "stock_items.html", {"rows": rows, "may_write": who.scope.everything})
 
 
+def _names(desk: Desk, saying: Saying, kind: KindName, ids: Iterable[str | None]) -> dict[str | None, str]:
+    """What customers, centres or service points are called; the id of one without an entry."""
+    wanted = {one for one in ids if one}
+    named = desk.view.entries_named(kind, wanted) if wanted else {}
+    return {one: str(named[one].fields[f"name_{saying.language}"]) if one in named else one for one in wanted}
+
+
 @router.get("/stock/locations")
 def locations_page(request: Request, who: Stock) -> Response:
     """Where spares lie."""
     desk, saying = desk_of(request), saying_of(request)
     people = desk.view.people_names()
+    found = desk.view.stock_locations(scope=who.scope)
+    customers = _names(desk, saying, "customer", [one.fields.customer for one in found])
+    groups = _names(desk, saying, "group", [one.fields.group for one in found])
+    points = _names(desk, saying, "point", [one.fields.point for one in found])
     rows = [
-        {"one": one, "name": name_of(saying, one), "engineer": people.get(one.fields.engineer or "", "")}
-        for one in desk.view.stock_locations(scope=who.scope)
+        {
+            "one": one,
+            "name": name_of(saying, one),
+            "customer": customers.get(one.fields.customer, ""),
+            "group": groups.get(one.fields.group, ""),
+            "point": points.get(one.fields.point, ""),
+            "engineer": people.get(one.fields.engineer or "", ""),
+        }
+        for one in found
     ]
     return page(request, who, "stock_locations.html", {"rows": rows})
 
