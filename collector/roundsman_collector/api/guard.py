@@ -47,7 +47,7 @@ class Tries:
                 for one in quiet or oldest:
                     del self._tried_ms[one]
 
-    def keys(self) -> frozenset[Hashable]:
+    def remembered(self) -> frozenset[Hashable]:
         """Whose tries are remembered."""
         with self._lock:
             return frozenset(self._tried_ms)
