@@ -45,6 +45,7 @@ class Site:
         self.port = _free_port()
         self._sections: list[str] = []
         self._drivers: dict[str, str] = {}
+        self._second = 0
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.environment = _environment(self.folder)
 
@@ -90,9 +91,13 @@ class Site:
             time.sleep(0.02)
 
     def tell(self, name: str, variables: str) -> None:
-        """What the UPS says from now on; as a whole, so that no driver reads half of it."""
-        self._write(f"{name}.new", variables)
-        os.replace(self.folder / f"{name}.new", self.folder / f"{name}.dev")
+        """What the UPS says from now on; as a whole, so that no driver reads half of it, and of another second than
+        before: a driver takes a file of the same second for the one that it has read."""
+        new = self.folder / f"{name}.new"
+        self._write(new.name, variables)
+        self._second = max(self._second + 1, int(new.stat().st_mtime))
+        os.utime(new, (self._second, self._second))
+        os.replace(new, self.folder / f"{name}.dev")
 
     def stop(self, name: str, *, how: signal.Signals) -> None:
         """Make a driver stand still (SIGSTOP), go on (SIGCONT) or end (SIGKILL)."""
