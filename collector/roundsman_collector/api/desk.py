@@ -29,9 +29,9 @@ class Desk:
     through a reverse proxy; empty: only on this machine. `faults` and `advice` are the catalogue in force, by
     code. `answer_within_s`: how long a person's command is waited for before the answer is "not yet".
     `functions`: what devices are there for, by name. `lists_every_s`: how old a list of the whole fleet may be
-    (api/summary.py). `has_mail`: [mail] names a server. `company`: what stands on every form. `file_limits`: how large files
-    of tickets may be. `takes`: which function each fault takes away, by code. `labels`: what the page behind a label asks
-    and tells.
+    (api/summary.py). `has_mail`: [mail] names a server. `company`: what stands on every form. `file_limits`: how
+    large files of tickets may be. `takes`: which function each fault takes away, by code. `labels`: what the page
+    behind a label asks and tells.
     """
 
     view: View
