@@ -85,7 +85,14 @@ def write(connection: Connection, new: Sequence["TicketOpen"], numbers: Numbers)
     for part in chunks(given):
         ids.update(run(connection, f"SELECT number, id FROM ticket WHERE number IN ({marks(len(part))})", *part).all())
     lines = [
-        (ids[number], one.opened_ms, clean(one.who, 160), "open", clean(one.text, TEXT_LIMIT), json_text(dict(one.data)))
+        (
+            ids[number],
+            one.opened_ms,
+            clean(one.who, 160),
+            "open",
+            clean(one.text, TEXT_LIMIT),
+            json_text(dict(one.data)),
+        )
         for one, number in zip(new, given, strict=True)
     ]
     many(connection, INSERT_LINE, lines)
@@ -108,3 +115,8 @@ def _row(new: "TicketOpen", number: str) -> tuple[object, ...]:
         new.watched,
         new.opened_ms,
     )
+
+
+def _line(new: "TicketOpen", ticket_id: int) -> tuple[object, ...]:
+    said = clean(new.who, 160), "open", clean(new.text, TEXT_LIMIT), json_text(dict(new.data))
+    return ticket_id, new.opened_ms, *said

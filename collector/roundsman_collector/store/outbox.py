@@ -55,8 +55,7 @@ DONE_WITH = ", ".join(f"'{state}'" for state in (*OVER, *MENDED))
 IS_DONE_WITH = f"EXISTS (SELECT 1 FROM ticket WHERE ticket.id = notice.ticket_id AND ticket.state IN ({DONE_WITH}))"
 # Nobody needs to be told what there is to do on a ticket that is mended. That it was late, or how it ended, is told.
 NEEDLESS = (
-    "(event IN ('opened', 'called_again', 'dispatched', 'handed_over', 'warned', 'reopened') "
-    f"AND {IS_DONE_WITH})"
+    f"(event IN ('opened', 'called_again', 'dispatched', 'handed_over', 'warned', 'reopened') AND {IS_DONE_WITH})"
 )
 # Somebody has answered since: taken a new ticket, or taken a step on one; of one that was given to somebody, that one.
 ANSWERED = (

@@ -446,8 +446,7 @@ def _form(desk: Desk, saying: Saying, written: Mapping[str, str], errors: Mappin
         "secret_limit": SECRET_LIMIT,
         "repeats": REPEATS,
         "also": [(one, saying(ALSO_NAMES[one]), bool(written.get(f"also-{one}"))) for one in ALSO],
-        "is_timed": any(written.get(key) for key in (*TIMED, "urgent_passes"))
-        or any(errors.get(key) for key in TIMES),
+        "is_timed": any(written.get(key) for key in (*TIMED, "urgent_passes")) or any(errors.get(key) for key in TIMES),
         "events": [(one, saying(EVENT_NAMES[one]), bool(written.get(one))) for one in EVENTS],
         "kinds": [(one, saying(name)) for one, name in KIND_NAMES.items()],
         "least": [(one, saying(LEAST[one])) for one in reversed(SEVERITIES)],
