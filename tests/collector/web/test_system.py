@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import Batch, Deed, Filter, Rota, ShiftWish, Store, View
+from roundsman_collector.store import Batch, Deed, Filter, Office, Rota, ShiftWish, Store, View
 from roundsman_collector.store.ticket_clocks import ClocksTold
 from roundsman_collector.web.pages.audit import changes
 from roundsman_collector.web.pages.health import preview
@@ -98,3 +98,14 @@ def test_the_audit_log_can_be_asked_for_one_person_and_one_subject(person: TestC
 
     assert re.findall(r'<td title="([^"]+)">([^<]+)</td>', html) == [("login", "登录")]
     assert "没有记录" in page(person, "/audit?who=ghost")
+
+
+def test_what_somebody_reaches_is_told_by_name_and_by_id_where_it_has_none(person: TestClient, view: View) -> None:
+    with Office(view._place) as office:
+        world.places(office)
+
+    listed = words_of(page(person, "/people", **{"Accept-Language": "en"})).partition("A new user")[0]
+
+    assert "Viewer viewer Customer Metro" in listed
+    assert "Engineer engineer Monitoring centre south" in listed
+    assert "customer:metro" not in listed
