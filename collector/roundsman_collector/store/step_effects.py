@@ -3,7 +3,7 @@
     data = taken(connection, step, ticket_id)      what the log keeps of the step's data, once all of it is done
 
     sign, attach    the file belongs to the ticket for good (files.py)
-    part            the piece leaves the stock, unless it has; what is no consumable takes the old part's place (parts.py)
+    part            the piece leaves the stock, unless it has; what is no consumable takes the old part's place (parts)
     loan            a unit is lent; the log names the loan          loan_back    it is back, or stays, or is lost
     check           the log keeps what the report said before, beside what it says now
 
