@@ -112,9 +112,7 @@ STEPS: Mapping[str, Step] = {
         (guard.names_engineer, guard.is_examined, guard.promises_arrival),
     ),
     "depart": Step("出发", "depart", ("dispatched",), "departed", (guard.in_order, guard.has_spare_along)),
-    "arrive": Step(
-        "到场", "arrive", ("dispatched", "departed"), "on_site", (guard.in_order, guard.has_spare_along)
-    ),
+    "arrive": Step("到场", "arrive", ("dispatched", "departed"), "on_site", (guard.in_order, guard.has_spare_along)),
     "leave": Step("未修复离场", "leave unfixed", ("on_site",), "planned", (guard.in_order, guard.explains_delay)),
     "fix": Step("修复", "fix", ("on_site",), "fixed", (guard.in_order, guard.may_be_repaired)),
     "resolve": Step(

@@ -523,9 +523,7 @@ class Office:
         with self._change(f"revoking label {label}") as connection:
             return labels.revoke(connection, label, deed=deed, scope=scope)
 
-    def put_label_words(
-        self, label: int, words: LabelWords, *, deed: Deed, scope: Scope = EVERYTHING
-    ) -> LabelRow:
+    def put_label_words(self, label: int, words: LabelWords, *, deed: Deed, scope: Scope = EVERYTHING) -> LabelRow:
         """Say what strangers read who scan it. Raises EntryError."""
         with self._change(f"writing the words of label {label}") as connection:
             return labels.put_words(connection, label, words, deed=deed, scope=scope)
