@@ -178,7 +178,10 @@ def _names_who(_: Task, wish: Wish) -> Refusal | None:
 
 def _names_day_or_engineer(_: Task, wish: Wish) -> Refusal | None:
     """an engineer, a day, or both"""
-    if wish.data.get("engineer") or wish.data.get("day"):
+    said = wish.data.get("day")
+    if said and _day_of(said) is None:
+        return Refusal("no_day", "日期应如2026-11-10", "a day such as 2026-11-10")
+    if wish.data.get("engineer") or said:
         return None
     return Refusal("no_engineer", "请选择工程师或日期", "say who goes, or on which day")
 
@@ -277,11 +280,18 @@ _UNTOUCHING = ("plan", "move", "warn", "breach")
 """What the engine writes about a task of which nobody has done anything."""
 
 
+def _day_of(said: object) -> date | None:
+    """A day as the log keeps it; None for anything else."""
+    try:
+        return date.fromisoformat(said) if isinstance(said, str) else None
+    except ValueError:
+        return None
+
+
 def _assigned(standing: Standing, event: Event) -> dict[str, Any]:
-    said = event.data.get("day")
     return {
         "engineer": str(event.data.get("engineer") or standing.engineer),
-        "day": date.fromisoformat(said) if isinstance(said, str) and said else standing.day,
+        "day": _day_of(event.data.get("day")) or standing.day,
     }
 
 

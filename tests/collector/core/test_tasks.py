@@ -278,6 +278,16 @@ def test_a_task_is_touched_by_whatever_is_done_about_it_and_not_by_reminders() -
     assert touched == {"plan": False, **dict.fromkeys(("assign", "note", "begin", "fulfil", "ticket"), True)}
 
 
+def test_a_task_is_assigned_to_somebody_for_a_day_or_to_either_and_another_day_keeps_the_engineer() -> None:
+    tale = Tale("kiosk-phone", "2026-11-01")
+
+    assert [tale.why("assign", **said) for said in ({}, {"day": "soon"}, {"day": 5}, {"day": "2026-11-10"})] == [
+        "no_engineer", "no_day", "no_day", "",
+    ]  # fmt: skip
+    tale.happens("assign", engineer="li").happens("assign", day="2026-11-10").happens("assign", day="")
+    assert (tale.task.standing.engineer, tale.task.standing.day) == ("li", day("2026-11-10"))
+
+
 def test_a_version_is_the_last_line_of_a_person_or_of_a_change_and_no_reminder() -> None:
     def line(at: int, who: str, verb: str) -> Event:
         return Event(at, at * 60_000, who, verb, "words", SAID.get(verb, {}))
