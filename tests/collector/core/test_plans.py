@@ -226,6 +226,13 @@ def test_a_report_is_in_danger_two_working_days_before_it_is_late(name: str, fir
     assert report_danger_on(task(name, first), kind(name), workdays()) == day(danger)
 
 
+def test_where_no_report_is_handed_in_beside_the_work_none_is_in_danger() -> None:
+    weekly = task("vehicle-weekly", "2026-11-23", plan(place("")))
+
+    assert report_danger_on(weekly, kind("vehicle-weekly"), workdays()) is None
+    assert report_danger_on(task("tianyi-call", "2026-11-01"), kind("tianyi-call"), workdays()) is None
+
+
 # Shows S4-34.
 @pytest.mark.parametrize(
     ("ended", "expected"),
@@ -385,6 +392,9 @@ def test_a_plan_that_cannot_be_one_is_refused() -> None:
         plan(last="2025-12-31")
     with pytest.raises(PlanError, match="plan p1: first_day 1066-10-14; expected a day from 1970-01-01 to 2199-12-31"):
         plan(first="1066-10-14")
+    with pytest.raises(PlanError, match="plan p1: last_day 2200-01-01; expected"):
+        plan(last="2200-01-01")
+    assert plan(first="1970-01-01", last="2199-12-31").last_day == LAST
     with pytest.raises(PlanError, match="'mall-1' stands twice; expected each once, with all its stays"):
         plan(place(), place())
     with pytest.raises(PlanError, match="stay of mall-1: last_day 2026-01-01 lies before first_day 2026-01-02"):

@@ -1,5 +1,7 @@
 """How a task lives: told as logs, from the plan to the acceptance, and what may not be done on the way."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -225,6 +227,22 @@ def test_a_remote_round_begins_by_itself_on_the_day_it_opens_and_another_does_no
     assert begins_ms(asked_first.task) is None
     assert begins_ms(asked_first.happens("propose").happens("agree", name="Chen").task) == ms("2026-08-31 00:00")
     assert begins_ms(remote.happens("begin").task) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "over"),
+    [
+        ("tianyi-call", ["accepted", "cancelled", "done", "reported"]),
+        ("kiosk-phone", ["accepted", "cancelled", "reported"]),
+        ("kiosk-visit", ["accepted", "cancelled"]),
+    ],
+)
+def test_a_task_is_over_once_nothing_more_is_wanted_of_it(name: str, over: list[str]) -> None:
+    tale = Tale(name, "2026-10-01" if name == "kiosk-visit" else "2026-11-01")
+
+    known = {state: replace(tale.task, standing=Standing(state=state)).is_over for state in ("", *STATES)}
+
+    assert sorted(state for state, is_over in known.items() if is_over) == over
 
 
 # --- what becomes of it ----------------------------------------------------------------------------------------------

@@ -53,6 +53,16 @@ def test_of_a_due_date_that_moved_danger_is_told_anew_but_not_that_it_is_open() 
     assert tale.told[3:] == ["12-03 00:00 report overdue", "12-11 00:00 work danger", "12-16 00:00 work overdue"]
 
 
+# Shows S4-25.
+def test_of_a_due_date_that_came_nearer_because_the_work_began_danger_is_told_anew() -> None:
+    tale = Tale("kiosk-phone", "2026-11-01", danger_days=2).at("2026-11-26 08:00")
+    assert tale.told[-1] == "11-26 00:00 work danger", "of the month's end"
+
+    tale.happens("begin").at("2026-11-30 00:00")
+
+    assert tale.told[3:] == ["11-26 08:00 work danger", "11-30 00:00 work overdue"], "of the 29th, a Sunday"
+
+
 def test_a_report_is_spoken_of_once_the_work_is_done() -> None:
     early = Tale("kiosk-phone", "2026-11-01").at("2026-11-03 09:00").happens("begin").happens("finish")
     late = Tale("kiosk-phone", "2026-11-01").at("2026-12-02 09:00").happens("begin").happens("finish")
