@@ -38,7 +38,8 @@ def a_round(**said: Any) -> RoundSeen:
         pytest.param({"asked_ms": ms("2027-02-28 00:00")}, False, id="asked when it was over"),
         pytest.param({"done_ms": ms("2027-02-28 00:05")}, True, id="asked in time, answered late"),
         pytest.param({"task": ID, "asked_ms": ms("2027-03-05 09:00")}, True, id="begun for it, late"),
-        pytest.param({"task": 8}, False, id="begun for another"),
+        pytest.param({"task": ID + 1}, False, id="begun for another"),
+        pytest.param({"task": ID - 1}, False, id="begun for one before"),
     ],
 )
 def test_a_round_within_the_window_is_the_work(said: dict[str, Any], expected: bool) -> None:
@@ -88,7 +89,7 @@ def test_a_report_is_the_one_that_is_owed_by_its_paper_site_and_days_once_the_wo
     assert not reports(tale.task, a_report(paper="statistics"))
     assert not reports(tale.task, a_report(site="mall-2"))
     assert not reports(tale.task, a_report(last_day=day("2026-11-29")))
-    assert not reports(tale.task, a_report(task=8))
+    assert [reports(tale.task, a_report(task=other)) for other in (ID - 1, ID + 1)] == [False, False]
     assert reports(tale.task, a_report(task=ID, last_day=day("2026-11-29")))
     assert not reports(tale.happens("report", report="P1").task, a_report())
 
