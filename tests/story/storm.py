@@ -352,9 +352,20 @@ def _wrong_tickets(store: Store, rows: list[TicketRow], line: sqlite3.Connection
     for one in rows:
         if one.watched and (one.subject, one.component, one.code) not in faults:
             yield f"{one.number} is of a fault that never was: {one.subject} {one.code}"
-    live = Counter((one.subject, one.component, one.code) for one in rows if one.watched and one.state in LIVE)
+    live = Counter(
+        (one.subject, one.component, one.code)
+        for one in rows
+        if one.watched and one.state in LIVE and not _is_only_to_be_closed(store, one)
+    )
     yield from (f"{count} live tickets of {key}" for key, count in live.items() if count > 1)
     yield from (f"no ticket of {one.subject} {one.component} {one.code}" for one in store.unticketed())
+
+
+def _is_only_to_be_closed(store: Store, row: TicketRow) -> bool:
+    """Whether a fault went away by itself and its customer was called: whoever reports it anew gets a number."""
+    found = store.ticket_with_log(row.id)
+    assert found is not None
+    return row.state == "followed_up" and standing_of(found[1]).visits == 0
 
 
 def _wrong_logs(store: Store, rows: list[TicketRow]) -> Iterator[str]:
