@@ -25,7 +25,9 @@ from roundsman_collector.core.lifecycle import (
 
 ROBOT_DATA: Mapping[str, str] = {
     "open": "`source`, of one that people reported `caller`, `customer_priority`, `wish`; the records it stands on; "
-    "`transferred_from`",
+    "`transferred_from` and what goes along from there: `carried`, `caller`, `words`, `wish`, `customer_priority`, "
+    "`calls`, `is_examined`, `awaits_part`, `consents`, `overrides`, `arrival_ms`, `spares`, `in_hand`, `loans`, "
+    "`taken_away`; the old number's `transfer` has `to` and the last four",
     "promise": "`level`, `level_id`, `hash`, `site`, `place`, `customer`, `contract`, `zone`, `time_zone`, `category`",
     "amend": "the records that tell it better",
     "recover": "the records of its end; `never`: it never was",

@@ -323,7 +323,8 @@ def _is_again(course: _Course, known: Known) -> bool:
 
 
 def _open(course: _Course, event: Event, _: int) -> None:
-    """A ticket that goes on for another has its appointment (ticket_story.carried)."""
+    """A ticket that goes on for another has its appointment (ticket_story.carried), and was called about as often."""
+    course.calls = _instant(event.data.get("calls")) or 0
     carried = event.data.get("carried")
     if isinstance(carried, Mapping) and carried.get("visited_ms") is None:
         course.arrival_ms = _instant(carried.get("arrival_ms"))

@@ -227,8 +227,18 @@ def after(standing: Standing, event: Event) -> Standing:
 
 
 def _opened(_: Standing, event: Event) -> dict[str, Any]:
-    by_machines = event.data.get("source", "monitoring") == "monitoring"
-    return {"is_examined": by_machines or event.data.get("is_examined") is True}
+    """What goes on for another ticket starts with what that one had (transfer.py)."""
+    said = event.data
+    by_machines = said.get("source", "monitoring") == "monitoring"
+    return {
+        "is_examined": by_machines or said.get("is_examined") is True,
+        "arrival_ms": said.get("arrival_ms"),
+        "taken_away": frozenset(str(one["component"]) for one in said.get("taken_away", ())),
+        "loans": frozenset(map(int, said.get("loans", ()))),
+        "consents": int(said.get("consents", 0)),
+        "overrides": frozenset(map(str, said.get("overrides", ()))),
+        "calls": int(said.get("calls", 0)),
+    }
 
 
 def _acknowledged(standing: Standing, event: Event) -> dict[str, Any]:

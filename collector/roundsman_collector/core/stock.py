@@ -315,7 +315,9 @@ def awaits_part(log: Iterable[Event]) -> bool:
     """Whether a ticket waited for a part, or a visit ended for want of one, and none was used since."""
     is_awaited = False
     for event in log:
-        if event.verb in ("leave", "wait"):
+        if event.verb == "open":
+            is_awaited = event.data.get("awaits_part") is True
+        elif event.verb in ("leave", "wait"):
             is_awaited = is_awaited or event.data.get("reason") == "parts" or bool(event.data.get("parts_awaited"))
         elif event.verb == "part":
             is_awaited = False

@@ -41,7 +41,9 @@ def reported(lines: Iterable[tuple[str, str, Mapping[str, Any]]]) -> dict[str, s
         if verb == "open":
             said = data.get("caller")
             told = {**(said if isinstance(said, Mapping) else {}), "wish": data.get("wish")}
-            if data.get("source", "monitoring") != "monitoring":
+            if "words" in data:  # it goes on for another ticket: its text says why
+                told["words"] = data["words"]
+            elif data.get("source", "monitoring") != "monitoring":
                 told["words"] = text
         elif verb == "call" and not (found.get("name") or found.get("phone")):
             told = {key: data.get(key) for key in ("name", "phone")}

@@ -20,7 +20,7 @@ from roundsman_collector.core.model import Condition
 from roundsman_collector.core.parts import USUAL_RULE, ReplacementRule, verdict
 from roundsman_collector.core.stock import along
 from roundsman_collector.core.ticket_log import Event, happened_ms
-from roundsman_collector.core.ticket_story import carried
+from roundsman_collector.core.transfer import taken_along
 from roundsman_collector.engine.desk import condition_of
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SEVERITIES, SITE_ZONE, as_ticket
@@ -67,7 +67,7 @@ def take(engine: Engine, command: CommandRow, now_ms: int) -> None:
         refused = _has_another(engine, row)
     if refused is not None:
         raise StepRefused(row.number, refused)
-    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, standing, wish)
+    changes = [_step(row, wish)] if wish.verb != "transfer" else _transfer(row, log, wish)
     holds = None
     if wish.verb == "reopen" and row.watched and row.outcome == lifecycle.BY_PERSON:
         holds = _held(engine, row)
@@ -173,8 +173,9 @@ def _step(row: TicketRow, wish: Wish) -> TicketStep:
     )
 
 
-def _transfer(row: TicketRow, log: Sequence[Event], standing: Standing, wish: Wish) -> list[TicketChange]:
-    """The old number ends, another goes on (原单号, 转入单号): the clocks run on from the first report."""
+def _transfer(row: TicketRow, log: Sequence[Event], wish: Wish) -> list[TicketChange]:
+    """The old number ends, another goes on (原单号, 转入单号): the clocks run on from the first report, and what
+    the old one knew and had goes along."""
     new = TicketOpen(
         subject=row.subject,
         agent_no=row.agent_no,
@@ -191,7 +192,7 @@ def _transfer(row: TicketRow, log: Sequence[Event], standing: Standing, wish: Wi
         who=wish.who,
         text=wish.text,
         data={"source": row.source, "transferred_from": row.number, "at_ms": happened_ms(log[0])}
-        | {"carried": carried(log, wish.now_ms), "is_examined": standing.is_examined},
+        | taken_along(log, wish.now_ms),
         ticket=-1,
     )
     over = [] if row.resolved_ms is None else [TicketStep(ticket=new.ticket, at_ms=wish.now_ms, verb="recover")]

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import cards, reach, ticket_clocks, tickets
 from roundsman_collector.store.cards import Card
+from roundsman_collector.store.loans import handed_on
 from roundsman_collector.store.sql import chunks, marks, run
 from roundsman_collector.store.ticket_clocks import ClockRow
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
@@ -99,15 +100,19 @@ def _logs(connection: Connection, ids: Iterable[int]) -> dict[int, list[TicketEv
     return found
 
 
-def _loans(connection: Connection, ids: Iterable[int]) -> dict[int, list[LoanRow]]:
+def _loans(connection: Connection, ids: Sequence[int]) -> dict[int, list[LoanRow]]:
+    """Of each ticket, also those that went along when another one went on (转单): its sheets stay as they were."""
     found: dict[int, list[LoanRow]] = defaultdict(list)
+    columns = "id, name, serial, out_ms, out_by, became, back_ms"
     for part in chunks(ids):
-        sql = (
-            "SELECT ticket_id, id, name, serial, out_ms, out_by, became, back_ms FROM loan "
-            f"WHERE ticket_id IN ({marks(len(part))}) ORDER BY ticket_id, id"
-        )
+        sql = f"SELECT ticket_id, {columns} FROM loan WHERE ticket_id IN ({marks(len(part))}) ORDER BY ticket_id, id"
         for row in run(connection, sql, *part):
             found[row[0]].append(LoanRow(*row[1:]))
+    for ticket_id, gone in handed_on(connection, ids).items():
+        for loan in gone:
+            row = run(connection, f"SELECT {columns} FROM loan WHERE id = ?", loan).one()
+            found[ticket_id].append(LoanRow(*row))
+        found[ticket_id].sort(key=lambda one: one.id)
     return found
 
 

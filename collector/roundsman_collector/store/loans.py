@@ -3,6 +3,7 @@
     loan_out(connection, ticket_id=..., who=..., at_ms=..., ...) -> id     for the engine, in its own transaction
     loan_back(connection, loan_id, who=..., at_ms=..., became="returned")
     loans_of(connection, ticket_id) -> [LoanRow]                           what the rules of a ticket ask
+    hand_on(connection, [loan_id, ...], old_id, new_id)                    another ticket goes on (转单)
 
     device    ---- installed at P ----|                     |---- installed at P ----
     unit                              |-- installed at P ---|
@@ -16,6 +17,8 @@ device stands where it stood, unless it was installed elsewhere meanwhile), `con
 `lost`. All that refuses comes before the first write.
 """
 
+import json
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection
@@ -24,7 +27,7 @@ from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import entries, reach, rules, search, stock
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.entry_kinds import EntryError
-from roundsman_collector.store.sql import clean, run
+from roundsman_collector.store.sql import chunks, clean, marks, run
 from roundsman_collector.store.stock import MoveWish
 from roundsman_collector.store.stock_rows import SERIAL_LIMIT, TEXT_LIMIT, check_live
 
@@ -74,8 +77,20 @@ class LoanRow(NamedTuple):
 
 
 def loans_of(connection: Connection, ticket_id: int) -> list[LoanRow]:
-    """The loans of a ticket, in order."""
-    return _read(connection, "l.ticket_id = ? ORDER BY l.id", ticket_id)
+    """The loans of a ticket, in order: also those that went along when another ticket went on."""
+    gone = handed_on(connection, [ticket_id]).get(ticket_id, [])
+    where = f"l.ticket_id = ? OR l.id IN ({marks(len(gone))})" if gone else "l.ticket_id = ?"
+    return _read(connection, f"({where}) ORDER BY l.id", ticket_id, *gone)
+
+
+def handed_on(connection: Connection, tickets: Sequence[int]) -> dict[int, list[int]]:
+    """Which loans went along from each of these tickets when another one went on, as its log says."""
+    found: dict[int, list[int]] = {}
+    for part in chunks(tickets):
+        sql = f"SELECT ticket_id, data FROM ticket_event WHERE verb = 'transfer' AND ticket_id IN ({marks(len(part))})"
+        for ticket_id, data in run(connection, sql, *part):
+            found.setdefault(ticket_id, []).extend(map(int, json.loads(data).get("loans", ())))
+    return found
 
 
 def one(connection: Connection, loan: int) -> LoanRow | None:
@@ -206,6 +221,13 @@ def loan_back(
     )
     if found.is_standing and how != "converted":
         _stand_back(connection, found, Deed(who=who, at_ms=max(at_ms, found.out_ms)))
+
+
+def hand_on(connection: Connection, taken: Sequence[int], old_id: int, new_id: int) -> None:
+    """These loans of a ticket, as far as they are out, belong to another one from now on."""
+    for loan in taken:
+        sql = "UPDATE loan SET ticket_id = ? WHERE id = ? AND ticket_id = ? AND back_ms IS NULL"
+        run(connection, sql, new_id, loan, old_id)
 
 
 # --- places ----------------------------------------------------------------------------------------------------------

@@ -24,8 +24,8 @@ TEXT_LIMIT = 4000
 MAY_GO_ON = f"state IN ({quoted((*LIVE, 'resolved'))})"
 INSERT = (
     "INSERT INTO ticket (number, subject, agent_no, component, code, severity, service_class, state, "
-    "fault_from_ms, opened_ms, opened_late, outcome, source, watched, wake_at_ms) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, '', ?, ?, ?)"
+    "fault_from_ms, opened_ms, opened_late, outcome, source, watched, wake_at_ms, arrival_ms) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?, ?, ?, '', ?, ?, ?, ?)"
 )
 INSERT_LINE = "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -114,6 +114,7 @@ def _row(new: "TicketOpen", number: str) -> tuple[object, ...]:
         new.source,
         new.watched,
         new.opened_ms,
+        new.data.get("arrival_ms"),
     )
 
 

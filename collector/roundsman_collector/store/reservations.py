@@ -5,6 +5,7 @@
     release(connection, reservation, who, at_ms) · end_of(connection, ticket_id, …)
     book(connection, Want(...), is_wish=..., deed=..., scope=...) -> id             what people do: Office
     settle(connection, reservation, "issue", deed=..., scope=...)
+    waiting_for(connection, ticket_id) -> [Waiting]     hand_on(connection, reservation, ticket_id, …)     转单
 
     wanted --- keep ---> open --- issue ---> issued          who acts on a ticket keeps, asks and lets go;
        \\________________/  \\-- release --> released           issuing is the storekeeper's
@@ -14,6 +15,7 @@ What is kept is nobody else's. A wish keeps nothing: it is a line on the storeke
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -50,6 +52,16 @@ class Want:
     quantity: int = 1
     ticket: str
     key: str = ""
+
+
+class Waiting(NamedTuple):
+    """What waits for a ticket; `state`: wanted or open."""
+
+    reservation: int
+    location: str
+    item: str
+    quantity: int
+    state: str
 
 
 # --- for the engine: in its transaction ------------------------------------------------------------------------------
@@ -121,6 +133,27 @@ def end_of(connection: Connection, ticket_id: int, who: str, at_ms: int) -> int:
         ticket_id,
     ).scalars()
     return sum(release(connection, one, who, at_ms, "expired") for one in list(live))
+
+
+def waiting_for(connection: Connection, ticket_id: int) -> list[Waiting]:
+    """What waits for a ticket, in hand until the transaction ends: nobody issues it or lets it go meanwhile."""
+    sql = (
+        "SELECT id, location, item, quantity, state FROM stock_reservation "
+        "WHERE ticket_id = ? AND state IN ('wanted', 'open') ORDER BY location, item, id"
+    )
+    for row in run(connection, sql, ticket_id).all():
+        lock(connection, row[1], row[2])
+    return [Waiting(*row) for row in run(connection, sql, ticket_id)]
+
+
+def hand_on(connection: Connection, reservation: int, ticket_id: int, who: str, at_ms: int) -> None:
+    """What waits for a ticket waits for another one from now on, which nobody else can come between: the pieces are in
+    hand (waiting_for) and stay kept."""
+    sql = "SELECT item, location, quantity, state FROM stock_reservation WHERE id = ?"
+    item, location, quantity, state = run(connection, sql, reservation).one()
+    sql = "UPDATE stock_reservation SET state = 'released', done_ms = ?, done_by = ? WHERE id = ?"
+    run(connection, sql, at_ms, who, reservation)
+    _add(connection, item, location, quantity, ticket_id, who, at_ms, state, None)
 
 
 def spares_of(connection: Connection, ticket_id: int) -> Spares:

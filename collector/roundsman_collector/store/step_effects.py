@@ -5,6 +5,7 @@
     sign, attach    the file belongs to the ticket for good (files.py)
     part            the piece leaves the stock, unless it has; what is no consumable takes the old part's place (parts)
     loan            a unit is lent; the log names the loan          loan_back    it is back, or stays, or is lost
+    transfer        spares, loans and what is in somebody's hand go along to the other number (taking_along)
     check           the log keeps what the report said before, beside what it says now
 
 What cannot be done refuses the whole step: StoreError (`conflict`).
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 
 from roundsman_collector.core.ticket_log import REPORTED_KEYS, reported
-from roundsman_collector.store import files, loans, parts, stock, stock_register
+from roundsman_collector.store import files, loans, parts, stock, stock_register, taking_along
 from roundsman_collector.store.entry_kinds import EntryError
 from roundsman_collector.store.errors import StoreError
 from roundsman_collector.store.sql import run
@@ -105,6 +106,10 @@ def _checked(connection: Connection, step: "TicketStep", ticket_id: int) -> Data
     return {**kept, **now, **({"was": was} if was else {})}
 
 
+def _transferred(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
+    return taking_along.handed_on(connection, ticket_id, step)
+
+
 EFFECTS: Mapping[str, Effect] = {
     "check": _checked,
     "sign": _signed,
@@ -112,4 +117,5 @@ EFFECTS: Mapping[str, Effect] = {
     "part": _part,
     "loan": _lent,
     "loan_back": _lent_back,
+    "transfer": _transferred,
 }

@@ -234,7 +234,8 @@ Place = tuple[str, str]
 
 
 def issued(connection: Connection, ticket_id: int | None) -> dict[Place, int]:
-    """How many pieces of each item, of each location, went with a ticket and did not come back."""
+    """How many pieces of each item, of each location, went with a ticket and did not come back; what its log says it
+    took over from another one, or handed on, goes with the number that has it (转单)."""
     rows = run(
         connection,
         "SELECT location, item, verb, CAST(SUM(quantity) AS BIGINT) FROM stock_move "
@@ -244,6 +245,11 @@ def issued(connection: Connection, ticket_id: int | None) -> dict[Place, int]:
     found: dict[Place, int] = {}
     for location, item, verb, quantity in rows:
         found[location, item] = found.get((location, item), 0) + (quantity if verb == "issue" else -quantity)
+    sql = "SELECT verb, data FROM ticket_event WHERE ticket_id = ? AND verb IN ('open', 'transfer') ORDER BY id"
+    for verb, data in run(connection, sql, ticket_id):
+        for one in json.loads(data).get("in_hand", ()):
+            place = str(one["location"]), str(one["item"])
+            found[place] = found.get(place, 0) + int(one["quantity"]) * (1 if verb == "open" else -1)
     return found
 
 

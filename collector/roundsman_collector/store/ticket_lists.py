@@ -99,7 +99,7 @@ UNCHECKED = (
         and_=""" AND said.data NOT LIKE '%"phone":""%'""",
     )
     + ") AND NOT "
-    + SAYS.format(verbs=quoted(("check",)), like="""'%"asked":"customer"%'""", and_="")
+    + SAYS.format(verbs=quoted(("check", "open")), like="""'%"asked":"customer"%'""", and_="")
 )
 COLUMNS = ", ".join(f"ticket.{name}" for name in TicketRow._fields)
 

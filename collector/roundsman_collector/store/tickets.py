@@ -27,7 +27,7 @@ from roundsman_collector.core import lifecycle
 from roundsman_collector.core.lifecycle import LIVE, MENDED, OVER, STEPS, UNSENT, Standing
 from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.core.waiting import Key
-from roundsman_collector.store import audit, children, openings, reservations, step_effects
+from roundsman_collector.store import audit, children, openings, reservations, step_effects, taking_along
 from roundsman_collector.store.children import Child
 from roundsman_collector.store.errors import StoreError, conflict
 from roundsman_collector.store.openings import TEXT_LIMIT
@@ -256,6 +256,8 @@ class _Made:
     def open(self, new: TicketOpen) -> None:
         """Open a ticket, or let the one go on that the fault has already."""
         key = (new.subject, new.code)
+        if "transferred_from" in new.data:
+            new = replace(new, data={**new.data, **taking_along.gathered(self._connection, _from(new))})
         if self._lines or key in self._known:
             self.write()
         again = _again(self._connection, new) if key in self._known else None
@@ -284,6 +286,10 @@ class _Made:
         self.opened.append(opened)
         self.ids[new.ticket] = opened.id
         self.named[new.ticket] = opened.number
+
+
+def _from(new: TicketOpen) -> str:
+    return str(new.data["transferred_from"])
 
 
 def _write_lines(connection: Connection, lines: Sequence[TicketStep]) -> None:

@@ -109,7 +109,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
     "close": (WORDS,),
     "reopen": (WHY,),
     "transfer": (
-        WHY,
+        WHY._replace(hint=N_("Who called, what is wrong, spares, loan units and parts in the workshop go along.")),
         Field("agreed_by", "line", N_("Who agrees on the customer's side")),
         Field("approved_by", "line", N_("Who agrees on our side")),
     ),

@@ -115,6 +115,32 @@ def _percent(_: Reader, value: Any) -> str:
     return f"{value} %"
 
 
+def _spares(reader: Reader, value: Any) -> str:
+    """打印头 ×2 (hq)"""
+    said = [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    language = reader.saying.language
+    names = [one.get(f"name_{language}") or one.get("name_zh") or one.get("item") for one in said]
+    return reader.saying.listed(
+        f"{name} ×{one.get('quantity')} ({one.get('location')})" for name, one in zip(names, said, strict=True)
+    )
+
+
+def _away(reader: Reader, value: Any) -> str:
+    said = [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+    return reader.saying.listed(
+        " ".join((_component(reader, one.get("component")), str(one.get("serial") or ""))).strip() for one in said
+    )
+
+
+ALONG: tuple[tuple[str, str, Say], ...] = (
+    ("spares", N_("Spares that go along"), _spares),
+    ("in_hand", N_("Issued before, not used yet"), _spares),
+    ("loans", N_("Loan units that are out"), _listed),
+    ("taken_away", N_("In the workshop"), _away),
+)
+"""What goes along when another ticket goes on."""
+
+
 FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
     "open": (
         ("source", N_("Source"), _table("source")),
@@ -122,6 +148,9 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("customer_priority", N_("The customer's priority"), _table("severity")),
         ("wish", N_("What the customer wishes"), _plain),
         ("transferred_from", N_("Goes on from"), _plain),
+        ("words", N_("What is wrong with it"), _plain),
+        ("calls", N_("Calls before"), _plain),
+        *ALONG,
     ),
     "promise": (("level", N_("Service level"), _level),),
     "acknowledge": (
@@ -169,6 +198,7 @@ FACTS: Mapping[str, tuple[tuple[str, str, Say], ...]] = {
         ("to", N_("Goes on as"), _plain),
         ("agreed_by", N_("Who agrees on the customer's side"), _plain),
         ("approved_by", N_("Who agrees on our side"), _plain),
+        *ALONG,
     ),
     "wait": (("reason", N_("Reason"), _table("waiting")),),
     "part": (

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from roundsman_collector.store import View
+from roundsman_collector.store import Deed, ItemFields, LocationFields, MoveWish, Office, View
 from tests.collector.engine.people import Hall, ask
 from tests.collector.engine.test_desk import POWER, Story
 
@@ -425,6 +425,63 @@ def test_a_transfer_ends_one_number_begins_another_and_the_clocks_run_on(hall: H
     reader.does("plan", by="wang", mode="visit").does("transfer", by="wang", text="and back")
     assert reader.due(3)["arrive"] == "11-23 13:00 / 11-23 11:00", "from the first report, however often it moves"
     assert reader.said("open", 3)[0]["carried"]["priorities"] == [[0, "urgent"]]
+
+
+def test_security_the_next_number_has_the_loan_unit_the_spare_and_what_the_customer_said(hall: Halls) -> None:
+    camera = hall("security")
+    caller = {"name": "Chen", "phone": "13800000000"}
+    camera.at("10:00").calls(
+        component="camera", text="no picture", caller=caller, customer_priority="urgent", wish="soon"
+    )
+    camera.does("check", by="wang", asked="customer", words="no picture since the rain", phone="13811111111")
+    deed = Deed(who="wang", at_ms=camera.now_ms)
+    with Office.open(camera.path) as office:
+        office.put_stock_item("lens", ItemFields(name_zh="镜头", name_en="Lens"), deed=deed)
+        office.put_stock_location("hq", LocationFields(name_zh="总库"), deed=deed)
+        office.book_move(MoveWish(location="hq", item="lens", verb="receive", quantity=3), deed=deed)
+        office.reserve_spare("hq", "lens", 2, "2026-000001", deed=deed)
+    camera.at("10:20").does("acknowledge", by="wang", reply="visit", arrival="14:00")
+    camera.does("dispatch", by="wang", engineer="li").at("13:00").does("arrive")
+    camera.does("loan", name="a camera", serial="C-9").does(
+        "take_away", component="camera", serial="C-1", agreed_by="Chen"
+    )
+    camera.at("13:30").does("leave", reason="parts", analysis="wet inside", next_visit="11-24 10:00")
+
+    wish = {"ticket": 1, "text": "a mast", "data": {"agreed_by": "Chen", "approved_by": "Zhao"}}
+    moved, again = (camera.asks("transfer", "wang", "t-1", **wish) for _ in range(2))
+
+    assert (moved.id, moved.state) == (again.id, "done")
+    assert camera.numbers() == [("2026-000001", "transferred"), ("2026-000002", "open")]
+    spare = {"reservation": 1, "location": "hq", "item": "lens", "quantity": 2, "state": "open"}
+    along = {
+        "spares": [{**spare, "name_zh": "镜头", "name_en": "Lens"}],
+        "loans": [1],
+        "taken_away": [{"component": "camera", "serial": "C-1"}],
+    }
+    assert camera.said("transfer", 1) == [{"agreed_by": "Chen", "approved_by": "Zhao", "to": "2026-000002", **along}]
+    said = camera.said("open", 2)[0]
+    assert {key: said[key] for key in along} == along
+    assert (said["caller"], said["words"]) == ({"name": "Chen", "phone": "13811111111"}, "no picture since the rain")
+    assert (said["wish"], said["customer_priority"]) == ("soon", "urgent")
+    assert (camera.row(2).arrival_ms, camera.standing(2).arrival_ms) == (camera.instant("11-24 10:00"),) * 2
+    with camera.view() as view:
+        assert [(one.state, one.ticket) for one in view.stock_reservations()] == [
+            ("open", "2026-000002"),
+            ("released", "2026-000001"),
+        ]
+        assert [(one.now.shelf, one.reserved) for one in view.stock()] == [(3, 2)]
+        assert [one.ticket for one in view.spares_of_ticket(1)[2]] == ["2026-000002"], "the old one shows where it went"
+
+    camera.at("11-24 09:00").does("dispatch", by="wang", engineer="li").at("10:00").does("arrive")
+    camera.does("part", component="camera", name="lens", item="lens", location="hq", new_serial="L-2")
+    camera.does("fix", work="a new lens", cause="product").both_sign().does("confirm", name="Chen", rating=5)
+    camera.does("report", forms=["work_order"]).does("follow_up", by="wang", reached=True, satisfied=True)
+    assert camera.refused("close", by="wang") == "away"
+    camera.does("bring_back", component="camera")
+    assert camera.refused("close", by="wang") == "lent"
+    assert camera.does("loan_back", loan=1).does("close", by="wang").state() == "closed"
+    with camera.view() as view:
+        assert [(one.now.shelf, one.reserved) for one in view.stock()] == [(2, 0)]
 
 
 # Shows S0-47.

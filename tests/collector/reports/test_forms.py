@@ -10,6 +10,7 @@ from roundsman_collector.reports import document
 from roundsman_collector.reports.document import (
     NONE,
     At,
+    Component,
     Document,
     Facts,
     Field,
@@ -238,6 +239,37 @@ def test_an_order_says_why_no_warranty_covers_it_and_what_the_customer_confirms(
     )
     assert (sheet["Hours right"], sheet["Work right"]) == (Label(zh="是", en="yes"), Label(zh="否", en="no"))
     assert "No warranty" not in fields(made(dossier(), "W2"))
+
+
+def test_a_transfer_names_what_goes_along() -> None:
+    along = {
+        "to": "2026-000009",
+        "spares": [{"item": "head", "name_zh": "打印头", "name_en": "", "quantity": 2, "location": "hq"}],
+        "in_hand": [{"item": "belt", "quantity": 1, "location": "hq"}],
+        "loans": [tale.LOAN.id],
+        "taken_away": [{"component": "printer", "serial": "P-1"}],
+    }
+    moved = log()[-1]._replace(verb="transfer", text="改由外协", data=along)
+    sheet = fields(made(dossier(log=(*log("leave"), moved), state="transferred", loans=(tale.LOAN,)), "Z1"))
+    bare = moved._replace(data={"to": "2026-000009"})
+
+    assert sheet["Spares along"] == (Label(zh="打印头 ×2", en="打印头 ×2"),)
+    assert sheet["Issued, not used"] == (Label(zh="belt ×1", en="belt ×1"),)
+    assert sheet["Loan units out"] == ("打印机 KP-80（备机） BJ-0042",)
+    assert sheet["In the workshop"] == (Component("printer"), "P-1")
+    assert fields(made(dossier(log=(*log("leave"), bare), state="transferred"), "Z1"))["Goes along"] == NONE
+
+
+def test_the_sheet_of_a_loan_unit_names_what_an_earlier_number_took_away() -> None:
+    data = {"source": "phone", "transferred_from": NUMBER, "taken_away": [{"component": "printer", "serial": "P-1"}]}
+    opened = log("open")[0]._replace(data=data)
+
+    sheet = made(dossier(log=(opened, *log("dispatch")[1:]), number="2026-000009", loans=(tale.LOAN,)), "J1")
+    away = next(
+        part for part in sheet.parts if isinstance(part, Facts) and part.title == Label(zh="取走", en="Taken away")
+    )
+
+    assert [field.value for field in away.fields[:2]] == [(Component("printer"),), "P-1"]
 
 
 def test_the_new_number_names_the_old_one() -> None:

@@ -1,5 +1,7 @@
 """备机借用单: what was taken away, what was lent meanwhile, and that both came back. One for each loan unit."""
 
+from collections.abc import Mapping
+
 from roundsman_collector.reports.document import Component, Document, Facts, Field, Piece, Signature, Signatures
 from roundsman_collector.reports.dossier import Dossier, LoanLine, at, of, said
 from roundsman_collector.reports.forms.intake import device, pieces, when, who_called
@@ -14,6 +16,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
     found = dossier.loans[serial - 1] if 0 < serial <= len(dossier.loans) else None
     taken = of(dossier, "take_away")
     away = taken[min(serial, len(taken)) - 1] if taken else None
+    before = _taken_before(dossier) if away is None else {}
     return Document(
         form="loan",
         number=number,
@@ -31,8 +34,13 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
             Facts(
                 title=Label(zh="取走", en="Taken away"),
                 fields=(
-                    Field(label=Label(zh="部件", en="Part"), value=_component(said(away, "component"))),
-                    Field(label=Label(zh="序列号", en="Serial number"), value=said(away, "serial")),
+                    Field(
+                        label=Label(zh="部件", en="Part"),
+                        value=_component(before.get("component") or said(away, "component")),
+                    ),
+                    Field(
+                        label=Label(zh="序列号", en="Serial number"), value=before.get("serial") or said(away, "serial")
+                    ),
                     Field(label=Label(zh="取走时间", en="Taken"), value=when(at(away))),
                     Field(label=Label(zh="经手人", en="By"), value="" if away is None else dossier.name(away.who)),
                     Field(label=Label(zh="客户同意人", en="Customer's consent"), value=said(away, "agreed_by")),
@@ -53,6 +61,14 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
             en="The loan unit stays ours; the customer keeps it safe. It goes back when the mended part returns.",
         ),
     )
+
+
+def _taken_before(dossier: Dossier) -> Mapping[str, str]:
+    """What was taken away under the number before this one (转单)."""
+    found: Mapping[str, str] = next(
+        (one for event in of(dossier, "open") for one in event.data.get("taken_away", ())), {}
+    )
+    return found
 
 
 def _component(name: str) -> tuple[Piece, ...]:

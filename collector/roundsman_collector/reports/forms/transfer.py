@@ -1,6 +1,10 @@
 """转单: the work goes on under another number. Both numbers stand on it, and both sides sign before it counts."""
 
-from roundsman_collector.reports.document import Document, Facts, Field, Signature, Signatures
+from collections.abc import Mapping
+from typing import Any
+
+from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.reports.document import NONE, Component, Document, Facts, Field, Piece, Signature, Signatures
 from roundsman_collector.reports.dossier import Dossier, at, of, said, visit_of, visits
 from roundsman_collector.reports.forms.intake import device, pieces, when, wrong
 from roundsman_collector.reports.forms.work_order import signature
@@ -43,6 +47,7 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
                         lines=5,
                     ),
                     Field(label=Label(zh="已完成工作", en="Done so far"), lines=4),
+                    *along(dossier, moved),
                     Field(label=Label(zh="客户同意人", en="Customer's consent"), value=said(moved, "agreed_by")),
                     Field(label=Label(zh="我方确认人", en="Our consent"), value=said(moved, "approved_by")),
                 )
@@ -60,3 +65,28 @@ def build(dossier: Dossier, serial: int, number: str) -> Document:
             en="The clocks of both numbers run on as one; a transfer does not begin them anew.",
         ),
     )
+
+
+def along(dossier: Dossier, moved: Event | None) -> tuple[Field, ...]:
+    """What the other number takes along; `none` where it took nothing."""
+    data = {} if moved is None else moved.data
+    lent = {one.id: " ".join((one.name, one.serial)).strip() for one in dossier.loans}
+    away = data.get("taken_away", ())
+    workshop: list[Piece] = [piece for one in away for piece in (Component(one["component"]), one.get("serial", ""))]
+    found = (
+        (Label(zh="随转备件", en="Spares along"), pieces(*map(_spare, data.get("spares", ())))),
+        (Label(zh="已领未用备件", en="Issued, not used"), pieces(*map(_spare, data.get("in_hand", ())))),
+        (
+            Label(zh="在用备机", en="Loan units out"),
+            pieces(*(lent.get(one, str(one)) for one in data.get("loans", ()))),
+        ),
+        (Label(zh="取回维修", en="In the workshop"), pieces(*workshop)),
+    )
+    if moved is not None and not any(value for _, value in found):
+        return (Field(label=Label(zh="随转物品", en="Goes along"), value=NONE, is_wide=True),)
+    return tuple(Field(label=label, value=value, is_wide=True) for label, value in found if value)
+
+
+def _spare(one: Mapping[str, Any]) -> Label:
+    zh, piece = str(one.get("name_zh") or one["item"]), f" ×{one['quantity']}"
+    return Label(zh=zh + piece, en=str(one.get("name_en") or zh) + piece)
