@@ -91,8 +91,10 @@ def viewer(desk: Desk, request: pytest.FixtureRequest) -> TestClient:
 
 
 SEEN = sorted(path for (method, path), right in TABLE.items() if method == "GET" and right == "see" and path != "/live")
-LISTS = [path for path in SEEN if "{" not in path]
-SINGLES = [path for path in SEEN if "{" in path]
+FILES = [path.replace("{form}", "csv") for path in SEEN if path.count("{") == 1 and path.endswith(".{form}")]
+"""Lists to take along."""
+LISTS = [path for path in SEEN if "{" not in path] + FILES
+SINGLES = [path for path in SEEN if "{" in path and path.replace("{form}", "csv") not in FILES]
 QUERIES = ("", "?q=hush", "?q=ups", "?customer=hush", "?site=hush-a", "?place=hush-1", "?group=south", "?device=ups-2")
 
 

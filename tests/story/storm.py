@@ -244,7 +244,7 @@ def _doom(chance: random.Random, number: int, deaths: int) -> str | float:
     """How a collector dies: at a point of a commit to come, or so many seconds after its start."""
     if chance.random() < 0.7:
         return f"{chance.choice(POINTS)}:{chance.randint(1, 60 if number < deaths // 2 else 300)}"
-    return chance.uniform(0.05, 1.0)
+    return chance.uniform(0.05, 0.5)
 
 
 def _life(storm: Storm, folder: Path, chance: random.Random, doom: str | float | None, people: bool = True) -> int:

@@ -37,7 +37,7 @@ def test_whenever_a_collector_dies_in_a_storm_tickets_notices_and_commands_are_w
     told = storm.tell(seed, tmp_path, template, DEATHS)
 
     assert not told.flaws, str(told)
-    assert told.deaths >= DEATHS // 2, str(told)
+    assert told.deaths >= DEATHS // 3, str(told)
     assert told.tickets > 40
     assert len(told.asked) > 100
 

@@ -42,7 +42,9 @@ from roundsman_wire.catalogue import Label
 DENSE = ("work_order", "register")
 """Forms that need the whole page for what is known."""
 FEW = 4
-"""One that lacks more than this is filled in by hand, and gets room for it."""
+"""One that lacks more than this is filled in by hand, and gets room for it,"""
+LONG = 40
+"""... unless it has more lines than this: then it is set tighter, to stay on its page."""
 MANY = 12
 """Rows in its tables beyond which a form is set tighter, to stay on its page."""
 COUNTED = ("一", "二", "三", "四")
@@ -54,6 +56,7 @@ Pictures = Mapping[str, str]
 def sheet(document: Document, company: Company, saying: Saying, pictures: Pictures) -> dict[str, Any]:
     """What the page shows."""
     setting = _Setting(document, saying, pictures)
+    is_by_hand, is_long = document.form not in DENSE or len(missing(document)) > FEW, _lines(document) > LONG
     return {
         "say": saying,
         "title": setting.label(document.title),
@@ -67,8 +70,8 @@ def sheet(document: Document, company: Company, saying: Saying, pictures: Pictur
         "note": "" if document.note is None else setting.label(document.note),
         "parts": [setting.part(one) for one in document.parts],
         "missing": [setting.label(one) for one in missing(document)],
-        "is_roomy": document.form not in DENSE or len(missing(document)) > FEW,
-        "is_tight": document.shape == "portrait" and _rows(document) > MANY,
+        "is_roomy": is_by_hand and not is_long,
+        "is_tight": document.shape == "portrait" and (_rows(document) > MANY or (is_by_hand and is_long)),
         "zone": zone_name(saying, setting.when.zone),
         "known": setting.when.minute(document.known_ms),
     }
@@ -168,6 +171,23 @@ class _Setting:
                 return component_name(self.saying, name)
             case str():
                 return piece.strip()
+
+
+def _lines(document: Document) -> float:
+    """How long it is on paper, in lines of one field, about."""
+    return sum(_length(part) for part in document.parts)
+
+
+def _length(part: Part) -> float:
+    match part:
+        case Facts():
+            return 1 + sum(
+                (1 if is_wide else 0.5) * (0.3 + 0.7 * field.lines) for field, is_wide in _spread(part.fields)
+            )
+        case Table():
+            return 2 + (len(part.rows) or part.blanks)
+        case Signatures():
+            return 0
 
 
 def _rows(document: Document) -> int:

@@ -648,12 +648,13 @@ def test_the_next_night_has_its_own_look_and_until_then_the_last_one_stands(
 ) -> None:
     tables = few()
     device = recorder(tables)
+    midnight = datetime.combine(tables.now().date() + timedelta(days=1), datetime.min.time())
     visited(device)
     before = len(device.asked)
-    tables.wrong_by = timedelta(hours=7, minutes=40)  # five past midnight by its clock
+    tables.wrong_by += midnight + timedelta(minutes=5) - tables.now()
     visited(device)
     same_day = sum(asked.startswith("POST ") for asked in device.asked[before:])
-    tables.wrong_by = timedelta(hours=7, minutes=50)
+    tables.wrong_by += timedelta(minutes=10)
     tables.closed[fake.SEARCH] = (500, "deviceError")
 
     answer = visited(device)
