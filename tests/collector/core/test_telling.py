@@ -1,4 +1,4 @@
-"""How clocks stand, what is to be told, and when next, in one walk of the log: as three functions say that each walk it."""
+"""How clocks stand, what is to be told, and when next, in one walk of the log: as three functions with a walk each."""
 
 import pytest
 
