@@ -6,7 +6,7 @@ is wrong is told at once.
 """
 
 import json
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -311,15 +311,23 @@ SCHEMAS: Mapping[str, TypeAdapter[Any]] = {"faults": TypeAdapter(Catalogue), "ov
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read(text: str, model: type[Model], *, source: str) -> Model:
-    """The file's content; RulesError says what is wrong, where and what was expected. `source` names the file."""
+Problem = Callable[[ErrorDetails, Any, str], str]
+"""A line of words for an error in a document, whose source has this name."""
+
+
+def read(text: str, model: type[Model], *, source: str, problem: Problem | None = None) -> Model:
+    """The file's content; RulesError says what is wrong, where and what was expected. `source` names the file,
+    `problem` words an error (None: as of a fault catalogue)."""
     document = document_of(text, source)
+
+    def worded(error: ErrorDetails) -> str:
+        return _problem(error, document, model, source) if problem is None else problem(error, document, source)
+
     try:
         return model.model_validate_json(json.dumps(document))
     except ValidationError as error:
         errors = error.errors(include_url=False, include_context=False)
-        problems = dict.fromkeys(_problem(each, document, model, source) for each in errors)
-        raise RulesError([*problems]) from None
+        raise RulesError([*dict.fromkeys(map(worded, errors))]) from None
 
 
 def document_of(text: str, source: str) -> Any:
@@ -365,13 +373,13 @@ def _problem(error: ErrorDetails, document: Any, model: type[BaseModel], source:
     section, *steps = error["loc"] or ("",)
     if section not in _ROWS or not steps or not isinstance(steps[0], int):
         known = list(model.model_fields)
-        return f"{source}: {_told(error, _path([section, *steps]) if section else '', known)}"
+        return f"{source}: {told(error, path_of([section, *steps]) if section else '', known)}"
     where = _where(str(section), steps[0], document[section][steps[0]])
     path = steps[1:]
     known = _known(_ROWS[str(section)], path)
     if section == "faults" and path[:1] in (["when"], ["only_while"]):
         del path[1:2]  # pydantic names the form that it chose
-    return f"{source}, {where}{', ' if path else ': '}{_told(error, _path(path), known)}"
+    return f"{source}, {where}{', ' if path else ': '}{told(error, path_of(path), known)}"
 
 
 def _where(section: str, place: int, row: Any) -> str:
@@ -382,9 +390,10 @@ def _where(section: str, place: int, row: Any) -> str:
     return f"{noun} {key(said)}" if isinstance(said, str) else f"{section}[{place}]"
 
 
-def _told(error: ErrorDetails, path: str, known: list[str]) -> str:
+def told(error: ErrorDetails, path: str, known: Sequence[str]) -> str:
+    """An error in words: where, what was expected, what is there. `known`: the keys that may stand there."""
     if error["type"] == "extra_forbidden":
-        return f"{path}: unknown key; expected one of {', '.join(known)}{nearest(error['loc'][-1], known)}"
+        return f"{path}: unknown key; expected one of {', '.join(known)}{nearest(error['loc'][-1], list(known))}"
     quote = "; YAML reads an unquoted yes, no, on, off as true or false: put the word in quotes"
     hint = quote if error["type"] == "string_type" and isinstance(error["input"], bool) else ""
     return f"{path + ': ' if path else ''}expected {wanted(error)}, got {got(error)}{hint}"
@@ -410,5 +419,6 @@ _OURS = ("origin", "by", "at_ms")
 """Keys that only the console writes: not for people to be told of."""
 
 
-def _path(steps: list[Any]) -> str:
+def path_of(steps: Sequence[Any]) -> str:
+    """Where something stands in a document: `clocks[2].minutes`."""
     return "".join(f"[{step}]" if isinstance(step, int) else f".{key(step)}" for step in steps).removeprefix(".")

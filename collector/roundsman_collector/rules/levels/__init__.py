@@ -20,10 +20,9 @@
 """
 
 import hashlib
-import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, model_validator
 from pydantic_core import ErrorDetails
 
 from roundsman_collector.core.calendar import MINUTE_MS, CalendarError
@@ -42,8 +41,8 @@ from roundsman_collector.core.level import (
     Week,
     ties,
 )
-from roundsman_collector.rules.shape import RulesError, Sentence, ServiceClass, Strict, document_of
-from roundsman_collector.wording import got, key, nearest, wanted
+from roundsman_collector.rules.shape import RulesError, Sentence, ServiceClass, Strict, path_of, read, told
+from roundsman_collector.wording import key, nearest
 from roundsman_wire.codec import canonical
 from roundsman_wire.topics import ID_PATTERN
 
@@ -239,12 +238,7 @@ def level_from(text: str, *, source: str) -> ServiceLevel:
 
 def file_from(text: str, *, source: str) -> LevelFile:
     """A file's content, checked; RulesError with a line for each thing that is wrong: file, row, key, expected."""
-    document = document_of(text, source)
-    try:
-        file = LevelFile.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
-        raise RulesError([*dict.fromkeys(_problem(one, document, source) for one in errors)]) from None
+    file = read(text, LevelFile, source=source, problem=_problem)
     found = flaws(file)
     if found:
         raise RulesError([f"{source}, {flaw}" for flaw in found])
@@ -340,14 +334,9 @@ def _problem(error: ErrorDetails, document: Any, source: str) -> str:
         section, which, *steps = steps
         model = _ROWS[str(section)]
         where = f", {_named(which, _clock_of(document, section, which), str(section))}"
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{key(step)}" for step in steps).removeprefix(".")
-    told = f"{source}{where}{', ' + path if path else ''}"
-    if error["type"] == "extra_forbidden":
-        known = [field.alias or name for name, field in model.model_fields.items()]
-        return f"{told}: unknown key; expected one of {', '.join(known)}{nearest(steps[-1], known)}"
-    quote = "; YAML reads an unquoted yes, no, on, off as true or false: put the word in quotes"
-    hint = quote if error["type"] == "string_type" and isinstance(error["input"], bool) else ""
-    return f"{told}: expected {wanted(error)}, got {got(error)}{hint}"
+    path = path_of(steps)
+    known = [field.alias or name for name, field in model.model_fields.items()]
+    return told(error, f"{source}{where}{', ' + path if path else ''}", known)
 
 
 def _clock_of(document: Any, section: object, which: object) -> str:

@@ -29,8 +29,8 @@ from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import CYCLES, Cycle, times_a_year
 from roundsman_collector.core.plan_kinds import After, Part, PlanKind, Report, Window
 from roundsman_collector.rules.levels import WeekRow
-from roundsman_collector.rules.shape import RulesError, Sentence, Strict, document_of
-from roundsman_collector.wording import got, key, nearest, wanted
+from roundsman_collector.rules.shape import RulesError, Sentence, Strict, path_of, read, told
+from roundsman_collector.wording import key, nearest
 from roundsman_wire.codec import canonical
 from roundsman_wire.topics import ID_PATTERN
 
@@ -236,12 +236,7 @@ def kinds_from(text: str, *, source: str) -> tuple[PlanKind, ...]:
 
 def file_from(text: str, *, source: str) -> PlanFile:
     """A file's content, checked; RulesError with a line for each thing that is wrong: file, row, key, expected."""
-    document = document_of(text, source)
-    try:
-        file = PlanFile.model_validate_json(json.dumps(document))
-    except ValidationError as error:
-        errors = error.errors(include_url=False, include_context=False)
-        raise RulesError([*dict.fromkeys(_problem(one, document, source) for one in errors)]) from None
+    file = read(text, PlanFile, source=source, problem=_problem)
     found = flaws(file)
     if found:
         raise RulesError([f"{source}, {flaw}" for flaw in found])
@@ -363,15 +358,9 @@ def _problem(error: ErrorDetails, document: Any, source: str) -> str:
 
 
 def _told(error: ErrorDetails, steps: tuple[int | str, ...], model: type[BaseModel], where: str) -> str:
-    path = "".join(f"[{step}]" if isinstance(step, int) else f".{key(step)}" for step in steps).removeprefix(".")
-    told = f"{where}{', ' + path if path else ''}"
-    if error["type"] == "extra_forbidden":
-        model = _ROWS.get(str(steps[0]), model) if len(steps) > 1 else model
-        known = list(model.model_fields)
-        return f"{told}: unknown key; expected one of {', '.join(known)}{nearest(steps[-1], known)}"
-    quote = "; YAML reads an unquoted yes, no, on, off as true or false: put the word in quotes"
-    hint = quote if error["type"] == "string_type" and isinstance(error["input"], bool) else ""
-    return f"{told}: expected {wanted(error)}, got {got(error)}{hint}"
+    path = path_of(steps)
+    model = _ROWS.get(str(steps[0]), model) if len(steps) > 1 else model
+    return told(error, f"{where}{', ' + path if path else ''}", list(model.model_fields))
 
 
 def _kind_of(document: Any, which: object) -> str:
