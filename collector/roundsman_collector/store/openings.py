@@ -116,8 +116,3 @@ def _row(new: "TicketOpen", number: str) -> tuple[object, ...]:
         new.opened_ms,
         new.data.get("arrival_ms"),
     )
-
-
-def _line(new: "TicketOpen", ticket_id: int) -> tuple[object, ...]:
-    said = clean(new.who, 160), "open", clean(new.text, TEXT_LIMIT), json_text(dict(new.data))
-    return ticket_id, new.opened_ms, *said

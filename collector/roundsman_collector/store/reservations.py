@@ -80,14 +80,8 @@ def reserve(
 ) -> int:
     """Keep pieces for a ticket until they are issued or it ends. Returns the reservation. Raises EntryError."""
     check_quantity(quantity, "reserve")
-    check_live(connection, ticket_id)
-    held = take(connection, location, item)
-    free = held.now.shelf - held.reserved
-    if quantity > free:
-        raise not_enough(held, free, quantity)
-    made = _add(connection, item, location, quantity, ticket_id, who, at_ms, "open", key)
-    keep_more(connection, location, item, quantity)
-    return made
+    _hold(connection, location, item, quantity, ticket_id)
+    return _add(connection, item, location, quantity, ticket_id, who, at_ms, "open", key)
 
 
 def ask(
@@ -302,12 +296,17 @@ def _taken(connection: Connection, reservation: int, location: str, item: str) -
 
 def _keep(connection: Connection, reservation: int, location: str, item: str, quantity: int, ticket_id: int) -> None:
     """What was asked for is there: keep it."""
+    _hold(connection, location, item, quantity, ticket_id)
+    run(connection, "UPDATE stock_reservation SET state = 'open' WHERE id = ?", reservation)
+
+
+def _hold(connection: Connection, location: str, item: str, quantity: int, ticket_id: int) -> None:
+    """Set so many of what is free aside; EntryError where there are less."""
     check_live(connection, ticket_id)
     held = take(connection, location, item)
     free = held.now.shelf - held.reserved
     if quantity > free:
         raise not_enough(held, free, quantity)
-    run(connection, "UPDATE stock_reservation SET state = 'open' WHERE id = ?", reservation)
     keep_more(connection, location, item, quantity)
 
 
