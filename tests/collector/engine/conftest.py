@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.collector.engine import desk
+from tests.collector.engine.people import Hall, Halls
 from tests.postgres import Server
 
 ON_BOTH = (
@@ -37,3 +38,17 @@ def database(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     yield
     for url in made.values():
         server.drop(url)
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> Iterator[Halls]:
+    """Makes a hall whose contract names a level."""
+    made: list[Hall] = []
+
+    def make(level: str | None, zone: str = "urban") -> Hall:
+        made.append(Hall(tmp_path, level, zone))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.store.close()

@@ -9,7 +9,7 @@ The day is Monday, 23 November 2026, or the one that was named last ("11-27 15:0
 looked at when their clocks are due and at no other time, as by the clockwork; what befalls them is in their logs.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -294,3 +294,6 @@ class Hall(Collector):
 
 
 WARNINGS = ("warn", "breach")
+
+Halls = Callable[..., Hall]
+"""Makes a hall whose contract names a level."""

@@ -4,28 +4,7 @@ A real engine and store, told time, steps as people's commands. What each servic
 (rules/levels/); a level that does not ask for something lets people do without it.
 """
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.collector.engine.people import Hall
-
-Halls = Callable[..., Hall]
-
-
-@pytest.fixture
-def hall(tmp_path: Path) -> Iterator[Halls]:
-    """Makes a hall whose contract names a level."""
-    made: list[Hall] = []
-
-    def make(level: str | None, zone: str = "urban") -> Hall:
-        made.append(Hall(tmp_path, level, zone))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.store.close()
+from tests.collector.engine.people import Halls
 
 
 # Shows S0-13.

@@ -5,36 +5,21 @@ not go as planned: late, paused, transferred, void, back again, replaced, taken 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from roundsman_collector.store import Deed, ItemFields, LocationFields, MoveWish, Office, View
-from tests.collector.engine.people import Hall, ask
+from tests.collector.engine.people import Hall, Halls, ask
 from tests.collector.engine.test_desk import POWER, Story
 
-Halls = Callable[..., Hall]
 NONSENSE = (
     "INSERT INTO ticket_event (ticket_id, at_ms, who, verb, text, data) "
     """VALUES (?, ?, 'nobody', 'open', '', '{"carried": {}}')"""
 )
 """A line that no clock can be read from."""
-
-
-@pytest.fixture
-def hall(tmp_path: Path) -> Iterator[Halls]:
-    """Makes a hall whose contract names a level."""
-    made: list[Hall] = []
-
-    def make(level: str | None, zone: str = "urban") -> Hall:
-        made.append(Hall(tmp_path, level, zone))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.store.close()
 
 
 # --- the promises ----------------------------------------------------------------------------------------------------
