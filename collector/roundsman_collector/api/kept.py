@@ -66,7 +66,15 @@ class Answer:
 
 
 def asked_of(
-    scope: Scope, window: Window, *, by: Grouping = "clock", contract: str = "", engineer: str = "", zone: str = ""
+    scope: Scope,
+    window: Window,
+    *,
+    by: Grouping = "clock",
+    contract: str = "",
+    engineer: str = "",
+    zone: str = "",
+    site: str = "",
+    customer: str = "",
 ) -> KeptAsked:
     """The question, as the store takes it."""
     grouped: By = "" if by == "clock" else by
@@ -79,6 +87,8 @@ def asked_of(
         contract=contract,
         engineer=engineer,
         zone=zone,
+        site=site,
+        customer=customer,
     )
 
 
@@ -144,6 +154,8 @@ def kept(
     contract: Group = "",
     engineer: Group = "",
     zone: Group = "",
+    site: Group = "",
+    customer: Group = "",
     limit: Annotated[int, Query(description="So many rows at most, the worst first.", ge=1, le=ROWS)] = 100,
 ) -> dict[str, Any]:
     """The tickets that were opened in the window. `total` has those of rows beyond the limit, too.
@@ -151,10 +163,10 @@ def kept(
     30 days up to now, if no window is given. What is voided, merged or transferred is in no figure: `left_out`.
     """
     desk = desk_of(request)
-    asked = asked_of(who.scope, window, by=by, contract=contract, engineer=engineer, zone=zone)
+    narrowed = {"contract": contract, "engineer": engineer, "zone": zone, "site": site, "customer": customer}
+    asked = asked_of(who.scope, window, by=by, **narrowed)
     answer = counted(desk, asked, limit=limit)
     names = names_of(desk, by, [row.key for row in answer.rows])
-    narrowed = {"contract": contract, "engineer": engineer, "zone": zone}
     return {
         **stamped("from", window.from_ms),
         **stamped("to", window.to_ms),
@@ -219,12 +231,14 @@ def kept_tickets(
     contract: Group = "",
     engineer: Group = "",
     zone: Group = "",
+    site: Group = "",
+    customer: Group = "",
     before: Annotated[int | None, Query(description="`next_before` of the page before.", ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(description="How many at most.", ge=1, le=PAGE_LIMIT)] = 100,
 ) -> dict[str, Any]:
     """A page of tickets, the newest first. `next_before` leads to older ones."""
     desk = desk_of(request)
-    asked = asked_of(who.scope, window, contract=contract, engineer=engineer, zone=zone)
+    asked = asked_of(who.scope, window, contract=contract, engineer=engineer, zone=zone, site=site, customer=customer)
     page, next_before = tickets_behind(desk, asked, behind_of(clock, stands, count, left_out), before, limit)
     agents = desk.view.agent_names(row.agent_no for row in page)
     explained = desk.view.count_children([row.id for row in page], scope=who.scope)

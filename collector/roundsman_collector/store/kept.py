@@ -30,6 +30,7 @@ GROUPINGS: tuple[By, ...] = get_args(By)
 """What tickets are grouped by; all together by ""."""
 NONE = "~none"
 """In a filter: those that have no contract, that nobody was sent for, whose zone nobody knows."""
+NARROWED = ("contract", "engineer", "zone", "site", "customer")
 STANDS: Mapping[str, str] = {
     "met": "ticket_clock.state = 'met'",
     "missed": "ticket_clock.state = 'missed'",
@@ -48,8 +49,8 @@ LAST = 2**62
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptAsked:
-    """Tickets that were opened in [from, to), as far as the scope reaches; of one contract, engineer, zone, if named
-    (NONE: of none)."""
+    """Tickets that were opened in [from, to), as far as the scope reaches; of one contract, engineer, zone, site,
+    customer, if named (NONE: of none). Site and customer are those that it was opened for."""
 
     scope: Scope
     from_ms: int
@@ -59,6 +60,8 @@ class KeptAsked:
     contract: str = ""
     engineer: str = ""
     zone: str = ""
+    site: str = ""
+    customer: str = ""
 
 
 class LeftOut(NamedTuple):
@@ -141,7 +144,7 @@ def _asked(asked: KeptAsked) -> tuple[str, list[object]]:
     reached, values = reach.subjects_within(asked.scope)
     parts = ["ticket.opened_ms >= ?", "ticket.opened_ms < ?", reached]
     values = [asked.from_ms, asked.to_ms, *values]
-    for name in ("contract", "engineer", "zone"):
+    for name in NARROWED:
         said = getattr(asked, name)
         if said == NONE:
             parts.append(f"ticket.{name} IS NULL")

@@ -9,7 +9,7 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -64,17 +64,27 @@ class Link(NamedTuple):
     silent: tuple[tuple[int, int | None], ...]
 
 
+POINTS = (
+    "SELECT device.id, device_now.readings, device_now.readings_t_ms, device_now.covered_to_ms FROM device "
+    "JOIN device_now ON device_now.device = device.id WHERE device_now.readings LIKE ? AND {} ORDER BY device.id"
+)
+
+
 def points(connection: Connection, scope: Scope, of: Mapping[str, str]) -> list[Points]:
     """Devices that report channels, by id."""
     where, values = _within(scope, of)
-    rows = look(
-        connection,
-        "SELECT device.id, device_now.readings, device_now.readings_t_ms, device_now.covered_to_ms FROM device "
-        f"JOIN device_now ON device_now.device = device.id WHERE device_now.readings LIKE ? AND {where} "
-        "ORDER BY device.id",
-        CHANNELS,
-        *values,
-    )
+    return _points(look(connection, POINTS.format(where), CHANNELS, *values))
+
+
+def points_of(connection: Connection, devices: Sequence[str]) -> list[Points]:
+    """Those of these devices that report channels, by id."""
+    found: list[Points] = []
+    for part in chunks(devices):
+        found += _points(look(connection, POINTS.format(f"device.id IN ({marks(len(part))})"), CHANNELS, *part))
+    return found
+
+
+def _points(rows: Iterable[tuple[Any, ...]]) -> list[Points]:
     return [Points(device, json.loads(readings), t_ms, covered_ms) for device, readings, t_ms, covered_ms in rows]
 
 

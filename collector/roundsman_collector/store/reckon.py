@@ -15,7 +15,7 @@ or if none follows.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
@@ -493,7 +493,7 @@ NARROWED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _candidates(connection: Connection, asked: Asked, after: str, limit: int) -> list[str]:
+def candidates(connection: Connection, asked: Asked, after: str, limit: int) -> list[str]:
     """Devices that may have served for what is asked, by id: their postings say which of them did."""
     parts, values = ["device.id > ?"], list[object]([after])
     if not asked.scope.everything:
@@ -520,12 +520,22 @@ def _candidates(connection: Connection, asked: Asked, after: str, limit: int) ->
     return [row[0] for row in rows]
 
 
+def asked_of(frame: Frame, of: Mapping[str, Collection[str]]) -> Asked:
+    """A frame, narrowed to what `of` names."""
+    return Asked(**{one.name: getattr(frame, one.name) for one in fields(Frame)}, of=of)
+
+
+def narrowed(device: str, where: Sequence[Served], of: Mapping[str, Collection[str]]) -> list[Served]:
+    """What a device did for what `of` names: the postings of its candidates that count."""
+    return [one for one in where if all(KEYS[name](device, one.posting) in ids for name, ids in of.items())]
+
+
 def chunked(reading: Reading, asked: Asked) -> Iterator[dict[str, list[Served]]]:
     """All devices that served for what is asked, a part at a time; AT_ONCE of them are read in one transaction."""
     known, after = _Register(asked), ""
     while True:
         with reading() as connection:
-            devices = _candidates(connection, asked, after, AT_ONCE)
+            devices = candidates(connection, asked, after, AT_ONCE)
             if not devices:
                 return
             yield from _served(connection, devices, asked, known)
@@ -577,7 +587,7 @@ class _Adding:
     def __init__(self, asked: Asked) -> None:
         self.asked = asked
         self.key = KEYS[asked.by]
-        self.filters = [(KEYS[name], frozenset(ids)) for name, ids in asked.of.items()]
+        self.of = {name: frozenset(ids) for name, ids in asked.of.items()}
         self.whole: dict[str | None, Sum] = {}
         self.buckets: dict[str | None, dict[str, Sum]] = {}
         self.total, self.of_total = Sum(), dict[str, Sum]()
@@ -588,8 +598,8 @@ class _Adding:
 
     def add(self, device: str, where: list[Served]) -> None:
         """Add what a device did in its postings."""
-        if self.filters:
-            where = [one for one in where if all(key(device, one.posting) in ids for key, ids in self.filters)]
+        if self.of:
+            where = narrowed(device, where, self.of)
         where = [one for one in where if one.stretches]
         if not where:
             return

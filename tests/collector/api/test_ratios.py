@@ -15,6 +15,7 @@ from tests.collector.store.cast import TODAY, staffed
 API = "/api/v1/ratios"
 DEED = Deed(who="root", at_ms=TODAY)
 METRO = Scope(customers=frozenset({"metro"}))
+BANK = Scope(customers=frozenset({"bank"}))
 DAY = f"from={TODAY}&to={NOW}"
 CHANNELS: dict[str, object] = {
     "nvr.state": "online",
@@ -190,6 +191,18 @@ def test_what_is_read_now_cannot_be_asked_of_the_past(office: Office, view: View
     assert numbers(told["points_online_now"]) == (None, None, "only_now")
     assert numbers(known["recordings_kept"]) == (None, None, "only_now")
     assert told["points_online"]["value"] is not None
+
+
+def test_a_recorder_that_moved_counts_with_each_customer_for_its_time_there(office: Office, view: View) -> None:
+    office.put_entry(
+        "installation", "nvr-2", {"place": "bank-1-a"}, deed=Deed(who="root", at_ms=NOW - 1), from_ms=at(9)
+    )
+
+    metro = asked(office, view, f"{DAY}&of=customer:metro")["points_online"]
+    bank = asked(office, view, DAY, BANK)["points_online"]
+
+    assert numbers(metro) == (str(3 * 9 * HOUR), str(3 * 9 * HOUR), "")
+    assert numbers(bank) == (str(21 * HOUR), str(27 * HOUR), "")
 
 
 # --- vehicles and links ----------------------------------------------------------------------------------------------

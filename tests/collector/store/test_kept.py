@@ -91,7 +91,7 @@ def kept(store: Store, view: View) -> View:
                 step(2, TODAY, "promise", who=ROBOT, level_id=None, contract=None, zone="urban"),
                 step(2, TODAY + HOUR, "call"),
                 TicketVoid(ticket=3, at_ms=TODAY + HOUR, text="it never was"),
-                step(4, later, "promise", who=ROBOT, **promised),
+                step(4, later, "promise", who=ROBOT, **promised, site="s-1", customer="metro"),
                 *visit(4, later, "wang"),
             ],
             clocks=[
@@ -170,6 +170,9 @@ def test_a_filter_narrows_and_nothing_can_be_asked_for_too(kept: View) -> None:
     assert kept.kept(asked(engineer="wang")).counts[None]["tickets"] == 1
     assert kept.kept(asked(zone="remote")).counts == {}
     assert kept.kept(asked(contract="c-1", engineer=NONE)).counts == {}
+    assert kept.kept(asked(site="s-1")).counts[None]["tickets"] == 1
+    assert kept.kept(asked(site="s-1", customer="bank")).counts == {}, "it was opened for the metro"
+    assert kept.kept(asked(site=NONE, customer=NONE)).counts[None]["tickets"] == 2
 
 
 def test_a_scope_keeps_its_secrets_counts_included(kept: View) -> None:

@@ -12,8 +12,10 @@ from fastapi.responses import Response
 
 from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import desk_of
+from roundsman_collector.api.figures import frame_of
 from roundsman_collector.api.moments import DAY_MS, Window
-from roundsman_collector.api.ratios import Told, Why, narrowed, reckoned
+from roundsman_collector.api.ratios import narrowed
+from roundsman_collector.core.ratio_names import Told, Why
 from roundsman_collector.store.ratio_facts import NARROWED
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
@@ -56,7 +58,7 @@ def ratios_page(
     desk, saying = desk_of(request), saying_of(request)
     now_ms = desk.now_ms()
     asked = Window(from_ms=max(0, now_ms - WINDOWS[window]), to_ms=now_ms, known_ms=None, now_ms=now_ms)
-    found = reckoned(desk, who.scope, asked, narrowed([of] if of else []))
+    found = desk.view.ratios(frame_of(asked, who.scope), narrowed([of] if of else []))
     sites = desk.view.entries("site", scope=who.scope, limit=CHOICES)
     customers = desk.view.entries("customer", scope=who.scope, limit=CHOICES)
     shown = {
