@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
-from roundsman_collector.api.guard import Guard, Scans
+from roundsman_collector.api.guard import Guard, Scans, Tries, link_tries
 from roundsman_collector.api.reckonings import Reckonings
 from roundsman_collector.core.label import LabelTerms
 from roundsman_collector.core.lifecycle import REPORTED
@@ -52,6 +52,7 @@ class Desk:
     labels: LabelTerms = field(default_factory=LabelTerms)
     guard: Guard = field(default_factory=Guard)
     scans: Scans = field(default_factory=Scans)
+    links: Tries = field(default_factory=link_tries)
     reckonings: Reckonings = field(default_factory=Reckonings)
 
     @cached_property

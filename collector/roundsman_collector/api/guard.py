@@ -5,6 +5,7 @@ tries.wait_s(key, now_ms)                    0: go on; else so many seconds
 guard.check(address, now_ms)                 Problem for an address that has guessed too many passwords
 with guard.hashing(): ...                    Problem when too many others wait for the same
 scans.wrong, scans.sent, scans.taken         what strangers do who scan labels (api/scanned.py)
+links                                        keys of customers' links that are no good, from an address (api/links.py)
 """
 
 import ipaddress
@@ -107,6 +108,11 @@ class Scans:
         self.wrong = Tries(30, WINDOW_MS)
         self.sent = Tries(30, WINDOW_MS)
         self.taken = Tries(10, 3_600_000)
+
+
+def link_tries() -> Tries:
+    """How often keys of customers' links may be tried that are no good, from a network."""
+    return Tries(FAILURES, WINDOW_MS)
 
 
 def network(address: str) -> str:

@@ -26,6 +26,7 @@ from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.going import Engineer, Member, Orphans, Question, SkillRow
 from roundsman_collector.store.labels import LabelRow, LabelWords
 from roundsman_collector.store.ledger import Interval
+from roundsman_collector.store.links import LinkRow
 from roundsman_collector.store.loans import LoanRow
 from roundsman_collector.store.migrate import is_made
 from roundsman_collector.store.notices import NoticeRow
@@ -122,6 +123,7 @@ __all__ = [
     "Knock",
     "LabelRow",
     "LabelWords",
+    "LinkRow",
     "LoanRow",
     "LocationFields",
     "LocationRow",

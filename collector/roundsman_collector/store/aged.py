@@ -11,6 +11,7 @@ KEPT_MS = 90 * 86_400_000
 AGED = (
     ("session", "hash", "COALESCE(ended_ms, expires_ms) < ?"),
     ("invitation", "hash", "COALESCE(used_ms, expires_ms) < ?"),
+    ("customer_link", "id", "COALESCE(used_ms, expires_ms) < ?"),
     ("notice", "id", "state <> 'new' AND COALESCE(done_ms, made_ms) < ?"),
     ("command", "id", "state <> 'new' AND done_ms < ?"),
 )

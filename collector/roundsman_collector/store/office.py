@@ -34,6 +34,7 @@ from roundsman_collector.store import (
     files,
     going,
     labels,
+    links,
     notices,
     outbox,
     overlays,
@@ -59,6 +60,7 @@ from roundsman_collector.store.entries import Became
 from roundsman_collector.store.entry_kinds import KindName
 from roundsman_collector.store.files import FileLimits, FileRow, NewFile
 from roundsman_collector.store.labels import LabelRow, LabelWords
+from roundsman_collector.store.links import LinkRow
 from roundsman_collector.store.notices import NoticeRow
 from roundsman_collector.store.overlays import By, OverlayRow, Wish
 from roundsman_collector.store.parts import PartWish
@@ -527,6 +529,30 @@ class Office:
         """Say what strangers read who scan it. Raises EntryError."""
         with self._change(f"writing the words of label {label}") as connection:
             return labels.put_words(connection, label, words, deed=deed, scope=scope)
+
+    # --- links for customers: links.py -------------------------------------------------------------------------------
+
+    def make_link(
+        self, purpose: str, subject: str, *, for_whom: str = "", expires_ms: int, deed: Deed
+    ) -> tuple[LinkRow, str]:
+        """A link by which a customer may say yes or no once, and its key; older ones of the subject end."""
+        with self._change("making a link for a customer") as connection:
+            return links.make(connection, purpose, subject, for_whom=for_whom, expires_ms=expires_ms, deed=deed)
+
+    def end_links(self, purpose: str, subject: str, *, deed: Deed) -> int:
+        """Let the links of a subject lead nowhere any more; how many were good."""
+        with self._change("ending links for a customer") as connection:
+            return links.end(connection, purpose, subject, deed=deed)
+
+    def use_link(self, purpose: str, key: str, *, deed: Deed) -> LinkRow | None:
+        """Use a link, once; None: it is not known, used, or over."""
+        with self._change("using a customer's link") as connection:
+            return links.use(connection, purpose, key, deed=deed)
+
+    def link_refused(self, purpose: str, key: str, *, deed: Deed) -> None:
+        """Note that somebody tried a key that is no good."""
+        with self._change("noting a try") as connection:
+            links.refused(connection, purpose, key, deed=deed)
 
     # --- files of tickets: files.py ----------------------------------------------------------------------------------
 

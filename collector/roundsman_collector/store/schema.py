@@ -24,6 +24,7 @@
     stock_item stock_location stock_level stock_now stock_move    spare stock: what is to be there, what came and went
     stock_reservation stock_statement loan device_part            for tickets, of months, loan units, what is built in
     label                                                         codes on devices, by which anybody reports a fault
+    customer_link                                                 by which customers say yes or no, without an account
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -53,7 +54,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1152,6 +1153,23 @@ label = Table(
 )
 """A code leads to a device or a site; empty words: as the register says. Only what ends a label is set later, and its
 words."""
+
+customer_link = Table(
+    "customer_link",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("hash", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("for_whom", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_ms", Big, nullable=False),
+    Column("used_ms", Big),
+    UniqueConstraint("hash", name="customer_link_hash"),
+    Index("customer_link_by_subject", "purpose", "subject"),
+)
+"""Whoever has its key may say once what its purpose names about its subject; `hash`: SHA-256 of the key."""
 
 
 @cache

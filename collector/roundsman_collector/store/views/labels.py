@@ -1,11 +1,12 @@
-"""Labels that lead strangers to a form, and what became of their reports (labels.py, commands.py)."""
+"""Labels and links that lead strangers to a form, and what became of what they sent (labels, links, commands)."""
 
 from collections.abc import Iterable
 
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import commands, labels
+from roundsman_collector.store import commands, labels, links
 from roundsman_collector.store.commands import CommandRow
 from roundsman_collector.store.labels import LabelRow
+from roundsman_collector.store.links import LinkRow
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -46,3 +47,18 @@ class LabelReads(Reading):
         """What somebody asked for under a key."""
         with self._reading("a command") as connection:
             return commands.of_key(connection, who, key)
+
+    def good_link(self, purpose: str, key: str, now_ms: int) -> LinkRow | None:
+        """Where the key of a customer's link leads; None where it leads nowhere (any more)."""
+        with self._reading("a link") as connection:
+            return links.good(connection, purpose, key, now_ms)
+
+    def known_link(self, purpose: str, key: str) -> LinkRow | None:
+        """The same, good or over."""
+        with self._reading("a link") as connection:
+            return links.known(connection, purpose, key)
+
+    def links_of(self, purpose: str, subject: str) -> list[LinkRow]:
+        """The links that customers were given for a subject, the newest first."""
+        with self._reading("links") as connection:
+            return links.of(connection, purpose, subject)
