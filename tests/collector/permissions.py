@@ -82,6 +82,7 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/groups/{entry}/history"): "see",
     ("GET", "/api/v1/health"): "anyone",
     ("GET", "/api/v1/kept"): "see",
+    ("GET", "/api/v1/kept/judgements"): "see",
     ("GET", "/api/v1/kept/tickets"): "see",
     ("GET", "/api/v1/notices"): "tell",
     ("POST", "/api/v1/notices/{notice}/retry"): "tell",

@@ -213,6 +213,8 @@ def kept_tickets(
             "unsolved",
             "unfollowed",
             "followed_up",
+            "satisfied",
+            "dissatisfied",
             "called_again",
             "mended",
             "mended_again",

@@ -21,6 +21,7 @@ from roundsman_collector.api import (
     files,
     forms,
     going,
+    judgements,
     kept,
     labels,
     levels,
@@ -83,6 +84,7 @@ def application(desk: Desk) -> FastAPI:
         ticket_export.router,  # before a ticket's number, which would take its name for one
         tickets.router,
         kept.router,
+        judgements.router,
         going.router,
         duty.router,
         rounds.router,

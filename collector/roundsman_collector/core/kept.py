@@ -54,6 +54,8 @@ COUNTS: Mapping[str, tuple[str, str]] = {
     "unsolved": ("超时未解决", "not solved in time"),
     "unfollowed": ("应回访未回访", "not followed up in time"),
     "followed_up": ("已回访", "followed up"),
+    "satisfied": ("客户满意", "satisfied"),
+    "dissatisfied": ("客户不满意", "not satisfied"),
     "called_again": ("重复来电", "with repeated calls"),
     "mended": ("现场修复", "mended on site"),
     "mended_again": ("二次返修", "mended again"),
@@ -93,6 +95,7 @@ FIGURES: Mapping[str, Measure] = {
     ),
     "spares": Measure("人到货到率", "Spare came along", "spares_there", ("spares_there", "spares_missing"), "all"),
     "follow_ups": Measure("回访率", "Follow-ups done", "followed_up", ("followed_up", "unfollowed"), "all"),
+    "satisfaction": Measure("客户满意率", "Customers satisfied", "satisfied", ("satisfied", "dissatisfied"), "all"),
 }
 """The figures of after-sales service, in the order in which people are shown them."""
 
@@ -252,6 +255,7 @@ class _Course:
     ending: str = ""
     ended_ms: int = 0
     is_followed_up: bool = False
+    is_satisfied: bool | None = None
     arrival_ms: int | None = None
     kept: int = 0
     missed: int = 0
@@ -285,6 +289,8 @@ def counts_of(log: Iterable[Event], known: Known, now_ms: int) -> dict[str, int]
         "unsolved": known.state in TO_MEND and not known.late.isdisjoint(SOLVING),
         "unfollowed": is_owed and not course.is_followed_up and _is_follow_up_due(course, known, now_ms),
         "followed_up": is_owed and course.is_followed_up,
+        "satisfied": course.is_satisfied is True,
+        "dissatisfied": course.is_satisfied is False,
         "called_again": course.calls > 0,
         "mended": bool(course.fixes),
         "mended_again": course.came_back or _is_again(course, known),
@@ -392,11 +398,17 @@ def _resolve(course: _Course, event: Event, at_ms: int) -> None:
 def _reopen(course: _Course, _: Event, __: int) -> None:
     _end_visit(course)
     course.came_back = course.came_back or bool(course.fixes)
-    course.ending, course.is_followed_up, course.arrival_ms = "", False, None
+    course.ending, course.is_followed_up, course.arrival_ms, course.is_satisfied = "", False, None, None
 
 
 def _follow_up(course: _Course, event: Event, _: int) -> None:
-    course.is_followed_up = course.is_followed_up or bool(event.data.get("reached", True))
+    """The last call that reached somebody who judged counts; who did not say whether they are satisfied did not."""
+    if not event.data.get("reached", True):
+        return
+    course.is_followed_up = True
+    said = event.data.get("satisfied")
+    if isinstance(said, bool):
+        course.is_satisfied = said
 
 
 def _call(course: _Course, _: Event, __: int) -> None:

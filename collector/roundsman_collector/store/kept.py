@@ -108,7 +108,7 @@ def behind(
     connection: Connection, asked: KeptAsked, wanted: Behind, *, before_id: int | None, limit: int
 ) -> list[TicketRow]:
     """The tickets behind a number, the newest first, older than `before_id`."""
-    where, values = _asked(asked)
+    where, values = conditions(asked)
     last = LAST if before_id is None else before_id
     if wanted.count:
         ids: list[int] = []
@@ -140,7 +140,8 @@ def behind(
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
-def _asked(asked: KeptAsked) -> tuple[str, list[object]]:
+def conditions(asked: KeptAsked) -> reach.Condition:
+    """The tickets that are meant, voided ones, too: a condition on `ticket`, and its values."""
     reached, values = reach.subjects_within(asked.scope)
     parts = ["ticket.opened_ms >= ?", "ticket.opened_ms < ?", reached]
     values = [asked.from_ms, asked.to_ms, *values]
@@ -159,7 +160,7 @@ def _asked(asked: KeptAsked) -> tuple[str, list[object]]:
 
 def _tallies(connection: Connection, asked: KeptAsked) -> Iterator[Tally]:
     """All clocks but those of means."""
-    where, values = _asked(asked)
+    where, values = conditions(asked)
     names = [*_key(asked), "ticket_clock.clock", "ticket_clock.state", "ticket_clock.is_breached"]
     sql = (
         f"SELECT {', '.join(names)}, count(*), CAST(SUM(ticket_clock.elapsed_ms) AS BIGINT) FROM ticket "
@@ -173,7 +174,7 @@ def _tallies(connection: Connection, asked: KeptAsked) -> Iterator[Tally]:
 
 def _of_means(connection: Connection, asked: KeptAsked, known: "_Levels") -> Iterator[Tally]:
     """Clocks of means, with what their service level wants of the mean."""
-    where, values = _asked(asked)
+    where, values = conditions(asked)
     facts = ("level_id", "severity", "service_class", "zone")
     names = [
         *_key(asked),
@@ -204,7 +205,7 @@ def _split(asked: KeptAsked, row: Sequence[Any]) -> tuple[str | None, Sequence[A
 
 
 def _left_out(connection: Connection, asked: KeptAsked) -> tuple[LeftOut, ...]:
-    where, values = _asked(asked)
+    where, values = conditions(asked)
     is_breached = "EXISTS (SELECT 1 FROM ticket_clock WHERE ticket_clock.ticket_id = ticket.id AND is_breached)"
     sql = (
         "SELECT told.state, count(*), CAST(SUM(told.breached) AS BIGINT) FROM ("
@@ -240,7 +241,7 @@ def _counted(
     needs_repairs: bool = True,
 ) -> Iterator[tuple[str | None, int, dict[str, int]]]:
     """What each ticket adds to the figures: its group, its id, its counts."""
-    where, values = _asked(asked)
+    where, values = conditions(asked)
     key = f"ticket.{asked.by}" if asked.by else "CAST(NULL AS TEXT)"
     columns = f"ticket.id, ticket.subject, ticket.component, ticket.state, ticket.opened_ms, ticket.level_id, {key}"
     beyond, order, at = ("<", "DESC", last) if newest_first else (">", "ASC", FIRST)

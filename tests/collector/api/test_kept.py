@@ -41,6 +41,7 @@ def test_the_figures_of_a_day_are_told_with_the_two_numbers_they_are_made_of(api
         ("appointments", 1, 1, "100.0000"),
         ("spares", 0, 0, None),
         ("follow_ups", 0, 1, "0.0000"),
+        ("satisfaction", 0, 0, None),
     ]
     assert [
         (one["clock"], one["tickets"], one["share_met_percent"], one["mean_ms"]) for one in found["total"]["clocks"]
@@ -80,7 +81,7 @@ def test_every_number_leads_to_as_many_tickets(api: TestClient) -> None:
         said = [*row["counts"], *(one for clock in row["clocks"] for one in clock["stands"])]
         leads += [(one["link"], one["tickets"]) for one in said if not one.get("count", "").startswith(PER_VISIT)]
 
-    assert len(leads) == 3 * 9 + 4 * 7
+    assert len(leads) == 3 * 11 + 4 * 7
     assert [link for link, tickets in leads if len(numbers(api, link)) != tickets] == []
 
 

@@ -221,6 +221,29 @@ def test_a_call_that_reached_nobody_is_no_follow_up() -> None:
     assert counted(done, "followed_up") == {"mended": 1, "solved": 1, "followed_up": 1}
 
 
+# Shows S4-6.
+@pytest.mark.parametrize(
+    ("told", "adds"),
+    [
+        ([{"satisfied": True}], {"satisfied": 1}),
+        ([{"satisfied": False}, {"satisfied": True}], {"satisfied": 1}),
+        ([{"satisfied": True}, {"satisfied": False, "reached": False}], {"satisfied": 1}),
+        ([{"satisfied": False}, {}], {"dissatisfied": 1}),
+        ([{}], {}),
+    ],
+)
+def test_the_last_word_of_a_customer_who_was_asked_counts(told: list[dict[str, bool]], adds: dict[str, int]) -> None:
+    lines = log((1, "fix"), *((2 + place, "follow_up", data) for place, data in enumerate(told)))
+
+    assert counted(lines, "followed_up") == {"mended": 1, "solved": 1, "followed_up": 1, **adds}
+
+
+def test_who_was_satisfied_before_it_broke_again_has_to_be_asked_again() -> None:
+    lines = log((1, "fix"), (2, "follow_up", {"satisfied": True}), (3, "reopen"), (4, "fix"))
+
+    assert "satisfied" not in counted(lines, "fixed")
+
+
 def test_who_was_helped_by_phone_is_called_back_when_the_time_has_come() -> None:
     asks = Asks(call_back_ms=2 * HOUR)
 

@@ -10,6 +10,7 @@ from roundsman_collector.store import (
     dossiers,
     evidence,
     files,
+    judgements,
     kept,
     reach,
     ticket_clocks,
@@ -20,6 +21,7 @@ from roundsman_collector.store import tickets as ticket_rows
 from roundsman_collector.store.children import ChildCount, ChildRow
 from roundsman_collector.store.dossiers import TicketFacts
 from roundsman_collector.store.files import FileRow, FileUsage
+from roundsman_collector.store.judgements import JudgedRow
 from roundsman_collector.store.kept import Behind, KeptAsked, KeptFound
 from roundsman_collector.store.sql import marks
 from roundsman_collector.store.ticket_clocks import ClockRow
@@ -132,6 +134,11 @@ class TicketReads(Reading):
         """How promises were kept by the tickets of a period."""
         with self._reading("how promises were kept") as connection:
             return kept.found(connection, asked)
+
+    def judgements(self, asked: KeptAsked) -> list[JudgedRow]:
+        """What customers said of the tickets of a period, the newest ticket first."""
+        with self._reading("what customers said") as connection:
+            return judgements.found(connection, asked)
 
     def kept_behind(self, asked: KeptAsked, wanted: Behind, *, before_id: int | None, limit: int) -> list[TicketRow]:
         """The tickets behind a number of kept(), the newest first."""

@@ -120,6 +120,8 @@ class WantedTickets(Wanted):
         "unsolved",
         "unfollowed",
         "followed_up",
+        "satisfied",
+        "dissatisfied",
         "called_again",
         "mended",
         "mended_again",
