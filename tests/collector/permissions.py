@@ -101,6 +101,7 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("PUT", "/api/v1/points/{entry}"): "place",
     ("GET", "/api/v1/points/{entry}/history"): "see",
     ("GET", "/api/v1/ratios"): "see",
+    ("GET", "/api/v1/ratios/vehicles"): "see",
     ("GET", "/api/v1/register/export.csv"): "see",
     ("POST", "/api/v1/register/import"): "place",
     ("GET", "/api/v1/register/template.{form}"): "place",

@@ -37,6 +37,7 @@ from roundsman_collector.api import (
     ticket_export,
     ticket_spares,
     tickets,
+    vehicles,
     ways,
 )
 from roundsman_collector.api.desk import Desk
@@ -99,6 +100,7 @@ def application(desk: Desk) -> FastAPI:
         entries.router,
         calendars.router,
         ratios.router,
+        vehicles.router,
         register.router,
         overlays.router,
         changes.router,

@@ -6,6 +6,7 @@
     days_kept(days, today), kept_long_enough(...)   保存天数, 保存天数达标率
     pictures_good(...)                              图像完好率: good ÷ diagnosed, not ÷ all
     ever_reported(...), reported(...)               入网率, 上线率 of vehicles
+    ranked({"north": vehicles})                     monitoring centres by 上线率
     connected(period, lost)                         连通率
     part_of(part, whole)                            轨迹完整率, 数据合格率, 漂移车辆率: two numbers somebody counted
     score(ratio, weight)                            what an assessment gives for it
@@ -20,7 +21,7 @@ Ratios of many are added up numerator by numerator (`pooled`), never by the mean
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from typing import Literal, NamedTuple
@@ -276,6 +277,46 @@ def reported(vehicles: Iterable[Vehicle]) -> Ratio:
         whole=Fraction(len(on_net)),
         left_out=_said({NEVER_REPORTED: len(counted) - len(on_net), LAID_UP: laid_up}),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Centre:
+    """A monitoring centre's vehicles over a period. `key` None: those of none. `missing`: neither online nor laid up.
+    `place`: 1 is the best; equal shares have the same; None where there is no share."""
+
+    key: str | None
+    registered: int
+    missing: int
+    on_net: Ratio
+    online: Ratio
+    place: int | None = None
+
+
+def centre(key: str | None, vehicles: Iterable[Vehicle]) -> Centre:
+    """What one centre's vehicles come to."""
+    listed = list(vehicles)
+    return Centre(
+        key=key,
+        registered=len(listed),
+        missing=sum(not (one.in_period or one.is_laid_up) for one in listed),
+        on_net=ever_reported(listed),
+        online=reported(listed),
+    )
+
+
+def ranked(vehicles: Mapping[str | None, Iterable[Vehicle]]) -> list[Centre]:
+    """Centres by 上线率, the best first; those of which it cannot be said come last."""
+    found = sorted((centre(key, some) for key, some in vehicles.items()), key=_best_first)
+    shares = [one.online.value for one in found]
+    return [
+        one if share is None else replace(one, place=1 + shares.index(share))
+        for one, share in zip(found, shares, strict=True)
+    ]
+
+
+def _best_first(one: Centre) -> tuple[bool, Fraction, int, bool, str]:
+    value = one.online.value
+    return value is None, -(value or Fraction(0)), -one.registered, one.key is None, one.key or ""
 
 
 def connected(period: Intervals, lost: Intervals, unknown: Intervals = NOTHING) -> Ratio:

@@ -28,10 +28,15 @@ STANDING = (
     "device.id IN (SELECT i.device FROM installation i JOIN place p ON p.id = i.place AND p.to_ms IS NULL "
     "JOIN site s ON s.id = p.site AND s.to_ms IS NULL WHERE i.to_ms IS NULL AND {} = ?)"
 )
+SPOKEN = (
+    "device.id NOT IN (SELECT i.device FROM installation i WHERE i.to_ms IS NULL) AND device.id IN (SELECT a.device "
+    "FROM assignment a JOIN agent ON agent.no = a.agent_no WHERE a.to_ms IS NULL AND agent.group_id = ?)"
+)
+"""Of what stands nowhere: to which group the agent belongs that speaks for it."""
 NARROWED: Mapping[str, str] = {
     "site": STANDING.format("s.id"),
     "customer": STANDING.format("s.customer"),
-    "group": STANDING.format("s.group_id"),
+    "group": f"({STANDING.format('s.group_id')} OR ({SPOKEN}))",
     "place": STANDING.format("p.id"),
 }
 """By what the ratios can be narrowed, and the condition of it."""
@@ -47,12 +52,25 @@ class Points(NamedTuple):
 
 
 class Registered(NamedTuple):
-    """A device in the register, and whether it was ever up. `is_in_service`: an agent speaks for it, or it stands
-    somewhere."""
+    """A vehicle in the register, and whether it was ever up. `is_in_service`: an agent speaks for it, or it stands
+    somewhere. `group`, `engineer`: of where it stands; of one that stands nowhere, the group of its agent."""
 
     device: str
+    name_zh: str
+    name_en: str
     ever_up: bool
-    is_in_service: bool
+    agent: str | None
+    group: str | None
+    place: str | None
+    customer: str | None
+    site: str | None
+    point: str | None
+    engineer: str | None
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether anything is to be expected of it."""
+        return self.agent is not None or self.place is not None
 
 
 class Link(NamedTuple):
@@ -88,22 +106,26 @@ def _points(rows: Iterable[tuple[Any, ...]]) -> list[Points]:
     return [Points(device, json.loads(readings), t_ms, covered_ms) for device, readings, t_ms, covered_ms in rows]
 
 
+FLEET = (
+    "SELECT device.id, device.name_zh, device.name_en, "
+    "EXISTS (SELECT 1 FROM interval i WHERE i.device = device.id AND i.state = 'up' AND {known}), "
+    "agent.id, COALESCE(site.group_id, agent.group_id), installation.place, site.customer, site.id, site.point, "
+    "COALESCE(NULLIF(place.engineer, ''), site.engineer) FROM device "
+    "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
+    "LEFT JOIN agent ON agent.no = assignment.agent_no "
+    "LEFT JOIN installation ON installation.device = device.id AND installation.to_ms IS NULL "
+    "LEFT JOIN place ON place.id = installation.place AND place.to_ms IS NULL "
+    "LEFT JOIN site ON site.id = place.site AND site.to_ms IS NULL "
+    "WHERE device.kind = ? AND {where} ORDER BY device.id"
+)
+
+
 def fleet(connection: Connection, scope: Scope, of: Mapping[str, str], known_ms: int | None) -> list[Registered]:
     """Vehicles, by id: whether evidence ever said that they were up, as known now or at `known_ms`."""
     where, values = _within(scope, of)
-    known, at = _known(known_ms)
-    rows = look(
-        connection,
-        "SELECT device.id, "
-        f"EXISTS (SELECT 1 FROM interval i WHERE i.device = device.id AND i.state = 'up' AND {known}), "
-        "EXISTS (SELECT 1 FROM assignment a WHERE a.device = device.id AND a.to_ms IS NULL) OR "
-        "EXISTS (SELECT 1 FROM installation n WHERE n.device = device.id AND n.to_ms IS NULL) "
-        f"FROM device WHERE device.kind = ? AND {where} ORDER BY device.id",
-        *at,
-        VEHICLE,
-        *values,
-    )
-    return [Registered(device, bool(ever), bool(stands)) for device, ever, stands in rows]
+    known, at = known_at(known_ms)
+    rows = look(connection, FLEET.format(known=known, where=where), *at, VEHICLE, *values)
+    return [Registered(device, zh, en, bool(ever), *whose) for device, zh, en, ever, *whose in rows]
 
 
 def links(
@@ -147,7 +169,7 @@ def _held(
     connection: Connection, subjects: list[str], code: str, window: Pair, known_ms: int | None
 ) -> Iterator[tuple[str, str, int, int | None]]:
     """A fault of subjects where it reaches into the window: subject, component, from, to."""
-    known, at = _known(known_ms)
+    known, at = known_at(known_ms)
     for part in chunks(subjects):
         yield from look(
             connection,
@@ -171,7 +193,8 @@ def _silences(
     return found
 
 
-def _known(known_ms: int | None) -> tuple[str, list[object]]:
+def known_at(known_ms: int | None) -> tuple[str, list[object]]:
+    """Rows `i` of ledger or faults as known now or at `known_ms`: a condition and its values."""
     if known_ms is None:
         return "i.known_to_ms IS NULL", []
     return "i.known_from_ms <= ? AND (i.known_to_ms IS NULL OR i.known_to_ms > ?)", [known_ms, known_ms]
@@ -184,4 +207,5 @@ def _within(scope: Scope, of: Mapping[str, str]) -> reach.Condition:
 
 
 def _narrowed(of: Mapping[str, str]) -> reach.Condition:
-    return " AND ".join([NARROWED[name] for name in of]) or reach.ALL, list(of.values())
+    values: list[object] = [one for name, one in of.items() for _ in range(NARROWED[name].count("?"))]
+    return " AND ".join([NARROWED[name] for name in of]) or reach.ALL, values

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple, TypeVar
 from roundsman_collector.core import ratios
 from roundsman_collector.core.intervals import Intervals, normal
 from roundsman_collector.core.ratio_names import NAMED, Told, Why
-from roundsman_collector.core.ratios import PointState, PointTime, Ratio, Vehicle
+from roundsman_collector.core.ratios import PointState, PointTime, Ratio
 from roundsman_collector.core.reckoning import Stretch
-from roundsman_collector.store import ratio_facts, reckon
+from roundsman_collector.store import ratio_facts, reckon, vehicles
 from roundsman_collector.store.ratio_facts import Link, Points
 from roundsman_collector.store.reckon import Frame, Reading, Served
 
@@ -223,32 +223,17 @@ def _number(channel: Channel, name: str) -> Fraction | None:
 
 
 def _vehicles(reading: Reading, frame: Frame, of: Mapping[str, str]) -> dict[str, tuple[Ratio | None, Why]]:
-    with reading() as connection:
-        registered = ratio_facts.fleet(connection, frame.scope, of, frame.known_ms)
-    fleet = [one for one in registered if one.is_in_service]
+    fleet = [one.counted for one in vehicles.over(reading, frame, of)]
     if not fleet:
         return dict.fromkeys(("vehicles_on_net", "vehicles_online"), (None, "no_devices"))
-    vehicles: list[Vehicle] = []
-    for some in _parts(fleet, AT_ONCE):
-        with reading() as connection:
-            served = reckon.served(connection, [one.device for one in some], frame)
-        for one in some:
-            stretches = _stretches(served.get(one.device, ()))
-            is_up = any(stretch.state == "up" for stretch in stretches)
-            vehicles.append(Vehicle(one.ever_up, is_up, is_laid_up=_is_laid_up(stretches)))
     return {
-        "vehicles_on_net": (ratios.ever_reported(vehicles), ""),
-        "vehicles_online": (ratios.reported(vehicles), ""),
+        "vehicles_on_net": (ratios.ever_reported(fleet), ""),
+        "vehicles_online": (ratios.reported(fleet), ""),
     }
 
 
 def _stretches(where: Sequence[Served]) -> list[Stretch]:
     return [one for served in where for one in served.stretches]
-
-
-def _is_laid_up(stretches: Sequence[Stretch]) -> bool:
-    """Whether all of the time that would count was taken out of the reckoning."""
-    return bool(stretches) and all(one.state == "excluded" for one in stretches)
 
 
 # --- links -----------------------------------------------------------------------------------------------------------

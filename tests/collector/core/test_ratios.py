@@ -24,6 +24,7 @@ from roundsman_collector.core.ratios import (
     point_time,
     points_online,
     pooled,
+    ranked,
     recorded,
     reported,
     score,
@@ -106,6 +107,29 @@ def test_the_vehicles_of_the_bulletin_are_counted_one_by_one() -> None:
     assert (reported(vehicles).part, reported(vehicles).whole) == (191, 192)
     assert reported(vehicles).left_out == {"never_reported": 3}
     assert (ever_reported(vehicles).part, ever_reported(vehicles).whole) == (192, 195)
+
+
+# Shows S3-2.
+def test_centres_stand_by_their_share_online_and_equal_ones_share_a_place() -> None:
+    here, away, never, laid_up = (
+        Vehicle(True, True),
+        Vehicle(True, False),
+        Vehicle(False, False),
+        Vehicle(True, False, is_laid_up=True),
+    )
+
+    found = ranked(
+        {"poor": [here, away], "new": [never], "good": [here, laid_up], "large": [here] * 3, None: [here, here, away]}
+    )
+
+    assert [(one.key, one.place, one.registered, one.missing) for one in found] == [
+        ("large", 1, 3, 0),
+        ("good", 1, 2, 0),
+        (None, 3, 3, 1),
+        ("poor", 4, 2, 1),
+        ("new", None, 1, 1),
+    ]
+    assert (found[1].online.part, found[1].online.whole) == (1, 1), "what is laid up is left out"
 
 
 def test_a_platform_that_was_lost_for_minutes_was_connected_for_the_rest() -> None:

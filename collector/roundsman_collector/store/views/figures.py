@@ -6,9 +6,10 @@ from contextlib import AbstractContextManager
 from sqlalchemy import Connection
 
 from roundsman_collector.core.ratio_names import Told
-from roundsman_collector.store import ratios, reckon
+from roundsman_collector.store import ratios, reckon, vehicles
 from roundsman_collector.store.fleet import DevicePast
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
+from roundsman_collector.store.vehicles import Absent, VehicleOver
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -41,3 +42,12 @@ class FigureReads(Reading):
     def ratios(self, frame: Frame, of: Mapping[str, str]) -> list[Told]:
         """The ratios of the trade, of what a scope reaches, narrowed (ratio_facts.NARROWED)."""
         return ratios.reckoned(self._reckoning, frame, of)
+
+    def vehicles(self, frame: Frame, of: Mapping[str, str]) -> list[VehicleOver]:
+        """Vehicles in service over a window, of what a scope reaches, narrowed (ratio_facts.NARROWED)."""
+        return vehicles.over(self._reckoning, frame, of)
+
+    def vehicles_absent(self, some: Sequence[VehicleOver], frame: Frame) -> dict[str, Absent]:
+        """When these vehicles were up last, and their tickets, by device."""
+        with self._reading("vehicles that were not online") as connection:
+            return vehicles.absent(connection, some, frame)
