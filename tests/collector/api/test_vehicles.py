@@ -29,7 +29,8 @@ def lay_up(office: Office, device: str) -> None:
     """Take a vehicle out of the reckoning since yesterday."""
     wish = Wish(
         kind="exclusion",
-        target=f"device:{device}",
+        scope="device",
+        target=device,
         from_ms=TODAY - 24 * HOUR,
         to_ms=None,
         reason="laid_up",
