@@ -182,7 +182,7 @@ def keep(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, opened: IO[bytes
             do="send it as what it is: photos as JPEG, PNG or WebP, documents as PDF, videos as MP4 or MOV",
         )
     new = NewFile(
-        ticket_id=ticket.id,
+        owner_id=ticket.id,
         kind=wish.kind,
         name=plain_name(wish.name) or f"{wish.kind}{found.ending}",
         media=found,

@@ -27,13 +27,15 @@ from roundsman_collector.core.inspection import (
     Round,
     Seen,
     TicketSeen,
+    TickSeen,
     Unreached,
     build,
 )
+from roundsman_collector.core.looking import STATES, Tick
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
 from roundsman_collector.core.rulebook import Rulebook, Traits
 from roundsman_collector.rules.kept import rule_set_of
-from roundsman_collector.rules.ticks import Tick, for_kind, ticks_from
+from roundsman_collector.rules.ticks import for_kind, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
 from roundsman_collector.store.rounds import ErrandRow
@@ -47,7 +49,7 @@ _building = threading.Lock()
 def finished(view: View, office: Office, number: str, now_ms: int) -> Json | None:
     """A round's document, built and kept now if nobody has; None: it is not over, or there is no such round."""
     row = view.round(number)
-    if row is None or row.state == "running":
+    if row is None or row.state in STATES:
         return None
     if row.state == "answered":
         _freeze(view, office, number, now_ms)
@@ -147,7 +149,7 @@ class _Gathered:
             ledger=stretches_of(self.facts.served.get(one.device, [])),
             faults=[Held(c.code, c.component, c.event_from_ms, c.event_to_ms) for c in conditions],
             tickets=[_ticket(row) for row in self.tickets.get(one.device, ())],
-            ticks=[Both(label.zh, label.en) for label in for_kind(_ticks(), one.kind)],
+            ticks=[TickSeen(id=tick.id, zh=tick.label.zh, en=tick.label.en) for tick in for_kind(_ticks(), one.kind)],
         )
 
     def _older(self, one: DeviceFacts, mine: list[Reported], fresh: dict[str, Seen]) -> dict[str, Seen]:

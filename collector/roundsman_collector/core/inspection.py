@@ -89,6 +89,46 @@ class TicketSeen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class TickSeen:
+    """What only a person can see or ask, and what was found; `verdict` None: nobody said. `files` are ids of photos."""
+
+    id: str
+    zh: str
+    en: str
+    verdict: Verdict | None = None
+    words: str = ""
+    files: tuple[int, ...] = ()
+    who: str = ""
+    at_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Signed:
+    """A signature: whose, by which name, and the file that it is."""
+
+    side: str
+    name: str
+    file: int
+    who: str
+    at_ms: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """What people did in a round beside their agents. `rest` says why something was not looked at, `unsigned` why the
+    customer did not sign."""
+
+    mode: str
+    questions: tuple[TickSeen, ...] = ()
+    signed: tuple[Signed, ...] = ()
+    verdicts: Mapping[str, int] = field(default_factory=dict)
+    finished_ms: int | None = None
+    finished_by: str = ""
+    rest: str = ""
+    unsigned: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Unreached:
     """Why nobody saw a device."""
 
@@ -122,7 +162,7 @@ class Inspected:
     """Its time that counts, as it is reckoned."""
     faults: Sequence[Held]
     tickets: Sequence[TicketSeen]
-    ticks: Sequence[Both]
+    ticks: Sequence[TickSeen]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -250,25 +290,27 @@ class DevicePart:
     failures: tuple[tuple[str, str, str], ...]
     outages: tuple[Outage, ...]
     tickets: tuple[TicketLine, ...]
-    ticks: tuple[Both, ...]
+    ticks: tuple[TickSeen, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Document:
     """Everything that the page of a round shows; frozen as it is."""
 
-    v: int = 1
+    v: int = 2
     round: Round
     times: Times
     verdicts: Mapping[str, int]
     component_verdicts: Mapping[str, int]
     devices: tuple[DevicePart, ...] = field(default_factory=tuple)
+    looked: Looked | None = None
+    """None: a round of its agents alone, or an older document (v 1)."""
 
 
 # --- how -------------------------------------------------------------------------------------------------------------
 
 
-def build(about: Round, devices: Iterable[Inspected], *, book: Rulebook) -> Document:
+def build(about: Round, devices: Iterable[Inspected], *, book: Rulebook, looked: Looked | None = None) -> Document:
     """The document; see the module."""
     figures, parts = [], []
     for one in devices:
@@ -281,6 +323,7 @@ def build(about: Round, devices: Iterable[Inspected], *, book: Rulebook) -> Docu
         verdicts=_counted(part.verdict for part in parts),
         component_verdicts=_counted(line.verdict for part in parts for line in part.lines),
         devices=tuple(parts),
+        looked=looked,
     )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from roundsman_collector.core.looking import MODES, Mode
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SITE_ZONE
 from roundsman_collector.store import batch as stored
@@ -41,14 +42,19 @@ CONSENT = "standing: an inspection only reads (docs/agent.md)"
 
 
 def begin(engine: Engine, command: CommandRow, now_ms: int) -> None:
-    """Make the round that a person asks for: args {site, from_ms, to_ms, within_ms?}. ValueError says why not."""
+    """Make the round that a person asks for: args {site, from_ms, to_ms, within_ms?, mode?, task?}. ValueError says why
+    not."""
     name = str(command.args["site"])
     found = engine.store.round_of(name)
     if found is None:
         raise ValueError(f"there is no site, group or device {name!r}; sites are entered in the register")
-    target, devices, running = found
-    if running is not None:
-        raise ValueError(f"round {running} of {target.kind} {name} is under way; wait until it is over")
+    target, devices, unfinished = found
+    mode = _mode(command.args)
+    for number, state, other in unfinished:
+        if state == "running":
+            raise ValueError(f"round {number} of {target.kind} {name} is under way; wait until it is over")
+        if other == mode:
+            raise ValueError(f"round {number} of {target.kind} {name} is open; finish it first")
     if not devices:
         raise ValueError(f"{target.kind} {name} has no device; install one there first")
     from_ms, to_ms = _period(command.args, now_ms)
@@ -67,8 +73,18 @@ def begin(engine: Engine, command: CommandRow, now_ms: int) -> None:
         until_ms=now_ms + within_ms,
         after_seq=engine.store.last_seq(),
         year=datetime.fromtimestamp(now_ms / 1000, SITE_ZONE).year,
+        mode=mode,
+        task=None if command.args.get("task") is None else int(command.args["task"]),
     )
     engine.store.commit(stored.Batch(now_ms=now_ms, rounds=[begun]))
+
+
+def _mode(args: Mapping[str, Any]) -> Mode:
+    said = args.get("mode") or "remote"
+    found = next((mode for mode in MODES if mode == said), None)
+    if found is None:
+        raise ValueError(f"there is no round of mode {said!r}; there are {', '.join(MODES)}")
+    return found
 
 
 def _period(args: Mapping[str, Any], now_ms: int) -> tuple[int, int]:

@@ -1,56 +1,82 @@
-"""What only a person can see: the open ticks of an inspection report, from YAML. Pure.
+"""What only a person can see or ask: the open ticks and the questions of an inspection, from YAML. Pure.
 
-ticks = ticks_from(text, source="ticks.yaml");  for_kind(ticks, "kiosk") -> (Label, ...)
+ticks = ticks_from(text, source="ticks.yaml");           for_kind(ticks, "kiosk") -> (Tick, ...)
+questions = questions_from(text, source="questions.yaml");  for_mode(questions, "phone") -> (Question, ...)
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from typing import Annotated
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from roundsman_collector.rules.shape import Both, RulesError, Strict
-from roundsman_collector.wording import got, wanted
+from roundsman_collector.core.looking import AnsweredBy, Beside, Mode, Photo, Question, Tick
+from roundsman_collector.rules.flaws import twice
+from roundsman_collector.rules.shape import Both, Name, RulesError, Strict, Word, read
 from roundsman_wire.catalogue import Label
 
 
 class Row(Both):
     """A tick; `kinds` empty: for devices of every kind."""
 
-    kinds: tuple[Annotated[str, Field(min_length=1, max_length=160)], ...] = Field((), strict=False)
+    id: Word
+    kinds: tuple[Name, ...] = ()
+    photo: Photo = ""
+    beside: Beside = ""
 
 
-class File(Strict):
-    """The whole file."""
+class Asked(Both):
+    """A question."""
+
+    id: Word
+    modes: Annotated[tuple[Mode, ...], Field(min_length=1)]
+    answered_by: AnsweredBy = ""
+
+
+class TickFile(Strict):
+    """The file of ticks."""
 
     ticks: list[Row]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tick:
-    """Something to look at, for devices of these kinds; of every kind, if there are none."""
+class QuestionFile(Strict):
+    """The file of questions."""
 
-    kinds: frozenset[str]
-    label: Label
+    questions: list[Asked]
 
 
 def ticks_from(text: str, *, source: str) -> tuple[Tick, ...]:
     """The ticks in a file, in its order; RulesError tells everything that is wrong with it."""
-    try:
-        rows = File.model_validate(yaml.safe_load(text)).ticks
-    except yaml.YAMLError as error:
-        raise RulesError([f"{source}: is no YAML: {str(error).splitlines()[0]}"]) from error
-    except ValidationError as error:
-        raise RulesError(
-            [
-                f"{source}: {'.'.join(map(str, one['loc']))}: expected {wanted(one)}, got {got(one)}"
-                for one in error.errors()
-            ]
-        ) from error
-    return tuple(Tick(kinds=frozenset(row.kinds), label=Label(zh=row.zh, en=row.en)) for row in rows)
+    rows = read(text, TickFile, source=source).ticks
+    _once(source, (row.id for row in rows))
+    return tuple(
+        Tick(
+            id=row.id, label=Label(zh=row.zh, en=row.en), kinds=frozenset(row.kinds), photo=row.photo, beside=row.beside
+        )
+        for row in rows
+    )
 
 
-def for_kind(ticks: Sequence[Tick], kind: str) -> tuple[Label, ...]:
+def questions_from(text: str, *, source: str) -> tuple[Question, ...]:
+    """The questions in a file, in its order; RulesError tells everything that is wrong with it."""
+    rows = read(text, QuestionFile, source=source).questions
+    _once(source, (row.id for row in rows))
+    return tuple(
+        Question(id=row.id, label=Label(zh=row.zh, en=row.en), modes=frozenset(row.modes), answered_by=row.answered_by)
+        for row in rows
+    )
+
+
+def _once(source: str, names: Iterable[str]) -> None:
+    flaws = twice(names)
+    if flaws:
+        raise RulesError([f"{source}: {flaw}" for flaw in flaws])
+
+
+def for_kind(ticks: Sequence[Tick], kind: str) -> tuple[Tick, ...]:
     """The ticks of a device of this kind."""
-    return tuple(one.label for one in ticks if not one.kinds or kind in one.kinds)
+    return tuple(one for one in ticks if not one.kinds or kind in one.kinds)
+
+
+def for_mode(questions: Sequence[Question], mode: Mode) -> tuple[Question, ...]:
+    """The questions of a round of this mode."""
+    return tuple(one for one in questions if mode in one.modes)

@@ -325,13 +325,14 @@ class Store:
 
     # --- rounds ------------------------------------------------------------------------------------------------------
 
-    def round_of(self, name: str) -> tuple[rounds.Target, list[rounds.RoundDevice], str | None] | None:
-        """What a round of this name would be of, its devices, and the number of one that runs; None: no such thing."""
+    def round_of(self, name: str) -> tuple[rounds.Target, list[rounds.RoundDevice], list[tuple[str, str, str]]] | None:
+        """What a round of this name would be of, its devices, and (number, state, mode) of those that are not over;
+        None: no such thing."""
         with transaction(self._read, "reading what a round is of", self._place) as connection:
             target = rounds.target_of(connection, name)
             if target is None:
                 return None
-            return target, rounds.devices_of(connection, target), rounds.running_of(connection, target)
+            return target, rounds.devices_of(connection, target), rounds.unfinished_of(connection, target)
 
     def errands_out(self, now_ms: int, limit: int, *, changing: bool = False) -> list[rounds.ErrandOut]:
         """Errands that wait to be published and are fresh, those first that end first."""

@@ -1,15 +1,16 @@
-"""Files that belong to tickets: photos, documents, short videos, signatures. They lie in the database itself.
+"""Files of tickets and of rounds: photos, documents, short videos, signatures. They lie in the database itself.
 
     add(connection, new, pieces(opened), limits, deed) -> FileRow     one transaction: the body, its row, the audit log
-    claim(connection, ticket_id, file_id, at_ms) -> FileRow           a step of the ticket's log names it, and it stays
-    drop_unnamed(connection, before_ms, limit)                        what no step ever named is gone after a day
+    claim(connection, shelf, owner_id, file_id, at_ms) -> FileRow     a line of its owner's log names it, and it stays
+    drop_unnamed(connection, before_ms, limit)                        what no line ever named is gone after a day
 
 In the database, because the signature under a ticket and the step that says so are then stored together or not at all,
 and one backup holds both: a folder beside it would have to be copied at the same moment, and never is. A body is kept
 once, under the SHA-256 of its bytes, in pieces of 256 kB: whoever reads or writes it holds one of them.
 
-An upload is a row without `named_ms`. The command that adds `attach` or `sign` to the log claims it, in the
-transaction of that step. An engineer who uploads and then closes the page leaves a row that nobody claims: it goes.
+An upload is a row without `named_ms`. What adds `attach` or `sign` to the log claims it, in the transaction of that
+line. An engineer who uploads and then closes the page leaves a row that nobody claims: it goes. A shelf is a table of
+such rows, of the logs of one kind of thing.
 """
 
 import secrets
@@ -37,22 +38,36 @@ ID_BEHIND = 2**53
 KEY_LIMIT = 80
 
 
+class Shelf(NamedTuple):
+    """Where the files of one kind of thing stand: their table, its column that names the owner, the owner's table."""
+
+    table: str
+    column: str
+    owner: str
+
+
+TICKETS = Shelf("file", "ticket_id", "ticket")
+ROUNDS = Shelf("round_file", "round_id", "round")
+SHELVES = (TICKETS, ROUNDS)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewFile:
     """What was uploaded. `key`: the same key of the same person is the same upload; None: every upload is its own."""
 
-    ticket_id: int
+    owner_id: int
     kind: Kind
     name: str
     media: Media
     size: int
     sha256: str
     key: str | None = None
+    shelf: Shelf = TICKETS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FileLimits:
-    """How many bytes a file of each kind, the files of one ticket, and all of them may have."""
+    """How many bytes a file of each kind, the files of one ticket or round, and all of them may have."""
 
     photo: int = 10_000_000
     document: int = 20_000_000
@@ -67,10 +82,10 @@ class FileLimits:
 
 
 class FileRow(NamedTuple):
-    """A file of a ticket, without its body."""
+    """A file, without its body."""
 
     id: int
-    ticket_id: int
+    owner_id: int
     kind: str
     name: str
     media_type: str
@@ -92,7 +107,7 @@ class FileUsage(NamedTuple):
 
 
 class FileRefused(Exception):
-    """A file that cannot be kept: its key stands for another one, or the ticket, or the whole store, is full."""
+    """A file that cannot be kept: its key stands for another one, or its owner, or the whole store, is full."""
 
     def __init__(self, why: Literal["key", "ticket", "total"], limit_bytes: int = 0) -> None:
         super().__init__(f"the file was refused: {why}")
@@ -100,7 +115,8 @@ class FileRefused(Exception):
         self.limit_bytes = limit_bytes
 
 
-COLUMNS = ", ".join(FileRow._fields)
+def _columns(shelf: Shelf) -> str:
+    return ", ".join(shelf.column if name == "owner_id" else name for name in FileRow._fields)
 
 
 def pieces(opened: IO[bytes]) -> Iterator[bytes]:
@@ -120,7 +136,7 @@ def add(connection: Connection, new: NewFile, body: Iterable[bytes], limits: Fil
     _keep_body(connection, new, body)
     row = FileRow(
         id=secrets.randbelow(ID_BEHIND - 1) + 1,
-        ticket_id=new.ticket_id,
+        owner_id=new.owner_id,
         kind=new.kind,
         name=clean(new.name, NAME_LIMIT),
         media_type=new.media.media_type,
@@ -133,14 +149,18 @@ def add(connection: Connection, new: NewFile, body: Iterable[bytes], limits: Fil
         key=new.key,
         named_ms=None,
     )
-    sql = f"INSERT INTO file ({COLUMNS}) VALUES ({marks(len(row))}) ON CONFLICT (ticket_id, made_by, key) DO NOTHING"
+    shelf = new.shelf
+    sql = (
+        f"INSERT INTO {shelf.table} ({_columns(shelf)}) VALUES ({marks(len(row))}) "
+        f"ON CONFLICT ({shelf.column}, made_by, key) DO NOTHING"
+    )
     if not run(connection, sql, *row).rowcount:  # the same upload twice at once: the other one was first
         first = _of_key(connection, new, deed)
         assert first is not None, "a row with this key is what stood in the way"
         return first
-    number = run(connection, "SELECT number FROM ticket WHERE id = ?", new.ticket_id).scalar_one()
+    number = run(connection, f"SELECT number FROM {shelf.owner} WHERE id = ?", new.owner_id).scalar_one()
     after = {"file": row.id, "kind": row.kind, "size": row.size, "sha256": row.sha256}
-    audit.add(connection, deed, "file.add", f"ticket:{number}", after=after)
+    audit.add(connection, deed, "file.add", f"{shelf.owner}:{number}", after=after)
     return row
 
 
@@ -148,8 +168,9 @@ def _of_key(connection: Connection, new: NewFile, deed: Deed) -> FileRow | None:
     """What this key brought before."""
     if new.key is None:
         return None
-    sql = f"SELECT {COLUMNS} FROM file WHERE ticket_id = ? AND made_by = ? AND key = ?"
-    found = run(connection, sql, new.ticket_id, clean(deed.who, 160), new.key).first()
+    shelf = new.shelf
+    sql = f"SELECT {_columns(shelf)} FROM {shelf.table} WHERE {shelf.column} = ? AND made_by = ? AND key = ?"
+    found = run(connection, sql, new.owner_id, clean(deed.who, 160), new.key).first()
     if found is None:
         return None
     row = FileRow(*found)
@@ -159,8 +180,9 @@ def _of_key(connection: Connection, new: NewFile, deed: Deed) -> FileRow | None:
 
 
 def _refuse_too_much(connection: Connection, new: NewFile, limits: FileLimits) -> None:
-    sql = "SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM file WHERE ticket_id = ?"
-    if run(connection, sql, new.ticket_id).scalar_one() + new.size > limits.ticket:
+    shelf = new.shelf
+    sql = f"SELECT CAST(COALESCE(SUM(size), 0) AS BIGINT) FROM {shelf.table} WHERE {shelf.column} = ?"
+    if run(connection, sql, new.owner_id).scalar_one() + new.size > limits.ticket:
         raise FileRefused("ticket", limits.ticket)
     is_here = run(connection, "SELECT 1 FROM file_body WHERE sha256 = ?", new.sha256).first() is not None
     if not is_here and usage(connection).bytes + new.size > limits.total:
@@ -181,19 +203,25 @@ def _keep_body(connection: Connection, new: NewFile, body: Iterable[bytes]) -> N
 
 
 def claim(
-    connection: Connection, ticket_id: int, file_id: int, at_ms: int, *, is_signature: bool | None = None
+    connection: Connection,
+    shelf: Shelf,
+    owner_id: int,
+    file_id: int,
+    at_ms: int,
+    *,
+    is_signature: bool | None = None,
 ) -> FileRow:
-    """Let a file stay, because a step of its ticket's log names it. `is_signature`: what the step needs it to be.
+    """Let a file stay, because a line of its owner's log names it. `is_signature`: what the line needs it to be.
 
-    In the transaction of that step. Raises StoreError (`conflict`) where the ticket has no such file (any more).
+    In the transaction of that line. Raises StoreError (`conflict`) where the owner has no such file (any more).
     """
-    found = of_ticket(connection, ticket_id, file_id)
+    found = of(connection, shelf, owner_id, file_id)
     is_fit = bool(found) and is_signature in (None, found[0].kind == "signature")
-    sql = "UPDATE file SET named_ms = COALESCE(named_ms, ?) WHERE id = ?"
+    sql = f"UPDATE {shelf.table} SET named_ms = COALESCE(named_ms, ?) WHERE id = ?"
     if not is_fit or not run(connection, sql, at_ms, file_id).rowcount:  # it may go this very moment
         wanted = {True: "a signature", False: "a photo, document or video", None: "a file"}[is_signature]
         raise conflict(
-            f"ticket {ticket_id} has no file {file_id} that is {wanted}",
+            f"{shelf.owner} {owner_id} has no file {file_id} that is {wanted}",
             "file",
             "upload it again: what no step names is gone after a day",
         )
@@ -201,22 +229,33 @@ def claim(
 
 
 def drop_unnamed(connection: Connection, before_ms: int, limit: int) -> int:
-    """Delete at most `limit` uploads from before then that no step ever named, with bodies of nobody; how many."""
-    sql = "SELECT id, sha256 FROM file WHERE named_ms IS NULL AND made_ms < ? ORDER BY made_ms LIMIT ?"
+    """Delete at most `limit` uploads of each shelf from before then that no line ever named, with bodies of nobody; how
+    many."""
+    return sum(_drop_unnamed(connection, shelf, before_ms, limit) for shelf in SHELVES)
+
+
+def _drop_unnamed(connection: Connection, shelf: Shelf, before_ms: int, limit: int) -> int:
+    sql = f"SELECT id, sha256 FROM {shelf.table} WHERE named_ms IS NULL AND made_ms < ? ORDER BY made_ms LIMIT ?"
     old = run(connection, sql, before_ms, limit).all()
     for file_id, sha256 in old:
-        is_gone = run(connection, "DELETE FROM file WHERE id = ? AND named_ms IS NULL", file_id).rowcount
-        if is_gone and run(connection, "SELECT 1 FROM file WHERE sha256 = ?", sha256).first() is None:
+        gone = run(connection, f"DELETE FROM {shelf.table} WHERE id = ? AND named_ms IS NULL", file_id)
+        if gone.rowcount and not _is_wanted(connection, sha256):
             run(connection, "DELETE FROM file_piece WHERE sha256 = ?", sha256)
             run(connection, "DELETE FROM file_body WHERE sha256 = ?", sha256)
     return len(old)
 
 
-def of_ticket(connection: Connection, ticket_id: int, file_id: int | None = None) -> list[FileRow]:
-    """The files of a ticket, the first first; or the one of them that has this id."""
+def _is_wanted(connection: Connection, sha256: str) -> bool:
+    """Whether a body belongs to anything."""
+    questions = (f"SELECT 1 FROM {shelf.table} WHERE sha256 = ?" for shelf in SHELVES)
+    return any(run(connection, sql, sha256).first() is not None for sql in questions)
+
+
+def of(connection: Connection, shelf: Shelf, owner_id: int, file_id: int | None = None) -> list[FileRow]:
+    """The files of a ticket or round, the first first; or the one of them that has this id."""
     one, values = ("", ()) if file_id is None else (" AND id = ?", (file_id,))
-    sql = f"SELECT {COLUMNS} FROM file WHERE ticket_id = ?{one} ORDER BY made_ms, id"
-    return [FileRow(*row) for row in run(connection, sql, ticket_id, *values)]
+    sql = f"SELECT {_columns(shelf)} FROM {shelf.table} WHERE {shelf.column} = ?{one} ORDER BY made_ms, id"
+    return [FileRow(*row) for row in run(connection, sql, owner_id, *values)]
 
 
 def piece(connection: Connection, sha256: str, place: int) -> bytes | None:

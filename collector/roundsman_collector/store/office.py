@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.days import Day
 from roundsman_collector.core.duty import Pattern, Plan, SwapState
+from roundsman_collector.core.looking import Line
 from roundsman_collector.core.overlay import Verb
 from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import EVERYTHING, Role, Scope
@@ -43,6 +44,7 @@ from roundsman_collector.store import (
     pushed,
     quarantine,
     reservations,
+    round_log,
     rounds,
     rules,
     search,
@@ -67,6 +69,7 @@ from roundsman_collector.store.parts import PartWish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.pushed import PushWish
 from roundsman_collector.store.reservations import Want
+from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.stock import MoveWish
 from roundsman_collector.store.stock_reads import Statement
 from roundsman_collector.store.stock_register import ItemFields, LocationFields, Word
@@ -554,10 +557,10 @@ class Office:
         with self._change("noting a try") as connection:
             links.refused(connection, purpose, key, deed=deed)
 
-    # --- files of tickets: files.py ----------------------------------------------------------------------------------
+    # --- files of tickets and rounds: files.py -----------------------------------------------------------------------
 
     def add_file(self, new: NewFile, pieces: Iterable[bytes], *, limits: FileLimits, deed: Deed) -> FileRow:
-        """Keep what was uploaded to a ticket; the same key again answers as it did then. Raises FileRefused."""
+        """Keep what was uploaded to a ticket or round; the same key answers as it did then. Raises FileRefused."""
         with self._change("keeping a file") as connection:
             return files.add(connection, new, pieces, limits, deed)
 
@@ -646,7 +649,8 @@ class Office:
     # --- rounds and errands: rounds.py -------------------------------------------------------------------------------
 
     def ask_round(self, args: Mapping[str, Any], deed: Deed) -> int:
-        """Ask the engine for a round {site, from_ms, to_ms, within_ms}; returns the command's id, to be looked up."""
+        """Ask the engine for a round {site, from_ms, to_ms, within_ms, mode, task}; returns the command's id, to be
+        looked up."""
         with self._change("asking for a round") as connection:
             return rounds.ask(connection, deed, args)
 
@@ -666,6 +670,16 @@ class Office:
         """Let the broker keep no configuration for an agent any more; returns the push. Raises EntryError."""
         with self._change(f"withdrawing the configuration of agent {agent[:63]}") as connection:
             return pushed.withdraw(connection, agent, deed=deed, scope=scope)
+
+    def write_round_line(self, round_id: int, new: NewLine, *, deed: Deed) -> Line:
+        """Write down what somebody found, or signs; the same key again answers as it did then. Raises KeyUsed."""
+        with self._change("writing what was found in a round") as connection:
+            return round_log.write(connection, round_id, new, deed)
+
+    def finish_round(self, round_id: int, new: NewLine, *, deed: Deed) -> Line:
+        """Let a round be finished: what was found stays as it is. Raises as `write_round_line` does."""
+        with self._change("finishing a round") as connection:
+            return round_log.finish(connection, round_id, new, deed)
 
     def freeze_round(self, number: str, body: str, sha256: str, now_ms: int) -> bool:
         """Keep the document of a round that is over; False: somebody was first, whose document stays."""

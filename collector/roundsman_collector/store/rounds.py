@@ -1,6 +1,7 @@
 """Rounds and errands: an inspection that somebody asked for, and what each agent was asked to do for it.
 
     round     running  --all errands over, or time--> answered --the document is built--> done (frozen)
+                       --the same, where people look, too--> open --they finish--> answered    (round_log.py)
     errand    new      --published--> sent --the agent's result--> done | failed        (both: no answer --> expired)
 
 A round is begun in one transaction: its number, its devices, an errand for each agent that speaks for some of them.
@@ -19,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.asking import CHANGING
+from roundsman_collector.core.looking import Mode
 from roundsman_collector.store import audit, commands, schema, series
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.sql import clean, insert, json_text, many, run
@@ -58,7 +60,8 @@ class ErrandNew:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RoundBegun:
-    """A round to be made, for a person's command. `year` stands in its number: the year it is at the site."""
+    """A round to be made, for a person's command. `year` stands in its number: the year it is at the site. `task`: what
+    it is begun for."""
 
     command: int
     target: Target
@@ -71,6 +74,8 @@ class RoundBegun:
     until_ms: int
     after_seq: int
     year: int
+    mode: Mode = "remote"
+    task: int | None = None
 
 
 class ErrandAnswer(NamedTuple):
@@ -107,7 +112,7 @@ class ErrandOut(NamedTuple):
 
 
 class RoundRow(NamedTuple):
-    """A round as it stands, without its document. state: running, answered, done."""
+    """A round as it stands, without its document. state: running, open, answered, done."""
 
     id: int
     number: str
@@ -125,6 +130,11 @@ class RoundRow(NamedTuple):
     answered_ms: int | None
     done_ms: int | None
     sha256: str | None
+    mode: Mode
+    task: int | None
+    version: int
+    finished_ms: int | None
+    finished_by: str | None
 
 
 class ErrandRow(NamedTuple):
@@ -204,15 +214,16 @@ def devices_of(connection: Connection, target: Target) -> list[RoundDevice]:
     return [RoundDevice(row[0], row[1]) for row in found]
 
 
-def running_of(connection: Connection, target: Target) -> str | None:
-    """The number of a round of the same that runs now."""
+def unfinished_of(connection: Connection, target: Target) -> list[tuple[str, str, str]]:
+    """Rounds of the same that are not over: (number, state, mode)."""
     found = run(
         connection,
-        "SELECT number FROM round WHERE state = 'running' AND site = ? AND kind = ?",
+        "SELECT number, state, mode FROM round WHERE state IN ('running', 'open') AND site = ? AND kind = ? "
+        "ORDER BY id",
         target.id,
         target.kind,
-    ).scalar()
-    return None if found is None else str(found)
+    )
+    return [(str(number), str(state), str(mode)) for number, state, mode in found]
 
 
 # --- what the engine writes ------------------------------------------------------------------------------------------
@@ -225,7 +236,7 @@ def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
         round_id = run(
             connection,
             "INSERT INTO round (number, kind, site, group_id, customer, state, from_ms, to_ms, asked_ms, asked_by, "
-            "until_ms, after_seq) VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?) RETURNING id",
+            "until_ms, after_seq, mode, task) VALUES (?, ?, ?, ?, ?, 'running', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             number,
             one.target.kind,
             one.target.id,
@@ -237,6 +248,8 @@ def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
             clean(one.asked_by, DETAIL_LIMIT),
             one.until_ms,
             one.after_seq,
+            one.mode,
+            one.task,
         ).scalar_one()
         many(connection, insert(schema.round_device), [(round_id, *device) for device in one.devices])
         many(connection, insert(schema.errand), [_errand(one, int(round_id), errand) for errand in one.errands])
@@ -343,7 +356,8 @@ def end(connection: Connection, answered: Sequence[RoundAnswered], at_ms: int) -
         )
         run(
             connection,
-            "UPDATE round SET state = 'answered', answered_ms = ? WHERE id = ? AND state = 'running'",
+            "UPDATE round SET state = CASE mode WHEN 'remote' THEN 'answered' ELSE 'open' END, answered_ms = ? "
+            "WHERE id = ? AND state = 'running'",
             at_ms,
             one.round_id,
         )

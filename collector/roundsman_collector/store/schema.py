@@ -17,6 +17,7 @@
     person person_scope invitation session token audit            who may do what, and what they did
     way notice                                                    who is told, and what waits to be told (the outbox)
     round round_device errand                                     inspections, and what agents were asked to do
+    round_log round_mark round_file                               what people found in them, with photos and signatures
     service_point point_person skill                              who goes: 网点, their people, what people can mend
     duty_pattern duty_shift duty_swap                             the duty rota (值班): append-only but for `void_ms`
     file file_body file_piece                                     photos, documents, videos and signatures of tickets
@@ -54,7 +55,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0014"
+REVISION = "0015"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -742,10 +743,17 @@ round_ = Table(
     Column("done_ms", Big),
     Column("sha256", Text),
     Column("body", Text),
+    Column("mode", Text, nullable=False, server_default="remote"),
+    Column("task", Big),
+    Column("version", Big, nullable=False, server_default="0"),
+    Column("finished_ms", Big),
+    Column("finished_by", Text),
     UniqueConstraint("number", name="round_number"),
     Index("round_by_site", "site", "id"),
     Index("round_by_state", "state", "id"),
+    Index("round_by_task", "task"),
 )
+"""`version`: the last line of its log. `task`: what it was begun for."""
 
 round_device = Table(
     "round_device",
@@ -781,6 +789,66 @@ errand = Table(
 )
 """Without a round it is a command of a person: about a `device`, with what the customer `agreed` to, where it needs
 that."""
+
+round_log = Table(
+    "round_log",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("round_id", Big, ForeignKey("round.id"), nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("item", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("known_ms", Big, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("key", Text),
+    UniqueConstraint("round_id", "who", "key", name="round_log_key"),
+    Index("round_log_by_round", "round_id", "id"),
+)
+"""What people found, signed and finished; it only grows."""
+
+round_mark = Table(
+    "round_mark",
+    metadata,
+    Column("round_id", Big, ForeignKey("round.id"), primary_key=True, autoincrement=False),
+    Column("device", Text, primary_key=True),
+    Column("item", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("line", Big, ForeignKey("round_log.id"), nullable=False),
+)
+"""The last tick of each device and item: written with the log, so that tens of thousands need not be read to count."""
+
+round_file = Table(
+    "round_file",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("round_id", Big, ForeignKey("round.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Big, nullable=False),
+    Column("sha256", Text, ForeignKey("file_body.sha256"), nullable=False),
+    Column("width", Big),
+    Column("height", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("key", Text),
+    Column("named_ms", Big),
+    UniqueConstraint("round_id", "made_by", "key", name="round_file_key"),
+    Index("round_file_by_round", "round_id", "made_ms"),
+    Index("round_file_by_body", "sha256"),
+    Index(
+        "round_file_unnamed",
+        "made_ms",
+        sqlite_where=text("named_ms IS NULL"),
+        postgresql_where=text("named_ms IS NULL"),
+    ),
+)
+"""Photos and signatures of rounds: as `file` is of tickets."""
 
 # --- files -----------------------------------------------------------------------------------------------------------
 

@@ -43,12 +43,12 @@ def taken(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
 
 
 def _signed(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
-    files.claim(connection, ticket_id, int(step.data["file"]), step.at_ms, is_signature=True)
+    files.claim(connection, files.TICKETS, ticket_id, int(step.data["file"]), step.at_ms, is_signature=True)
     return step.data
 
 
 def _attached(connection: Connection, step: "TicketStep", ticket_id: int) -> Data:
-    files.claim(connection, ticket_id, int(step.data["file"]), step.at_ms, is_signature=False)
+    files.claim(connection, files.TICKETS, ticket_id, int(step.data["file"]), step.at_ms, is_signature=False)
     return step.data
 
 

@@ -198,7 +198,7 @@ class Hall(Collector):
     def signs(self, side: str) -> Self:
         """The customer, or the engineer, signs on the phone."""
         drawn = NewFile(
-            ticket_id=self.newest,
+            owner_id=self.newest,
             kind="signature",
             name=f"{side}.png",
             media=Media("image/png", ".png", 300, 100),

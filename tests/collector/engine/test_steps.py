@@ -71,7 +71,7 @@ class Desk(Collector):
     def signature(self, ticket: int = 1) -> int:
         """A signature that was drawn on a phone; the id of the picture."""
         drawn = NewFile(
-            ticket_id=ticket,
+            owner_id=ticket,
             kind="signature",
             name="signature.png",
             media=Media("image/png", ".png", 300, 100),

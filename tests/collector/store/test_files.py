@@ -36,7 +36,7 @@ def office(store: Store, where: str) -> Iterator[Office]:
 
 def new(body: bytes = BODY, ticket: int = 1, kind: str = "photo", **more: object) -> NewFile:
     facts: dict[str, object] = {
-        "ticket_id": ticket,
+        "owner_id": ticket,
         "kind": kind,
         "name": "front.png",
         "media": Media("image/png", ".png", 40, 30),
@@ -57,7 +57,7 @@ def claimed(where: str, ticket: int, file: int, *, is_signature: bool | None = N
     engine = connector(at, writes=True)
     try:
         with transaction(engine, "claiming", at) as connection:
-            return files.claim(connection, ticket, file, NOW + 5, is_signature=is_signature)
+            return files.claim(connection, files.TICKETS, ticket, file, NOW + 5, is_signature=is_signature)
     finally:
         engine.dispose()
 

@@ -32,7 +32,7 @@ def signature(office: Office, name: str) -> int:
     """A drawn signature of the ticket; its id."""
     body = pictures.drawn(100 + len(name), 40)
     new = NewFile(
-        ticket_id=4,
+        owner_id=4,
         kind="signature",
         name=f"{name}.png",
         media=Media("image/png", ".png", 100, 40),

@@ -1,10 +1,15 @@
-"""Rounds of inspection: what they are of, how they go, what they saw (rounds.py, round_facts.py)."""
+"""Rounds of inspection: what they are of, how they go, what they saw and what people found (rounds.py, round_facts.py,
+round_log.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from roundsman_collector.core.looking import Line, Standing
 from roundsman_collector.roles import EVERYTHING, Scope
+from roundsman_collector.store import files, round_log
 from roundsman_collector.store import rounds as round_rows
+from roundsman_collector.store.files import FileRow
 from roundsman_collector.store.round_facts import RoundFacts, facts
+from roundsman_collector.store.round_log import DeviceRow
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -60,3 +65,52 @@ class RoundReads(Reading):
         """Everything that the document of a round that is over is made of."""
         with self._reading("what a round saw") as connection:
             return facts(connection, row, str(self._place))
+
+    # --- what people find: round_log.py ------------------------------------------------------------------------------
+
+    def round_standing(self, row: round_rows.RoundRow, by_kind: Mapping[str, int], questions: int) -> Standing:
+        """How far people are, where so many things are asked of a device of each kind, and so many questions."""
+        with self._reading("how far people are in a round") as connection:
+            return round_log.standing(connection, row, by_kind, questions)
+
+    def round_lines(self, round_id: int, device: str | None = None) -> list[Line]:
+        """The log of a round; of one device of it ("": the questions), if named."""
+        with self._reading("what people found in a round") as connection:
+            return round_log.lines(connection, round_id, device)
+
+    def round_kinds(self, round_id: int) -> dict[str, int]:
+        """How many devices of each kind a round has."""
+        with self._reading("the kinds of a round's devices") as connection:
+            return round_log.kinds(connection, round_id)
+
+    def round_kind_of(self, round_id: int, device: str) -> str | None:
+        """The kind of a device of a round; None: the round has no such device."""
+        with self._reading("a device of a round") as connection:
+            return round_log.kind_of(connection, round_id, device)
+
+    def round_devices(
+        self, round_id: int, by_kind: Mapping[str, int], *, after: str = "", limit: int = 50, only_open: bool = False
+    ) -> list[DeviceRow]:
+        """Devices of a round behind `after`, by id, with how much of each is done."""
+        with self._reading("the devices of a round") as connection:
+            return round_log.page(connection, round_id, by_kind, after=after, limit=limit, only_open=only_open)
+
+    def rounds_of_task(self, task: int) -> list[round_rows.RoundRow]:
+        """The rounds that were begun for a task, the first first."""
+        with self._reading("the rounds of a task") as connection:
+            return round_log.of_task(connection, task)
+
+    def round_before(self, row: round_rows.RoundRow) -> round_rows.RoundRow | None:
+        """The last finished round of the same before this one in which somebody looked."""
+        with self._reading("the round before") as connection:
+            return round_log.before(connection, row)
+
+    def round_files(self, round_id: int) -> list[FileRow]:
+        """The photos and signatures of a round."""
+        with self._reading("the files of a round") as connection:
+            return files.of(connection, files.ROUNDS, round_id)
+
+    def round_file(self, round_id: int, file_id: int) -> FileRow | None:
+        """A file of a round."""
+        with self._reading("a file of a round") as connection:
+            return next(iter(files.of(connection, files.ROUNDS, round_id, file_id)), None)

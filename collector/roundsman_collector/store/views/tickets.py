@@ -148,12 +148,12 @@ class TicketReads(Reading):
     def files(self, ticket: int) -> list[FileRow]:
         """The files of a ticket, the first first."""
         with self._reading("the files of a ticket") as connection:
-            return files.of_ticket(connection, ticket)
+            return files.of(connection, files.TICKETS, ticket)
 
     def file(self, ticket: int, file_id: int) -> FileRow | None:
         """One file of a ticket."""
         with self._reading("a file") as connection:
-            return next(iter(files.of_ticket(connection, ticket, file_id)), None)
+            return next(iter(files.of(connection, files.TICKETS, ticket, file_id)), None)
 
     def file_pieces(self, sha256: str) -> Iterator[bytes]:
         """A file's body, a piece at a time; no transaction is held between two of them."""
