@@ -105,6 +105,8 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/register/export.csv"): "see",
     ("POST", "/api/v1/register/import"): "place",
     ("GET", "/api/v1/register/template.{form}"): "place",
+    ("GET", "/api/v1/reports/kinds"): "see",
+    ("GET", "/api/v1/reports/preview"): "see",
     ("GET", "/api/v1/rounds"): "see",
     ("POST", "/api/v1/rounds"): "round",
     ("GET", "/api/v1/rounds/{number}"): "see",

@@ -137,7 +137,7 @@ def availability_by(
         "found": answer.found,
         "is_cut": answer.found > len(answer.rows),
         "is_provisional": answer.is_provisional,
-        "target_percent": target_of(answer),
+        "target_percent": answer.target,
         "total": _row(answer.total),
         "rows": [
             {
@@ -210,11 +210,6 @@ def _by_function(desk: Desk, asked: Asked) -> Answer:
         if found.whole.devices:
             rows.append(found._replace(key=name))
     return total._replace(rows=tuple(rows), found=len(rows))
-
-
-def target_of(answer: Answer) -> str | None:
-    """What the contracts want, where all that have a target want the same."""
-    return next(iter(answer.targets)) if len(answer.targets) == 1 else None
 
 
 def names_of(desk: Desk, by: str, keys: Sequence[str | None]) -> dict[str, dict[str, str]]:

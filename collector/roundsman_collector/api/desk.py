@@ -13,12 +13,11 @@ from roundsman_collector.core.label import LabelTerms
 from roundsman_collector.core.lifecycle import REPORTED
 from roundsman_collector.core.rulebook import Function
 from roundsman_collector.reports.dossier import Company
+from roundsman_collector.reports.words import NOT_NAMED
 from roundsman_collector.rules.catalogue import Advice
 from roundsman_collector.store import Office, View
 from roundsman_collector.store.files import FileLimits
 from roundsman_wire.catalogue import Label, Language
-
-NOT_NAMED = Label(zh="故障待查", en="fault not named yet")
 
 
 @dataclass(frozen=True, kw_only=True)

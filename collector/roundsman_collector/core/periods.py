@@ -1,6 +1,7 @@
 """Periods that return: weeks, months, quarters, half-years, years, so many a year; and working days counted on. Pure.
 
     periods(cycle, first, last, counted_from=None)   every period that has a day of [first, last], in order
+    period_named("2026-Q4")                          a period of the calendar by its name, and its cycle's word
     day_in(cycle, first_day, month=1, day=10)        the 10th of a period's first month
     nth_workday(day, 5, workdays)                    the fifth working day after a day, which itself is not counted
     workdays_back(day, 2, workdays, not_before)      from that day on two working days are left, itself among them
@@ -16,6 +17,7 @@ A year has parts of whole months: of five, the first ends with February. What is
 on the last day of every month: 31 January, 28 February, 31 March.
 """
 
+import re
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -63,6 +65,10 @@ SHOWN: dict[str, tuple[str, str]] = {
 }
 
 
+NAME = re.compile(r"([0-9]{4})(?:-(?:W([0-9]{2})|([0-9]{2})|Q([1-4])|H([12])))?")
+"""The name of a week, month, quarter, half-year or year."""
+
+
 class Period(NamedTuple):
     """A period: its name, and the days that belong to it."""
 
@@ -85,6 +91,27 @@ def periods(cycle: Cycle, first: date, last: date, counted_from: date | None = N
         found.append(period)
         at = period.last_day + ONE_DAY
     return tuple(found)
+
+
+def period_named(name: str) -> tuple[str, Period] | None:
+    """A period of the calendar by its name, with the word of CYCLES; None for what names none, 2026-13 for one."""
+    said = NAME.fullmatch(name)
+    if said is None:
+        return None
+    year, (week, month, quarter, half) = int(said[1]), said.groups()[1:]
+    try:
+        if week:
+            word, day = "week", date.fromisocalendar(year, int(week), 1)
+        else:
+            part = int(month or 0) or (3 * int(quarter) - 2 if quarter else 6 * int(half) - 5 if half else 1)
+            word = "month" if month else "quarter" if quarter else "half_year" if half else "year"
+            day = date(year, part, 1)
+    except ValueError:
+        return None
+    if not FIRST <= day <= LAST:
+        return None
+    period = _holding(CYCLES[word], day, None)
+    return (word, period) if period.id == name else None
 
 
 def _holding(cycle: Cycle, day: date, counted_from: date | None) -> Period:

@@ -45,6 +45,8 @@ COPIES: tuple[Label, ...] = (
     Label(zh="财务联", en="Finance copy"),
 )
 """一联交客户, 一联总部备案, 一联当地网点备案; the fourth goes to finance with voided sheets."""
+NOT_NAMED = Label(zh="故障待查", en="fault not named yet")
+"""Of a ticket that people reported, before anybody knows what it is."""
 YES, NO = Label(zh="是", en="yes"), Label(zh="否", en="no")
 BY_EVIDENCE = Label(zh="监控读数验证已恢复", en="readings prove that it works again")
 VOID = Label(zh="作废", en="VOID")

@@ -143,6 +143,11 @@ class Answer(NamedTuple):
     targets: Mapping[str, int]
     is_provisional: bool
 
+    @property
+    def target(self) -> str | None:
+        """What the contracts want, in percent, where all that have a target want the same."""
+        return next(iter(self.targets)) if len(self.targets) == 1 else None
+
 
 class Evidence(NamedTuple):
     """The ledger of a device, explained by roots, to where evidence ends (`until_ms`); overlays are not laid yet."""

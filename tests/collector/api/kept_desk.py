@@ -42,3 +42,10 @@ def settle(store: Store) -> None:
 
 def _told(ticket: int, clock: ClockRow) -> ClocksTold:
     return ClocksTold(ticket=ticket, wake_at_ms=None, clocks=[clock])
+
+
+def late(ticket: int) -> Batch:
+    """The engineer of that ticket came an hour after it was due."""
+    return Batch(
+        now_ms=NOW, clocks=[_told(ticket, ClockRow("arrive", "missed", at(12), at(14), None, at(15), HOUR, True))]
+    )

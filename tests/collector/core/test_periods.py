@@ -18,6 +18,7 @@ from roundsman_collector.core.periods import (
     add_months,
     day_in,
     nth_workday,
+    period_named,
     periods,
     times_a_year,
     workdays_back,
@@ -177,3 +178,24 @@ def test_a_day_is_what_the_calendar_says_as_it_begins() -> None:
 def test_every_cycle_has_its_words() -> None:
     assert SHOWN.keys() == CYCLES.keys()
     assert Period("2026", day("2026-01-01"), day("2026-12-31")) in periods(CYCLES["year"], *[day("2026-05-05")] * 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "first", "last"),
+    [
+        ("2026-W53", "week", "2026-12-28", "2027-01-03"),
+        ("2026-02", "month", "2026-02-01", "2026-02-28"),
+        ("2026-Q4", "quarter", "2026-10-01", "2026-12-31"),
+        ("2026-H2", "half_year", "2026-07-01", "2026-12-31"),
+        ("2026", "year", "2026-01-01", "2026-12-31"),
+    ],
+)
+def test_a_period_of_the_calendar_is_found_by_its_name(name: str, word: str, first: str, last: str) -> None:
+    assert period_named(name) == (word, Period(name, date.fromisoformat(first), date.fromisoformat(last)))
+
+
+@pytest.mark.parametrize(
+    "name", ["", "2026-13", "2026-00", "2025-W53", "2026-Q5", "2026-H3", "26", "2026#2", "2300-01"]
+)
+def test_what_names_no_period_is_none(name: str) -> None:
+    assert period_named(name) is None

@@ -28,7 +28,6 @@ from roundsman_collector.api.availability import (
     narrowed,
     of_device,
     reckoned_by,
-    target_of,
 )
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.devices import DeviceId, device_or_404
@@ -282,7 +281,7 @@ def _availability(desk: Desk, saying: Saying, who: Who, wanted: Wanted) -> dict[
         **_choices(desk, saying, wanted),
         "window": asked,
         "total": total,
-        "target": target_of(answer),
+        "target": answer.target,
         "is_provisional": answer.is_provisional,
         "bar": _bar(saying, total),
         "rest": [

@@ -1,0 +1,87 @@
+"""Every kind of report: a row for each. A new kind is `reports/<kind>.py`, `issuing/<kind>.py` and a row here.
+
+    KINDS["sla"].make(view, asked, head) -> Document         gathered through the API's own doors, built purely
+
+`gather(view, asked, head) -> Inputs` asks the View for what the API would answer for the same window, as far as
+`asked.audience` reaches; `build(inputs) -> Document` sets it on paper. No kind computes a figure of its own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from roundsman_collector.issuing import sla as gathered_sla
+from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
+from roundsman_collector.reports import sla
+from roundsman_collector.reports.document import Document
+from roundsman_collector.reports.head import Head
+from roundsman_collector.store import View
+from roundsman_collector.wording import short
+from roundsman_wire.catalogue import Label
+
+Inputs = TypeVar("Inputs")
+Make = Callable[[View, Asked, Head], Document]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportKind:
+    """A kind of report. `letters` stand in its numbers. `scopes`: what it can be about; `cycles`: words of CYCLES."""
+
+    id: str
+    letters: str
+    title: Label
+    scopes: tuple[ScopeWord, ...]
+    cycles: tuple[str, ...]
+    make: Make
+
+    def number(self, asked: Asked) -> str:
+        """The number that every revision of such a report has: SLA-2026-10-metro-c."""
+        return "-".join(part for part in (self.letters, asked.period.id, asked.about.id) if part)
+
+    def document(self, view: View, asked: Asked, *, revision: int = 1, is_provisional: bool = True) -> Document:
+        """The report as known at `asked.known_ms`; ReportError for what this kind cannot be about."""
+        for where, said, known in (("scope", asked.about.scope, self.scopes), ("period", asked.cycle, self.cycles)):
+            if said not in known:
+                raise ReportError(
+                    cause="value",
+                    what=f"there is no report {self.id} for one {said}",
+                    where=where,
+                    expected=" or ".join(known),
+                    do=f"choose another {where}",
+                )
+        head = asked.head(self.number(asked), revision=revision, is_provisional=is_provisional)
+        return self.make(view, asked, head)
+
+
+def made(gather: Callable[[View, Asked, Head], Inputs], build: Callable[[Inputs], Document]) -> Make:
+    """A kind's two halves as one."""
+    return lambda view, asked, head: build(gather(view, asked, head))
+
+
+KINDS: Mapping[str, ReportKind] = {
+    one.id: one
+    for one in (
+        ReportKind(
+            id="sla",
+            letters="SLA",
+            title=sla.TITLE,
+            scopes=("contract",),
+            cycles=("month", "quarter", "half_year", "year"),
+            make=made(gathered_sla.gather, sla.build),
+        ),
+    )
+}
+
+
+def kind_of(name: str) -> ReportKind:
+    """A kind by its id; ReportError for what is none."""
+    found = KINDS.get(name)
+    if found is None:
+        raise ReportError(
+            cause="value",
+            what=f"there is no kind of report {short(name)}",
+            where="kind",
+            expected=" or ".join(KINDS),
+            do="choose another kind",
+        )
+    return found
