@@ -43,6 +43,8 @@ class CardFields(BaseModel):
     kind: str | None = Field(default=None, description="needed for a new device", max_length=63)
     model: str | None = Field(default=None, max_length=NAME)
     serial: str | None = Field(default=None, max_length=NAME)
+    vendor: str | None = Field(default=None, description="who made or delivered it", max_length=NAME)
+    batch: str | None = Field(default=None, description="the batch in which it came", max_length=NAME)
     name_zh: str | None = Field(default=None, min_length=1, max_length=NAME)
     name_en: str | None = Field(default=None, min_length=1, max_length=NAME)
     place: str | None = Field(default=None, description="the place where it stands from now on", max_length=64)
@@ -61,6 +63,8 @@ class CardShape(BaseModel):
     kind: str
     model: str | None
     serial: str | None
+    vendor: str | None
+    batch: str | None
     name_zh: str
     name_en: str
     agent: str | None
@@ -271,7 +275,7 @@ def _before(desk: Desk, who: Who, device: str, said: Mapping[str, str | None]) -
 
 def _card_fields(device: str, before: Card | None, said: Mapping[str, str | None]) -> dict[str, str | None] | None:
     """The whole card for the engine; None where nothing of it changes."""
-    names = ("kind", "model", "serial", "name_zh", "name_en")
+    names = ("kind", "model", "serial", "vendor", "batch", "name_zh", "name_en")
     kept: dict[str, str | None] = {name: getattr(before, name, None) for name in names}
     wanted = {**kept, **{name: said[name] or None for name in names if name in said}}
     wanted["name_zh"] = wanted["name_zh"] or wanted["name_en"] or device

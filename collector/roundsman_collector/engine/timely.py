@@ -223,7 +223,7 @@ def _revoke(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, An
 
 
 def _device(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:
-    """Enter or change one device: args {id, kind, model, name_zh, name_en, serial}."""
+    """Enter or change one device: args {id, kind, model, name_zh, name_en, serial, vendor, batch}."""
     card = _card(command.args)
     changed, _ = engine.store.put_devices([card], {}, {}, _deed(command, now_ms))
     rules.recast(engine, [card.id], now_ms)
@@ -274,6 +274,8 @@ def _card(said: Mapping[str, Any]) -> DeviceEntry:
         name_en=str(said["name_en"]),
         model=said["model"],
         serial=said["serial"],
+        vendor=said.get("vendor"),  # a command of a version before it was known
+        batch=said.get("batch"),
     )
 
 

@@ -101,7 +101,7 @@ def _value(column: Column, cell: Cell) -> str | tuple[str, str] | None:
     text = cell.text
     if column.holds == "date":
         return day_of(text, was_number=cell.was_number)
-    if column.name in ("device", "serial", "model") and (cell.is_rounded or EXPONENT.fullmatch(text)):
+    if column.name in ("device", "serial", "model", "batch") and (cell.is_rounded or EXPONENT.fullmatch(text)):
         return "excel_number", ""
     match column.holds:
         case "id":
@@ -131,7 +131,7 @@ def number_notes(sheet: Sheet, columns: Mapping[int, Titled]) -> list[Note]:
     """Numbers in columns of ids: a spreadsheet may have dropped the zeros before them."""
     notes = []
     for index, titled in columns.items():
-        if titled.column.name not in ("device", "serial", "model"):
+        if titled.column.name not in ("device", "serial", "model", "batch"):
             continue
         count = sum(1 for _, cells in sheet.rows if index < len(cells) and cells[index].was_number)
         if count:

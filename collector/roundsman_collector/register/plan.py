@@ -534,6 +534,8 @@ class _Comparison:
             name_en=name_en,
             model=said.get("model") or (held.model if held else None),
             serial=said.get("serial") or (held.serial if held else None),
+            vendor=said.get("vendor") or (held.vendor if held else None),
+            batch=said.get("batch") or (held.batch if held else None),
         )
 
     def _may_speak(self, row: Row, agent: str, groups: dict[str, str]) -> bool:
@@ -612,13 +614,15 @@ def _entry_of(card: Card | None) -> DeviceEntry | None:
         name_en=card.name_en,
         model=card.model,
         serial=card.serial,
+        vendor=card.vendor,
+        batch=card.batch,
     )
 
 
 def _differences(device: str, before: DeviceEntry | None, after: DeviceEntry) -> list[FieldChange]:
     return [
         _changed(device, name, was, now)
-        for name in ("kind", "model", "serial", "name_zh", "name_en")
+        for name in ("kind", "model", "serial", "vendor", "batch", "name_zh", "name_en")
         if (was := getattr(before, name, None)) != (now := getattr(after, name))
     ]
 

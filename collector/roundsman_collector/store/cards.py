@@ -55,6 +55,8 @@ class Card(NamedTuple):
     place_contact_phone: str | None
     contact: str | None
     contact_phone: str | None
+    vendor: str | None
+    batch: str | None
 
     @property
     def on_the_spot(self) -> tuple[str, str]:
@@ -70,7 +72,7 @@ SELECT = (
     "s.group_id, s.address, s.zone, s.time_zone, s.service_hours, s.engineer, s.calendar, s.point, "
     "c.id, c.name_zh, c.name_en, k.id, k.name, k.accepted_on, k.warranty_until, k.maintenance_until, "
     "k.service_level, k.labour_until, k.parts_rate, "
-    "p.contact, p.contact_phone, s.contact, s.contact_phone FROM device "
+    "p.contact, p.contact_phone, s.contact, s.contact_phone, device.vendor, device.batch FROM device "
     "LEFT JOIN assignment ON assignment.device = device.id AND assignment.to_ms IS NULL "
     "LEFT JOIN agent ON agent.no = assignment.agent_no "
     "LEFT JOIN installation i ON i.device = device.id AND i.to_ms IS NULL "

@@ -17,7 +17,8 @@ from roundsman_collector.store.sql import chunks, insert, many, marks, run, upse
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeviceEntry:
-    """A device for the register. `model`, `serial` None, and a name that only repeats the id: as they are."""
+    """A device for the register. What is None (model, serial, vendor, batch), and a name that only repeats the id: as
+    they are."""
 
     id: str
     kind: str
@@ -25,6 +26,8 @@ class DeviceEntry:
     name_en: str
     model: str | None = None
     serial: str | None = None
+    vendor: str | None = None
+    batch: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,9 +60,11 @@ class AssignmentRow(NamedTuple):
     to_ms: int | None
 
 
+DEVICE = tuple(column.name for column in schema.device.columns)
 KEEP_DEVICE = (
     f"{insert(schema.device)} ON CONFLICT (id) DO UPDATE SET kind = excluded.kind, "
     "model = COALESCE(excluded.model, device.model), serial = COALESCE(excluded.serial, device.serial), "
+    "vendor = COALESCE(excluded.vendor, device.vendor), batch = COALESCE(excluded.batch, device.batch), "
     "name_zh = CASE WHEN excluded.name_zh = excluded.id THEN device.name_zh ELSE excluded.name_zh END, "
     "name_en = CASE WHEN excluded.name_en = excluded.id THEN device.name_en ELSE excluded.name_en END"
 )
@@ -118,17 +123,17 @@ def add(connection: Connection, entries: Sequence[AgentEntry], now_ms: int) -> l
     many(
         connection,
         KEEP_DEVICE,
-        [
-            (one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial)
-            for entry in entries
-            for one in entry.devices
-        ],
+        [_row(one) for entry in entries for one in entry.devices],
     )
     voices = {device.id: numbers[entry.id] for entry in entries for device in entry.devices}
     rules.keep_traits(connection, voices, now_ms, "")
     search.forget(connection, voices)
     _give_voice(connection, voices, now_ms)
     return [numbers[entry.id] for entry in entries]
+
+
+def _row(one: DeviceEntry) -> tuple[object, ...]:
+    return tuple(getattr(one, name) for name in DEVICE)
 
 
 def _numbers(connection: Connection, ids: Iterable[str]) -> dict[str, int]:
@@ -166,18 +171,16 @@ def put_devices(connection: Connection, entries: Sequence[DeviceEntry], deed: De
     for part in chunks(one.id for one in entries):
         rows = run(
             connection,
-            f"SELECT id, kind, name_zh, name_en, model, serial FROM device WHERE id IN ({marks(len(part))})",
+            f"SELECT {', '.join(DEVICE)} FROM device WHERE id IN ({marks(len(part))})",
             *part,
         )
         for row in rows:
-            before[row[0]] = DeviceEntry(
-                id=row[0], kind=row[1], name_zh=row[2], name_en=row[3], model=row[4], serial=row[5]
-            )
+            before[row[0]] = DeviceEntry(**dict(zip(DEVICE, row, strict=True)))
     new = [one for one in entries if before.get(one.id) != one]
     many(
         connection,
         upsert(schema.device),
-        [(one.id, one.kind, one.model, one.name_zh, one.name_en, one.serial) for one in new],
+        [_row(one) for one in new],
     )
     rules.keep_traits(connection, [one.id for one in new], deed.at_ms, deed.who)
     held = {one.id: asdict(before[one.id]) for one in new if one.id in before}

@@ -94,7 +94,10 @@ device = Table(
     Column("name_zh", Text, nullable=False),
     Column("name_en", Text, nullable=False),
     Column("serial", Text),
+    Column("vendor", Text),
+    Column("batch", Text),
 )
+"""`vendor`: who made it or sold it to us, as those who buy call them; `batch`: of which delivery it is."""
 
 assignment = Table(
     "assignment",
@@ -262,6 +265,7 @@ ticket = Table(
     Index("ticket_by_subject", "subject", "id"),
     Index("ticket_by_state", "state", "id"),
     Index("ticket_by_site", "site", "id"),
+    Index("ticket_by_fault", "fault_from_ms"),
     Index(
         "ticket_by_wake",
         "wake_at_ms",
