@@ -26,13 +26,17 @@ from roundsman_collector.store.sql import CHUNK, chunks, look, marks
 
 FOR_EVER = 2**62
 Target = tuple[str, str]
-STOOD = (
-    "SELECT i.device, i.from_ms, i.to_ms, p.from_ms, p.to_ms, s.from_ms, s.to_ms, p.id, s.id, s.customer, s.group_id "
-    "FROM installation i "
+STANDING_THEN = (
+    "installation i "
     "JOIN place p ON p.id = i.place AND (p.to_ms IS NULL OR p.to_ms > i.from_ms) "
     "AND (i.to_ms IS NULL OR p.from_ms < i.to_ms) "
     "JOIN site s ON s.id = p.site AND (s.to_ms IS NULL OR s.to_ms > p.from_ms) "
-    "AND (p.to_ms IS NULL OR s.from_ms < p.to_ms) "
+    "AND (p.to_ms IS NULL OR s.from_ms < p.to_ms)"
+)
+"""Installations `i` with the place `p` and the site `s` as they were at some time of them."""
+STOOD = (
+    "SELECT i.device, i.from_ms, i.to_ms, p.from_ms, p.to_ms, s.from_ms, s.to_ms, p.id, s.id, s.customer, s.group_id "
+    f"FROM {STANDING_THEN} "
     "WHERE i.from_ms < ? AND (i.to_ms IS NULL OR i.to_ms > ?) AND {}"
 )
 STOOD_BY = {"place": "p.id", "site": "s.id", "customer": "s.customer", "group": "s.group_id"}

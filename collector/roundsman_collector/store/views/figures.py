@@ -1,12 +1,16 @@
-"""Figures of devices over time (reckon.py), and ratios of channels, vehicles and links (ratios.py)."""
+"""Figures of devices over time (reckon.py), ratios of channels, vehicles and links (ratios.py), faults counted
+(fault_counts.py)."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.failure_rates import Installed
+from roundsman_collector.core.intervals import Pair
 from roundsman_collector.core.ratio_names import Told
-from roundsman_collector.store import ratios, reckon, vehicles
+from roundsman_collector.roles import Scope
+from roundsman_collector.store import fault_counts, ratios, reckon, vehicles
 from roundsman_collector.store.fleet import DevicePast
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
 from roundsman_collector.store.vehicles import Absent, VehicleOver
@@ -51,3 +55,15 @@ class FigureReads(Reading):
         """When these vehicles were up last, and their tickets, by device."""
         with self._reading("vehicles that were not online") as connection:
             return vehicles.absent(connection, some, frame)
+
+    def faults(
+        self, scope: Scope, window: Pair, known_ms: int, only: Mapping[str, str] = fault_counts.ASKED
+    ) -> fault_counts.Found:
+        """The faults that began in a window, as known at a time, narrowed (fault_counts.ONLY)."""
+        with self._reading("faults of a window") as connection:
+            return fault_counts.of(connection, scope, window, known_ms, only=only)
+
+    def installed(self, scope: Scope, window: Pair, only: Mapping[str, str] = fault_counts.ASKED) -> list[Installed]:
+        """What stood installed in a window, device by device, narrowed likewise."""
+        with self._reading("what stood installed") as connection:
+            return fault_counts.installed(connection, scope, window, only=only)
