@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
-from roundsman_collector.reports import sla
+from roundsman_collector.reports import site_inspection, sla
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
 from roundsman_collector.store import View
@@ -68,6 +69,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("contract",),
             cycles=("month", "quarter", "half_year", "year"),
             make=made(gathered_sla.gather, sla.build),
+        ),
+        ReportKind(
+            id="site_inspection",
+            letters="XJ",
+            title=site_inspection.TITLE,
+            scopes=("site",),
+            cycles=("month", "quarter", "half_year", "year"),
+            make=made(gathered_site.gather, site_inspection.build),
         ),
     )
 }

@@ -13,6 +13,7 @@ from roundsman_collector.core.kept import COUNTS, FIGURES, STANDS, Kept, figure
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.reckoning import Reckoned
 from roundsman_collector.core.ticket_words import STATES, WAITING
+from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.document import (
     At,
     Count,
@@ -102,7 +103,7 @@ def build(inputs: SlaInputs) -> Document:
         title=TITLE,
         parts=(
             Heading(label=Label(zh="承诺履行", en="Promises")),
-            _clocks(inputs),
+            by_clock(inputs.clocks),
             _figures(inputs),
             _breaches(inputs),
             _pauses(inputs),
@@ -117,28 +118,6 @@ def build(inputs: SlaInputs) -> Document:
 
 
 # --- promises --------------------------------------------------------------------------------------------------------
-
-
-def _clocks(inputs: SlaInputs) -> Table:
-    columns = (
-        Label(zh="时钟", en="Clock"),
-        Label(zh="工单", en="Tickets"),
-        *(Label(zh=zh, en=en) for zh, en in STANDS.values()),
-        Label(zh="按时率", en="In time"),
-        Label(zh="平均用时", en="Mean time"),
-    )
-    rows = tuple(
-        (
-            step_word(CLOCKS, one.clock),
-            Count(one.tickets),
-            *(Count(one.stands.get(name, 0)) for name in STANDS),
-            Share(one.share_met),
-            None if one.mean_ms is None else Span(_whole(one.mean_ms)),
-        )
-        for one in inputs.clocks
-    )
-    none = Label(zh="本期无计时承诺", en="no clock ran in this period")
-    return Table(title=Label(zh="各时钟履行情况", en="By clock"), columns=columns, rows=rows, none=none)
 
 
 def _figures(inputs: SlaInputs) -> Table:
@@ -283,8 +262,3 @@ def _is_kept(found: Reckoned, target_percent: str | None) -> bool | None:
 
 def _at(ms: int | None) -> At | None:
     return None if ms is None else At(ms)
-
-
-def _whole(ms: Fraction) -> int:
-    """Milliseconds, rounded half up, as the API tells them."""
-    return int(ms + Fraction(1, 2))

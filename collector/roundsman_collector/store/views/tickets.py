@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 
 from roundsman_collector.core.model import Ref
+from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
     children,
@@ -84,6 +85,11 @@ class TicketReads(Reading):
         """The lines of these tickets' logs that have one of these verbs, in their order."""
         with self._reading("lines of tickets") as connection:
             return ticket_lists.lines(connection, tickets, verbs)
+
+    def ticket_logs(self, tickets: Collection[int]) -> dict[int, list[Event]]:
+        """The logs of these tickets."""
+        with self._reading("logs of tickets") as connection:
+            return ticket_rows.events_of_many(connection, sorted(tickets))
 
     def tickets_before(self, row: TicketRow, *, limit: int) -> list[TicketRow]:
         """The tickets of the same fault of the same subject before this one, the newest first."""

@@ -1,0 +1,218 @@
+"""What reports about a site are made of, gathered as /availability, /kept, /tickets and /rounds answer.
+
+    gather(view, asked, head) -> Site
+
+The site and the customer narrow, not a scope: a device may have gone to another customer since, and what it did here
+stays in this customer's report; what it did there is in the other's.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from roundsman_collector.core import kept, reckoning
+from roundsman_collector.core.contract import Phase, phase_at
+from roundsman_collector.core.reckoning import Reckoned
+from roundsman_collector.core.ticket_log import happened_ms
+from roundsman_collector.issuing.about import Asked
+from roundsman_collector.reports import inspected
+from roundsman_collector.reports.head import NO_LABEL, Head
+from roundsman_collector.reports.inspected import Inspected
+from roundsman_collector.reports.site import Clock, DeviceLine, RoundHeld, Site, TicketLine
+from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.store import RoundRow, TicketRow, View, reckon
+from roundsman_collector.store.entry_kinds import dates_of
+from roundsman_collector.store.kept import Behind, KeptAsked
+from roundsman_collector.store.reckon import Asked as Figures
+from roundsman_collector.store.reckon import Frame, Served
+from roundsman_wire.catalogue import Label
+
+AT_ONCE = 500
+MOST = 1_000_000
+"""No site has so many devices."""
+
+
+def gather(view: View, asked: Asked, head: Head) -> Site:
+    """Everything that reports about this site may say."""
+    answer = view.reckon(figures(asked))
+    figured = {row.key: reckoning.reckoned(row.whole) for row in answer.rows if row.key}
+    served = served_of(view, asked, list(figured))
+    wanted = kept_asked(asked)
+    found = view.kept(wanted)
+    tickets = list(_tickets(view, wanted))
+    rounds = rounds_of(view, asked)
+    return Site(
+        head=head,
+        address=_address(view, asked),
+        engineers=_engineers(view, served),
+        phase=_phase(view, asked),
+        target_percent=next(iter(answer.targets)) if len(answer.targets) == 1 else None,
+        whole=reckoning.reckoned(answer.total.whole),
+        devices=tuple(_devices(view, figured, served, tickets, seen_in(view, rounds))),
+        rounds=_held(view, rounds),
+        tickets=tuple(_lines(view, asked, tickets)),
+        clocks=tuple(kept.kept_of(found.tallies).values()),
+        counts=found.counts.get(None, {}),
+        left_out=tuple((one.state, one.tickets) for one in found.left_out),
+    )
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def narrows(asked: Asked) -> dict[str, frozenset[str]]:
+    """What of time and tickets is this report's."""
+    return {"site": frozenset({asked.about.id}), "customer": frozenset({asked.about.customer or ""})}
+
+
+def frame(asked: Asked, **more: Any) -> Frame:
+    """The period as known when the report is."""
+    return Frame(from_ms=asked.from_ms, to_ms=asked.to_ms, now_ms=asked.now_ms, known_ms=asked.known_ms, **more)
+
+
+def figures(asked: Asked) -> Figures:
+    """What /availability is asked for."""
+    told = reckon.asked_of(frame(asked), narrows(asked))
+    return replace(told, by="device", limit=MOST)
+
+
+def served_of(view: View, asked: Asked, devices: Sequence[str]) -> dict[str, list[Served]]:
+    """Where these devices served for this report."""
+    of = narrows(asked)
+    told = view.served(devices, frame(asked))
+    return {device: reckon.narrowed(device, told.get(device, ()), of) for device in devices}
+
+
+def _devices(
+    view: View,
+    figured: Mapping[str, Reckoned],
+    served: Mapping[str, Sequence[Served]],
+    tickets: Iterable[TicketRow],
+    seen: Mapping[str, Inspected],
+) -> Iterator[DeviceLine]:
+    """By place and name, as people walk past them."""
+    cards = view.cards_named(list(figured))
+    last = {device: where[-1].posting for device, where in served.items() if where}
+    places = view.entries_named("place", {one.place for one in last.values() if one.place})
+    counts = Counter(row.subject for row in tickets)
+    order = sorted(figured, key=lambda device: (last[device].place or "", device))
+    for device in order:
+        card, posting = cards[device], last[device]
+        place = places.get(posting.place or "")
+        yield DeviceLine(
+            id=device,
+            name=Label(zh=card.name_zh, en=card.name_en),
+            kind=posting.kind,
+            model=posting.model or "",
+            serial=card.serial or "",
+            place=NO_LABEL if place is None else Label(zh=place.fields["name_zh"], en=place.fields["name_en"]),
+            reckoned=figured[device],
+            stretches=tuple(reckoning.joined(one for each in served[device] for one in each.stretches)),
+            tickets=counts[device],
+            inspected=_while_here(seen.get(device), served[device]),
+        )
+
+
+def _while_here(seen: Inspected | None, where: Sequence[Served]) -> Inspected | None:
+    """What a round saw of a device, if it served here then."""
+    if seen is None:
+        return None
+    return seen if any(one.posting.from_ms <= seen.asked_ms <= one.posting.to_ms for one in where) else None
+
+
+# --- the register ----------------------------------------------------------------------------------------------------
+
+
+def _address(view: View, asked: Asked) -> str:
+    found = view.entry("site", asked.about.id)
+    return "" if found is None else str(found.fields["address"])
+
+
+def _engineers(view: View, served: Mapping[str, Sequence[Served]]) -> tuple[str, ...]:
+    """Who looked after it, by name."""
+    names = view.people_names()
+    found = {one.posting.engineer for where in served.values() for one in where if one.posting.engineer}
+    return tuple(sorted(names.get(one, one) for one in found))
+
+
+def _phase(view: View, asked: Asked) -> Phase | None:
+    """The phase of the contract on the last day of the period, or today."""
+    found = None if asked.about.contract is None else view.entry("contract", asked.about.contract)
+    if found is None:
+        return None
+    at_ms = min(asked.to_ms - 1, asked.known_ms)
+    return phase_at(dates_of(found.fields, f"contract {found.id}"), at_ms, asked.about.time_zone)
+
+
+# --- rounds ----------------------------------------------------------------------------------------------------------
+
+
+def rounds_of(view: View, asked: Asked) -> list[RoundRow]:
+    """The site's rounds of the period, the first first."""
+    found: list[RoundRow] = []
+    before: int | None = None
+    while page := view.rounds(scope=asked.audience, site=asked.about.id, before_id=before, limit=AT_ONCE):
+        found += [one for one in page if one.kind == "site" and asked.from_ms <= one.asked_ms < asked.to_ms]
+        before = page[-1].id
+    return [one for one in reversed(found) if one.customer == asked.about.customer and one.asked_ms < asked.known_ms]
+
+
+def seen_in(view: View, rounds: Iterable[RoundRow]) -> dict[str, Inspected]:
+    """What the newest of these rounds saw of each device; a round without a document has seen nothing yet."""
+    bodies = (view.round_body(one.number) for one in rounds)
+    return inspected.newest(json.loads(body) for body in bodies if body is not None)
+
+
+def _held(view: View, rounds: Iterable[RoundRow]) -> tuple[RoundHeld, ...]:
+    names = view.people_names()
+    return tuple(
+        RoundHeld(one.number, one.asked_ms, one.done_ms, names.get(one.asked_by, one.asked_by)) for one in rounds
+    )
+
+
+# --- tickets ---------------------------------------------------------------------------------------------------------
+
+
+def kept_asked(asked: Asked) -> KeptAsked:
+    """What /kept is asked for."""
+    return KeptAsked(
+        scope=EVERYTHING,
+        from_ms=asked.from_ms,
+        to_ms=asked.to_ms,
+        now_ms=asked.known_ms,
+        site=asked.about.id,
+        customer=asked.about.customer or "",
+    )
+
+
+def _tickets(view: View, wanted: KeptAsked) -> Iterator[TicketRow]:
+    """The tickets that are in the figures, the newest first."""
+    before: int | None = None
+    while rows := view.kept_behind(wanted, Behind(count="tickets"), before_id=before, limit=AT_ONCE):
+        yield from rows
+        before = rows[-1].id
+
+
+def _lines(view: View, asked: Asked, tickets: Sequence[TicketRow]) -> Iterator[TicketLine]:
+    """The first ticket first."""
+    ids = [row.id for row in tickets]
+    clocks, logs = view.ticket_clocks(ids), view.ticket_logs(ids)
+    cards = view.cards_named(sorted({row.subject for row in tickets}))
+    for row in reversed(tickets):
+        card = cards.get(row.subject)
+        happened = {event.verb: happened_ms(event) for event in logs[row.id]}
+        first = {event.verb: happened_ms(event) for event in reversed(logs[row.id])}
+        yield TicketLine(
+            number=row.number,
+            about=Label(zh=row.subject, en=row.subject) if card is None else Label(zh=card.name_zh, en=card.name_en),
+            fault=asked.fault(row.code),
+            component=row.component,
+            state=row.state,
+            opened_ms=row.opened_ms,
+            replied_ms=first.get("acknowledge", row.acknowledged_ms),
+            arrived_ms=first.get("arrive"),
+            repaired_ms=happened.get("fix", row.resolved_ms),
+            clocks=tuple(Clock(one.clock, one.state, one.is_breached) for one in clocks.get(row.id, ())),
+        )

@@ -1,0 +1,317 @@
+"""What reports about a site are made of, and the parts that they share. Pure.
+
+    overview(site), strips(site), devices(site), tickets(site), signatures(), notes(site)
+
+Every figure is core/reckoning's and core/kept's, as /availability and /kept say it for the same site, customer and
+window: a report only sets it on paper. What a device did for another customer is in none of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from roundsman_collector.core import contract
+from roundsman_collector.core.contract import Phase
+from roundsman_collector.core.kept import Kept
+from roundsman_collector.core.level import CLOCKS
+from roundsman_collector.core.lifecycle import STATES
+from roundsman_collector.core.reckoning import Reckoned, Stretch
+from roundsman_collector.reports.document import (
+    NONE,
+    At,
+    Component,
+    Count,
+    Facts,
+    Field,
+    Found,
+    Notes,
+    Phrase,
+    Share,
+    Signature,
+    Signatures,
+    Span,
+    StripRow,
+    Strips,
+    Table,
+    Value,
+)
+from roundsman_collector.reports.head import Head
+from roundsman_collector.reports.inspected import Inspected
+from roundsman_collector.reports.words import CLOCK_STATES, step_word, word
+from roundsman_wire.catalogue import Label
+
+SHOWN: Mapping[str, str] = {"excluded": "maintenance"}
+"""What a strip calls a state (web/strip.py)."""
+LATE = ("missed", "breached")
+DEVICE = Label(zh="设备", en="Device")
+AVAILABILITY = Label(zh="可用率", en="Availability")
+COVERAGE = Label(zh="数据覆盖率", en="Coverage")
+OUTAGES = Label(zh="停机次数", en="Outages")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeviceLine:
+    """A device that served at the site: what it is, its figure there, its time, and how many tickets it had.
+
+    `inspected`: as the newest round of the period saw it; None: no round of the period was about it.
+    """
+
+    id: str
+    name: Label
+    kind: str
+    model: str
+    serial: str
+    place: Label
+    reckoned: Reckoned
+    stretches: tuple[Stretch, ...]
+    tickets: int
+    inspected: Inspected | None = None
+
+
+class Clock(NamedTuple):
+    """A clock of a ticket, and how it stands (core/sla.py)."""
+
+    clock: str
+    state: str
+    is_breached: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TicketLine:
+    """A ticket that was opened in the period, with its times; None: not yet, or never."""
+
+    number: str
+    about: Label
+    fault: Label
+    component: str
+    state: str
+    opened_ms: int
+    replied_ms: int | None
+    arrived_ms: int | None
+    repaired_ms: int | None
+    clocks: tuple[Clock, ...]
+
+
+class RoundHeld(NamedTuple):
+    """A round of the period."""
+
+    number: str
+    asked_ms: int
+    done_ms: int | None
+    asked_by: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """A site over a period, for one customer. `left_out`: tickets in no figure, by state."""
+
+    head: Head
+    address: str
+    engineers: tuple[str, ...]
+    phase: Phase | None
+    target_percent: str | None
+    whole: Reckoned
+    devices: tuple[DeviceLine, ...]
+    rounds: tuple[RoundHeld, ...]
+    tickets: tuple[TicketLine, ...]
+    clocks: tuple[Kept, ...]
+    counts: Mapping[str, int] = field(default_factory=dict)
+    left_out: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def inspected(self) -> list[Inspected]:
+        """What the newest rounds saw, in the order of the devices."""
+        return [one.inspected for one in self.devices if one.inspected is not None]
+
+
+def phase_word(phase: Phase | None) -> Value:
+    """The phase of the contract; nothing where there is none."""
+    return None if phase is None else Label(zh=contract.PHASES[phase][0], en=contract.PHASES[phase][1])
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def overview(site: Site) -> Facts:
+    """The whole site in a few figures."""
+    figure, power = site.whole.figure, site.whole.power_on
+    target: Value = None if site.target_percent is None else f"{site.target_percent}%"
+    said: tuple[tuple[Label, Value], ...] = (
+        (Label(zh="地址", en="Address"), site.address),
+        (Label(zh="服务阶段", en="Phase"), phase_word(site.phase)),
+        (Label(zh="负责工程师", en="Engineer"), "、".join(site.engineers)),
+        (Label(zh="设备", en="Devices"), Count(len(site.devices))),
+        (Label(zh="巡检", en="Rounds"), _rounds(site.rounds)),
+        (Label(zh="可用率", en="Availability"), Share(figure.availability)),
+        (Label(zh="数据覆盖率", en="Coverage"), Share(figure.coverage)),
+        (Label(zh="开机率", en="Power-on rate"), Share(power.rate)),
+        (Label(zh="合同口径可用率", en="Under the contract"), Share(site.whole.owed.availability)),
+        (Label(zh="合同目标", en="Target"), target),
+        (Label(zh="停机次数", en="Outages"), Count(figure.outages)),
+        (Label(zh="最长停机", en="Longest outage"), Span(figure.longest_ms)),
+        (Label(zh="停机时长", en="Down"), Span(figure.down_ms)),
+        (Label(zh="未知时长", en="Unknown"), Span(figure.unknown_ms)),
+        (Label(zh="剔除时长", en="Excluded"), Span(figure.excluded_ms)),
+        (Label(zh="工单", en="Tickets"), Count(site.counts.get("tickets", 0))),
+    )
+    return Facts(
+        title=Label(zh="概况", en="Overview"),
+        fields=tuple(Field(label=label, value=value) for label, value in said if value not in (None, "", ())),
+    )
+
+
+def _rounds(rounds: Iterable[RoundHeld]) -> Value:
+    held = tuple(
+        Phrase(Label(zh="{0}（{1}，{2}）", en="{0} ({1}, {2})"), (one.number, At(one.asked_ms), one.asked_by))
+        for one in rounds
+    )
+    return held or NONE
+
+
+def strips(site: Site) -> Strips:
+    """The uptime of every device over the period."""
+    return Strips(
+        title=Label(zh="设备运行情况", en="Uptime"),
+        from_ms=site.head.from_ms,
+        to_ms=site.head.to_ms,
+        columns=(AVAILABILITY, COVERAGE),
+        rows=tuple(
+            StripRow(
+                one.name,
+                tuple((SHOWN.get(each.state, each.state), each.from_ms, each.to_ms) for each in one.stretches),
+                (Share(one.reckoned.figure.availability), Share(one.reckoned.figure.coverage)),
+            )
+            for one in site.devices
+        ),
+    )
+
+
+def devices(site: Site) -> Table:
+    """Every device with its figures."""
+    return Table(
+        title=Label(zh="设备一览", en="Devices"),
+        columns=(
+            DEVICE,
+            Label(zh="点位", en="Place"),
+            Label(zh="型号", en="Model"),
+            Label(zh="序列号", en="Serial number"),
+            AVAILABILITY,
+            COVERAGE,
+            OUTAGES,
+            Label(zh="停机", en="Down"),
+            Label(zh="工单", en="Tickets"),
+            Label(zh="结论", en="Verdict"),
+        ),
+        rows=tuple(_device(one) for one in site.devices),
+        total=(
+            Label(zh="合计", en="Total"),
+            None,
+            None,
+            None,
+            Share(site.whole.figure.availability),
+            Share(site.whole.figure.coverage),
+            Count(site.whole.figure.outages),
+            Span(site.whole.figure.down_ms),
+            Count(sum(one.tickets for one in site.devices)),
+            None,
+        ),
+        widths=(16, 12, 12, 12, 9, 9, 7, 9, 6, 8),
+        none=NONE,
+        is_detail=True,
+    )
+
+
+def _device(one: DeviceLine) -> tuple[Value, ...]:
+    figure = one.reckoned.figure
+    return (
+        one.name,
+        one.place,
+        one.model or one.kind,
+        one.serial,
+        Share(figure.availability),
+        Share(figure.coverage),
+        Count(figure.outages),
+        Span(figure.down_ms),
+        Count(one.tickets),
+        None if one.inspected is None else Found(one.inspected.verdict),
+    )
+
+
+def tickets(site: Site) -> Table:
+    """The tickets that were opened in the period."""
+    return Table(
+        title=Label(zh="本期工单", en="Tickets of the period"),
+        columns=(
+            Label(zh="单号", en="Number"),
+            DEVICE,
+            Label(zh="故障", en="Fault"),
+            Label(zh="报修", en="Opened"),
+            Label(zh="响应", en="Replied"),
+            Label(zh="到场", en="Arrived"),
+            Label(zh="修复", en="Repaired"),
+            Label(zh="状态", en="State"),
+            Label(zh="履约", en="Kept"),
+        ),
+        rows=tuple(_ticket(one) for one in site.tickets),
+        widths=(12, 12, 15, 11, 11, 11, 11, 8, 9),
+        none=NONE,
+        is_detail=True,
+    )
+
+
+def _ticket(one: TicketLine) -> tuple[Value, ...]:
+    times = (None if at_ms is None else At(at_ms) for at_ms in (one.replied_ms, one.arrived_ms, one.repaired_ms))
+    fault: Value = (one.fault, Component(one.component)) if one.component else one.fault
+    return (one.number, one.about, fault, At(one.opened_ms), *times, step_word(STATES, one.state), kept_of(one.clocks))
+
+
+def kept_of(clocks: Iterable[Clock]) -> Value:
+    """How the promises of a ticket were kept: the clocks that are late, by name; else in one word."""
+    listed = list(clocks)
+    late = [one for one in listed if one.state in LATE]
+    if late:
+        return tuple(
+            Phrase(Label(zh="{0}{1}", en="{0} {1}"), (step_word(CLOCKS, one.clock), word(CLOCK_STATES, one.state)))
+            for one in late
+        )
+    if any(one.state == "met" for one in listed):
+        return word(CLOCK_STATES, "met")
+    return next((word(CLOCK_STATES, one.state) for one in listed if one.state != "cancelled"), None)
+
+
+def signatures() -> Signatures:
+    """Who inspected, who answers for it (相关负责人), and the customer with a stamp."""
+    return Signatures(
+        signers=(
+            Signature(label=Label(zh="巡检工程师（签字）", en="Inspecting engineer")),
+            Signature(label=Label(zh="服务负责人（签字）", en="Responsible for the service")),
+            Signature(label=Label(zh="客户负责人（签字盖章）", en="For the customer, with stamp"), has_stamp=True),
+        )
+    )
+
+
+def notes(site: Site, *more: Value) -> Notes:
+    """How the numbers came to be."""
+    entries: list[Value] = [
+        Label(
+            zh="可用率＝运行时长÷（运行＋停机）时长；未知时长不计入，另列数据覆盖率；剔除时长为检修或按约定剔除的时间。",
+            en="Availability = up ÷ (up + down); unknown time is in neither and told by the coverage; excluded is "
+            "maintenance and what was agreed to be taken out.",
+        ),
+        Label(
+            zh="只计设备在本站点为本客户服务、且在服务时间之内的时间；合计按时长累计，不是各设备百分比的平均。",
+            en="Only time in which a device served here, for this customer, within service hours; totals add up times "
+            "and are no means of percentages.",
+        ),
+        Label(
+            zh="工单按开立时间计入本期；时限按监控系统最近一次核算的状态。",
+            en="Tickets count in the period in which they were opened; clocks stand as they were read last.",
+        ),
+    ]
+    if site.left_out:
+        said = tuple(
+            Phrase(Label(zh="{0} {1}", en="{0} {1}"), (step_word(STATES, state), Count(number)))
+            for state, number in site.left_out
+        )
+        entries.append((Label(zh="不计入的工单：", en="Tickets in no figure:"), *said))
+    return Notes(title=Label(zh="数据说明", en="How the numbers came to be"), entries=(*entries, *more))
