@@ -31,8 +31,7 @@ class Visit:
     @cached_property
     def ticket(self) -> int:
         """Its ticket: the device's newest when somebody answers."""
-        with self.quarter.view() as view:
-            found = view.tickets(subject=self.device, limit=1)
+        found = self.quarter.view.tickets(subject=self.device, limit=1)
         assert found, f"{self.device} has no ticket at {self.quarter.now_ms}"
         return found[0].id
 

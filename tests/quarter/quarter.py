@@ -41,6 +41,8 @@ WELL: Mapping[str, Mapping[str, Any]] = {
     "kiosk": {
         "printer.paper": "ok",
         "printer.cover": "closed",
+        "printer.error": "none",
+        "cash.state": "ready",
         "app[checkout].state": "running",
         "disk[/].used_percent": 61.0,
         "host.cpu_percent": 12.0,
@@ -49,11 +51,11 @@ WELL: Mapping[str, Mapping[str, Any]] = {
         "nvr.state": "online",
         "channel[1].state": "online",
         "channel[2].state": "online",
-        "disk[1].state": "ok",
+        "disk[1].state": "normal",
         "channel[1].retained_days": 45,
         "channel[1].required_days": 30,
     },
-    "vehicle": {"gnss.fix": "3d", "modem.network": "home", "modem.signal_dbm": -71, "terminal.power": "ok"},
+    "vehicle": {"gnss.fix": "3d", "modem.network": "registered", "modem.signal_dbm": -71, "terminal.power": "ok"},
 }
 """What a device of a kind says that is well."""
 
@@ -159,6 +161,7 @@ class Quarter:
         self.store = Store.open(self.path)
         town.enrol(self.store, self.now_ms)
         self.office = Office.open(self.path)
+        self.view = View.open(self.path)
         rules.promise(self.store, service_levels(Config()), self.now_ms - 1)
         town.enter(self.office, Deed(who="admin", at_ms=self.now_ms))
         rules.begin(self.store, rule_set_from(built_in("faults.yaml"), source="faults.yaml"), self.now_ms)
@@ -166,6 +169,8 @@ class Quarter:
         self.engine.load(self.now_ms)
         self.voices = {name: Voice(name, group, found, _kind_of(found[0])) for name, group, found in town.agents()}
         self.voice_of = {device: voice for voice in self.voices.values() for device in voice.readings}
+        self.broken: dict[str, list[tuple[int, int, tuple[str, ...]]]] = {}
+        """What was wrong with a device from when to when, as the script had it."""
         self.on_tick: list[Callable[[], None]] = []
         self.line: list[tuple[str, bytes]] = []
         self._order = count()
@@ -194,12 +199,9 @@ class Quarter:
 
     def close(self) -> None:
         """Let go of the database."""
+        self.view.close()
         self.office.close()
         self.store.close()
-
-    def view(self) -> View:
-        """A reader."""
-        return View.open(self.path)
 
     # --- what befalls devices ----------------------------------------------------------------------------------------
 
@@ -217,6 +219,7 @@ class Quarter:
             voice.readings[device].update(readings)
             self._report(voice, device)
 
+        self.broken.setdefault(device, []).append((wall(since), wall(until), tuple(told)))
         for begin_ms, said in ((wall(since), told), (wall(until), well)):
             self.at(begin_ms, lambda said=said: become(said))  # type: ignore[misc]
             for minute in (2, 6, 12):
@@ -295,11 +298,9 @@ class Quarter:
 
     def does(self, who: str, verb: str, /, **args: Any) -> CommandRow:
         """What somebody asks for by a command, once it is answered."""
-        with self.view() as view:
-            number = view.ask(who=who, verb=verb, args=args, now_ms=self.now_ms)
+        number = self.view.ask(who=who, verb=verb, args=args, now_ms=self.now_ms)
         timely.obey(self.engine, self.store.new_commands(100), self.now_ms)
-        with self.view() as view:
-            answer = view.command(number)
+        answer = self.view.command(number)
         assert answer is not None
         return answer
 
