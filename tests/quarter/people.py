@@ -19,7 +19,7 @@ class Visit:
     def __init__(self, quarter: Quarter, device: str, since: str, until: str, *, late_min: int = 0) -> None:
         self.quarter, self.device = quarter, device
         self.since_ms, self.until_ms = wall(since), wall(until)
-        level = device.split("-")[0]
+        level = device.split("-", maxsplit=1)[0]
         answer, go = {"bank": (self._bank_answers, 90), "metro": (self._metro_answers, 120)}.get(
             level, (self._buses_answer, 150)
         )

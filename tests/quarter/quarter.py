@@ -61,7 +61,7 @@ WELL: Mapping[str, Mapping[str, Any]] = {
 
 
 def wall(said: str) -> int:
-    """What the wall in Shanghai shows, as milliseconds: "10-08 09:00"; months up to March are those of the next year."""
+    """What the wall in Shanghai shows, as milliseconds: "10-08 09:00"; up to March it is the next year."""
     year = YEAR + (said < "04")
     return round(datetime.fromisoformat(f"{year}-{said}").replace(tzinfo=SHANGHAI).timestamp() * 1000)
 

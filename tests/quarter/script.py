@@ -1,4 +1,4 @@
-"""What befalls the town in its quarter: faults all over it, a line that is cut, a disk that fills, a device that moves."""
+"""What befalls the town in its quarter: faults all over it, lines that are cut, a disk that fills."""
 
 import random
 from datetime import datetime
@@ -50,7 +50,6 @@ def write(quarter: Quarter, seed: int = 4) -> None:
 
 def _is_cut(device: str, since_ms: int, until_ms: int) -> bool:
     """Whether its line is cut meanwhile: nobody would see its fault then."""
-
 
     return any(
         device.startswith(agent.removesuffix("-gw"))

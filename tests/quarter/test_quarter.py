@@ -1,4 +1,4 @@
-"""A quarter of 200 devices under six contracts: what is promised is done, and every number is one that the API gives."""
+"""A quarter of 200 devices under six contracts: what is promised is done, every number is one that the API gives."""
 
 from starlette.testclient import TestClient
 

@@ -1,10 +1,10 @@
 """Two hundred devices of three kinds under six contracts, each with the plans that its regulation promises.
 
-    bank       50 kiosks at five branches        kiosk        phone each month, a visit each quarter, statistics after it
+    bank       50 kiosks at five branches        kiosk        phone each month, each quarter a visit, then statistics
     campus     10 kiosks                         huajun       an inspection in every half-year from the installation
     school     10 kiosks                         tianyi       a call around the 10th
     mall       10 kiosks                         decoration   two visits a year
-    metro      60 recorders in six control rooms security     visits, upkeep that the customer agrees to, the store's books
+    metro      60 recorders in six control rooms security     visits, upkeep that is agreed to, the store's books
     buses      60 vehicle terminals, two centres vehicle      weekly and monthly reports, what keeps coming back
 
 Devices of a site are spoken for by one agent, vehicles each by their own.
