@@ -60,7 +60,7 @@ class Visit:
 
     def _drawn(self, side: str) -> int:
         drawn = NewFile(
-            ticket_id=self.ticket,
+            owner_id=self.ticket,
             kind="signature",
             name=f"{side}.png",
             media=Media("image/png", ".png", 300, 100),
