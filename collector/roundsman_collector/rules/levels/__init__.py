@@ -191,7 +191,7 @@ class LevelFile(Strict):
     call_back_minutes: Annotated[int, Field(ge=0, le=10_080)] = Field(
         120, description="minutes after which a customer who was helped by phone is called back; 0: never"
     )
-    both_signatures: bool = Field(True, description="a visit is closed with both signatures alone")
+    both_signatures: bool = Field(True, description="a visit is closed only with both signatures")
     report: bool = Field(True, description="a visit is closed with its service report alone")
     follow_up: bool = Field(True, description="a visit is closed after the customer was followed up alone")
     delay_analysis: bool = Field(True, description="who leaves without having mended it says why (延时原因分析表)")

@@ -33,7 +33,7 @@ router = APIRouter()
 
 TEXT_LIMIT = 100_000
 RULES: dict[str, str] = {
-    "both_signatures": N_("A visit is closed with both signatures alone."),
+    "both_signatures": N_("A visit is closed only with both signatures."),
     "report": N_("A visit is closed with its service report alone."),
     "follow_up": N_("A visit is closed after a follow-up alone."),
     "delay_analysis": N_("A visit that ends unfixed needs the delay analysis."),
