@@ -24,6 +24,7 @@ from roundsman_collector.config import BUILT_IN, SECTIONS, Setting, built_in, se
 from roundsman_collector.core.calendar import MINUTE_MS
 from roundsman_collector.core.hours import short
 from roundsman_collector.core.level import CLOCKS, MARKS, ClockRow, ServiceLevel
+from roundsman_collector.core.lifecycle import OWN_FAULTS
 from roundsman_collector.core.policy import Rule
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.catalogue import Advice, advice_from, rule_set_from
@@ -139,6 +140,14 @@ _FAULTS_HEAD = """\
 """
 
 
+_OWN_FAULTS = """\
+Tickets of these codes are opened by people, or by Roundsman itself: `not_seen` for each agent that an inspection did
+not reach, with the reason; it ends when a later inspection reaches the agent.
+
+| code | 中文 | English |
+|---|---|---|"""
+
+
 def _faults() -> str:
     source = f"{BUILT_IN} faults.yaml"
     rules = rule_set_from(built_in("faults.yaml"), source=source)
@@ -154,6 +163,8 @@ def _faults() -> str:
         if some:
             lines += [f"\n## {label.en[:1].upper()}{label.en[1:]} {label.zh}\n", _FAULTS_HEAD.rstrip("\n")]
             lines += map(_fault, some)
+    lines += ["\n## What no rule sees 人工与巡检\n", _OWN_FAULTS]
+    lines += [f"| `{code}` | {zh} | {en} |" for code, (zh, en) in OWN_FAULTS.items()]
     lines += ["\n## What it may come from, what to do, what to take along 原因、处置与备件\n"]
     lines += ["| code | 可能原因 | 处置 | 备件 | causes | remedy | parts |\n|---|---|---|---|---|---|---|"]
     lines += [_advised(code, one) for code, one in advised.items()]

@@ -112,3 +112,10 @@ TRIED = ("declined", "not_reached")
 BY_PERSON = "by_person"
 REPORTED = "reported"
 """The code of a fault that nobody could name yet."""
+NOT_SEEN = "not_seen"
+"""The code of an agent that an inspection did not reach."""
+OWN_FAULTS: Mapping[str, tuple[str, str]] = {
+    REPORTED: ("人工报修", "reported by people"),
+    NOT_SEEN: ("巡检未见", "not seen in an inspection"),
+}
+"""Codes that no rule sees: tickets of these are opened by people, or by Roundsman itself."""

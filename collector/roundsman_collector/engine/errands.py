@@ -20,7 +20,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from roundsman_collector.core.lifecycle import NOT_SEEN
 from roundsman_collector.core.looking import MODES, Mode
+from roundsman_collector.engine import unseen
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.tickets import SITE_ZONE
 from roundsman_collector.store import batch as stored
@@ -167,14 +169,14 @@ def send_again(engine: Engine, now_ms: int) -> int:
 def end_rounds(engine: Engine, now_ms: int) -> int:
     """End the rounds that are over: all they saw is in the evidence up to here. Returns how many.
 
-    People's commands whose time is over end as well.
+    Whom they did not reach gets a ticket (unseen.py). People's commands whose time is over end as well.
     """
     engine.store.expire_asked(now_ms)
-    answered = []
-    for round_id, agents in engine.store.rounds_over(now_ms):
-        units = (engine.units.get(no) for no in agents)
+    over = engine.store.rounds_over(now_ms)
+    for one in over:
+        units = (engine.units.get(errand.agent_no) for errand in one.errands)
         heads = {unit.no: unit.head_seq for unit in units if unit is not None and unit.head_seq is not None}
-        answered.append(RoundAnswered(round_id=round_id, heads=heads))
-    if answered:
-        engine.store.commit(stored.Batch(now_ms=now_ms, rounds_over=answered))
-    return len(answered)
+        tickets = unseen.of_round(engine, one, engine.store.live_tickets_of(NOT_SEEN), now_ms)
+        answered = RoundAnswered(round_id=one.id, heads=heads)
+        engine.store.commit(stored.Batch(now_ms=now_ms, rounds_over=[answered], tickets=tickets))
+    return len(over)

@@ -4,7 +4,7 @@ seen(rule.when, "zh")      "磁盘 … 使用率高于 95%，降到 92% 才算�
 seen(rule.when, "en")      "disk … use above 95%, over at 92%"
 """
 
-from roundsman_collector.core.lifecycle import REPORTED
+from roundsman_collector.core.lifecycle import OWN_FAULTS
 from roundsman_collector.core.policy import Above, Below, Builtin, Fails, Is, Restarts, Rule, When
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.written import full_name
@@ -12,13 +12,13 @@ from roundsman_wire.catalogue import FAILURES, POINTS, UNITS, Label, Language
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-UNNAMED = Label(zh="人工报修", en="reported by people")
 ROOTS = {"power": Label(zh="供电", en="power"), "uplink": Label(zh="上联", en="uplink")}
 
 
 def labels(rules: RuleSet) -> dict[str, Label]:
-    """What people call faults, by code; also one that a person reports and nobody could name yet."""
-    return {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules.rules} | {REPORTED: UNNAMED}
+    """What people call faults, by code; also those that no rule sees."""
+    own = {code: Label(zh=zh, en=en) for code, (zh, en) in OWN_FAULTS.items()}
+    return {rule.code: Label(zh=rule.zh, en=rule.en) for rule in rules.rules} | own
 
 
 def seen(when: When, language: Language) -> str:

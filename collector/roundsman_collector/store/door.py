@@ -365,8 +365,8 @@ class Store:
         with transaction(self._read, "reading pushed configurations", self._place) as connection:
             return pushed.outgoing(connection, limit)
 
-    def rounds_over(self, now_ms: int) -> list[tuple[int, list[int]]]:
-        """Running rounds whose errands, or time, are over: (id, numbers of its agents)."""
+    def rounds_over(self, now_ms: int) -> list[rounds.RoundOver]:
+        """Running rounds whose errands, or time, are over."""
         with transaction(self._read, "reading rounds", self._place) as connection:
             return rounds.over(connection, now_ms)
 
@@ -519,6 +519,14 @@ class Store:
         with transaction(self._read, "looking for a ticket", self._place) as connection:
             where = f"subject = ? AND code = ? AND {tickets.TO_DO} ORDER BY id DESC"
             return next(iter(tickets.read(connection, where, (subject, code), 1)), None)
+
+    def live_tickets_of(self, code: str) -> dict[str, int]:
+        """The tickets of a code of which somebody has something to do, by subject."""
+        with transaction(self._read, "looking for tickets of a code", self._place) as connection:
+            found = run(
+                connection, f"SELECT subject, id FROM ticket WHERE code = ? AND {tickets.TO_DO} ORDER BY id", code
+            )
+            return {str(subject): int(ticket) for subject, ticket in found}
 
     def live_tickets_from(self, subject: str, source: str, limit: int) -> list[TicketRow]:
         """Tickets of a subject of which somebody has something to do, that came from a source; the newest first."""

@@ -137,6 +137,15 @@ class RoundRow(NamedTuple):
     finished_by: str | None
 
 
+class RoundOver(NamedTuple):
+    """A round that is to be ended now, with its errands as they stand."""
+
+    id: int
+    number: str
+    asked_ms: int
+    errands: "list[ErrandRow]"
+
+
 class ErrandRow(NamedTuple):
     """An errand as it stands, and its agent. state: new, sent, done, failed, expired."""
 
@@ -381,21 +390,15 @@ def outgoing(connection: Connection, now_ms: int, limit: int, *, changing: bool 
     return [ErrandOut(*row)._replace(args=json.loads(row[4])) for row in found]
 
 
-def over(connection: Connection, now_ms: int) -> list[tuple[int, list[int]]]:
-    """Running rounds whose time is over or whose errands are, each with the numbers of its agents."""
+def over(connection: Connection, now_ms: int) -> list[RoundOver]:
+    """Running rounds whose time is over or whose errands are."""
     found = run(
         connection,
-        "SELECT id FROM round WHERE state = 'running' AND (until_ms <= ? OR NOT EXISTS "
-        "(SELECT 1 FROM errand WHERE errand.round_id = round.id AND errand.state IN ('new', 'sent')))",
+        "SELECT id, number, asked_ms FROM round WHERE state = 'running' AND (until_ms <= ? OR NOT EXISTS "
+        "(SELECT 1 FROM errand WHERE errand.round_id = round.id AND errand.state IN ('new', 'sent'))) ORDER BY id",
         now_ms,
-    )
-    return [
-        (
-            round_id,
-            list(run(connection, "SELECT agent_no FROM errand WHERE round_id = ?", round_id).scalars()),
-        )
-        for round_id in list(found.scalars())
-    ]
+    ).all()
+    return [RoundOver(row[0], str(row[1]), row[2], errands(connection, row[0])) for row in found]
 
 
 # --- what people do and see ------------------------------------------------------------------------------------------

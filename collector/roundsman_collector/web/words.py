@@ -121,6 +121,7 @@ OUTCOMES: Mapping[str, str] = {
     "by_person": N_("by a person"),
     "void": N_("voided"),
     "merged": N_("explained by another ticket"),
+    "seen_later": N_("seen in a later inspection"),
 }
 SERVICE_CLASSES: Mapping[str, str] = {
     "clerk": N_("for the clerk"),

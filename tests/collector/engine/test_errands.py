@@ -378,3 +378,84 @@ def test_the_topic_of_an_errand_is_its_agent_s(desk: Desk) -> None:
     for errand, (topic, _), _ in errands.outgoing(desk.engine, at(10)):
         address = parse_up(topic.removesuffix("cmd") + "report")
         assert desk.engine.by_agent[address.agent].no == int(errand.rpartition(".")[2])
+
+
+def owed(desk: Desk) -> list[tuple[str, str, str]]:
+    """Tickets of what rounds did not see: (subject, state, outcome)."""
+    return [(subject, state, outcome) for subject, code, state, outcome in desk.tickets() if code == "not_seen"]
+
+
+def test_who_was_not_reached_gets_a_ticket_with_the_reason_and_no_second_one(desk: Desk) -> None:
+    mine, other = born(desk)
+    desk.ask(10)
+    desk.time(10)
+    desk.take(10.1, mine.report(10.1, mine.sample(10.05, printer__paper="ok"), result(desk, mine, 10.06)))
+    desk.take(10.2, other.report(10.2, result(desk, other, 10.15, ok=False)))
+    desk.time(13)
+    desk.ask(20)
+    desk.time(20)
+    desk.time(23)
+
+    assert owed(desk) == [("@gw-2", "open", ""), ("@kiosk-7", "open", "")]
+    with desk.view() as view:
+        ticket = next(one for one in view.tickets() if one.subject == "@gw-2" and one.code == "not_seen")
+        found = view.ticket(ticket.id)
+    assert found is not None
+    opened = found[1][0]
+    assert (ticket.severity, ticket.fault_from_ms, opened.data["reason"]) == ("minor", at(10), "refused")
+    assert "R2026-000001" in opened.text
+    assert opened.data["detail"] == "expired: 5 s old"
+
+
+def test_a_round_that_reaches_it_again_ends_the_ticket(desk: Desk) -> None:
+    mine, _ = born(desk)
+    desk.ask(10)
+    desk.time(10)
+    desk.time(13)
+    assert owed(desk) == [("@gw-2", "open", ""), ("@kiosk-7", "open", "")]
+
+    desk.ask(20)
+    desk.time(20)
+    with desk.view() as view:
+        (errand,) = [one.id for one in view.round_errands(2) if one.agent == "kiosk-7"]
+    answer = mine.record(20.06, "result", command=errand, ok=True, detail="sampled")
+    desk.take(20.1, mine.report(20.1, mine.sample(20.05, printer__paper="ok"), answer))
+    desk.time(23)
+
+    assert owed(desk) == [("@gw-2", "open", ""), ("@kiosk-7", "resolved", "seen_later")]
+
+
+def test_a_round_that_was_cut_off_at_its_end_opens_each_ticket_once(desk: Desk) -> None:
+    born(desk)
+    desk.ask(10)
+    desk.time(10)
+
+    desk.restart(13)
+    errands.end_rounds(desk.engine, at(13))
+    errands.end_rounds(desk.engine, at(13))
+    desk.restart(14)
+    errands.end_rounds(desk.engine, at(14))
+
+    assert owed(desk) == [("@gw-2", "open", ""), ("@kiosk-7", "open", "")]
+
+
+@pytest.mark.parametrize("mode", ["phone", "visit", "call"])
+def test_a_round_in_which_people_look_is_open_when_its_agents_are_through(desk: Desk, mode: str) -> None:
+    born(desk)
+
+    assert desk.ask(10, mode=mode, task=3)["state"] == "done"
+    assert (desk.round().state, desk.round().mode, desk.round().task) == ("running", mode, 3)
+    desk.time(10)
+    desk.time(13)
+
+    assert desk.round().state == "open"
+    with desk.view() as view, Office.open(desk.path) as office:
+        assert finished(view, office, "R2026-000001", at(14)) is None
+    assert "is open; finish it first" in desk.ask(20, mode=mode)["error"]
+    assert desk.ask(21)["state"] == "done"  # one of its agents alone may go on beside it
+
+
+def test_a_mode_that_nobody_knows_is_refused(desk: Desk) -> None:
+    born(desk)
+
+    assert "no round of mode 'letter'" in desk.ask(10, mode="letter")["error"]

@@ -52,7 +52,7 @@ def begun(store: Store, office: Office, mode: Mode = "visit", task: int | None =
         task=task,
     )
     store.commit(Batch(now_ms=ASKED, rounds=[new]))
-    round_id = store.rounds_over(ASKED)[-1][0]
+    round_id = store.rounds_over(ASKED)[-1].id
     if over:
         store.commit(Batch(now_ms=ASKED + 1000, rounds_over=[RoundAnswered(round_id=round_id, heads={})]))
     return round_id
