@@ -220,6 +220,9 @@ def names_of(desk: Desk, by: str, keys: Sequence[str | None]) -> dict[str, dict[
     if by == "device":
         found = {one.id: {"name_zh": one.name_zh, "name_en": one.name_en} for one in desk.view.fleet_facts_of(ids)}
         return found
+    if by == "engineer":
+        people = desk.view.people_names()
+        return {key: {"name_zh": people[key], "name_en": people[key]} for key in ids if key in people}
     if by == "group" or by in NAMED:
         entries = desk.view.entries_named(by, ids) if ids else {}  # type: ignore[arg-type]
         return {

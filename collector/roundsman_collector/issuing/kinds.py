@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from roundsman_collector.issuing import engineer_performance as gathered_performance
 from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
-from roundsman_collector.reports import site_inspection, sla
+from roundsman_collector.reports import engineer_performance, site_inspection, sla
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
 from roundsman_collector.store import View
@@ -77,6 +78,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("site",),
             cycles=("month", "quarter", "half_year", "year"),
             make=made(gathered_site.gather, site_inspection.build),
+        ),
+        ReportKind(
+            id="engineer_performance",
+            letters="JX",
+            title=engineer_performance.TITLE,
+            scopes=("engineer", "company"),
+            cycles=("month", "quarter", "half_year", "year"),
+            make=made(gathered_performance.gather, engineer_performance.build),
         ),
     )
 }

@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-from roundsman_collector.core.kept import COUNTS, FIGURES, STANDS, Kept, figure
+from roundsman_collector.core.kept import STANDS, Kept
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.reckoning import Reckoned
 from roundsman_collector.core.ticket_words import STATES, WAITING
 from roundsman_collector.reports.by_clock import by_clock
+from roundsman_collector.reports.by_figure import by_figure
 from roundsman_collector.reports.document import (
     At,
     Count,
@@ -104,7 +105,7 @@ def build(inputs: SlaInputs) -> Document:
         parts=(
             Heading(label=Label(zh="承诺履行", en="Promises")),
             by_clock(inputs.clocks),
-            _figures(inputs),
+            by_figure(inputs.counts),
             _breaches(inputs),
             _pauses(inputs),
             _left_out(inputs),
@@ -118,31 +119,6 @@ def build(inputs: SlaInputs) -> Document:
 
 
 # --- promises --------------------------------------------------------------------------------------------------------
-
-
-def _figures(inputs: SlaInputs) -> Table:
-    found = [(measure, figure(name, inputs.counts)) for name, measure in FIGURES.items()]
-    return Table(
-        title=Label(zh="服务质量指标", en="Figures of service"),
-        columns=(
-            Label(zh="指标", en="Figure"),
-            Label(zh="数量", en="Count"),
-            Label(zh="基数", en="Of"),
-            Label(zh="比率", en="Share"),
-        ),
-        rows=(
-            (step_word(COUNTS, "tickets"), Count(inputs.counts.get("tickets", 0)), None, None),
-            *(
-                (
-                    Label(zh=measure.zh, en=measure.en),
-                    Count(one.count),
-                    Count(one.of),
-                    Share(one.share) if measure.of else None,
-                )
-                for measure, one in found
-            ),
-        ),
-    )
 
 
 def _breaches(inputs: SlaInputs) -> Table:
