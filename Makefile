@@ -119,7 +119,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 lock: | $(VENV)/bin/uv ## renew requirements/*.txt; LOCK_ARGS="--upgrade" takes newer versions
 	$(LOCK) $(LOCK_ARGS) requirements/dev.in -o requirements/dev.txt
-	for name in agent run demo agent-test; do \
+	for name in agent run pdf demo agent-test; do \
 	  $(LOCK) -c requirements/dev.txt "requirements/$$name.in" -o "requirements/$$name.txt" || exit 1; \
 	done
 

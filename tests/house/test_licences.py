@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-OURS = {"roundsman-wire": set(), "roundsman-agent": {"simulators"}, "roundsman-collector": {"demo"}}
+OURS = {"roundsman-wire": set(), "roundsman-agent": {"simulators"}, "roundsman-collector": {"demo", "pdf"}}
 # GPL, AGPL and GNU's long names; LGPL is not meant, nor is a choice that leaves another licence.
 GPL_ONLY = re.compile(r"(?<![A-Za-z])A?GPL|(?<!Lesser )(?<!Library )General Public License", re.I)
 # A distribution whose metadata is silent is known by a sentence of the licence file that it carries.
