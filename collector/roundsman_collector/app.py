@@ -29,7 +29,7 @@ import structlog
 from roundsman_collector import clock, logins
 from roundsman_collector.broker import EmbeddedBroker, listener_of
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import FIRST_LOGIN, TOKEN, Config, calendar, service_levels
+from roundsman_collector.config import FIRST_LOGIN, TOKEN, Config, calendar, service_levels, trends
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.engine import rules as ruling
@@ -76,7 +76,7 @@ class Collector:
             ruling.begin(self.store, rules, now_ms)
             ruling.promise(self.store, service_levels(config), now_ms)
             self.first_login = self._first_keys(now_ms)
-            self.engine = Engine(self.store, ruling.book(self.store))
+            self.engine = Engine(self.store, ruling.book(self.store), trends())
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             read_again = self.engine.load(now_ms)
             gc.collect()

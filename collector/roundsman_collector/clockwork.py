@@ -2,7 +2,7 @@
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause,
                   tickets whose clocks are due, some memory swept to disk, a slice of the evidence that is to go, or
-                  that is condensed
+                  that is condensed; a few devices whose days are looked at for what gets worse
     every 0.1 s   a slice of the rebuilds
     every 1 s     rounds that are over, configurations to the broker
     every 5 s     errands that nobody has answered go once more
@@ -23,6 +23,7 @@ from roundsman_collector import clock, fault
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.engine.condensing import Condensing
 from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.forecasting import Forecasting
 from roundsman_collector.engine.pruning import Pruning
 from roundsman_collector.engine.pushing import Keeper, Pushing
 from roundsman_collector.engine.rebuilds import Rebuilds
@@ -76,6 +77,7 @@ class Clockwork:
         self._is_busy = False
         self._pruning = Pruning(engine, days=evidence_days, budget_bytes=evidence_bytes)
         self._condensing = Condensing(engine) if condenses else None
+        self._forecasting = Forecasting(engine)
         self._listening_since_ms: int | None = None
         self._enough_ms = GRACE_MS
         """For how long we must have listened, as far as is known: the fleet is asked when that is over."""
@@ -94,6 +96,7 @@ class Clockwork:
             (REBUILDS_EVERY_S, self._rebuild),
             (OFTEN_S, self._sweep),
             (OFTEN_S, self._condense),
+            (OFTEN_S, self._forecasting.step),
             (ROUNDS_EVERY_S, self._end_rounds),
             (AGAIN_EVERY_S, self._send_again),
         ]

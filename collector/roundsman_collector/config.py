@@ -26,6 +26,7 @@ from roundsman_collector.rules.catalogue import Advice, advice_from, overridden,
 from roundsman_collector.rules.levels import PRESETS, LevelFile
 from roundsman_collector.rules.levels import file_from as level_file
 from roundsman_collector.rules.shape import RulesError
+from roundsman_collector.rules.trends import Trends, trends_from
 from roundsman_collector.wording import got, key, nearest, short, wanted
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -579,6 +580,11 @@ def service_levels(config: Config) -> dict[str, LevelFile]:
     except RulesError as error:
         raise ConfigError(str(error)) from error
     return found
+
+
+def trends() -> Trends:
+    """What is watched for getting worse."""
+    return trends_from(built_in("trends.yaml"), source="trends.yaml")
 
 
 def calendar() -> CalendarFile:

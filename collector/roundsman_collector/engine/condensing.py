@@ -316,7 +316,8 @@ class Condensing:
             return [], True
         links = self.engine.store.links_of(unit.no, unit.head_seq, LINKS_AT_ONCE)
         unswept = self.engine.unswept.get(unit.no, unit.head_seq + 1)
-        old = [one for one in reversed(links) if one.seq < unswept and one.received_ms <= now_ms - AFTER_MS]
+        begin = min(unswept, self.engine.days.from_seq)  # what a start would read again stays as it came
+        old = [one for one in reversed(links) if one.seq < begin and one.received_ms <= now_ms - AFTER_MS]
         specs = unit.memory.specs
 
         def locals_of(birth: str) -> frozenset[str]:

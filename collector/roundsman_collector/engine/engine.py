@@ -27,8 +27,10 @@ from roundsman_collector.engine.desk import Desk
 from roundsman_collector.engine.handover import own, parted, since_of
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
 from roundsman_collector.engine.promises import Promises
+from roundsman_collector.engine.reading_days import ReadingDays
 from roundsman_collector.engine.recent import Recent
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Memory, Refused, Unit, machine_of, memory_of, text_of
+from roundsman_collector.rules.trends import Trends
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.conditions import ConditionsTold
 from roundsman_collector.store.door import Store
@@ -77,9 +79,11 @@ class Rejected:
 class Engine:
     """All units in memory, and the one way to change them."""
 
-    def __init__(self, store: Store, book: Rulebook) -> None:
+    def __init__(self, store: Store, book: Rulebook, trends: Trends | None = None) -> None:
         self.store = store
         self.book = book
+        self.days = ReadingDays(store, Trends(()) if trends is None else trends)
+        """What was read by the day, of what is watched for getting worse."""
         self.units: dict[int, Unit] = {}
         self.by_agent: dict[str, Unit] = {}
         self.groups: frozenset[str] = frozenset()
@@ -106,6 +110,7 @@ class Engine:
         self._learn()
         self._recall(self.units, self.store.units())
         self.desk.load(now_ms)
+        self.days.begin(self._next_seq, now_ms)
         return self._catch_up(now_ms)
 
     def _recall(self, units: Mapping[int, Unit], rows: Iterable[UnitRow]) -> None:
@@ -241,13 +246,16 @@ class Engine:
         behind = [unit.as_of_seq for unit in self.units.values()]
         if not behind:
             return 0
-        begin = max(min(behind), self.store.read_from_seq - 1)
+        begin = min(max(min(behind), self.store.read_from_seq - 1), self.days.from_seq - 1)
         count = 0
         batch = Batch(first_seq=self._next_seq, now_ms=now_ms)
         self._replaying_from = begin + 1
         for row in self.store.evidence_after(begin):
             unit = self.units.get(row.agent_no)
-            if unit is None or row.seq <= unit.as_of_seq:
+            if unit is None:
+                continue
+            if row.seq <= unit.as_of_seq:
+                self.days.read_again(row, unit.memory, now_ms)
                 continue
             self._replay(row, unit, batch)
             count += 1
@@ -347,6 +355,7 @@ class Engine:
         for draft in batch.drafts.values():
             unit = draft.unit
             draft.settle_into(unit, news.seq, batch.now_ms)
+            self.days.take(draft.read, batch.now_ms)
             if unit.tickets and not unit.settling:
                 _reopen_waiting_silence(unit, batch.now_ms)
             if unit.dirty_from_ms is not None:

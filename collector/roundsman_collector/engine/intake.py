@@ -21,7 +21,7 @@ from roundsman_collector.core.model import Item, Spec
 from roundsman_collector.core.rebuild import resting
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.core.turn import turn
-from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft, Newest
+from roundsman_collector.engine.unit import BASES_KEPT, SPECS_KEPT, Draft, Newest, Read
 from roundsman_collector.store.agents_now import Born
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
@@ -250,6 +250,8 @@ def judge(record: Mapping[str, Any], stream: str, spec: Spec | None, draft: Draf
         t = gap_time(record, t)
     if spec is None and draft.unborn_from_ms is None:
         draft.unborn_from_ms = t
+    if record["kind"] == "sample" and record["readings"]:
+        draft.read.append(Read(record["device"], t, draft.head_seq or 0, record["readings"]))
     item = Item(t, stream, record["n"], record, spec)
     state = draft.telling.state
     change = turn(state, item, book)

@@ -123,15 +123,18 @@ def sweep(engine: Engine, limit: int, now_ms: int) -> int:
         if len(numbers) == limit:
             break
     units = [(unit, unit.memory) for no in numbers if (unit := engine.units.get(no)) is not None]
-    if units:
+    days = engine.days.told(now_ms, engine.next_seq)
+    if units or days.rows:
         engine.store.commit(
             stored.Batch(
                 now_ms=now_ms,
                 units=[unit_row(unit, memory) for unit, memory in units],
                 device_now=_present(engine, units),
                 read_from_seq=engine.read_from_seq(set(numbers)),
+                reading_days=days,
             )
         )
+        engine.days.kept(days)
     for no in numbers:
         del engine.unswept[no]
     for unit, memory in units:

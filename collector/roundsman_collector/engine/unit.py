@@ -51,6 +51,15 @@ class Newest(NamedTuple):
     n: int
 
 
+class Read(NamedTuple):
+    """A sample with readings: whose, when it was, in which evidence row it stands, and what it read."""
+
+    device: str
+    t_ms: int
+    seq: int
+    readings: Mapping[str, Any]
+
+
 class Memory(NamedTuple):
     """What is remembered of an agent beside its numbers; none of it is changed in place.
 
@@ -305,6 +314,7 @@ class Draft:
         "need_birth",
         "online",
         "owes",
+        "read",
         "refused",
         "session",
         "specs",
@@ -332,6 +342,8 @@ class Draft:
         self.owes: dict[str, int] = {}
         self.need_birth = False
         self.latest: dict[str, Newest] = {}
+        self.read: list[Read] = []
+        """Samples with a time: what the days of readings are made of."""
 
     def ranges(self, stream: str) -> RangeSet:
         """The numbers of a stream that are settled, to be added to."""

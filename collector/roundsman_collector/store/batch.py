@@ -10,6 +10,7 @@ from roundsman_collector.store.conditions import ConditionsTold
 from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
+from roundsman_collector.store.reading_days import DaysTold
 from roundsman_collector.store.rounds import ErrandAnswer, RoundAnswered, RoundBegun
 from roundsman_collector.store.ticket_clocks import ClocksTold
 from roundsman_collector.store.tickets import TicketChange, TicketOpened
@@ -46,6 +47,7 @@ class Batch:
     births: Sequence[Born] = ()
     pushes_sent: Sequence[int] = ()
     pushes_withdrawn: Sequence[int] = ()
+    reading_days: DaysTold | None = None
     read_from_seq: int | None = None
     """With `units`: evidence before this seq is in the rows of all units from now on; a start reads from here."""
 

@@ -30,6 +30,7 @@ from roundsman_collector.store import (
     conditions,
     evidence,
     files,
+    forecasts,
     hearers,
     horizon,
     laid,
@@ -41,6 +42,7 @@ from roundsman_collector.store import (
     present,
     pushed,
     quarantine,
+    reading_days,
     register,
     reservations,
     rounds,
@@ -163,6 +165,8 @@ class Store:
             pushed.born(connection, batch.births)
             pushed.answer(connection, batch.errand_answers)
             rounds.end(connection, batch.rounds_over, known_ms)
+            if batch.reading_days is not None:
+                reading_days.keep(connection, batch.reading_days)
             fault.hit("store.in_commit")
         self._partitions = known
         if batch.tells or batch.conditions:
@@ -265,6 +269,46 @@ class Store:
             gone = aged.drop(connection, now_ms - aged.KEPT_MS, limit)
             unnamed = files.drop_unnamed(connection, now_ms - files.UNNAMED_MS, files.DROPPED_AT_ONCE)
             return gone | ({"file": unnamed} if unnamed else {})
+
+    def reading_names(self) -> set[str]:
+        """The readings of which days are kept."""
+        with transaction(self._read, "reading the names of readings", self._place) as connection:
+            return reading_days.names(connection)
+
+    def days_counted(self) -> tuple[int, dict[int, int]] | None:
+        """Up to which evidence days of readings are counted; None: they never were."""
+        with transaction(self._read, "reading how far days are counted", self._place) as connection:
+            return reading_days.counted(connection)
+
+    def count_days_from(self, seq: int) -> None:
+        """Days of readings are counted from this evidence on."""
+        with transaction(self._write, "beginning to count days", self._place) as connection:
+            reading_days.keep(connection, reading_days.DaysTold((), seq, {}))
+
+    def zones_elsewhere(self) -> dict[str, str]:
+        """The time zones of the devices that do not stand in the usual one."""
+        with transaction(self._read, "reading time zones", self._place) as connection:
+            return reading_days.elsewhere(connection)
+
+    def trends_after(
+        self, device: str, limit: int, from_day: int, to_day: int
+    ) -> tuple[list[str], dict[tuple[str, str], list[reading_days.DayRow]]]:
+        """The next devices by id, at most `limit`, and what was read of them on the days in [from, to)."""
+        with transaction(self._read, "reading days", self._place) as connection:
+            devices = register.ids_after(connection, device, limit)
+            return devices, reading_days.series(connection, devices, from_day, to_day)
+
+    def tell_forecasts(
+        self, devices: Sequence[str], rows: Sequence[forecasts.ForecastRow], now_ms: int, before_day: int
+    ) -> int:
+        """Let this be what is foretold of devices, and forget their days before one; how many forecasts are new."""
+        with transaction(self._read, "comparing forecasts", self._place) as connection:
+            is_news = forecasts.is_news(connection, devices, rows)
+            if not is_news and not reading_days.has_before(connection, devices, before_day):
+                return 0
+        with transaction(self._write, "keeping forecasts", self._place) as connection:
+            reading_days.forget(connection, devices, before_day)
+            return forecasts.tell(connection, devices, rows, now_ms)
 
     # --- the register ------------------------------------------------------------------------------------------------
 

@@ -273,3 +273,8 @@ def _number(connection: Connection, agent_id: str) -> int:
     if found is None:
         raise conflict(f"there is no agent {agent_id}", "agent", "enter it first")
     return int(found)
+
+
+def ids_after(connection: Connection, device: str, limit: int) -> list[str]:
+    """The next devices by id."""
+    return [row[0] for row in run(connection, "SELECT id FROM device WHERE id > ? ORDER BY id LIMIT ?", device, limit)]

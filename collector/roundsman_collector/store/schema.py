@@ -25,6 +25,7 @@
     stock_item stock_location stock_level stock_now stock_move    spare stock: what is to be there, what came and went
     stock_reservation stock_statement loan device_part            for tickets, of months, loan units, what is built in
     label                                                         codes on devices, by which anybody reports a fault
+    reading_name reading_day forecast                             readings by the local day, and what they foretell
     customer_link                                                 by which customers say yes or no, without an account
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
@@ -44,6 +45,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -55,7 +57,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0016"
+REVISION = "0017"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1242,6 +1244,61 @@ customer_link = Table(
     Index("customer_link_by_subject", "purpose", "subject"),
 )
 """Whoever has its key may say once what its purpose names about its subject; `hash`: SHA-256 of the key."""
+
+# --- what gets worse -------------------------------------------------------------------------------------------------
+
+reading_name = Table(
+    "reading_name",
+    metadata,
+    Column("no", Big, primary_key=True),
+    Column("name", Text, nullable=False),
+    UniqueConstraint("name", name="reading_name_name"),
+)
+"""Numbers for the names of readings, which are long and stand in every row of a day."""
+
+reading_day = Table(
+    "reading_day",
+    metadata,
+    _device(primary_key=True),
+    Column("day", Big, primary_key=True, autoincrement=False),
+    Column("reading_no", Big, ForeignKey("reading_name.no"), primary_key=True, autoincrement=False),
+    Column("least", Float, nullable=False),
+    Column("greatest", Float, nullable=False),
+    Column("last", Float, nullable=False),
+    Column("last_ms", Big, nullable=False),
+    Column("looks", Big, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What was read of a device on a local day of its site (core/local_days.py), `looks` times, the last at `last_ms`."""
+
+forecast = Table(
+    "forecast",
+    metadata,
+    Column("id", Big, primary_key=True),
+    _device(),
+    Column("reading_no", Big, ForeignKey("reading_name.no"), nullable=False),
+    Column("watch", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big),
+    Column("level", Float, nullable=False),
+    Column("limit_value", Float, nullable=False),
+    Column("per_day", Float, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("days", Big, nullable=False),
+    Column("first_day", Big, nullable=False),
+    Column("earliest_day", Big, nullable=False),
+    Column("likely_day", Big, nullable=False),
+    Column("latest_day", Big, nullable=False),
+    Index("forecast_by_device", "device", "from_ms"),
+    Index(
+        "forecast_now",
+        "likely_day",
+        sqlite_where=text("to_ms IS NULL"),
+        postgresql_where=text("to_ms IS NULL"),
+    ),
+)
+"""What was foretold in [from_ms, to_ms); only `to_ms` is set later. What cannot be dated is not there."""
 
 
 @cache

@@ -11,7 +11,7 @@ from tests.postgres import Server
 
 ON_BOTH = (
     *("test_asked", "test_condensing", "test_desk", "test_engine", "test_errands", "test_late_recovery"),
-    *("test_notices", "test_pushed", "test_restart", "test_timely"),
+    *("test_notices", "test_pushed", "test_restart", "test_timely", "test_reading_days"),
 )
 
 

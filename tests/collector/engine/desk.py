@@ -11,6 +11,7 @@ from roundsman_collector.engine import timely
 from roundsman_collector.engine.engine import Engine, Owed, Rejected
 from roundsman_collector.engine.intake import Arrival
 from roundsman_collector.engine.rebuilds import Rebuilds
+from roundsman_collector.rules.trends import Trends
 from roundsman_collector.store.door import Store
 from roundsman_collector.store.reads import View
 from roundsman_collector.store.register import DeviceEntry
@@ -108,14 +109,15 @@ where_in = in_a_file
 class Collector:
     """Engine and store of a data folder; `restart` is a kill -9 and a new start."""
 
-    def __init__(self, folder: Path, rules: Policy | Rulebook = POLICY) -> None:
+    def __init__(self, folder: Path, rules: Policy | Rulebook = POLICY, trends: Trends | None = None) -> None:
         self.path = where_in(folder)
+        self.trends = trends
         self.book = book_of(rules) if isinstance(rules, Policy) else rules
         self.store = Store.open(self.path)
         for agent, devices in CAST.items():
             entries = [DeviceEntry(id=d, kind=kind, name_zh=d, name_en=d) for d, kind in devices]
             self.store.add_agent(agent, GROUP, entries, START - 1)
-        self.engine = Engine(self.store, self.book)
+        self.engine = Engine(self.store, self.book, self.trends)
         self.engine.load(START)
 
     def take(self, minutes: float, *arrivals: Arrival, rejected: tuple[Rejected, ...] = ()) -> list[Owed]:
@@ -131,7 +133,7 @@ class Collector:
     def restart(self, minutes: float) -> int:
         self.store.close()
         self.store = Store.open(self.path)
-        self.engine = Engine(self.store, self.book)
+        self.engine = Engine(self.store, self.book, self.trends)
         return self.engine.load(at(minutes))
 
     def view(self) -> View:
