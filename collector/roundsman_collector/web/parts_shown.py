@@ -5,6 +5,7 @@ from itertools import accumulate
 from typing import Any, assert_never
 
 from roundsman_collector.reports.document import (
+    Bar,
     Bars,
     Document,
     Facts,
@@ -215,10 +216,8 @@ def _trend(part: Trend, setting: Setting) -> Shown:
 
 
 def _bars(part: Bars, setting: Setting) -> Shown:
-    rows = sorted(part.rows, key=lambda row: -row.value) if part.is_pareto else list(part.rows)
-    most = max((row.value for row in rows), default=0) or 1
-    whole = sum(row.value for row in rows) or 1
-    sums = [total / whole for total in accumulate(row.value for row in rows)]
+    rows = pareto(part)
+    most = max((row.value for row, _ in rows), default=0) or 1
     return {
         "kind": "bars",
         "title": setting.label(part.title),
@@ -230,9 +229,16 @@ def _bars(part: Bars, setting: Setting) -> Shown:
                 "words": setting.text(row.words),
                 "upto": f"{100 * upto:.1f}%",
             }
-            for row, upto in zip(rows, sums, strict=True)
+            for row, upto in rows
         ],
     }
+
+
+def pareto(part: Bars) -> list[tuple[Bar, float]]:
+    """The bars in their order, each with the share of all up to it, from 0 to 1."""
+    rows = sorted(part.rows, key=lambda row: -row.value) if part.is_pareto else list(part.rows)
+    whole = sum(row.value for row in rows) or 1
+    return list(zip(rows, (total / whole for total in accumulate(row.value for row in rows)), strict=True))
 
 
 def _signer(one: Signature, setting: Setting, pictures: Pictures) -> Shown:
