@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from roundsman_collector.issuing import engineer_performance as gathered_performance
+from roundsman_collector.issuing import online_bulletin as gathered_bulletin
 from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
-from roundsman_collector.reports import engineer_performance, site_inspection, sla
+from roundsman_collector.reports import engineer_performance, online_bulletin, site_inspection, sla
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
 from roundsman_collector.store import View
@@ -86,6 +87,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("engineer", "company"),
             cycles=("month", "quarter", "half_year", "year"),
             make=made(gathered_performance.gather, engineer_performance.build),
+        ),
+        ReportKind(
+            id="online_bulletin",
+            letters="ZX",
+            title=online_bulletin.TITLE,
+            scopes=("group", "company"),
+            cycles=("week", "month", "quarter"),
+            make=made(gathered_bulletin.gather, online_bulletin.build),
         ),
     )
 }

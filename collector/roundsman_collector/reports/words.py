@@ -28,6 +28,28 @@ CLOCK_STATES: Mapping[str, Label] = {
     "counted": Label(zh="计入均值", en="counted in a mean"),
     "cancelled": Label(zh="取消", en="cancelled"),
 }
+CAUSES: Mapping[str, Label] = {
+    "fault": Label(zh="故障", en="fault"),
+    "off": Label(zh="关机或断电", en="switched off, or no power"),
+    "silent": Label(zh="采集端失联", en="nothing came from the agent"),
+    "missing": Label(zh="有记录尚未补报", en="records that have not come yet"),
+    "lost": Label(zh="记录已丢失", en="records were lost"),
+    "agent_stopped": Label(zh="采集程序停止", en="the agent was stopped"),
+    "agent_off": Label(zh="采集主机关机", en="the agent's machine was off"),
+    "uplink": Label(zh="站点网络中断", en="the site's line was broken"),
+    "power": Label(zh="上级电源断电", en="no power from what feeds it"),
+    "no_answer": Label(zh="无应答，待确认", en="no answer, not confirmed yet"),
+    "not_polled": Label(zh="未采集", en="was not polled"),
+    "starting": Label(zh="启动中", en="starting"),
+    "never_seen": Label(zh="从未上报", en="never reported"),
+    "not_yet": Label(zh="尚未上报", en="not reported yet"),
+    "correction": Label(zh="更正", en="as corrected"),
+    "not_in_service": Label(zh="未投用", en="not in service"),
+    "no_calendar": Label(zh="站点的日历不存在", en="the site's calendar is not there"),
+    "no_hours": Label(zh="站点没有应运行时间", en="the site has no service hours"),
+    "unreadable": Label(zh="站点的应运行时间无法识读", en="the site's service hours cannot be read"),
+}
+"""Why a device was not up, or nobody knows: causes of the ledger, as the console has them."""
 REPLIES: Mapping[str, Label] = {
     "phone": Label(zh="电话答复", en="by phone"),
     "remote": Label(zh="远程处理", en="remotely"),
