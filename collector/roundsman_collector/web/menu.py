@@ -66,6 +66,13 @@ MENU: tuple[Section, ...] = (
         ),
     ),
     Section(
+        N_("Statistics"),
+        (
+            Entry("/statistics/faults", N_("Faults"), "see"),
+            Entry("/statistics/failure-rates", N_("Failure rates"), "see"),
+        ),
+    ),
+    Section(
         N_("Register"),
         (
             Entry("/customers", N_("Customers"), "see"),

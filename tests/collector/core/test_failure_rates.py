@@ -46,6 +46,7 @@ def test_the_bounds_are_where_so_many_are_one_case_of_forty(count: int) -> None:
         assert 1 - summed(count - 1, low) == pytest.approx(0.025, rel=1e-6)
 
 
+# Shows S3-26.
 def test_a_rate_is_faults_per_installed_device_month() -> None:
     """Two devices of X for 12 months had 6 faults, one of Y for 6 months none: 6 in 30 device-months."""
     standing = [installed("a", 12, model="X"), installed("b", 12, model="X"), installed("c", 6, model="Y")]

@@ -24,7 +24,7 @@ from roundsman_collector.store.dossiers import TicketFacts
 from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.judgements import JudgedRow
 from roundsman_collector.store.kept import Behind, KeptAsked, KeptFound
-from roundsman_collector.store.sql import marks
+from roundsman_collector.store.sql import chunks, marks
 from roundsman_collector.store.ticket_clocks import ClockRow
 from roundsman_collector.store.ticket_lists import Line, TicketFilter
 from roundsman_collector.store.tickets import TicketEvent, TicketRow
@@ -58,6 +58,15 @@ class TicketReads(Reading):
             values.append(before_id)
         with self._reading("tickets") as connection:
             return ticket_rows.read(connection, f"{' AND '.join(where)} ORDER BY id DESC", values, limit)
+
+    def tickets_of(self, tickets: Sequence[int]) -> list[TicketRow]:
+        """These tickets, in this order, as far as they are there."""
+        found: dict[int, TicketRow] = {}
+        with self._reading("some tickets") as connection:
+            for part in chunks(tickets):
+                rows = ticket_rows.read(connection, f"id IN ({marks(len(part))})", part, len(part))
+                found.update((row.id, row) for row in rows)
+        return [found[ticket] for ticket in tickets if ticket in found]
 
     def tickets_page(
         self, scope: Scope, wanted: TicketFilter, *, before_id: int | None = None, limit: int = 50
