@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import reach
-from roundsman_collector.store.ratio_facts import NARROWED
+from roundsman_collector.store.ratio_facts import narrowed
 from roundsman_collector.store.sql import chunks, look, many, marks
 
 COLUMNS = (
@@ -101,11 +101,9 @@ def forecasts_of(
     """
     reached, values = reach.within(scope, "f.device")
     when = "f.to_ms IS NULL" if at_ms is None else "f.from_ms <= ? AND (f.to_ms IS NULL OR f.to_ms > ?)"
-    where = [when, reached]
-    bound: list[object] = [*(() if at_ms is None else (at_ms, at_ms)), *values]
-    for name, key in (of or {}).items():
-        where.append(NARROWED[name].replace("device.id", "f.device", 1))
-        bound.append(key)
+    only, narrows = narrowed(of or {}, "f.device")
+    where = [when, reached, only]
+    bound: list[object] = [*(() if at_ms is None else (at_ms, at_ms)), *values, *narrows]
     if kind is not None:
         where.append(KINDS)
         bound.append(kind)

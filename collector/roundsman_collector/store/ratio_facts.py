@@ -134,7 +134,7 @@ def links(
     """Agents in the register, by id, and their silences that reach into the window."""
     where, values = reach.subjects_within(scope, "'@' || agent.id")
     if of:
-        devices, more = _narrowed(of)
+        devices, more = narrowed(of)
         where += (
             " AND agent.no IN (SELECT a.agent_no FROM assignment a JOIN device ON device.id = a.device "
             f"WHERE a.to_ms IS NULL AND {devices})"
@@ -202,10 +202,12 @@ def known_at(known_ms: int | None) -> tuple[str, list[object]]:
 
 def _within(scope: Scope, of: Mapping[str, str]) -> reach.Condition:
     reached, values = reach.within(scope)
-    narrowed, more = _narrowed(of)
-    return f"{reached} AND {narrowed}", [*values, *more]
+    only, more = narrowed(of)
+    return f"{reached} AND {only}", [*values, *more]
 
 
-def _narrowed(of: Mapping[str, str]) -> reach.Condition:
-    values: list[object] = [one for name, one in of.items() for _ in range(NARROWED[name].count("?"))]
-    return " AND ".join([NARROWED[name] for name in of]) or reach.ALL, values
+def narrowed(of: Mapping[str, str], column: str = "device.id") -> reach.Condition:
+    """The condition under which a device, named by `column`, is one of those that `of` names, and its values."""
+    parts = [NARROWED[name] for name in of]
+    values: list[object] = [key for part, key in zip(parts, of.values(), strict=True) for _ in range(part.count("?"))]
+    return " AND ".join(parts).replace("device.id", column) or reach.ALL, values

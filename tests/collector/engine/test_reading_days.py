@@ -22,7 +22,7 @@ from roundsman_collector.store import forecasts, reading_days
 from roundsman_collector.store.connect import connector, place, transaction
 from roundsman_collector.store.reading_days import DayRow
 from tests.collector.core.desk import MINUTE, at
-from tests.collector.engine.desk import Agent, Collector, gateway, kiosk
+from tests.collector.engine.desk import GROUP, Agent, Collector, gateway, kiosk
 
 TRENDS = trends_from(built_in("trends.yaml"), source="trends.yaml")
 BOOK = Rulebook([rule_set_from(built_in("faults.yaml"), source="faults.yaml")])
@@ -217,7 +217,15 @@ def test_a_disk_that_fills_is_foretold_once_a_day_and_nothing_else(tmp_path: Pat
     assert row.per_day == pytest.approx(0.5)
     assert row.likely_day == day_at(at(720), SHANGHAI) + 70
     assert foretold(collector, scope=NOTHING) == []
-    for asked in ({"watches": ["clock"]}, {"kind": "nvr"}, {"devices": []}, {"devices": ["nvr-2"]}):
+    assert foretold(collector, of={"group": GROUP}) == [row]
+    for asked in (
+        {"watches": ["clock"]},
+        {"kind": "nvr"},
+        {"devices": []},
+        {"devices": ["nvr-2"]},
+        {"of": {"group": "elsewhere"}},
+        {"of": {"site": "metro-a"}},
+    ):
         assert foretold(collector, **asked) == []
 
 
