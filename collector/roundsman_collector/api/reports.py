@@ -7,6 +7,8 @@ Somebody sees the reports of which they reach all: a customer its own, nobody's 
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -16,7 +18,7 @@ from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
-from roundsman_collector.issuing.about import SCOPES, About, Asked, ReportError, about, asked, missing
+from roundsman_collector.issuing.about import SCOPES, Asked, ReportError, asked, missing
 from roundsman_collector.issuing.kinds import KINDS, ReportKind, kind_of
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.lines import lines, written
@@ -129,24 +131,32 @@ def preview(request: Request, who: See, kind: KindName, scope: ScopeText, period
 
 def previewed(desk: Desk, who: Who, kind: str, scope: str, period: str) -> tuple[ReportKind, Asked, Document]:
     """A report that nobody keeps, if somebody may read it; Problem otherwise."""
-    try:
-        found = kind_of(kind)
-        wanted = asked(about_for(desk, who, scope), period, desk.now_ms(), desk.faults)
+    with told_as_problem():
+        found, wanted = wanted_of(desk, who, kind, scope, period)
         return found, wanted, found.document(desk.view, wanted)
-    except ReportError as error:
-        raise of_report(error) from error
 
 
-def about_for(desk: Desk, who: Who, text: str) -> About:
-    """What `scope:id` names, if somebody reaches all of it; ReportError as if it were not there otherwise."""
-    name, _, key = text.partition(":")
+def wanted_of(desk: Desk, who: Who, kind: str, scope: str, period: str) -> tuple[ReportKind, Asked]:
+    """What is asked for, if somebody reaches all of it; ReportError, as if it were not there, otherwise."""
+    name, _, key = scope.partition(":")
     word = next((one for one in SCOPES if one == name), None)
     if word is None:
-        raise bad_parameter("scope", f"{short(text)} cannot be used", "scope:id, with one of " + ", ".join(SCOPES))
-    found = about(desk.view, word, key)
-    if not found.is_for(who):
+        raise bad_parameter("scope", f"{short(scope)} cannot be used", "scope:id, with one of " + ", ".join(SCOPES))
+    found = kind_of(kind)
+    wanted = asked(desk.view, word, key, period, now_ms=desk.now_ms(), faults=desk.faults)
+    if not wanted.about.is_for(who):
         raise missing(word, key)
-    return found
+    found.check(wanted)
+    return found, wanted
+
+
+@contextmanager
+def told_as_problem() -> Iterator[None]:
+    """A report that cannot be made as asked is a problem of whoever asks."""
+    try:
+        yield
+    except ReportError as error:
+        raise of_report(error) from error
 
 
 def of_report(error: ReportError) -> Problem:

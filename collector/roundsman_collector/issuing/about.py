@@ -1,7 +1,7 @@
 """What a report is about: a site, contract, customer, group, engineer or the company, over a period. Reads a View.
 
-    about(view, "contract", "metro-c") -> About          names and owners; ReportError for what is not there
-    asked(about, "2026-10", now_ms, faults) -> Asked     its window; ReportError for a period that is not over
+    about(view, "contract", "metro-c") -> About                   names and owners; ReportError for what is not there
+    asked(view, "contract", "metro-c", "2026-10", now_ms=now)     its window, too; ReportError for the future
 
 A report is read by one customer: whatever is gathered for it is gathered for `Asked.audience`. A report of a group,
 of an engineer or of the company is for the house: no customer reads it.
@@ -118,8 +118,11 @@ class Asked:
         )
 
 
-def asked(about: About, period: str, now_ms: int, faults: Mapping[str, Label]) -> Asked:
-    """A report over a period that has begun, known now; ReportError for a name that names none, and for the future."""
+def asked(
+    view: View, scope: ScopeWord, name: str, period: str, *, now_ms: int, faults: Mapping[str, Label] | None = None
+) -> Asked:
+    """A report of something over a period that has begun, known now; ReportError for what is not there, for a name that
+    names no period, and for the future. Names and owners are those at the period's end."""
     found = period_named(period)
     if found is None:
         raise ReportError(
@@ -130,8 +133,9 @@ def asked(about: About, period: str, now_ms: int, faults: Mapping[str, Label]) -
             do="mend the period",
         )
     word, held = found
-    local = zone(about.time_zone)
-    from_ms, to_ms = instant(held.first_day, 0, local), instant(held.last_day + ONE_DAY, 0, local)
+    end_ms = window(held, USUAL_ZONE)[1]
+    what = about(view, scope, name, at_ms=min(end_ms - 1, now_ms))
+    from_ms, to_ms = window(held, what.time_zone)
     if from_ms >= now_ms:
         raise ReportError(
             cause="early",
@@ -141,20 +145,27 @@ def asked(about: About, period: str, now_ms: int, faults: Mapping[str, Label]) -
             do=f"ask again after {held.last_day.isoformat()}, when it is over",
         )
     return Asked(
-        about=about,
+        about=what,
         period=held,
         cycle=word,
         from_ms=from_ms,
         to_ms=to_ms,
         now_ms=now_ms,
         known_ms=now_ms,
-        faults=faults,
+        faults=faults or {},
     )
 
 
-def about(view: View, scope: ScopeWord, name: str) -> About:
-    """What a report is about, by its id, as it is now; ReportError for what is not there."""
-    found = _FINDERS[scope](view, name)
+def window(period: Period, time_zone: str) -> tuple[int, int]:
+    """A period as [from, to) in milliseconds, by the local days of a zone."""
+    local = zone(time_zone)
+    return instant(period.first_day, 0, local), instant(period.last_day + ONE_DAY, 0, local)
+
+
+def about(view: View, scope: ScopeWord, name: str, *, at_ms: int | None = None) -> About:
+    """What a report is about, by its id, as it was then, or is now where it was not there then; ReportError for what is
+    not there."""
+    found = _FINDERS[scope](view, name, at_ms) or _FINDERS[scope](view, name, None)
     if found is None:
         raise missing(scope, name)
     return found
@@ -171,8 +182,8 @@ def missing(scope: str, name: str) -> ReportError:
     )
 
 
-def _site(view: View, name: str) -> About | None:
-    found = view.entry("site", name)
+def _site(view: View, name: str, at_ms: int | None) -> About | None:
+    found = view.entry("site", name, at_ms=at_ms)
     if found is None:
         return None
     contract = _version(view, "contract", found.fields["contract"])
@@ -189,8 +200,8 @@ def _site(view: View, name: str) -> About | None:
     )
 
 
-def _contract(view: View, name: str) -> About | None:
-    found = view.entry("contract", name)
+def _contract(view: View, name: str, at_ms: int | None) -> About | None:
+    found = view.entry("contract", name, at_ms=at_ms)
     if found is None:
         return None
     said = found.fields["name"] or name
@@ -205,28 +216,28 @@ def _contract(view: View, name: str) -> About | None:
     )
 
 
-def _customer(view: View, name: str) -> About | None:
-    found = view.entry("customer", name)
+def _customer(view: View, name: str, at_ms: int | None) -> About | None:
+    found = view.entry("customer", name, at_ms=at_ms)
     if found is None:
         return None
     return About(scope="customer", id=name, name=_both(found), customer=name, customer_name=_both(found))
 
 
-def _group(view: View, name: str) -> About | None:
-    found = view.entry("group", name)
+def _group(view: View, name: str, at_ms: int | None) -> About | None:
+    found = view.entry("group", name, at_ms=at_ms)
     return None if found is None else About(scope="group", id=name, name=_both(found), group=name)
 
 
-def _engineer(view: View, name: str) -> About | None:
+def _engineer(view: View, name: str, _: int | None) -> About | None:
     found = view.person(name)
     return None if found is None else About(scope="engineer", id=name, name=Label(zh=found.name, en=found.name))
 
 
-def _company(_: View, name: str) -> About | None:
+def _company(_: View, name: str, __: int | None) -> About | None:
     return About(scope="company", id="", name=COMPANY) if not name else None
 
 
-_FINDERS: Mapping[ScopeWord, Callable[[View, str], About | None]] = {
+_FINDERS: Mapping[ScopeWord, Callable[[View, str, int | None], About | None]] = {
     "site": _site,
     "contract": _contract,
     "customer": _customer,

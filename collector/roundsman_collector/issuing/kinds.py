@@ -43,6 +43,12 @@ class ReportKind:
 
     def document(self, view: View, asked: Asked, *, revision: int = 1, is_provisional: bool = True) -> Document:
         """The report as known at `asked.known_ms`; ReportError for what this kind cannot be about."""
+        self.check(asked)
+        head = asked.head(self.number(asked), revision=revision, is_provisional=is_provisional)
+        return self.make(view, asked, head)
+
+    def check(self, asked: Asked) -> None:
+        """Refuse what this kind cannot be about, and periods that it has none of."""
         for where, said, known in (("scope", asked.about.scope, self.scopes), ("period", asked.cycle, self.cycles)):
             if said not in known:
                 raise ReportError(
@@ -52,8 +58,6 @@ class ReportKind:
                     expected=" or ".join(known),
                     do=f"choose another {where}",
                 )
-        head = asked.head(self.number(asked), revision=revision, is_provisional=is_provisional)
-        return self.make(view, asked, head)
 
 
 def made(gather: Callable[[View, Asked, Head], Inputs], build: Callable[[Inputs], Document]) -> Make:

@@ -40,6 +40,7 @@ from roundsman_collector.store.pushed import PushRow, PushWish
 from roundsman_collector.store.quarantine import Count, CounterRow, InboxRow, Knock, Quarantined, QuarantineRow
 from roundsman_collector.store.reads import DeviceView, SamplePage, Status, View
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
+from roundsman_collector.store.report_desk import ReportDesk
 from roundsman_collector.store.reservations import Want
 from roundsman_collector.store.round_facts import RoundFacts
 from roundsman_collector.store.rounds import ErrandAnswer, ErrandRow, RoundRow
@@ -150,6 +151,7 @@ __all__ = [
     "QuarantineRow",
     "Quarantined",
     "Question",
+    "ReportDesk",
     "ReservationRow",
     "Rota",
     "RotaRefused",

@@ -49,6 +49,8 @@ class Shelf(NamedTuple):
 TICKETS = Shelf("file", "ticket_id", "ticket")
 ROUNDS = Shelf("round_file", "round_id", "round")
 SHELVES = (TICKETS, ROUNDS)
+OF_REPORTS = (("report_file", "sha256"), ("report_confirmation", "picture"))
+"""Where reports name bodies."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -133,7 +135,7 @@ def add(connection: Connection, new: NewFile, body: Iterable[bytes], limits: Fil
     if known is not None:
         return known
     _refuse_too_much(connection, new, limits)
-    _keep_body(connection, new, body)
+    keep_body(connection, new.sha256, new.size, body)
     row = FileRow(
         id=secrets.randbelow(ID_BEHIND - 1) + 1,
         owner_id=new.owner_id,
@@ -189,14 +191,20 @@ def _refuse_too_much(connection: Connection, new: NewFile, limits: FileLimits) -
         raise FileRefused("total", limits.total)
 
 
-def _keep_body(connection: Connection, new: NewFile, body: Iterable[bytes]) -> None:
+def cut(content: bytes) -> Iterator[bytes]:
+    """Bytes, a piece at a time."""
+    return (content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES))
+
+
+def keep_body(connection: Connection, sha256: str, size: int, body: Iterable[bytes]) -> None:
+    """Keep a body, unless it is there already."""
     sql = "INSERT INTO file_body (sha256, size) VALUES (?, ?) ON CONFLICT (sha256) DO NOTHING"
-    if run(connection, sql, new.sha256, new.size).rowcount:
+    if run(connection, sql, sha256, size).rowcount:
         for place, piece in enumerate(body):
             run(
                 connection,
                 "INSERT INTO file_piece (sha256, place, content) VALUES (?, ?, ?)",
-                new.sha256,
+                sha256,
                 place,
                 piece,
             )
@@ -247,7 +255,8 @@ def _drop_unnamed(connection: Connection, shelf: Shelf, before_ms: int, limit: i
 
 def _is_wanted(connection: Connection, sha256: str) -> bool:
     """Whether a body belongs to anything."""
-    questions = (f"SELECT 1 FROM {shelf.table} WHERE sha256 = ?" for shelf in SHELVES)
+    columns = (*((shelf.table, "sha256") for shelf in SHELVES), *OF_REPORTS)
+    questions = (f"SELECT 1 FROM {table} WHERE {column} = ?" for table, column in columns)
     return any(run(connection, sql, sha256).first() is not None for sql in questions)
 
 

@@ -25,6 +25,7 @@ from roundsman_collector.store.views.labels import LabelReads
 from roundsman_collector.store.views.overlays import OverlayReads
 from roundsman_collector.store.views.people import PeopleReads
 from roundsman_collector.store.views.places import PlaceReads
+from roundsman_collector.store.views.reports import ReportReads
 from roundsman_collector.store.views.rounds import RoundReads
 from roundsman_collector.store.views.rules import RuleReads
 from roundsman_collector.store.views.spares import SpareReads
@@ -43,6 +44,7 @@ class View(
     OverlayReads,
     PeopleReads,
     PlaceReads,
+    ReportReads,
     RoundReads,
     RuleReads,
     SpareReads,

@@ -27,6 +27,8 @@
     label                                                         codes on devices, by which anybody reports a fault
     reading_name reading_day forecast                             readings by the local day, and what they foretell
     customer_link                                                 by which customers say yes or no, without an account
+    report report_file report_confirmation                        what customers get: revisions, files, their yes
+    report_schedule report_mail                                   when reports are made, and the letters they go by
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -57,7 +59,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0017"
+REVISION = "0018"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1299,6 +1301,110 @@ forecast = Table(
     ),
 )
 """What was foretold in [from_ms, to_ms); only `to_ms` is set later. What cannot be dated is not there."""
+# --- reports ---------------------------------------------------------------------------------------------------------
+
+report = Table(
+    "report",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("revision", Big, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("customer", Text),
+    Column("group_id", Text),
+    Column("language", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("is_auto", Boolean(create_constraint=False), nullable=False),
+    Column("schedule", Big),
+    Column("asked_ms", Big, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("known_ms", Big),
+    Column("issued_ms", Big),
+    Column("issued_by", Text, nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("body", Text),
+    Column("wake_at_ms", Big),
+    Column("lease_by", Text, nullable=False),
+    Column("lease_until_ms", Big),
+    Column("tries", Big, nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("step", Text, nullable=False),
+    UniqueConstraint("kind", "scope", "about", "period", "revision", name="report_revision"),
+    Index("report_by_customer", "customer", "id"),
+    Index("report_by_group", "group_id", "id"),
+    Index("report_wake", "wake_at_ms"),
+)
+"""A revision of a report: one that is issued never changes, but for its state. `body`: what it says, line by line."""
+
+report_file = Table(
+    "report_file",
+    metadata,
+    Column("report_id", Big, ForeignKey("report.id"), primary_key=True, autoincrement=False),
+    Column("form", Text, primary_key=True),
+    Column("sha256", Text, ForeignKey("file_body.sha256"), nullable=False),
+    Column("size", Big, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Index("report_file_by_body", "sha256"),
+)
+
+report_confirmation = Table(
+    "report_confirmation",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("report_id", Big, ForeignKey("report.id"), nullable=False),
+    Column("how", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("picture", Text, ForeignKey("file_body.sha256")),
+    Column("media_type", Text, nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Index("report_confirmation_by_report", "report_id"),
+    Index("report_confirmation_by_body", "picture"),
+)
+"""`sha256`: of the file that was confirmed; `picture`: of what was drawn or scanned."""
+
+report_schedule = Table(
+    "report_schedule",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("cycle", Text, nullable=False),
+    Column("recipients", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("auto_issue", Boolean(create_constraint=False), nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("ended_ms", Big),
+)
+
+report_mail = Table(
+    "report_mail",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("report_id", Big, ForeignKey("report.id"), nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Big, nullable=False),
+    Column("wake_at_ms", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("done_ms", Big),
+    Column("error", Text, nullable=False),
+    UniqueConstraint("report_id", "recipient", name="report_mail_once"),
+    Index("report_mail_wake", "wake_at_ms"),
+)
+"""A letter to one recipient; state: new, sent, dead."""
 
 
 @cache

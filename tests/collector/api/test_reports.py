@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import Deed, Store, View
+from roundsman_collector.store import Store, View
 from tests.collector.api import kept_desk, world
 from tests.collector.api.world import NOW, at
 
@@ -17,13 +17,7 @@ SLA = f"/api/v1/reports/preview?kind=sla&scope=contract:metro-c&period={MONTH}"
 @pytest.fixture(autouse=True)
 def under_contract(store: Store, view: View) -> None:
     """Metro's site, under a contract that promises 99.5 %, with the tickets of kept_desk.py."""
-    deed = Deed(who="admin", at_ms=NOW - 10)
-    office = world.desk(view).office
-    contract = {"customer": "metro", "name": "M-2024", "accepted_on": "2024-01-01", "target_percent": "99.5"}
-    more: dict[str, dict[str, str]] = {"metro-a": {"contract": "metro-c"}}
-    places = [*world.PLACES[:2], ("contract", "metro-c", contract), *world.PLACES[2:]]
-    for kind, name, fields in places:
-        office.put_entry(kind, name, {**fields, **more.get(name, {})}, from_ms=at(0), deed=deed)  # type: ignore[arg-type]
+    world.contracted(world.desk(view).office)
     kept_desk.settle(store)
 
 

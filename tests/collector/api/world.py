@@ -254,6 +254,16 @@ def places(office: Office) -> None:
         office.put_entry(kind, name, fields, deed=deed)
 
 
+def contracted(office: Office) -> None:
+    """The same from the beginning of the day on, and metro's site under a contract that promises 99.5 %."""
+    deed = Deed(who="admin", at_ms=NOW - 10)
+    contract = {"customer": "metro", "name": "M-2024", "accepted_on": "2024-01-01", "target_percent": "99.5"}
+    more: dict[str, dict[str, str]] = {"metro-a": {"contract": "metro-c"}}
+    named: tuple[tuple[KindName, str, dict[str, str]], ...] = (("contract", "metro-c", contract),)
+    for kind, name, fields in (*PLACES[:2], *named, *PLACES[2:]):
+        office.put_entry(kind, name, {**fields, **more.get(name, {})}, from_ms=at(0), deed=deed)
+
+
 def signed_in(at_desk: Desk, person: str, **headers: str) -> TestClient:
     """A browser with a session of this person."""
     client = browser(at_desk, **headers)
