@@ -73,7 +73,9 @@ class Saying:
         return "" if when is None else f"{when:%Y-%m-%d %H:%M:%S}.{when.microsecond // 1000:03d} {self(ZONE)}"
 
     def span(self, ms: int) -> str:
-        """How long, in its two largest units."""
+        """How long, in its two largest units; no time at all has none."""
+        if not ms:
+            return "0"
         if ms < SECOND:
             return f"{ms} {'毫秒' if self.language == 'zh' else 'ms'}"
         for place, (size, zh, en) in enumerate(STEPS):
