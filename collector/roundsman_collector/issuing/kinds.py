@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from roundsman_collector.issuing import cctv_quarter as gathered_cctv
 from roundsman_collector.issuing import engineer_performance as gathered_performance
 from roundsman_collector.issuing import online_bulletin as gathered_bulletin
 from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
-from roundsman_collector.reports import engineer_performance, online_bulletin, site_inspection, sla
+from roundsman_collector.reports import cctv_quarter, engineer_performance, online_bulletin, site_inspection, sla
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
 from roundsman_collector.store import View
@@ -99,6 +100,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("group", "company"),
             cycles=("week", "month", "quarter"),
             make=made(gathered_bulletin.gather, online_bulletin.build),
+        ),
+        ReportKind(
+            id="cctv_quarter",
+            letters="AF",
+            title=cctv_quarter.TITLE,
+            scopes=("site",),
+            cycles=("quarter",),
+            make=made(gathered_cctv.gather, cctv_quarter.build),
         ),
     )
 }

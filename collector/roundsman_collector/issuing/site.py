@@ -10,18 +10,24 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+from roundsman_collector.config import built_in
 from roundsman_collector.core import kept, reckoning
 from roundsman_collector.core.contract import Phase, phase_at
+from roundsman_collector.core.inspection import WORST
+from roundsman_collector.core.looking import Line, marks
 from roundsman_collector.core.reckoning import Reckoned
 from roundsman_collector.core.ticket_log import happened_ms
 from roundsman_collector.issuing.about import Asked
 from roundsman_collector.reports import inspected
 from roundsman_collector.reports.head import NO_LABEL, Head
 from roundsman_collector.reports.inspected import Inspected
-from roundsman_collector.reports.site import Clock, DeviceLine, RoundHeld, Site, TicketLine
+from roundsman_collector.reports.looked import Mark
+from roundsman_collector.reports.site import Clock, DeviceLine, FaultLine, RoundHeld, Site, TicketLine
 from roundsman_collector.roles import EVERYTHING
+from roundsman_collector.rules.ticks import questions_from, ticks_from
 from roundsman_collector.store import RoundRow, TicketRow, View, reckon
 from roundsman_collector.store.entry_kinds import dates_of
 from roundsman_collector.store.kept import Behind, KeptAsked
@@ -43,6 +49,8 @@ def gather(view: View, asked: Asked, head: Head) -> Site:
     found = view.kept(wanted)
     tickets = list(_tickets(view, wanted))
     rounds = rounds_of(view, asked)
+    devices = tuple(_devices(view, figured, served, tickets, seen_in(view, rounds)))
+    names = {one.id: one.name for one in devices}
     return Site(
         head=head,
         address=_address(view, asked),
@@ -50,8 +58,10 @@ def gather(view: View, asked: Asked, head: Head) -> Site:
         phase=_phase(view, asked),
         target_percent=next(iter(answer.targets)) if len(answer.targets) == 1 else None,
         whole=reckoning.reckoned(answer.total.whole),
-        devices=tuple(_devices(view, figured, served, tickets, seen_in(view, rounds))),
+        devices=devices,
         rounds=_held(view, rounds),
+        marks=tuple(_marks(view, asked, rounds, names)),
+        faults=tuple(_befell(view, asked, served, names)),
         tickets=tuple(_lines(view, asked, tickets)),
         clocks=tuple(kept.kept_of(found.tallies).values()),
         counts=found.counts.get(None, {}),
@@ -170,6 +180,58 @@ def _held(view: View, rounds: Iterable[RoundRow]) -> tuple[RoundHeld, ...]:
     return tuple(
         RoundHeld(one.number, one.asked_ms, one.done_ms, names.get(one.asked_by, one.asked_by)) for one in rounds
     )
+
+
+@cache
+def _items() -> dict[str, Label]:
+    """What can be looked at or asked, by the id of the tick or question."""
+    ticks = ticks_from(built_in("ticks.yaml"), source="ticks.yaml")
+    questions = questions_from(built_in("questions.yaml"), source="questions.yaml")
+    return {one.id: one.label for one in ticks} | {one.id: one.label for one in questions}
+
+
+def _marks(view: View, asked: Asked, rounds: Iterable[RoundRow], names: Mapping[str, Label]) -> Iterator[Mark]:
+    """What people found last of each device and item in these rounds, in the order of the devices."""
+    people = view.people_names()
+    found: dict[tuple[str, str], tuple[str, Line]] = {}
+    for one in rounds:
+        log = [line for line in view.round_lines(one.id) if line.known_ms <= asked.known_ms]
+        found |= {key: (one.number, line) for key, line in marks(log).items()}
+    places = {device: place for place, device in enumerate(names)}
+    here = [(key, told) for key, told in found.items() if not key[0] or key[0] in names]
+    for (device, item), (number, line) in sorted(here, key=lambda one: (places.get(one[0][0], -1), one[1][1].id)):
+        yield Mark(
+            device=device,
+            about=names.get(device),
+            item=item,
+            label=_items().get(item, Label(zh=item, en=item)),
+            verdict=next(one for one in WORST if one == line.verdict),
+            words=line.words,
+            photos=len(line.files),
+            who=people.get(line.who, line.who),
+            at_ms=line.at_ms,
+            round=number,
+        )
+
+
+# --- faults ----------------------------------------------------------------------------------------------------------
+
+
+def _befell(
+    view: View, asked: Asked, served: Mapping[str, Sequence[Served]], names: Mapping[str, Label]
+) -> Iterator[FaultLine]:
+    """What began in the period, while its device served here, by beginning."""
+    told = view.conditions_of(list(names), asked.from_ms, asked.to_ms, asked.known_ms)
+    rows = [
+        row
+        for device, of_device in told.items()
+        for row in of_device
+        if row.event_from_ms >= asked.from_ms
+        and any(one.posting.from_ms <= row.event_from_ms < one.posting.to_ms for one in served[device])
+    ]
+    for row in sorted(rows, key=lambda row: (row.event_from_ms, row.subject, row.component, row.code)):
+        fault, name = asked.fault(row.code), names[row.subject]
+        yield FaultLine(row.subject, name, row.component, row.code, fault, row.event_from_ms, row.event_to_ms)
 
 
 # --- tickets ---------------------------------------------------------------------------------------------------------

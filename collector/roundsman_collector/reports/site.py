@@ -1,6 +1,6 @@
 """What reports about a site are made of, and the parts that they share. Pure.
 
-    overview(site), strips(site), devices(site), tickets(site), signatures(), notes(site)
+    overview(site), strips(site), devices(site), faults(site), tickets(site), signatures(), notes(site)
 
 Every figure is core/reckoning's and core/kept's, as /availability and /kept say it for the same site, customer and
 window: a report only sets it on paper. What a device did for another customer is in none of them.
@@ -37,6 +37,7 @@ from roundsman_collector.reports.document import (
 )
 from roundsman_collector.reports.head import Head
 from roundsman_collector.reports.inspected import Inspected
+from roundsman_collector.reports.looked import Mark
 from roundsman_collector.reports.words import CLOCK_STATES, step_word, word
 from roundsman_wire.catalogue import Label
 
@@ -92,6 +93,18 @@ class TicketLine:
     clocks: tuple[Clock, ...]
 
 
+class FaultLine(NamedTuple):
+    """A fault that monitoring saw of a device while it served here; `to_ms` None: it holds."""
+
+    device: str
+    about: Label
+    component: str
+    code: str
+    fault: Label
+    from_ms: int
+    to_ms: int | None
+
+
 class RoundHeld(NamedTuple):
     """A round of the period."""
 
@@ -113,6 +126,8 @@ class Site:
     whole: Reckoned
     devices: tuple[DeviceLine, ...]
     rounds: tuple[RoundHeld, ...]
+    marks: tuple[Mark, ...]
+    faults: tuple[FaultLine, ...]
     tickets: tuple[TicketLine, ...]
     clocks: tuple[Kept, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
@@ -277,6 +292,35 @@ def kept_of(clocks: Iterable[Clock]) -> Value:
     if any(one.state == "met" for one in listed):
         return word(CLOCK_STATES, "met")
     return next((word(CLOCK_STATES, one.state) for one in listed if one.state != "cancelled"), None)
+
+
+def faults(site: Site) -> Table:
+    """What monitoring saw in the period (S4-28: what befell the terminals lately)."""
+    return Table(
+        title=Label(zh="本期监测到的故障", en="Faults seen in the period"),
+        columns=(
+            DEVICE,
+            Label(zh="部件", en="Component"),
+            Label(zh="故障", en="Fault"),
+            Label(zh="开始", en="From"),
+            Label(zh="结束", en="To"),
+            Label(zh="持续", en="Lasted"),
+        ),
+        rows=tuple(
+            (
+                one.about,
+                Component(one.component) if one.component else None,
+                one.fault,
+                At(one.from_ms),
+                Label(zh="未恢复", en="holds") if one.to_ms is None else At(one.to_ms),
+                None if one.to_ms is None else Span(one.to_ms - one.from_ms),
+            )
+            for one in site.faults
+        ),
+        widths=(18, 15, 25, 15, 15, 12),
+        none=NONE,
+        is_detail=True,
+    )
 
 
 def signatures() -> Signatures:

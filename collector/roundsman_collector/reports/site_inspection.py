@@ -4,11 +4,11 @@ Availability and tickets of the period, the verdicts of its newest round line by
 who was not seen and why.
 """
 
-from roundsman_collector.reports import inspected
+from roundsman_collector.reports import inspected, looked
 from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import paper
-from roundsman_collector.reports.site import Site, devices, notes, overview, signatures, strips, tickets
+from roundsman_collector.reports.site import Site, devices, faults, notes, overview, signatures, strips, tickets
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="设备巡检报告", en="Inspection report")
@@ -33,6 +33,8 @@ def build(site: Site) -> Document:
             inspected.verdicts(seen),
             inspected.lines(seen, title=Label(zh="巡检明细", en="What was inspected")),
             inspected.unseen(seen),
+            looked.table(site.marks, title=Label(zh="人工检查", en="What people looked at")),
+            faults(site),
             tickets(site),
             by_clock(site.clocks),
             notes(site, NEWEST),

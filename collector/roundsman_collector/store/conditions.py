@@ -157,10 +157,7 @@ def conditions(
     connection: Connection, subject: str, from_ms: int, to_ms: int, known_ms: int | None = None
 ) -> list[ConditionRow]:
     """A subject's conditions that reach into [from, to), by beginning: as known now, or as known at `known_ms`."""
-    if known_ms is None:
-        known, at = "known_to_ms IS NULL", list[int]()
-    else:
-        known, at = "known_from_ms <= ? AND (known_to_ms IS NULL OR known_to_ms > ?)", [known_ms, known_ms]
+    known, at = _known(known_ms)
     found = run(
         connection,
         f"SELECT {COLUMNS} FROM condition WHERE subject = ? AND {known} "
@@ -173,22 +170,32 @@ def conditions(
     return [read_row(row) for row in found]
 
 
-def of_many(connection: Connection, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
-    """The conditions of those subjects that have any in [from, to), as known now, each by beginning."""
+def of_many(
+    connection: Connection, subjects: Sequence[str], from_ms: int, to_ms: int, known_ms: int | None = None
+) -> dict[str, list[ConditionRow]]:
+    """The conditions of those subjects that have any in [from, to), each by beginning; as known now, or at a time."""
+    known, at = _known(known_ms)
     found: dict[str, list[ConditionRow]] = {}
     for part in chunks(subjects):
         rows = look(
             connection,
-            f"SELECT {COLUMNS} FROM condition WHERE subject IN ({marks(len(part))}) AND known_to_ms IS NULL "
+            f"SELECT {COLUMNS} FROM condition WHERE subject IN ({marks(len(part))}) AND {known} "
             "AND event_from_ms < ? AND (event_to_ms IS NULL OR event_to_ms > ?) "
             "ORDER BY event_from_ms, component, code",
             *part,
+            *at,
             to_ms,
             from_ms,
         )
         for row in map(read_row, rows):
             found.setdefault(row.subject, []).append(row)
     return found
+
+
+def _known(known_ms: int | None) -> tuple[str, list[int]]:
+    if known_ms is None:
+        return "known_to_ms IS NULL", []
+    return "known_from_ms <= ? AND (known_to_ms IS NULL OR known_to_ms > ?)", [known_ms, known_ms]
 
 
 def open_of(connection: Connection, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:

@@ -4,7 +4,8 @@ October 2024 where the sites are, Shanghai; it is 3 November now (NOW). Days are
 
     kiosk-7   the metro's until day 10, the bank's from then on; down for six hours on days 2 and 12, and on day 3,
               which nobody knew before day 20 (late truth)
-    nvr-2     the metro's, with three channels, of which one lost its camera on day 5; unknown on day 8
+    nvr-2     the metro's, with three channels, of which one lost its camera on day 5; unknown on day 8; two ports that
+              flap and have errors
     bus-31    the metro's, up all month
     ups-2     the bank's, whose site counts 08:00-20:00 alone
 
@@ -38,6 +39,7 @@ from roundsman_collector.store import (
     TicketVoid,
     View,
 )
+from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.ticket_clocks import ClockRow, ClocksTold
 from tests.collector.api import world
 from tests.collector.api.rounds_desk import rules
@@ -52,6 +54,8 @@ MONTH = "2024-10"
 TOKEN = "a-token-for-reports"
 CHANNELS: dict[str, object] = {
     "nvr.state": "online",
+    "nvr.firmware": "V4.62.210 build 230516",
+    "temperature[cpu].celsius": 41,
     "channel[1].state": "online",
     "channel[2].state": "no_stream",
     "channel[3].state": "empty",
@@ -143,6 +147,9 @@ def lived(store: Store) -> None:
                         fault("kiosk-7", "printer", "printer.paper_end", 2, 2.25),
                         fault("kiosk-7", "printer", "printer.paper_end", 12.375, 12.625),
                         fault("nvr-2", "channel[2]", "cam.offline", 5, None),
+                        fault("nvr-2", "port[3]", "net.port_flap", 6, 6.1),
+                        fault("nvr-2", "port[3]", "net.port_flap", 7, 7.1),
+                        fault("nvr-2", "port[1]", "net.errors", 7, 7.5),
                     )
                 )
             ],
@@ -231,13 +238,26 @@ def settled(office: Office) -> None:
     office.put_entry("installation", "kiosk-7", {"place": "lobby"}, deed=moved, from_ms=at(10))
 
 
-def inspected(store: Store, office: Office, site: str, day: float) -> None:
-    """A round of a site whose agents did not answer in time."""
+def inspected(store: Store, desk: Desk, site: str, day: float, mode: str = "remote") -> str:
+    """A round of a site whose agents did not answer in time; its number."""
     engine = Engine(store, rules(store))
     engine.load_register()
-    office.ask_round({"site": site, "from_ms": BEGIN, "to_ms": at(day)}, Deed(who="li", at_ms=at(day)))
+    asked = {"site": site, "from_ms": BEGIN, "to_ms": at(day), "mode": mode}
+    desk.office.ask_round(asked, Deed(who="li", at_ms=at(day)))
     obey(engine, store.new_commands(), at(day))
     errands.end_rounds(engine, at(day) + HOUR)
+    return desk.view.rounds()[0].number
+
+
+def ticked(desk: Desk, number: str, day: float, *marks: tuple[str, str, str, str]) -> None:
+    """What li finds in a round: device, item, verdict, words. Then the round is finished."""
+    row = desk.view.round(number)
+    assert row is not None
+    li = Deed(who="li", at_ms=at(day) + 2 * HOUR)
+    for device, item, verdict, words in marks:
+        line = NewLine(verb="tick", item=item, device=device, verdict=verdict, words=words, at_ms=li.at_ms)
+        desk.office.write_round_line(row.id, line, deed=li)
+    desk.office.finish_round(row.id, NewLine(verb="finish", item="", at_ms=li.at_ms), deed=li)
 
 
 @contextmanager

@@ -8,19 +8,28 @@ import pytest
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.store import Store
-from tests.collector.api.month import MONTH, NOW, got, inspected, month, program
+from tests.collector.api.month import MONTH, NOW, got, inspected, month, program, ticked
 
 SITES = ("metro-a", "bank-a")
 OF = {"metro-a": "metro", "bank-a": "bank"}
+TOTAL = {"zh": "合计", "en": "Total"}
+TICKS = (
+    ("nvr-2", "cleaned", "pass", ""),
+    ("nvr-2", "tightened", "attention", "3 口松动，已紧固"),
+    ("nvr-2", "adjusted", "pass", "码率调为 4096"),
+    ("bus-31", "aerials", "pass", ""),
+)
 
 
 @pytest.fixture(scope="module")
 def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Desk]]:
-    """The month, with a round of the metro's site on day 15 that nobody answered."""
+    """The month, with two rounds of the metro's site that no agent answered: on day 15, and a visit on day 16."""
     with month(tmp_path_factory.mktemp("month")) as (store, desk):
-        inspected(store, desk.office, "metro-a", 15)
-        (held,) = desk.view.rounds()
-        got(program(desk), f"/rounds/{held.number}")  # whoever looks at it first freezes it
+        inspected(store, desk, "metro-a", 15)
+        visit = inspected(store, desk, "metro-a", 16, "visit")
+        ticked(desk, visit, 16, *TICKS)
+        for held in desk.view.rounds():
+            got(program(desk), f"/rounds/{held.number}")  # whoever looks at it first freezes it
         yield store, desk
 
 
@@ -140,7 +149,7 @@ def test_what_nobody_knew_at_the_end_of_the_month_is_in_the_report_of_november(l
 # Shows S4-31.
 def test_verdicts_are_those_of_the_newest_round_with_their_evidence(lived: tuple[Store, Desk]) -> None:
     api, found = program(lived[1]), report(lived[1], "site_inspection", "metro-a")
-    (held,) = got(api, "/rounds?site=metro-a")["rounds"]
+    held, _ = got(api, "/rounds?site=metro-a")["rounds"]
     document = got(api, f"/rounds/{held['number']}")["document"]
 
     verdicts, unseen = values(found, "Verdicts"), values(found, "Not seen, and why")
@@ -160,3 +169,107 @@ def test_a_customer_reads_its_own_site_alone(lived: tuple[Store, Desk]) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 404]
     assert "Branch" not in answers[0].text and "UPS 2" not in answers[0].text
+
+
+# Shows S4-32.
+def test_what_people_ticked_stands_with_who_and_when(lived: tuple[Store, Desk]) -> None:
+    found = values(report(lived[1], "site_inspection", "metro-a"), "What people looked at")
+
+    assert found["Recorder 2", "Found"] == {"found": ["pass"]}
+    assert {value for (_, column), value in found.items() if column == "By"} == {"li工"}
+    assert not any(values(report(lived[1], "site_inspection", "bank-a"), "What people looked at"))
+
+
+# --- the camera system's quarter -------------------------------------------------------------------------------------
+
+
+def quarter(desk: Desk) -> dict[str, Any]:
+    return report(desk, "cctv_quarter", "metro-a", "2024-Q4")
+
+
+# Shows S0-30.
+def test_the_control_room_stands_with_its_worst_day(lived: tuple[Store, Desk]) -> None:
+    found = quarter(lived[1])
+    told = got(program(lived[1]), f"/availability?by=device&bucket=day&{of(found, 'metro-a')}")
+
+    room = values(found, "State, and the quarter's worst")
+    assert {row for row, _ in room} == {row["name_en"] for row in told["rows"]}
+    for row in told["rows"]:
+        known = [
+            (Fraction(day["availability"]), day["bucket"]) for day in row["buckets"] if day["availability"] is not None
+        ]
+        share_of, day = min(known, key=lambda one: one[0])
+        assert room[row["name_en"], "Worst day"]["phrase"][1] == [
+            {"day": [day]},
+            {"share": [str(share_of), "1", 2]},
+        ]
+        assert share(room[row["name_en"], "Availability"]) == row["availability"]
+        assert room[row["name_en"], "Longest outage"] == {"span": [row["longest_ms"]]}
+    assert count(room["Recorder 2", "Faults"]) == 4
+
+
+# Shows S0-36.
+def test_every_point_s_connection_adds_up_to_the_ratio_of_the_api(lived: tuple[Store, Desk]) -> None:
+    found = quarter(lived[1])
+    told = got(program(lived[1]), f"/ratios?{of(found, 'metro-a')}")["ratios"]
+
+    online = next(one for one in told if one["code"] == "points_online")
+    points = [one for one in found["lines"] if one["part_en"] == "Connection of every point"]
+    total = {one["column_en"]: one["value"] for one in points if name(one["row"]) == "Total"}
+    lost = [one["value"] for one in points if one["column_en"] == "Offline" and one["row"] != TOTAL]
+    down = sum(one["span"][0] for one in lost if one)
+    assert share(total["Online"]) == online["value"]
+    assert total["Offline"] == {"span": [int(online["whole"]) - int(online["part"])]} == {"span": [down]}
+    assert total["Unknown"] == {"span": [int(online["unknown"])]} and int(online["unknown"]) > 0
+    assert count(total["Times lost"]) == 1
+    assert [one["value"]["component"] for one in points if one["column_en"] == "Channel" and one["value"]] == [
+        ["channel[1]"],
+        ["channel[2]"],
+        ["channel[3]"],
+    ]
+
+
+# Shows S0-32.
+def test_ports_are_counted_by_what_befell_them(lived: tuple[Store, Desk]) -> None:
+    found = quarter(lived[1])
+    window = f"from={found['from_ms']}&to={found['to_ms']}&known={NOW}"
+    told = got(program(lived[1]), f"/devices/nvr-2/conditions?{window}")["conditions"]
+
+    ports = values(found, "Troubles of ports")
+    flaps = [one for one in told if one["code"] == "net.port_flap"]
+    assert ports["Recorder 2", "Port"] == {"component": ["port[3]"]}, "the worst first"
+    assert count(ports["Recorder 2", "flapped"]) == len(flaps) == 2
+    looked = values(found, "Lines looked at")
+    assert (looked["Recorder 2", "Found"], looked["Recorder 2", "Words"]) == (
+        {"found": ["attention"]},
+        "3 口松动，已紧固",
+    )
+
+
+# Shows S0-33.
+def test_measures_stand_with_limits_and_what_was_adjusted(lived: tuple[Store, Desk]) -> None:
+    found = quarter(lived[1])
+
+    measured, adjusted = values(found, "Measured against limits"), values(found, "Adjusted")
+    (warm,) = {row for row, column in values(found, "Temperatures and fans") if column == "Value"}
+    assert warm == "Recorder 2"
+    assert all(value for (_, column), value in measured.items() if column == "Limit") and measured
+    assert adjusted["Recorder 2", "Words"] == "码率调为 4096"
+
+
+# Shows S0-31.
+# Shows S0-34.
+def test_each_device_is_cleaned_or_said_not_to_be(lived: tuple[Store, Desk]) -> None:
+    found = quarter(lived[1])
+
+    for part in ("Hosts and cabinets, one by one", "Every device, one by one"):
+        told = values(found, part)
+        assert told["Recorder 2", "Found"] == {"found": ["pass"]}
+        assert told["Kiosk 7", "Found"]["en"] == "nobody looked"
+
+
+def test_versions_are_listed_by_model(lived: tuple[Store, Desk]) -> None:
+    told = values(quarter(lived[1]), "Inventory of versions")
+
+    assert told["DS-7616", "Version"] == "V4.62.210 build 230516"
+    assert told["DS-7616", "Newest of its model"]["en"] == "yes"

@@ -104,10 +104,12 @@ class DeviceReads(Reading):
         with self._reading("intervals") as connection:
             return ledger.intervals(connection, device, from_ms, to_ms, known_ms)
 
-    def conditions_of(self, subjects: Sequence[str], from_ms: int, to_ms: int) -> dict[str, list[ConditionRow]]:
-        """What befell many subjects in [from, to), as known now: of those that have anything."""
+    def conditions_of(
+        self, subjects: Sequence[str], from_ms: int, to_ms: int, known_ms: int | None = None
+    ) -> dict[str, list[ConditionRow]]:
+        """What befell many subjects in [from, to), of those that have anything: as known now, or at `known_ms`."""
         with self._reading("conditions of many") as connection:
-            return conditions.of_many(connection, subjects, from_ms, to_ms)
+            return conditions.of_many(connection, subjects, from_ms, to_ms, known_ms)
 
     def open_conditions(self, subjects: Sequence[str]) -> dict[str, list[ConditionRow]]:
         """The conditions that hold now, of those subjects that have any."""

@@ -12,6 +12,7 @@ from roundsman_collector.core.ratio_names import Told
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import fault_counts, ratios, reckon, vehicles
 from roundsman_collector.store.fleet import DevicePast
+from roundsman_collector.store.ratios import PointOver
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
 from roundsman_collector.store.vehicles import Absent, VehicleOver
 from roundsman_collector.store.views.reading import Reading
@@ -42,6 +43,10 @@ class FigureReads(Reading):
 
     def _reckoning(self) -> AbstractContextManager[Connection]:
         return self._reading("what figures are made of")
+
+    def point_times(self, frame: Frame, of: Mapping[str, str]) -> list[PointOver]:
+        """Every channel's time, which the ratio of points online adds up."""
+        return ratios.point_times(self._reckoning, frame, of)
 
     def ratios(self, frame: Frame, of: Mapping[str, str]) -> list[Told]:
         """The ratios of the trade, of what a scope reaches, narrowed (ratio_facts.NARROWED)."""
