@@ -18,10 +18,11 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from roundsman_collector import app, clock, config, logins, tls
+from roundsman_collector import app, clock, config, logins, press, tls
 from roundsman_collector.broker import BrokerError, listener_of, nats_server
 from roundsman_collector.config import Config, ConfigError
 from roundsman_collector.engine import pruning
@@ -62,6 +63,7 @@ def findings(path: Path | None, data_folder: Path | None) -> Iterator[Finding]:
     yield _sqlite()
     yield _clock()
     yield _files()
+    yield _pdf()
     try:
         settings = config.load(path, data_folder)
     except ConfigError as error:
@@ -115,6 +117,24 @@ def _files() -> Finding:
     if soft != resource.RLIM_INFINITY and soft < FILES:
         return Finding("WARN", "open files", f"at most {soft}", "ulimit -n 65536, or LimitNOFILE=65536 in the unit")
     return Finding("OK", "open files", "no limit" if soft == resource.RLIM_INFINITY else f"at most {soft}")
+
+
+def _pdf() -> Finding:
+    """Whether reports can become PDFs, with which Chinese font."""
+    if not press.is_installed():
+        return Finding(
+            "OK", "PDF", "browsers print reports; pip install 'roundsman-collector[pdf]' makes files of them"
+        )
+    if lacking := press.lacking():
+        what, mend = press.WHY["library"]
+        return Finding("WARN", "PDF", f"{what.en}: {', '.join(lacking)}", mend.en)
+    fonts = press.chinese_fonts()
+    if not fonts:
+        what, mend = press.WHY["font"]
+        return Finding("WARN", "PDF", what.en, mend.en)
+    if not press.has_rare(fonts[0]):
+        return Finding("WARN", "PDF", f"{fonts[0]} lacks characters of rare names, such as 𠮷", press.INSTALL)
+    return Finding("OK", "PDF", f"WeasyPrint {version('weasyprint')}, {fonts[0]}")
 
 
 # --- what the configuration names ------------------------------------------------------------------------------------

@@ -247,6 +247,28 @@ def test_doctor_tells_an_old_sqlite(monkeypatch: pytest.MonkeyPatch, folder: Pat
     assert next(one.level for one in doctor.findings(None, folder) if one.what == "sqlite") == "FAIL"
 
 
+@pytest.mark.parametrize(
+    ("name", "answer", "expected"),
+    [
+        ("is_installed", False, ("OK", "browsers print reports", "")),
+        ("lacking", ["libpango-1.0.so.0"], ("WARN", "libpango-1.0.so.0", "apt install libpango-1.0-0")),
+        ("chinese_fonts", (), ("WARN", "no Chinese font", "apt install fonts-noto-cjk")),
+        ("has_rare", False, ("WARN", "lacks characters of rare names", "apt install fonts-noto-cjk")),
+        ("is_installed", True, ("OK", "WeasyPrint", "")),
+    ],
+    ids=["no extra", "no library", "no font", "a poor font", "all"],
+)
+def test_doctor_tells_whether_reports_can_become_pdfs(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, answer: object, expected: tuple[str, str, str]
+) -> None:
+    monkeypatch.setattr(doctor.press, name, lambda *_: answer)
+
+    found = next(one for one in doctor.findings(None, folder) if one.what == "PDF")
+
+    level, words, mend = expected
+    assert (found.level, words in found.found, mend in found.mend) == (level, True, True), found
+
+
 def test_doctor_tells_a_database_that_is_none(tmp_path: Path, folder: Path) -> None:
     (folder / DATABASE).write_text("no database at all" * 100, "utf-8")
 

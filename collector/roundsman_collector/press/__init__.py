@@ -9,7 +9,28 @@ fonts.py        which Chinese fonts there are
 WeasyPrint is an extra, `roundsman-collector[pdf]`. Without it nothing here works, and says so; pages are still printed.
 """
 
-from roundsman_collector.press.fonts import chinese_fonts
-from roundsman_collector.press.pressing import LIMITS, Limits, Pressed, PressError, is_installed, press
+from roundsman_collector.press.fonts import INSTALL, chinese_fonts, has_rare
+from roundsman_collector.press.pressing import (
+    LIMITS,
+    WHY,
+    Limits,
+    Pressed,
+    PressError,
+    is_installed,
+    lacking,
+    press,
+)
 
-__all__ = ["LIMITS", "Limits", "PressError", "Pressed", "chinese_fonts", "is_installed", "press"]
+__all__ = [
+    "INSTALL",
+    "LIMITS",
+    "WHY",
+    "Limits",
+    "PressError",
+    "Pressed",
+    "chinese_fonts",
+    "has_rare",
+    "is_installed",
+    "lacking",
+    "press",
+]

@@ -6,6 +6,7 @@ The file is written beside its place, synced and renamed: where `to` exists afte
 is a PressError of a kind in `WHY`, and nothing is left behind. One at a time: `turn` is the file whose lock is taken.
 """
 
+import ctypes
 import errno
 import hashlib
 import json
@@ -34,6 +35,7 @@ MIB = 1024 * 1024
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "FONTCONFIG_FILE", "FONTCONFIG_PATH")
 """All that the process sees of our environment; logins are not among it."""
 PIECE = 65_536
+LIBRARIES = ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0", "libfontconfig.so.1")
 HEAD, TAIL = b"%PDF-", b"%%EOF"
 
 
@@ -126,8 +128,21 @@ class PressError(Exception):
 
 
 def is_installed() -> bool:
-    """Whether WeasyPrint is here. (Whether its libraries are, its process finds out.)"""
+    """Whether WeasyPrint is here."""
     return find_spec("weasyprint") is not None
+
+
+def lacking() -> list[str]:
+    """The libraries of the system that WeasyPrint loads and that are not here."""
+    return [name for name in LIBRARIES if not _loads(name)]
+
+
+def _loads(name: str) -> bool:
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
 
 
 def press(
