@@ -15,8 +15,16 @@ from roundsman_collector.issuing import engineer_performance as gathered_perform
 from roundsman_collector.issuing import online_bulletin as gathered_bulletin
 from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
+from roundsman_collector.issuing import statistics as gathered_statistics
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
-from roundsman_collector.reports import cctv_quarter, engineer_performance, online_bulletin, site_inspection, sla
+from roundsman_collector.reports import (
+    cctv_quarter,
+    engineer_performance,
+    online_bulletin,
+    site_inspection,
+    sla,
+    statistics,
+)
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
 from roundsman_collector.store import View
@@ -100,6 +108,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("group", "company"),
             cycles=("week", "month", "quarter"),
             make=made(gathered_bulletin.gather, online_bulletin.build),
+        ),
+        ReportKind(
+            id="statistics",
+            letters="TJ",
+            title=statistics.TITLE,
+            scopes=("contract", "customer"),
+            cycles=("month", "quarter", "half_year", "year"),
+            make=made(gathered_statistics.gather, statistics.build),
         ),
         ReportKind(
             id="cctv_quarter",

@@ -27,13 +27,18 @@ def preview(api: TestClient, kind: str, scope: str, period: str = "2024-10") -> 
 
 def values(found: dict[str, Any], part: str) -> dict[tuple[Any, str], Any]:
     """What a part says, by row and column, in English."""
-    told = {
-        (one["row"]["en"] if isinstance(one["row"], dict) else one["row"], one["column_en"]): one["value"]
-        for one in found["lines"]
-        if one["part_en"] == part
-    }
+    told = {(name(one["row"]), one["column_en"]): one["value"] for one in found["lines"] if one["part_en"] == part}
     assert told, f"there is no part {part!r}: {sorted({one['part_en'] for one in found['lines']})}"
     return told
+
+
+def name(row: Any) -> Any:
+    """What a row is called: a label in English, a component, a text; of several pieces, the first."""
+    if isinstance(row, list):
+        return name(row[0])
+    if isinstance(row, dict):
+        return row["en"] if "en" in row else next(iter(row.values()))[0]
+    return row
 
 
 def share(value: dict[str, Any]) -> str | None:

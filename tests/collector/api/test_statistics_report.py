@@ -1,0 +1,191 @@
+"""The statistics report: its five sections, every number the API's for the same window, each customer its own."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from roundsman_collector.api.desk import Desk
+from roundsman_collector.api.reports import previewed
+from roundsman_collector.reports.document import Heading
+from roundsman_collector.roles import EVERYTHING, Who
+from roundsman_collector.store import Batch, Store
+from tests.collector.api.month import NOW, month, program, step
+from tests.collector.api.report_desk import PREVIEW, got, known, name, preview, share, values, window
+
+KIND = "statistics"
+ABOUT = ("contract:metro-c", "customer:metro", "customer:bank")
+SECTIONS = [
+    "一、整体运行情况",
+    "二、故障分类统计",
+    "三、处理办法及降低故障率的改进措施",
+    "四、客户整体评价",
+    "五、下季度工作计划和建议",
+]
+
+
+@pytest.fixture(scope="module")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Desk]]:
+    """The month of month.py; a roller was used on ticket 1, and its customer was satisfied."""
+    with month(tmp_path_factory.mktemp("month")) as (store, desk):
+        lines = [
+            step(1, 2.26, "part", component="printer", name="roller", quantity=2),
+            step(1, 2.3, "verify"),
+            step(1, 2.4, "follow_up", satisfied=True, rating=4),
+        ]
+        store.commit(Batch(now_ms=NOW - 1, tickets=lines))
+        yield store, desk
+
+
+@pytest.fixture(scope="module")
+def api(lived: tuple[Store, Desk]) -> TestClient:
+    return program(lived[1])
+
+
+def only(about: str) -> str:
+    return "&".join(["", about.replace(":", "=")])
+
+
+def counted(value: Any) -> int:
+    return int(value["count"][0])
+
+
+# Shows S4-35.
+@pytest.mark.parametrize("period", ["2024-10", "2024-Q4"])
+@pytest.mark.parametrize("about", ABOUT)
+def test_how_everything_ran_is_what_availability_says(api: TestClient, about: str, period: str) -> None:
+    found = preview(api, KIND, about, period)
+    told = got(api, f"/api/v1/availability?{known(found)}&by=site&bucket=month&of={about}")
+
+    said = {column: value for (_, column), value in values(found, "Altogether").items()}
+    total = told["total"]
+    assert share(said["Availability"]) == total["availability"]
+    assert share(said["Coverage"]) == total["coverage"]
+    assert share(said["Power-on rate"]) == total["power_on"]["rate"]
+    assert share(said["As the contract counts"]) == total["contract"]["availability"]
+    assert counted(said["Devices"]) == total["devices"] > 0
+    assert counted(said["Outages"]) == total["outages"]
+    assert said["Down"] == {"span": [total["down_ms"]]}
+    sites = values(found, "By site")
+    for row in told["rows"]:
+        assert share(sites[row["name_en"], "Availability"]) == row["availability"]
+        assert sites[row["name_en"], "Down"] == {"span": [row["down_ms"]]}
+    if period == "2024-Q4":
+        months = values(found, "Month by month")
+        for bucket in total["buckets"]:
+            assert share(months[bucket["bucket"], "Availability"]) == bucket["availability"]
+
+
+# Shows S4-35.
+def test_the_worst_devices_and_the_period_before_are_those_of_the_api(api: TestClient) -> None:
+    found = preview(api, KIND, "customer:metro")
+    told = got(api, f"/api/v1/availability?{known(found)}&by=device&limit=10&of=customer:metro")
+    september = preview(api, KIND, "customer:metro", "2024-09")
+
+    worst = values(found, "The worst devices")
+    for row in told["rows"]:
+        assert share(worst[row["name_en"], "Availability"]) == row["availability"]
+    assert worst and next(iter(worst))[0] == told["rows"][0]["name_en"]
+    before = values(found, "Altogether")[None, "In the period before"]
+    assert share(before) == share(values(september, "Altogether")[None, "Availability"])
+
+
+# Shows S4-36.
+@pytest.mark.parametrize("about", ABOUT)
+def test_faults_are_those_of_the_statistics(api: TestClient, about: str) -> None:
+    found = preview(api, KIND, about)
+    asked = f"/api/v1/statistics/faults?{known(found)}{only(about)}&by="
+
+    for by, part in (
+        ("class", "By class"),
+        ("component", "By component"),
+        ("fault", "By fault"),
+        ("model", "By model"),
+    ):
+        told = got(api, asked + by)
+        said = values(found, part)
+        assert sum(counted(value) for (_, column), value in said.items() if column == "Faults") == told["faults"]
+        for row in told["rows"]:
+            key = row["key"] if by in ("component", "model") and row["key"] else row["name_en"]
+            assert counted(said[key, "Faults"]) == row["faults"]
+            assert share(said[key, "Share"]) is not None
+    assert counted(values(found, "Faults")[None, "This period"]) == got(api, asked + "class")["faults"]
+    bars = values(found, "Classes of faults (Pareto)")
+    assert sum(value["number"][0] for value in bars.values()) == got(api, asked + "class")["faults"]
+
+
+# Shows S4-37.
+@pytest.mark.parametrize("about", ABOUT)
+def test_what_was_done_is_what_the_statistics_and_kept_say(api: TestClient, about: str) -> None:
+    found = preview(api, KIND, about)
+    told = got(api, f"/api/v1/statistics/faults?{known(found)}{only(about)}&by=class")
+    kept = got(api, f"/api/v1/kept?{window(found)}{only(about)}")["total"]
+
+    done, figures = values(found, "What was done"), values(found, "Figures of service")
+    assert {row: counted(value) for (row, column), value in done.items() if column == "Faults"} == {
+        row["name_en"]: row["faults"] for row in told["done"]
+    }
+    for one in kept["figures"]:
+        assert counted(figures[one["name_en"], "Count"]) == one["count"]
+        assert counted(figures[one["name_en"], "Of"]) == one["of"]
+    if about != "customer:bank":
+        assert counted(values(found, "Parts used")["roller", "Pieces"]) == told["parts"][0]["faults"] == 2
+    assert values(found, "What would lower the rate")
+
+
+# Shows S4-38.
+def test_what_the_customer_thinks_is_what_was_written_down(api: TestClient) -> None:
+    found = preview(api, KIND, "contract:metro-c")
+    judged = got(api, f"/api/v1/kept/judgements?{window(found)}&contract=metro-c")
+    figures = {
+        one["figure"]: one for one in got(api, f"/api/v1/kept?{window(found)}&contract=metro-c")["total"]["figures"]
+    }
+
+    said = {column: value for (_, column), value in values(found, "Satisfaction and follow-ups").items()}
+    assert counted(said["Satisfied"]) == figures["satisfaction"]["count"] == 1
+    assert counted(said["Said whether"]) == figures["satisfaction"]["of"]
+    assert counted(said["To be followed up"]) == figures["follow_ups"]["of"]
+    assert share(said["Customers satisfied"]) == "1"
+    assert said["Mean mark (1-5)"]["number"][0] == float(judged["mean_rating"]) == 4.0
+    marks = values(found, "Marks")
+    assert [value["number"][0] for value in marks.values()] == [one["tickets"] for one in judged["ratings"]]
+    words = values(found, "In their words")
+    assert words[judged["judgements"][0]["number"], "Words"] == judged["judgements"][0]["words"]
+
+
+# Shows S4-39.
+def test_what_ends_in_the_next_quarter_is_told(lived: tuple[Store, Desk], api: TestClient) -> None:
+    year = preview(api, KIND, "contract:metro-c", "2024")
+
+    ends = values(year, "What ends")
+    assert [name(row) for row, _ in ends] == ["contract M-2024: the warranty ends"]
+    assert ends["contract M-2024: the warranty ends", "Day"] == {"day": ["2025-12-31"]}
+    assert values(year, "Advice")
+
+
+def test_the_five_sections_stand_in_their_order_and_nothing_else(lived: tuple[Store, Desk]) -> None:
+    who = Who(id="root", name="root", role="administrator", scope=EVERYTHING)
+    _, _, document = previewed(lived[1], who, KIND, "customer:metro", "2024-10")
+
+    assert [part.label.zh for part in document.parts if isinstance(part, Heading)] == SECTIONS
+
+
+def test_each_customer_has_its_own_part_of_a_device_that_moved(api: TestClient) -> None:
+    metro, bank = (preview(api, KIND, f"customer:{one}") for one in ("metro", "bank"))
+
+    worst = [values(one, "The worst devices") for one in (metro, bank)]
+    assert [Fraction(one["Kiosk 7", "Down"]["span"][0], 3_600_000) for one in worst] == [12, 6]
+    assert "UPS 2" not in {row for row, _ in worst[0]}
+    assert "Recorder 2" not in {row for row, _ in worst[1]}
+    assert not any(one["part_en"] == "In their words" for one in bank["lines"])
+
+
+def test_a_customer_reads_its_own_and_never_hears_of_another(lived: tuple[Store, Desk]) -> None:
+    metro = program(lived[1], "token-of-metro")
+
+    def status(about: str) -> int:
+        return metro.get(f"{PREVIEW}?kind={KIND}&scope={about}&period=2024-10").status_code
+
+    assert [status(about) for about in ABOUT] == [200, 200, 404]
