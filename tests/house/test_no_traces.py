@@ -56,5 +56,5 @@ def test_every_locked_requirement_has_a_hash() -> None:
         for match in re.finditer(r"^[a-z0-9][^\s#]*==.*(?<!\\)$", lock.read_text("utf-8"), re.M)
     ]
 
-    assert {lock.stem for lock in locks} == {"agent", "agent-test", "demo", "dev", "run"}
+    assert {lock.stem for lock in locks} == {"agent", "agent-test", "demo", "dev", "pdf", "run"}
     assert bare == []
