@@ -53,6 +53,9 @@ BY_TEXT = Query(
 )
 OF_TEXT = Query(description="Only of these, as `dimension:id`; several of one dimension: any of them.", max_length=120)
 BUCKET_TEXT = Query(description="Local " + ", ".join(one for one in BUCKETS if one) + " of each site.", max_length=10)
+TRIAL_TEXT = Query(
+    description="Of the trial run 试运行: the time before the contract was accepted, instead of the time since."
+)
 FUNCTION_TEXT = Query(description="Of one function of the devices, instead of the whole device.", max_length=64)
 
 
@@ -107,6 +110,7 @@ def availability_by(
     of: Annotated[list[str] | None, OF_TEXT] = None,
     bucket: Annotated[str, BUCKET_TEXT] = "",
     function: Annotated[str, FUNCTION_TEXT] = "",
+    on_trial: Annotated[bool, TRIAL_TEXT] = False,
     limit: Annotated[int, Query(description="So many rows at most, the worst first.", ge=1, le=ROWS)] = 100,
 ) -> dict[str, Any]:
     """Sums of the devices that the scope reaches. `total` has all of them, also those whose row is cut off by `limit`.
@@ -124,6 +128,7 @@ def availability_by(
         of=narrowed(of or ()),
         bucket=chosen,
         function=function_of(desk, function),
+        on_trial=on_trial,
         limit=limit,
     )
     names = names_of(desk, by, [row.key for row in answer.rows])
@@ -160,6 +165,7 @@ def reckoned_by(
     of: Mapping[str, frozenset[str]] | None = None,
     bucket: Bucket = "",
     function: str = "",
+    on_trial: bool = False,
     limit: int = ROWS,
 ) -> Answer:
     """Figures of what a scope reaches; the same question asked again within half a minute has the same answer."""
@@ -174,6 +180,7 @@ def reckoned_by(
         tuple(sorted((name, tuple(sorted(ids))) for name, ids in wanted.items())),
         bucket,
         function,
+        on_trial,
         limit,
     )
     asked = Asked(
@@ -186,6 +193,7 @@ def reckoned_by(
         of=wanted,
         bucket=bucket,
         function=function,
+        on_trial=on_trial,
         limit=limit,
     )
 

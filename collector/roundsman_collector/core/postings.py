@@ -136,16 +136,19 @@ def postings(
     installed: Sequence[Dated[str]],
     assigned: Sequence[Dated[str]],
     traits: Sequence[Dated[Trait]],
+    on_trial: bool = False,
 ) -> list[Posting]:
     """Where a device served in a window, in order. `assigned`: the group of the agent that spoke for it.
 
-    `traits` cover all time: the first of them is taken to have held before it, too.
+    `traits` cover all time: the first of them is taken to have held before it, too. `on_trial`: the time at sites whose
+    contract was not accepted yet (试运行), and nothing else; usually that time counts nowhere.
     """
     found: list[Posting] = []
     for begin, end, trait in _cut(traits, window):
-        found += _unplaced(register, installed, assigned, trait, (begin, end))
+        if not on_trial:
+            found += _unplaced(register, installed, assigned, trait, (begin, end))
         for place_from, place_to, place in _cut(installed, (begin, end)):
-            found += _placed(register, place, trait, (place_from, place_to))
+            found += _placed(register, place, trait, (place_from, place_to), on_trial)
     return sorted(found, key=lambda one: one.from_ms)
 
 
@@ -173,25 +176,30 @@ def _seen_by(register: Register, first: Dated[str]) -> tuple[str | None, str | N
     return None, None
 
 
-def _placed(register: Register, place_id: str, trait: Trait, window: Pair) -> Iterable[Posting]:
+def _placed(register: Register, place_id: str, trait: Trait, window: Pair, on_trial: bool) -> Iterable[Posting]:
     for place_from, place_to, place in _cut(register.places.get(place_id, ()), window):
         for site_from, site_to, site in _cut(register.sites.get(place.site, ()), (place_from, place_to)):
             engineer = place.engineer or site.engineer
             facts = (*trait, place.id, site)
             seen = (site.group, site.customer)
             if site.contract is None:
+                # without a contract there is nothing to accept: all of it is both
                 yield Posting(site_from, site_to, *facts, None, engineer, *seen)
                 continue
             for from_ms, to_ms, contract in _filled(register.contracts.get(site.contract, ()), (site_from, site_to)):
-                begin = from_ms if contract is None else max(from_ms, _accepted(contract, site.time_zone))
-                if begin < to_ms:
-                    yield Posting(begin, to_ms, *facts, contract, engineer, *seen)
+                accepted_ms = from_ms if contract is None else _accepted(contract, site.time_zone, on_trial)
+                begin, end = (from_ms, min(to_ms, accepted_ms)) if on_trial else (max(from_ms, accepted_ms), to_ms)
+                if begin < end:
+                    yield Posting(begin, end, *facts, contract, engineer, *seen)
 
 
-def _accepted(contract: Contract, time_zone: str) -> int:
-    """The first instant of the day of acceptance where the site is; 0 where nobody wrote it down."""
+def _accepted(contract: Contract, time_zone: str, on_trial: bool) -> int:
+    """The first instant of the day of acceptance where the site is.
+
+    Where nobody wrote it down, all time counts: 0; who asks for the trial run is told that it goes on.
+    """
     if contract.accepted_on is None:
-        return 0
+        return EVER if on_trial else 0
     return instant(date.fromisoformat(contract.accepted_on), 0, zone(time_zone))
 
 

@@ -23,20 +23,15 @@ def gather(view: View, asked: Asked, head: Head) -> Quarter:
     """Everything that the report says."""
     site = gathered.gather(view, asked, head)
     versioned = list(_versioned(view, site.devices))
-    ratio = next(one for one in view.ratios(gathered.frame(asked), of(asked)) if one.named.code == "points_online")
+    told = view.ratios(gathered.frame(asked), gathered.of(asked))
     return Quarter(
         site=site,
         worst=_worst_days(view, asked),
         points=tuple(_points(view, asked, site)),
-        ratio=ratio.ratio,
+        ratio=next(one.ratio for one in told if one.named.code == "points_online"),
         versions=tuple(firmware.inventory(versioned)),
         behind=tuple(firmware.behind(versioned)),
     )
-
-
-def of(asked: Asked) -> dict[str, str]:
-    """What /ratios is narrowed to."""
-    return {"site": asked.about.id, "customer": asked.about.customer or ""}
 
 
 def _worst_days(view: View, asked: Asked) -> dict[str, WorstDay]:
@@ -54,7 +49,7 @@ def _worst_days(view: View, asked: Asked) -> dict[str, WorstDay]:
 def _points(view: View, asked: Asked, site: Site) -> Iterator[Point]:
     lost = Counter((one.device, one.component) for one in site.faults if one.code == CAMERA_OFFLINE)
     names = {one.id: one.name for one in site.devices}
-    for one in view.point_times(gathered.frame(asked), of(asked)):
+    for one in view.point_times(gathered.frame(asked), gathered.of(asked)):
         yield Point(names[one.device], one.name, one.is_empty, one.time, lost[one.device, one.name])
 
 

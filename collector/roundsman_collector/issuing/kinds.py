@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from roundsman_collector.issuing import acceptance as gathered_acceptance
 from roundsman_collector.issuing import cctv_quarter as gathered_cctv
 from roundsman_collector.issuing import engineer_performance as gathered_performance
 from roundsman_collector.issuing import online_bulletin as gathered_bulletin
@@ -18,6 +19,7 @@ from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing import statistics as gathered_statistics
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
 from roundsman_collector.reports import (
+    acceptance,
     cctv_quarter,
     engineer_performance,
     online_bulletin,
@@ -116,6 +118,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("contract", "customer"),
             cycles=("month", "quarter", "half_year", "year"),
             make=made(gathered_statistics.gather, statistics.build),
+        ),
+        ReportKind(
+            id="acceptance",
+            letters="YS",
+            title=acceptance.TITLE,
+            scopes=("site",),
+            cycles=("week", "month", "quarter", "half_year"),
+            make=made(gathered_acceptance.gather, acceptance.build),
         ),
         ReportKind(
             id="cctv_quarter",

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from roundsman_collector.config import built_in
 from roundsman_collector.core import kept, reckoning
@@ -40,11 +39,11 @@ MOST = 1_000_000
 """No site has so many devices."""
 
 
-def gather(view: View, asked: Asked, head: Head) -> Site:
-    """Everything that reports about this site may say."""
-    answer = view.reckon(figures(asked))
+def gather(view: View, asked: Asked, head: Head, *, on_trial: bool = False) -> Site:
+    """Everything that reports about this site may say; of its trial run, the time before acceptance (试运行)."""
+    answer = view.reckon(figures(asked, on_trial=on_trial))
     figured = {row.key: reckoning.reckoned(row.whole) for row in answer.rows if row.key}
-    served = served_of(view, asked, list(figured))
+    served = served_of(view, asked, list(figured), on_trial=on_trial)
     wanted = kept_asked(asked)
     found = view.kept(wanted)
     tickets = list(_tickets(view, wanted))
@@ -77,22 +76,29 @@ def narrows(asked: Asked) -> dict[str, frozenset[str]]:
     return {"site": frozenset({asked.about.id}), "customer": frozenset({asked.about.customer or ""})}
 
 
-def frame(asked: Asked, **more: Any) -> Frame:
+def frame(asked: Asked, *, on_trial: bool = False) -> Frame:
     """The period as known when the report is."""
-    return Frame(from_ms=asked.from_ms, to_ms=asked.to_ms, now_ms=asked.now_ms, known_ms=asked.known_ms, **more)
+    return Frame(
+        from_ms=asked.from_ms, to_ms=asked.to_ms, now_ms=asked.now_ms, known_ms=asked.known_ms, on_trial=on_trial
+    )
 
 
-def figures(asked: Asked) -> Figures:
+def figures(asked: Asked, *, on_trial: bool = False) -> Figures:
     """What /availability is asked for."""
-    told = reckon.asked_of(frame(asked), narrows(asked))
+    told = reckon.asked_of(frame(asked, on_trial=on_trial), narrows(asked))
     return replace(told, by="device", limit=MOST)
 
 
-def served_of(view: View, asked: Asked, devices: Sequence[str]) -> dict[str, list[Served]]:
+def of(asked: Asked) -> dict[str, str]:
+    """What /ratios is narrowed to."""
+    return {name: next(iter(ids)) for name, ids in narrows(asked).items()}
+
+
+def served_of(view: View, asked: Asked, devices: Sequence[str], *, on_trial: bool = False) -> dict[str, list[Served]]:
     """Where these devices served for this report."""
-    of = narrows(asked)
-    told = view.served(devices, frame(asked))
-    return {device: reckon.narrowed(device, told.get(device, ()), of) for device in devices}
+    wanted = narrows(asked)
+    told = view.served(devices, frame(asked, on_trial=on_trial))
+    return {device: reckon.narrowed(device, told.get(device, ()), wanted) for device in devices}
 
 
 def _devices(

@@ -128,6 +128,19 @@ def fleet(connection: Connection, scope: Scope, of: Mapping[str, str], known_ms:
     return [Registered(device, zh, en, bool(ever), *whose) for device, zh, en, ever, *whose in rows]
 
 
+def first_up(connection: Connection, devices: Sequence[str], known_ms: int | None) -> dict[str, int]:
+    """When evidence first said of each of these devices that it was up; of those of which it ever did."""
+    is_known, at = known_at(known_ms)
+    found: dict[str, int] = {}
+    for part in chunks(devices):
+        sql = (
+            f"SELECT i.device, min(i.event_from_ms) FROM interval i WHERE i.device IN ({marks(len(part))}) "
+            f"AND i.state = 'up' AND {is_known} GROUP BY i.device"
+        )
+        found.update((device, first_ms) for device, first_ms in look(connection, sql, *part, *at))
+    return found
+
+
 def links(
     connection: Connection, scope: Scope, of: Mapping[str, str], window: Pair, known_ms: int | None
 ) -> list[Link]:

@@ -91,7 +91,10 @@ PRUNED = 4
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Frame:
-    """Which time is looked at, as known when (None: now), of which function ("": the device), by whom."""
+    """Which time is looked at, as known when (None: now), of which function ("": the device), by whom.
+
+    `on_trial`: the time before sites' contracts were accepted, instead of the time since.
+    """
 
     from_ms: int
     to_ms: int
@@ -99,6 +102,7 @@ class Frame:
     known_ms: int | None = None
     function: str = ""
     scope: Scope = EVERYTHING
+    on_trial: bool = False
     heard: Mapping[str, int] = field(default_factory=dict)
     """Up to when evidence is known to reach of devices whose row says less: it is swept in a little later."""
 
@@ -437,6 +441,7 @@ def _postings(
                 installed=at.get(device, ()),
                 assigned=voices.get(device, ()),
                 traits=trait,
+                on_trial=frame.on_trial,
             )
             if _is_seen(frame.scope, one, voices.get(device, ()))
         ]

@@ -8,6 +8,8 @@ October 2024 where the sites are, Shanghai; it is 3 November now (NOW). Days are
               flap and have errors
     bus-31    the metro's, up all month
     ups-2     the bank's, whose site counts 08:00-20:00 alone
+    kiosk-8   the bank's new branch, on trial until its contract was accepted on the 21st; down on day 12, a day long
+    kiosk-9   the same, never heard of
 
 The metro's contract takes unknown time for down and wants 99.5 %. Tickets: the kiosk's at the metro (mended in time), a
 void one, the kiosk's at the bank (overdue), the recorder's (still open).
@@ -31,6 +33,7 @@ from roundsman_collector.store import (
     Batch,
     ConditionsTold,
     Deed,
+    DeviceEntry,
     DeviceNow,
     Office,
     Store,
@@ -99,10 +102,18 @@ PLACES: tuple[tuple[Any, str, dict[str, str]], ...] = (
             "service_hours": "08:00-20:00",
         },
     ),
+    ("contract", "bank-c", {"customer": "bank", "name": "B-2024", "accepted_on": "2024-10-21"}),
+    (
+        "site",
+        "bank-b",
+        {"customer": "bank", "group_id": "south", "contract": "bank-c", "name_zh": "新行", "name_en": "New branch"},
+    ),
+    ("place", "counter", {"site": "bank-b", "name_zh": "柜台", "name_en": "Counter"}),
     ("place", "hall", {"site": "metro-a", "name_zh": "站厅", "name_en": "Concourse"}),
     ("place", "lobby", {"site": "bank-a", "name_zh": "大堂", "name_en": "Lobby"}),
     *(("installation", device, {"place": "hall"}) for device in ("kiosk-7", "nvr-2", "bus-31")),
     ("installation", "ups-2", {"place": "lobby"}),
+    *(("installation", device, {"place": "counter"}) for device in ("kiosk-8", "kiosk-9")),
 )
 
 
@@ -140,6 +151,7 @@ def lived(store: Store) -> None:
                 told("nvr-2", (-1, "up", ""), (8, "unknown", ""), (9, "up", "")),
                 told("bus-31", (-1, "up", "")),
                 told("ups-2", (-1, "up", "")),
+                told("kiosk-8", (4, "up", ""), (12, "down", "printer.paper_end"), (13, "up", "")),
             ],
             conditions=[
                 ConditionsTold(
@@ -186,7 +198,7 @@ def lived(store: Store) -> None:
             ],
             device_now=[
                 DeviceNow(one, number, NOW, NOW, NOW, False, CHANNELS if one == "nvr-2" else None, NOW)
-                for one, number in (("kiosk-7", 1), ("nvr-2", 2), ("ups-2", 2), ("bus-31", 3))
+                for one, number in (("kiosk-7", 1), ("nvr-2", 2), ("ups-2", 2), ("bus-31", 3), ("kiosk-8", 4))
             ],
         )
     )
@@ -266,6 +278,8 @@ def month(folder: Path) -> Iterator[tuple[Store, Desk]]:
     where = folder / "month.sqlite3"
     with staffed(where) as store, View.open(where) as view:
         at_desk = world.desk(view, now_ms=lambda: NOW)
+        new = [DeviceEntry(id=f"kiosk-{n}", kind="kiosk", name_zh=f"终端 {n}", name_en=f"Kiosk {n}") for n in (8, 9)]
+        store.add_agent("kiosk-8", "south", new, at(1))
         settled(at_desk.office)
         lived(store)
         yield store, at_desk

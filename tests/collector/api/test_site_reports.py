@@ -8,10 +8,10 @@ import pytest
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.store import Store
-from tests.collector.api.month import MONTH, NOW, got, inspected, month, program, ticked
+from tests.collector.api.month import MONTH, NOW, at, got, inspected, month, program, ticked
 
 SITES = ("metro-a", "bank-a")
-OF = {"metro-a": "metro", "bank-a": "bank"}
+OF = {"metro-a": "metro", "bank-a": "bank", "bank-b": "bank"}
 TOTAL = {"zh": "合计", "en": "Total"}
 TICKS = (
     ("nvr-2", "cleaned", "pass", ""),
@@ -273,3 +273,41 @@ def test_versions_are_listed_by_model(lived: tuple[Store, Desk]) -> None:
 
     assert told["DS-7616", "Version"] == "V4.62.210 build 230516"
     assert told["DS-7616", "Newest of its model"]["en"] == "yes"
+
+
+# --- the trial run ---------------------------------------------------------------------------------------------------
+
+
+# Shows S1-2.
+def test_a_trial_run_counts_until_the_day_of_acceptance_and_in_no_figure_of_the_contract(
+    lived: tuple[Store, Desk],
+) -> None:
+    api, found = program(lived[1]), report(lived[1], "acceptance", "bank-b")
+    trial = got(api, f"/availability?on_trial=true&{of(found, 'bank-b')}")["total"]
+    since = got(api, f"/availability?{of(found, 'bank-b')}")["total"]
+
+    said = {column: value for (_, column), value in values(found, "Overview").items()}
+    days = [one["base_ms"] / 86_400_000 for one in (trial, since)]
+    assert days == [2 * 20, 2 * 11], "two devices; the 21st and what follows is the contract's"
+    assert share(said["Availability"]) == trial["availability"] == str(Fraction(15, 16))
+    assert since["availability"] == "1"
+    assert said["Down"] == {"span": [trial["down_ms"]]} == {"span": [86_400_000]}
+
+
+# Shows S3-6.
+# Shows S3-7.
+def test_running_is_shown_by_data_device_by_device(lived: tuple[Store, Desk]) -> None:
+    found = report(lived[1], "acceptance", "bank-b")
+
+    stands, steps = values(found, "Acceptance"), values(found, "Installed, started, running")
+    assert stands[None, "Accepted on"] == {"day": ["2024-10-21"]}
+    assert stands[None, "Running, shown by data"]["phrase"][1] == [{"count": [1, None]}, {"count": [2, None]}]
+    assert steps["Kiosk 8", "First up"] == {"at": [at(4)]}
+    assert steps["Kiosk 8", "Running"]["en"] == "shown by data"
+    assert (steps["Kiosk 9", "First up"], steps["Kiosk 9", "Running"]["en"]) == (None, "it has never been up")
+
+
+def test_a_site_that_is_accepted_has_no_trial_run_any_more(lived: tuple[Store, Desk]) -> None:
+    found = report(lived[1], "acceptance", "metro-a")
+
+    assert count(values(found, "Overview")[None, "Devices"]) == 0

@@ -1,7 +1,9 @@
 """Where a device served when, and for whom."""
 
+from dataclasses import replace
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -107,6 +109,23 @@ def test_nothing_counts_before_the_day_of_acceptance_where_the_site_is() -> None
 
 
 ACCEPTED = Contract("c-1", "1970-01-10", "down", "99.5")
+
+
+@pytest.mark.parametrize(("contract", "ends"), [(ACCEPTED, 9 * DAY - 8 * 3_600_000), (None, 12 * DAY)])
+def test_the_trial_run_is_the_time_before_acceptance_and_nothing_else(contract: Contract | None, ends: int) -> None:
+    contracts = {"c-1": [Dated(0, EVER, contract or replace(ACCEPTED, accepted_on=None))]}
+    mall = {"mall": [Dated(0, EVER, site("mall", contract="c-1"))]}
+
+    found = postings(
+        register(contracts=contracts, sites=mall),
+        window=(0, 12 * DAY),
+        installed=[Dated(600, EVER, "hall")],
+        assigned=[Dated(0, EVER, "south")],
+        traits=KIOSK,
+        on_trial=True,
+    )
+
+    assert [(one.from_ms, one.to_ms) for one in found] == [(600, ends)], "without a day it goes on"
 
 
 def test_a_device_that_became_another_kind_counts_for_each() -> None:

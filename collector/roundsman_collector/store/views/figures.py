@@ -10,7 +10,7 @@ from roundsman_collector.core.failure_rates import Installed
 from roundsman_collector.core.intervals import Pair
 from roundsman_collector.core.ratio_names import Told
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import fault_counts, ratios, reckon, vehicles
+from roundsman_collector.store import fault_counts, ratio_facts, ratios, reckon, vehicles
 from roundsman_collector.store.fleet import DevicePast
 from roundsman_collector.store.ratios import PointOver
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
@@ -47,6 +47,11 @@ class FigureReads(Reading):
     def point_times(self, frame: Frame, of: Mapping[str, str]) -> list[PointOver]:
         """Every channel's time, which the ratio of points online adds up."""
         return ratios.point_times(self._reckoning, frame, of)
+
+    def first_up(self, devices: Sequence[str], known_ms: int | None = None) -> dict[str, int]:
+        """When each of these devices was first up, as known now or at `known_ms`."""
+        with self._reckoning() as connection:
+            return ratio_facts.first_up(connection, devices, known_ms)
 
     def ratios(self, frame: Frame, of: Mapping[str, str]) -> list[Told]:
         """The ratios of the trade, of what a scope reaches, narrowed (ratio_facts.NARROWED)."""
