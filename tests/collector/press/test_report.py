@@ -135,11 +135,9 @@ def lines_of(band: Image.Image) -> str:
     low, high = spread(band)
     if high - low < 60:
         return "dark" if high < 100 else "light"
-    across, down = (
-        spread(band.resize((800, 1), Image.Resampling.BOX)),
-        spread(band.resize((1, 28), Image.Resampling.BOX)),
-    )
-    return "upright" if across[1] - across[0] > 60 else "level" if down[1] - down[0] > 60 else "hatched"
+    across = spread(band.resize((band.width, 1), Image.Resampling.BOX))
+    down = spread(band.resize((1, band.height), Image.Resampling.BOX))
+    return "upright" if across[1] - across[0] > 110 else "level" if down[1] - down[0] > 110 else "hatched"
 
 
 def spread(picture: Image.Image) -> tuple[int, int]:
