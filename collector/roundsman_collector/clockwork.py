@@ -1,8 +1,9 @@
 """Time in: one step of everything that waits. What waits for long stands in the database.
 
     every 0.2 s   commands of people, errands to agents, silences that are due, faults that waited for their cause,
-                  tickets whose clocks are due, some memory swept to disk, a slice of the evidence that is to go, or
-                  that is condensed; a few devices whose days are looked at for what gets worse
+                  tickets and tasks that are due for a look, a slice of what plans ask for, some memory swept to disk,
+                  a slice of the evidence that is to go, or that is condensed; a few devices whose days are looked at
+                  for what gets worse
     every 0.1 s   a slice of the rebuilds
     every 1 s     rounds that are over, configurations to the broker
     every 5 s     errands that nobody has answered go once more
@@ -98,6 +99,8 @@ class Clockwork:
             (OFTEN_S, self._condense),
             (OFTEN_S, self._forecasting.step),
             (ROUNDS_EVERY_S, self._end_rounds),
+            (OFTEN_S, self.engine.plans.step),
+            (OFTEN_S, self.engine.tasks.step),
             (AGAIN_EVERY_S, self._send_again),
         ]
         self._next: list[float] = [0.0] * len(self._steps)

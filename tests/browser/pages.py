@@ -126,6 +126,8 @@ PAGES: tuple[Seen, ...] = (
     Seen("engineers", "/engineers", "没有负责工程师", "nobody who is responsible"),
     Seen("engineer", "/engineers/chen.j", "登记技能", "Add the skill"),
     Seen("points", "/points", "新建网点", "New service point"),
+    Seen("plans", "/plans", "新建计划", "New plan"),
+    Seen("plan-new", "/plans/~new", "每月电话巡检", "Monthly inspection by phone"),
     Seen("point", "/points/tianhe", "覆盖区域", "Zones it covers"),
     Seen("labels", "/labels?site=metro-a", "24 小时内生成", "made in the last 24 hours"),
     Seen("label", "/labels/1", "扫码者看到的内容", "What strangers read"),

@@ -40,7 +40,7 @@ FOREIGN = {
     "shift": "1",
 }
 KINDS = {"customers": "hush", "sites": "hush-a", "places": "hush-1", "contracts": "hush-c", "devices": "ups-2"}
-KINDS |= {"calendars": "hush-days", "points": "hush-point"}
+KINDS |= {"calendars": "hush-days", "points": "hush-point", "plans": "hush-plan"}
 HARMLESS = {"day": "2025-10-01", "form": "csv"}
 """Parts of addresses that name nothing of anybody's."""
 
@@ -55,6 +55,8 @@ def desk(settled: Path, tmp_path: Path) -> Iterator[Desk]:
         office.put_entry("calendar", "hush-days", names, deed=Deed(who="admin", at_ms=world.NOW))
         point = {"name_zh": "机密网点", "name_en": "Hush point", "group_id": "south"}
         office.put_entry("point", "hush-point", point, deed=Deed(who="admin", at_ms=world.NOW))
+        plan = {"kind": "tianyi-call", "site": "hush-a", "first_day": "2024-10-01"}
+        office.put_entry("plan", "hush-plan", plan, deed=Deed(who="admin", at_ms=world.NOW))
         duty = ShiftWish(
             rota=Rota(group="south"),
             person="engineer",

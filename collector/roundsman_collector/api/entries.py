@@ -34,6 +34,7 @@ COLLECTIONS: tuple[tuple[str, KindName], ...] = (
     ("places", "place"),
     ("calendars", "calendar"),
     ("points", "point"),
+    ("plans", "plan"),
 )
 STATUS = {"value": 422, "missing": 404, "conflict": 409, "closed": 403}
 """What an EntryError's cause is over HTTP."""

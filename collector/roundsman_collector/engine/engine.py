@@ -26,9 +26,11 @@ from roundsman_collector.engine import tickets
 from roundsman_collector.engine.desk import Desk
 from roundsman_collector.engine.handover import own, parted, since_of
 from roundsman_collector.engine.intake import Arrival, Batch, admit, judge, spec_of, take
+from roundsman_collector.engine.plans import Plans
 from roundsman_collector.engine.promises import Promises
 from roundsman_collector.engine.reading_days import ReadingDays
 from roundsman_collector.engine.recent import Recent
+from roundsman_collector.engine.tasks import Tasks
 from roundsman_collector.engine.unit import REFUSED_KEPT, Draft, Memory, Refused, Unit, machine_of, memory_of, text_of
 from roundsman_collector.rules.trends import Trends
 from roundsman_collector.store import batch as stored
@@ -98,6 +100,9 @@ class Engine:
         self._replaying_from: int | None = None
         self.promises = Promises(self)
         """What contracts promise."""
+        self.plans = Plans(self)
+        """What recurs."""
+        self.tasks = Tasks(self)
         self.desk = Desk(self)
         """Faults that have no ticket of their own, or not yet."""
         self._refused_ms: dict[str, int] = {}

@@ -41,6 +41,8 @@ PROOF_MS = 10 * MINUTE_MS
 """So long a device works after the repair of a fault that people reported, until that proves it."""
 DOUBT_MS = 60 * MINUTE_MS
 """So long after a repair the readings may disagree before that is said."""
+OURS = "plan"
+"""Tickets of this source are about our own work: no customer was promised anything of them."""
 NOTED = ("running", "paused", "breached", "met", "missed", "counted", "cancelled")
 
 
@@ -193,7 +195,7 @@ class Promises:
         return told
 
     def _promise(self, row: TicketRow, home: Whereabouts, now_ms: int) -> TicketStep:
-        level = self._newest.get(home.service_level or "")
+        level = None if row.source == OURS else self._newest.get(home.service_level or "")
         promised = None if level is None else self._promised(level.id, now_ms)
         rule = self._engine.book.at(row.subject, now_ms).rule(row.code) if row.subject[0] not in "@#" else None
         data: dict[str, Any] = {

@@ -38,11 +38,13 @@ LEAVING = ("depart", "arrive")
 class StepRefused(StoreError):
     """A step that is not taken. `told` is what the person reads, in both languages."""
 
-    def __init__(self, number: str, refused: Refusal, more: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, number: str, refused: Refusal, more: Mapping[str, Any] | None = None, what: str = "ticket"
+    ) -> None:
         super().__init__(
-            what=f"ticket {number}: {refused.en}",
-            where=f"ticket {number}",
-            do="look at the ticket as it stands now",
+            what=f"{what} {number}: {refused.en}",
+            where=f"{what} {number}",
+            do=f"look at the {what} as it stands now",
             cause="conflict",
         )
         self.told = {"cause": refused.cause, "zh": refused.zh, "en": refused.en, **(more or {})}

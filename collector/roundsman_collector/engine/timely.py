@@ -18,7 +18,7 @@ from roundsman_collector.core.model import Action, Change, Condition
 from roundsman_collector.core.proof import Prove, doubts, proven
 from roundsman_collector.core.ticket import reconcile
 from roundsman_collector.core.turn import tick, wake_at
-from roundsman_collector.engine import errands, rules, steps, tickets
+from roundsman_collector.engine import errands, rules, steps, task_steps, tickets
 from roundsman_collector.engine.engine import Engine, told, unit_row
 from roundsman_collector.engine.handover import own
 from roundsman_collector.engine.recent import newest_readings
@@ -194,12 +194,16 @@ def _carry_out(engine: Engine, command: CommandRow, now_ms: int) -> None:
     if command.verb == "round":
         errands.begin(engine, command, now_ms)
         return
-    if command.verb == steps.REPORT:
+    if command.verb == task_steps.STEP:
+        task_steps.take(engine, command, now_ms)
+    elif command.verb == steps.REPORT:
         steps.report(engine, command, now_ms)
     elif is_persons(command.verb):
         steps.take(engine, command, now_ms)
     else:
-        raise ValueError(f"no command {command.verb!r}; there are {', '.join([*ENTERING, 'round', 'open'])} and steps")
+        raise ValueError(
+            f"no command {command.verb!r}; there are {', '.join([*ENTERING, 'round', 'task', 'open'])} and steps"
+        )
 
 
 def _register(engine: Engine, command: CommandRow, now_ms: int) -> Mapping[str, Any]:

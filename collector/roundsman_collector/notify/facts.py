@@ -8,6 +8,7 @@ from urllib.parse import quote
 from roundsman_collector.core.label import is_author
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.ticket_log import ROBOT
+from roundsman_collector.core.worries import ABOUT
 from roundsman_collector.notify import words
 from roundsman_collector.notify.words import of, say, word
 from roundsman_collector.store import Names
@@ -45,6 +46,8 @@ class Facts:
         """The console's page about it; empty where nobody said under which name the console is found."""
         if not self.public_url or self.event == "test":
             return ""
+        if "reminder" in self.body:
+            return f"{self.public_url.rstrip('/')}/tasks"
         ticket = self.body.get("ticket")
         return self.public_url.rstrip("/") + ("/tickets" if ticket is None else f"/tickets/{quote(ticket['number'])}")
 
@@ -72,6 +75,8 @@ def letter(facts: Facts, language: Language) -> Letter:
             return _test(facts, language)
         case "digest":
             return _digest(facts, language)
+        case "task_due":
+            return _reminder(facts, language)
         case _:
             return _of_ticket(facts, language)
 
@@ -139,6 +144,38 @@ def _rows(facts: Facts, language: Language) -> list[tuple[str, str]]:
     ]
 
 
+def _reminder(facts: Facts, language: Language) -> Letter:
+    """What is to be done of a plan, site by site."""
+    told = facts.body["reminder"]
+    return Letter(
+        title=_reminded("title.tasks", told, language),
+        sentence=say(language, f"tasks.{told['mark']}"),
+        lines=tuple(_task(one, language) for one in told["tasks"]),
+        total=told["count"],
+        link=facts.link,
+        link_words=say(language, "open.tasks"),
+    )
+
+
+def _reminded(phrase: str, told: Mapping[str, Any], language: Language) -> str:
+    """What a reminder is about, in one line."""
+    return say(
+        language,
+        phrase,
+        mark=word(words.MARKS, told["mark"], language),
+        kind=one_line(told["kind_zh" if language == "zh" else "kind_en"]),
+        about=of(ABOUT[told["about"]], language),
+        period=told["period"],
+        count=told["count"],
+    )
+
+
+def _task(one: Mapping[str, Any], language: Language) -> str:
+    """A task: where, and the last instant that is in time."""
+    name = one_line(one["site_zh" if language == "zh" else "site_en"] or one["site"]) or say(language, "company")
+    return say(language, "task", site=name, at=words.at(one["due_ms"] - 1000, one["time_zone"], language))
+
+
 def _digest(facts: Facts, language: Language) -> Letter:
     body = facts.body
     lines = [
@@ -173,7 +210,9 @@ def _line(
     faults: Mapping[str, Label],
     language: Language,
 ) -> str:
-    """What befell a ticket, in one line."""
+    """What befell a ticket, in one line; of a reminder what it is about."""
+    if "reminder" in body:
+        return _reminded("entry.tasks", body["reminder"], language)
     ticket = body["ticket"]
     return say(
         language,

@@ -51,7 +51,9 @@ def render(facts: Facts) -> bytes:
 def _happening(
     subject: str, names: Names | None, body: Mapping[str, Any], faults: Mapping[str, Label]
 ) -> dict[str, Any]:
-    """What befell a ticket."""
+    """What befell a ticket; of a reminder, which tasks it is about."""
+    if "reminder" in body:
+        return {"reminder": body["reminder"]}
     known = names or Names()
     kind = subject[:1] if subject[:1] in ("@", "#") else ""
     return {

@@ -23,10 +23,18 @@ EVENTS: Mapping[str, Words] = {
     "resolved": ("已修复", "Resolved"),
     "reopened": ("故障复发", "Back again"),
     "voided": ("已作废", "Voided"),
+    "task_due": ("巡检任务提醒", "Inspections"),
     "test": ("测试", "Test"),
     "digest": ("汇总", "Digest"),
     "daily": ("每日汇总", "Daily digest"),
 }
+MARKS: Mapping[str, Words] = {
+    "coming": ("即将到期", "Coming"),
+    "open": ("可开始", "Open"),
+    "danger": ("有逾期风险", "In danger"),
+    "overdue": ("已逾期", "Overdue"),
+}
+"""How far a task has got."""
 SEVERITIES: Mapping[str, Words] = {
     "urgent": ("紧急", "urgent"),
     "major": ("严重", "major"),
@@ -94,6 +102,21 @@ PHRASES: Mapping[str, Words] = {
         "{at} 【{event}】{subject}：{fault}（{severity}）工单 {number}",
         "{at} [{event}] {subject}: {fault} ({severity}) {number}",
     ),
+    "title.tasks": (
+        "【{mark}】{kind} {period}（{about}）：{count} 项",
+        "[{mark}] {kind} {period}, {about}: {count}",
+    ),
+    "entry.tasks": (
+        "【{mark}】{kind} {period}（{about}）：{count} 项",
+        "[{mark}] {kind} {period}, {about}: {count}",
+    ),
+    "task": ("{site}：截止 {at}", "{site}: until {at}"),
+    "tasks.coming": ("以下巡检任务即将开始：", "These tasks open soon:"),
+    "tasks.open": ("以下巡检任务现在可以开始：", "These tasks are open now:"),
+    "tasks.danger": ("以下巡检任务有逾期风险，请尽快安排：", "These tasks may be late; see to them soon:"),
+    "tasks.overdue": ("以下巡检任务已逾期：", "These tasks are overdue:"),
+    "company": ("全公司", "the company"),
+    "open.tasks": ("打开巡检任务", "Open the tasks"),
     "open": ("打开工单", "Open the ticket"),
     "open.tickets": ("打开工单列表", "Open the list of tickets"),
     "footer": (

@@ -11,7 +11,9 @@ from roundsman_collector.store.evidence import EvidenceRow
 from roundsman_collector.store.present import DeviceNow
 from roundsman_collector.store.quarantine import Count, Knock, Quarantined
 from roundsman_collector.store.reading_days import DaysTold
+from roundsman_collector.store.reminders import Reminder
 from roundsman_collector.store.rounds import ErrandAnswer, RoundAnswered, RoundBegun
+from roundsman_collector.store.tasks import TaskChange
 from roundsman_collector.store.ticket_clocks import ClocksTold
 from roundsman_collector.store.tickets import TicketChange, TicketOpened
 from roundsman_collector.store.units import Checkpoint, UnitRow
@@ -34,6 +36,8 @@ class Batch:
     conditions: Sequence[ConditionsTold] = ()
     tickets: Sequence[TicketChange] = ()
     clocks: Sequence[ClocksTold] = ()
+    tasks: Sequence[TaskChange] = ()
+    reminders: Sequence[Reminder] = ()
     quarantine: Sequence[Quarantined] = ()
     counters: Sequence[Count] = ()
     commands_done: Sequence[CommandDone] = ()

@@ -11,15 +11,18 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection
 
 from roundsman_collector import fault
 from roundsman_collector.core.causes import Link
+from roundsman_collector.core.fulfilment import RoundSeen
 from roundsman_collector.core.parts import History
+from roundsman_collector.core.plans import Place as PlanPlace
 from roundsman_collector.core.rulebook import Dated
 from roundsman_collector.core.stock import Spares
-from roundsman_collector.core.ticket_log import Event
+from roundsman_collector.core.ticket_log import ROBOT, Event
 from roundsman_collector.store import (
     aged,
     agents_now,
@@ -39,14 +42,17 @@ from roundsman_collector.store import (
     migrate,
     parts,
     picked,
+    plans,
     present,
     pushed,
     quarantine,
     reading_days,
     register,
+    reminders,
     reservations,
     rounds,
     rules,
+    tasks,
     ticket_clocks,
     tickets,
     units,
@@ -63,10 +69,12 @@ from roundsman_collector.store.evidence import EvidenceRow, Partition
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.levels import DaySaid, LevelRow, Whereabouts
 from roundsman_collector.store.news import news
+from roundsman_collector.store.plans import PlanRow
 from roundsman_collector.store.quarantine import Count
 from roundsman_collector.store.register import AgentEntry, AgentRow, AssignmentRow, DeviceEntry
 from roundsman_collector.store.rules import RuleSetRow
 from roundsman_collector.store.sql import chunks, keep_fact, marks, run
+from roundsman_collector.store.tasks import TaskFound
 from roundsman_collector.store.tickets import TicketOpened, TicketRow
 from roundsman_collector.store.units import Checkpoint, UnitRow, Wake
 from roundsman_collector.store.ways import Listeners
@@ -149,6 +157,7 @@ class Store:
             units.set_wakes(connection, batch.wakes)
             opened = tickets.change(connection, batch.tickets)
             ticket_clocks.keep(connection, batch.clocks, batch.now_ms)
+            tasks.change(connection, batch.tasks, opened)
             self._notify(connection, batch, opened)
             present.keep(connection, batch.device_now)
             quarantine.keep(connection, batch.quarantine)
@@ -189,6 +198,8 @@ class Store:
         told = news(batch.tickets, opened)
         if told:
             hearers.write(connection, told, self._listeners.now(connection), batch.now_ms)
+        if batch.reminders:
+            reminders.write(connection, batch.reminders, self._listeners.now(connection), batch.now_ms)
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
@@ -366,6 +377,73 @@ class Store:
         """Let devices stand behind these from a time on; return how many did not so already."""
         with transaction(self._write, "entering what stands behind what", self._place) as connection:
             return behind.put(connection, wanted, deed)
+
+    # --- plans and tasks ---------------------------------------------------------------------------------------------
+
+    def plans_mark(self) -> str:
+        """A text that changes whenever plans, or what decides their days, are changed; empty: there are no plans."""
+        with transaction(self._read, "looking at plans", self._place) as connection:
+            return plans.mark(connection)
+
+    def plans_in_force(self) -> list[PlanRow]:
+        """All plans that hold now."""
+        with transaction(self._read, "reading plans", self._place) as connection:
+            return plans.in_force(connection)
+
+    def places_of_plans(self, rows: Sequence[PlanRow], per_site: Collection[str]) -> dict[str, tuple[PlanPlace, ...]]:
+        """Where plans count; `per_site`: those that have a task for each site."""
+        with transaction(self._read, "reading where plans count", self._place) as connection:
+            return plans.places(connection, rows, per_site)
+
+    def tasks_of_plan(self, plan: str, sites: Collection[str] | None = None) -> list[TaskFound]:
+        """A plan's tasks that are not over, with their logs: all, or those at these sites."""
+        with transaction(self._read, "reading the tasks of a plan", self._place) as connection:
+            return tasks.of_plan(connection, plan, sites)
+
+    def late_of_ticket(self, ticket: int, but: int) -> int:
+        """How many tasks beside this one are late, or nearly, and have this ticket."""
+        with transaction(self._read, "reading the tasks of a ticket", self._place) as connection:
+            return tasks.late_of_ticket(connection, ticket, but)
+
+    def task_keys(self, plan: str, from_day: str) -> set[tuple[str, str]]:
+        """Site and period of all tasks of a plan that end on this day or later, over or not."""
+        with transaction(self._read, "reading the tasks of a plan", self._place) as connection:
+            return tasks.keys(connection, plan, from_day)
+
+    def plans_with_tasks(self, but: Collection[str]) -> list[str]:
+        """Plans that have tasks that are not over, but for these."""
+        with transaction(self._read, "reading tasks of plans that ended", self._place) as connection:
+            return tasks.planned_without(connection, but)
+
+    def tasks_of_kind(self, kind: str, from_day: str) -> list[TaskFound]:
+        """The tasks of a kind of plan that end on this day or later and were not cancelled."""
+        with transaction(self._read, "reading the tasks of a kind", self._place) as connection:
+            return tasks.of_kind(connection, kind, from_day)
+
+    def tasks_due(self, now_ms: int, limit: int) -> list[TaskFound]:
+        """Tasks that are to be looked at by now, the longest due first, each with its log."""
+        with transaction(self._read, "reading tasks that are due", self._place) as connection:
+            return tasks.due(connection, now_ms, limit)
+
+    def task(self, task_id: int) -> TaskFound:
+        """A task with its log; StoreError where there is none."""
+        with transaction(self._read, "reading a task", self._place) as connection:
+            return tasks.found(connection, task_id)
+
+    def rounds_at(self, sites: Collection[str], since_ms: int) -> list[RoundSeen]:
+        """Rounds at these sites that were asked for since and are over, the oldest first."""
+        with transaction(self._read, "reading rounds at sites", self._place) as connection:
+            return rounds.seen_at(connection, sites, since_ms)
+
+    def ask(self, verb: str, args: Mapping[str, Any], now_ms: int, key: str) -> int:
+        """Ask of ourselves what a person could ask; once for a key. The command's id."""
+        with transaction(self._write, f"asking for {verb}", self._place) as connection:
+            return commands.ask(connection, who=ROBOT, verb=verb, args=args, now_ms=now_ms, key=key)
+
+    def asked(self, key: str) -> CommandRow | None:
+        """What became of it; None: it was not asked for."""
+        with transaction(self._read, "reading a command", self._place) as connection:
+            return commands.of_key(connection, ROBOT, key)
 
     # --- rounds ------------------------------------------------------------------------------------------------------
 

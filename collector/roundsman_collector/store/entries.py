@@ -245,6 +245,15 @@ def _sights(kind: KindName, scope: Scope, at_ms: int | None) -> Sequence[tuple[s
                 (f"t.site IN (SELECT s.id {site}customer IN ({{}}))", customers),
                 (f"t.site IN (SELECT s.id {site}group_id IN ({{}}))", groups),
             )
+        case "plan":
+            held = f"SELECT s.contract {site}group_id IN ({{}})"
+            mine = f"SELECT c.id FROM contract c WHERE {_in_force('c', at_ms)} AND c.customer IN ({{}})"
+            return (
+                (f"t.contract IN ({mine})", customers),
+                (f"t.site IN (SELECT s.id {site}customer IN ({{}}))", customers),
+                (f"t.contract IN ({held})", groups),
+                (f"t.site IN (SELECT s.id {site}group_id IN ({{}}))", groups),
+            )
         case "installation":
             return (
                 (f"t.place IN ({place}customer IN ({{}})))", customers),
@@ -421,6 +430,15 @@ def _check_right(connection: Connection, kind: Kind, changes: Sequence[Laid], sc
         return
     both = [(one.new.id, one.new.fields) for one in changes]
     both += [(one.before.id, one.before.fields) for one in changes if one.before is not None]
+    if kind.name == "plan":
+        _check_plans(connection, kind, both, scope)
+    else:
+        _check_mine(connection, kind, changes, both, scope)
+
+
+def _check_mine(
+    connection: Connection, kind: Kind, changes: Sequence[Laid], both: Sequence[tuple[str, Fields]], scope: Scope
+) -> None:
     sites = _reached(connection, "site", (str(f["site"]) for _, f in both), scope) if kind.name == "place" else set()
     places: set[str] = set()
     devices: set[str] = set()
@@ -443,9 +461,19 @@ def _check_right(connection: Connection, kind: Kind, changes: Sequence[Laid], sc
                 is_mine = scope.holds(fields["group_id"], None)
             case "installation":
                 is_mine = fields["place"] in places and entry not in devices
-            case "calendar":  # sites of others may have it
+            case _:  # sites of others may have a calendar
                 is_mine = False
         if not is_mine:
+            raise _closed(kind, entry)
+
+
+def _check_plans(connection: Connection, kind: Kind, plans: Sequence[tuple[str, Fields]], scope: Scope) -> None:
+    """Refuse plans of other customers' contracts (a centre whose sites stand under one shares it) and others' sites."""
+    sites = _reached(connection, "site", (str(fields["site"]) for _, fields in plans), scope)
+    contracts = named(connection, "contract", (str(fields["contract"]) for _, fields in plans))
+    mine = {one.id for one in contracts.values() if one.fields["customer"] in scope.customers}
+    for entry, fields in plans:
+        if fields["site"] not in sites and fields["contract"] not in mine:
             raise _closed(kind, entry)
 
 

@@ -6,6 +6,7 @@
 A reference names an entry that must be in force as long as the one that names it (entries.py looks it up).
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,12 +21,14 @@ from roundsman_collector.core.calendar import CalendarError, zone
 from roundsman_collector.core.contract import ContractError, Dates
 from roundsman_collector.core.hours import AROUND_THE_CLOCK, EXPECTED, kept
 from roundsman_collector.core.parts import PARTS_RATES
+from roundsman_collector.core.plans import Plan, PlanError
 from roundsman_collector.people import checked_login
-from roundsman_collector.store import schema
+from roundsman_collector.rules.shape import RulesError
+from roundsman_collector.store import plan_files, schema
 from roundsman_collector.store.sql import clean
 from roundsman_wire.topics import is_id
 
-KindName = Literal["group", "customer", "contract", "site", "place", "installation", "calendar", "point"]
+KindName = Literal["group", "customer", "contract", "site", "place", "installation", "calendar", "point", "plan"]
 
 USUAL_CALENDAR = "cn"
 """What a site has that names none: China's holidays, and days that are worked instead."""
@@ -69,7 +72,7 @@ class Field:
     """A field of an entry. `usual` None and `is_needed` False: it may be empty. `refers_to`: what it is the id of."""
 
     name: str
-    read: Callable[[str], str]
+    read: Callable[[str], str | None]
     expected: str
     is_needed: bool = False
     usual: str | None = None
@@ -148,6 +151,18 @@ def _parts_rate(text: str) -> str:
     return text
 
 
+def _plan_kind(text: str) -> str:
+    if text not in plan_files.kinds():
+        raise ValueError
+    return text
+
+
+def _changes(text: str) -> str | None:
+    """What a plan changes of its kind; nothing is as good as {}."""
+    said = plan_files.changes_from(text)
+    return json.dumps(said, ensure_ascii=False, sort_keys=True) if said else None
+
+
 def _percent(text: str) -> str:
     """A percentage as it is written: 99.5, never 1e2 and never NaN."""
     plain = text.removesuffix("%").strip()
@@ -206,7 +221,7 @@ KINDS: dict[KindName, Kind] = {
             Field(name="parts_rate", read=_parts_rate, expected=" or ".join(PARTS_RATES), usual="list"),
         ),
         zh="合同",
-        held_by=(("site", "contract"),),
+        held_by=(("site", "contract"), ("plan", "contract")),
     ),
     "site": Kind(
         name="site",
@@ -228,7 +243,7 @@ KINDS: dict[KindName, Kind] = {
             *CONTACT,
         ),
         zh="站点",
-        held_by=(("place", "site"),),
+        held_by=(("place", "site"), ("plan", "site")),
     ),
     "place": Kind(
         name="place",
@@ -256,6 +271,21 @@ KINDS: dict[KindName, Kind] = {
         held_by=(("site", "point"),),
     ),
     "calendar": Kind(name="calendar", table=schema.calendar, fields=NAMES, zh="日历", held_by=(("site", "calendar"),)),
+    "plan": Kind(
+        name="plan",
+        table=schema.plan,
+        fields=(
+            Field(name="kind", read=_plan_kind, expected="a kind of plan of docs/plans.md", is_needed=True),
+            _refers("contract", "contract", is_needed=False),
+            _refers("site", "site", is_needed=False),
+            replace(_date("first_day"), is_needed=True),
+            _date("last_day"),
+            Field(
+                name="changes", read=_changes, expected='what it changes of its kind, as JSON: {"report": {"by": 3}}'
+            ),
+        ),
+        zh="巡检计划",
+    ),
     "installation": Kind(
         name="installation",
         table=schema.installation,
@@ -289,7 +319,37 @@ def checked(kind: Kind, entry: str, fields: Mapping[str, object]) -> dict[str, A
     found = {field.name: read_field(field, fields.get(field.name), where) for field in kind.fields}
     if kind.name == "contract":
         dates_of(found, where)
+    if kind.name == "plan":
+        _check_plan(found, where)
     return found
+
+
+def _check_plan(fields: Mapping[str, Any], where: str) -> None:
+    """Refuse a plan that asks for nothing, or whose kind cannot be changed like that."""
+    try:
+        kind = plan_files.kind_of(fields["kind"], plan_files.changes_from(fields["changes"]))
+    except RulesError as error:
+        raise _wrong_plan(
+            where, "changes", str(error), "keys of a row of kinds, as docs/plans.md explains them"
+        ) from error
+    days = {name: date.fromisoformat(fields[name]) if fields[name] else None for name in ("first_day", "last_day")}
+    try:
+        Plan(id=where, first_day=days["first_day"] or date.min, last_day=days["last_day"], places=())
+    except PlanError as error:
+        raise _wrong_plan(where, "last_day", str(error), "a last day that is not before the first") from error
+    named = [name for name in ("contract", "site") if fields[name]]
+    expected = {"site": (["contract"], ["site"]), "contract": (["contract"],), "company": ([],)}[kind.per]
+    if named not in expected:
+        told = {
+            "site": "a contract, for all its sites, or one site",
+            "contract": "a contract, and no site",
+            "company": "neither a contract nor a site: it is for the whole company",
+        }
+        raise _wrong_plan(where, "contract", f"kind {kind.id} is {kind.per}'s", told[kind.per])
+
+
+def _wrong_plan(where: str, field: str, what: str, expected: str) -> EntryError:
+    return EntryError(what=what, where=where, expected=expected, do="mend the plan", field=field)
 
 
 def read_field(field: Field, value: object, where: str) -> str | None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.inspection import WORST, Verdict
 from roundsman_collector.core.looking import STATES, WORDS_LIMIT, Line, Progress, Standing
-from roundsman_collector.store import audit, files
+from roundsman_collector.store import audit, files, tasks
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.rounds import COLUMNS as ROUND_COLUMNS
@@ -107,6 +107,7 @@ def finish(connection: Connection, round_id: int, new: NewLine, deed: Deed) -> L
         line.who,
         round_id,
     )
+    tasks.wake_of_rounds(connection, [round_id], deed.at_ms)
     return line
 
 

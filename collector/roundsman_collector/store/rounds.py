@@ -20,10 +20,11 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.asking import CHANGING
+from roundsman_collector.core.fulfilment import RoundSeen
 from roundsman_collector.core.looking import Mode
-from roundsman_collector.store import audit, commands, schema, series
+from roundsman_collector.store import audit, commands, schema, series, tasks
 from roundsman_collector.store.audit import Deed
-from roundsman_collector.store.sql import clean, insert, json_text, many, run
+from roundsman_collector.store.sql import chunks, clean, insert, json_text, many, marks, run
 
 SERIES = "round"
 Kind = Literal["site", "group", "device"]
@@ -262,6 +263,7 @@ def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
         ).scalar_one()
         many(connection, insert(schema.round_device), [(round_id, *device) for device in one.devices])
         many(connection, insert(schema.errand), [_errand(one, int(round_id), errand) for errand in one.errands])
+        tasks.wake_of_rounds(connection, [int(round_id)], one.asked_ms)
         said = {"round": number, "devices": len(one.devices), "agents": len(one.errands)}
         commands.answer(
             connection, [commands.CommandDone(command=one.command, ok=True, done_ms=one.asked_ms, result=said)]
@@ -370,6 +372,7 @@ def end(connection: Connection, answered: Sequence[RoundAnswered], at_ms: int) -
             at_ms,
             one.round_id,
         )
+    tasks.wake_of_rounds(connection, [one.round_id for one in answered], at_ms)
 
 
 # --- what the engine reads -------------------------------------------------------------------------------------------
@@ -388,6 +391,26 @@ def outgoing(connection: Connection, now_ms: int, limit: int, *, changing: bool 
         limit,
     )
     return [ErrandOut(*row)._replace(args=json.loads(row[4])) for row in found]
+
+
+def seen_at(connection: Connection, sites: Iterable[str], since_ms: int) -> list[RoundSeen]:
+    """Rounds of these sites that were asked for since, over or not, the oldest first."""
+    found: list[RoundSeen] = []
+    for part in chunks(sorted(set(sites))):
+        rows = run(
+            connection,
+            "SELECT number, site, mode, asked_ms, "
+            "CASE WHEN state IN ('answered', 'done') THEN COALESCE(finished_ms, answered_ms) END, "
+            "(SELECT count(*) FROM errand WHERE errand.round_id = round.id AND errand.state = 'done'), task "
+            f"FROM round WHERE kind = 'site' AND site IN ({marks(len(part))}) AND asked_ms >= ? ORDER BY id",
+            *part,
+            since_ms,
+        )
+        found += (
+            RoundSeen(id=row[0], site=row[1], mode=row[2], asked_ms=row[3], done_ms=row[4], reached=row[5], task=row[6])
+            for row in rows
+        )
+    return found
 
 
 def over(connection: Connection, now_ms: int) -> list[RoundOver]:

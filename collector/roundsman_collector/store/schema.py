@@ -29,6 +29,7 @@
     customer_link                                                 by which customers say yes or no, without an account
     report report_file report_confirmation                        what customers get: revisions, files, their yes
     report_schedule report_mail                                   when reports are made, and the letters they go by
+    plan task task_event task_terms                               what recurs: promises, what they ask for, its log
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.
 A subject is a device's id, or `@` and an agent's: what can befall an agent itself, like its silence.
@@ -59,7 +60,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0018"
+REVISION = "0019"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1405,6 +1406,77 @@ report_mail = Table(
     Index("report_mail_wake", "wake_at_ms"),
 )
 """A letter to one recipient; state: new, sent, dead."""
+# --- what recurs -----------------------------------------------------------------------------------------------------
+
+plan = _versioned(
+    "plan",
+    Column("kind", Text, nullable=False),
+    Column("contract", Text),
+    Column("site", Text),
+    Column("first_day", Text, nullable=False),
+    Column("last_day", Text),
+    Column("changes", Text),
+)
+"""A kind of work (rules/plans) that a contract promises to its sites, or that one site has; `changes`: JSON."""
+
+task_terms = Table("task_terms", metadata, Column("hash", Text, primary_key=True), Column("body", Text, nullable=False))
+"""A kind of plan as tasks were made by it."""
+
+task = Table(
+    "task",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("plan", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("contract", Text),
+    Column("terms", Text, ForeignKey("task_terms.hash"), nullable=False),
+    Column("time_zone", Text, nullable=False),
+    Column("period_first_day", Text, nullable=False),
+    Column("period_last_day", Text, nullable=False),
+    Column("first_day", Text, nullable=False),
+    Column("last_day", Text, nullable=False),
+    Column("opens_on", Text, nullable=False),
+    Column("due_on", Text, nullable=False),
+    Column("report_due_on", Text),
+    Column("is_expected", Boolean(create_constraint=False), nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("is_over", Boolean(create_constraint=False), nullable=False),
+    Column("is_touched", Boolean(create_constraint=False), nullable=False),
+    Column("version", Big, nullable=False),
+    Column("engineer", Text, nullable=False),
+    Column("day", Text),
+    Column("done_ms", Big),
+    Column("opens_ms", Big, nullable=False),
+    Column("due_ms", Big, nullable=False),
+    Column("report_due_ms", Big),
+    Column("mark", Text, nullable=False),
+    Column("ticket_id", Big, ForeignKey("ticket.id")),
+    Column("wake_at_ms", Big),
+    UniqueConstraint("plan", "site", "period", name="task_of_period"),
+    Index("task_by_site", "site"),
+    Index("task_by_opening", "opens_ms"),
+    Index("task_awake", "wake_at_ms"),
+)
+"""A plan's task at a site (empty: of the contract, or the company) in a period. The days are as the plan asks for them;
+from `state` on, the row is what the log said when it was looked at last. `due_ms`, `report_due_ms`: as settled since;
+`mark`: how far the gravest worry has got, of those that are not over."""
+
+task_event = Table(
+    "task_event",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("task_id", Big, ForeignKey("task.id"), nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Index("task_event_by_task", "task_id"),
+)
+"""The log of tasks, append-only. What nobody has touched and no plan asks for any more goes whole."""
 
 
 @cache

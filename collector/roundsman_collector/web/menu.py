@@ -55,7 +55,13 @@ MENU: tuple[Section, ...] = (
             Entry("/stock/locations", N_("Stock locations"), "stock"),
         ),
     ),
-    Section(N_("Inspections"), (Entry("/rounds", N_("Inspections"), "see"),)),
+    Section(
+        N_("Inspections"),
+        (
+            Entry("/rounds", N_("Inspections"), "see"),
+            Entry("/plans", N_("Plans"), "see"),
+        ),
+    ),
     Section(
         N_("Ledger"),
         (

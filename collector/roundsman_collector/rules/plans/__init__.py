@@ -5,6 +5,7 @@
     kinds_of(file), kind_of(entry, file)        the PlanKinds
     changed(file, "kiosk-phone", {"report": {"by": 3}}, source="plan 7")    a kind as one plan has it
     body_of(file)                               the text that is kept of it
+    text_of(file, "kiosk-phone", {...})         the same of one kind as a plan has it; kind_of_text() reads it
     PRESETS                                     the files that travel with the program
 
     plans: kiosk
@@ -321,6 +322,19 @@ def changed(file: PlanFile, kind: str, changes: Mapping[str, Any], *, source: st
     if found:
         raise RulesError([f"{source}: {flaw}" for flaw in found])
     return kind_of(entry, whole)
+
+
+def text_of(file: PlanFile, kind: str, changes: Mapping[str, Any], *, source: str) -> str:
+    """A kind as one plan has it, with its working days, as a text that kind_of_text() reads; RulesError."""
+    changed(file, kind, changes, source=source)
+    entry = _laid_over(next(one for one in file.kinds if one.kind == kind), changes, source)
+    return body_of(file.model_copy(update={"kinds": [entry]}))
+
+
+def kind_of_text(text: str, *, source: str) -> PlanKind:
+    """The kind of a text of text_of()."""
+    file = read(text, PlanFile, source=source, problem=_problem)
+    return kind_of(file.kinds[0], file)
 
 
 def _laid_over(entry: KindEntry, changes: Mapping[str, Any], source: str) -> KindEntry:

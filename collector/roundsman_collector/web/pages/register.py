@@ -22,7 +22,7 @@ from roundsman_collector.core import hours
 from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.contract import PHASES, phase_at
 from roundsman_collector.roles import Who
-from roundsman_collector.store import KINDS, ZONES, EntryError, KindName, Version
+from roundsman_collector.store import KINDS, ZONES, EntryError, KindName, Version, plan_files
 from roundsman_collector.store.entry_kinds import NO_CALENDAR, Field, dates_of
 from roundsman_collector.store.levels import LevelRow
 from roundsman_collector.web.forms import form
@@ -70,7 +70,7 @@ COLLECTIONS: Mapping[KindName, Collection] = {
             N_("Site"),
             N_("New site"),
             ("customer", "zone", "phase", "engineer", "devices"),
-            ("place",),
+            ("place", "plan"),
         ),
         Collection(
             "contracts",
@@ -79,7 +79,7 @@ COLLECTIONS: Mapping[KindName, Collection] = {
             N_("Contract"),
             N_("New contract"),
             ("customer", "accepted_on", "warranty_until", "maintenance_until", "phase", "devices"),
-            ("site",),
+            ("site", "plan"),
         ),
         Collection("places", "place", N_("Places"), N_("Place"), N_("New place"), ("site", "engineer", "devices")),
         Collection(
@@ -98,6 +98,14 @@ COLLECTIONS: Mapping[KindName, Collection] = {
             N_("New service point"),
             ("group_id", "zones", "phone", "address"),
             ("site",),
+        ),
+        Collection(
+            "plans",
+            "plan",
+            N_("Plans"),
+            N_("Plan"),
+            N_("New plan"),
+            ("contract", "site", "first_day", "last_day"),
         ),
     )
 }
@@ -132,6 +140,10 @@ LABELS: Mapping[str, str] = {
     "parts_rate": N_("Parts outside the warranty"),
     "phase": N_("Phase"),
     "devices": N_("Devices"),
+    "kind": N_("Kind of plan"),
+    "first_day": N_("First day"),
+    "last_day": N_("Last day"),
+    "changes": N_("What it changes of its kind"),
 }
 HINTS: Mapping[str, str] = {
     "id": N_("1 to 63 of a-z 0-9 _ -; it stays for ever"),
@@ -150,6 +162,8 @@ HINTS: Mapping[str, str] = {
     "contact": N_("who looks after the devices there and can be guided by phone"),
     "contact_phone": N_("whoever may not act on tickets sees the first and last digits"),
     "from": N_("empty: from now on"),
+    "last_day": N_("empty: until further notice"),
+    "changes": N_('empty: nothing; else JSON such as {"report": {"by": 3}}, see docs/plans.md'),
 }
 UNKNOWN: Mapping[str, str] = {
     "exclude": N_("neither up nor down"),
@@ -162,7 +176,7 @@ PARTS: Mapping[str, str] = {
 }
 CHOSEN = ("unknown_as", "calendar", "zone", "parts_rate")
 """What a new entry has chosen already."""
-DATES = ("accepted_on", "warranty_until", "maintenance_until", "labour_until")
+DATES = ("accepted_on", "warranty_until", "maintenance_until", "labour_until", "first_day", "last_day")
 # What the store refuses, for people; the field stands beside it.
 REFUSALS: Mapping[str, str] = {
     "value": N_("This cannot be used."),
@@ -241,7 +255,8 @@ def table(desk: Desk, saying: Saying, kind: KindName, rows: Sequence[Version]) -
         for name in NAMED
         if name in KINDS[kind].names
     }
-    around = Around(named, desk.view.standing(kind, [one.id for one in rows]), desk.now_ms())
+    standing = desk.view.standing(kind, [one.id for one in rows]) if "devices" in collection.columns else {}
+    around = Around(named, standing, desk.now_ms())
     return {
         "heads": [LABELS[one] for one in collection.columns],
         "rows": [
@@ -289,9 +304,18 @@ def _phase(saying: Saying, kind: KindName, one: Version, around: Around) -> str:
 
 def name_of(saying: Saying, one: Version) -> str:
     """What an entry is called in the reader's language."""
+    if "kind" in one.fields:
+        return kind_name(saying, str(one.fields["kind"]))
     if "name" in one.fields:
         return str(one.fields["name"])
     return str(one.fields["name_zh" if saying.language == "zh" else "name_en"])
+
+
+def kind_name(saying: Saying, kind: str) -> str:
+    """What a kind of plan is called; its id where there is none (any more)."""
+    file = plan_files.kinds().get(kind)
+    entry = None if file is None else next(one for one in file.kinds if one.kind == kind)
+    return kind if entry is None else saying.pair((entry.zh, entry.en))
 
 
 # --- one entry -------------------------------------------------------------------------------------------------------
@@ -374,6 +398,11 @@ def _options(
         return [(key, saying(words)) for key, words in UNKNOWN.items()]
     if field.name == "parts_rate":
         return [(key, saying(words)) for key, words in PARTS.items()]
+    if field.name == "kind":
+        return [
+            (kind, f"{saying.pair((file.zh, file.en))}: {kind_name(saying, kind)}{saying.aside(kind)}")
+            for kind, file in plan_files.kinds().items()
+        ]
     if field.refers_to == "level":
         levels = desk.view.newest_levels().values()
         return [*nothing, *((one.level, f"{name_of_level(saying, one)}{saying.aside(one.level)}") for one in levels)]

@@ -82,6 +82,7 @@ EVENT_NAMES: Mapping[str, str] = {
     "handed_over": N_("handed over"),
     "warned": N_("time running out"),
     "breached": N_("overdue"),
+    "task_due": N_("inspections that are due"),
     "recovered": N_("readings recovered"),
     "verified": N_("repair verified"),
     "resolved": N_("ticket resolved"),
