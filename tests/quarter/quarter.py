@@ -151,6 +151,14 @@ class Happening(NamedTuple):
     act: Callable[[], None]
 
 
+class Broken(NamedTuple):
+    """What the script lets be wrong with a device, from when to when."""
+
+    from_ms: int
+    to_ms: int
+    readings: list[str]
+
+
 class Quarter:
     """The town with its collector."""
 
@@ -169,8 +177,7 @@ class Quarter:
         self.engine.load(self.now_ms)
         self.voices = {name: Voice(name, group, found, _kind_of(found[0])) for name, group, found in town.agents()}
         self.voice_of = {device: voice for voice in self.voices.values() for device in voice.readings}
-        self.broken: dict[str, list[tuple[int, int, tuple[str, ...]]]] = {}
-        """What was wrong with a device from when to when, as the script had it."""
+        self.broken: dict[str, list[Broken]] = {}
         self.on_tick: list[Callable[[], None]] = []
         self.line: list[tuple[str, bytes]] = []
         self._order = count()
@@ -219,7 +226,7 @@ class Quarter:
             voice.readings[device].update(readings)
             self._report(voice, device)
 
-        self.broken.setdefault(device, []).append((wall(since), wall(until), tuple(told)))
+        self.broken.setdefault(device, []).append(Broken(wall(since), wall(until), [*told]))
         for begin_ms, said in ((wall(since), told), (wall(until), well)):
             self.at(begin_ms, lambda said=said: become(said))  # type: ignore[misc]
             for minute in (2, 6, 12):

@@ -1,29 +1,57 @@
 """A quarter of 200 devices under six contracts: what is promised is done, every number is one that the API gives."""
 
+from typing import Any
+
+import pytest
 from starlette.testclient import TestClient
 
-from tests.quarter.quarter import FIRST, LAST, Quarter
+from tests.quarter import town
+from tests.quarter.conftest import Lived
+from tests.quarter.numbers import unlike
+from tests.quarter.quarter import FIRST, LAST, Broken
 
 DOWN = ("app[checkout].state", "printer.paper", "printer.error", "modem.network")
 """Readings whose fault takes away what a device is there for."""
 QUARTER = {"from": FIRST, "to": LAST}
 
 
-def test_every_device_was_down_for_as_long_as_something_was_wrong_with_it(quarter: Quarter, api: TestClient) -> None:
+def test_every_device_was_down_for_as_long_as_something_was_wrong_with_it(lived: Lived, api: TestClient) -> None:
     answer = api.get("/api/v1/availability", params={**QUARTER, "by": "device", "limit": 1000}).json()
 
     told = {row["key"]: row["down_ms"] for row in answer["rows"]}
     assert len(told) == 200
     assert {device: ms for device, ms in told.items() if ms} == {
-        device: ms for device in quarter.broken if (ms := _down_ms(quarter, device))
+        device: ms for device, broken in lived.broken.items() if (ms := _down_ms(broken))
     }
 
 
-def _down_ms(quarter: Quarter, device: str) -> int:
+PERIODS = ("2026-11", "2026-Q4")
+SITES = [f"site:{site}" for _, site, _ in town.sites()]
+CONTRACTS = [f"contract:{client.id}" for client in town.CLIENTS]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+@pytest.mark.parametrize(("kind", "scopes"), [("sla", CONTRACTS), ("site_inspection", SITES)])
+def test_every_number_of_a_report_is_one_that_the_api_gives(
+    api: TestClient, kind: str, scopes: list[str], period: str
+) -> None:
+    found = [_report(api, kind, scope, period) for scope in scopes]
+
+    assert sum(len(one["lines"]) for one in found) > 50 * len(scopes)
+    assert [wrong for one in found for wrong in unlike(api, one)] == []
+
+
+def _report(api: TestClient, kind: str, scope: str, period: str) -> dict[str, Any]:
+    answer = api.get("/api/v1/reports/preview", params={"kind": kind, "scope": scope, "period": period})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def _down_ms(broken: list[Broken]) -> int:
     """For how long something took a device down, by what was let happen."""
-    spans = sorted((begin, end) for begin, end, names in quarter.broken[device] if set(names) & set(DOWN))
-    total, until = 0, 0
-    for begin, end in spans:
-        total += max(0, end - max(begin, until))
-        until = max(until, end)
+    total, until_ms = 0, 0
+    for one in sorted(one for one in broken if set(one.readings) & set(DOWN)):
+        total += max(0, one.to_ms - max(one.from_ms, until_ms))
+        until_ms = max(until_ms, one.to_ms)
     return total
