@@ -31,6 +31,5 @@ def gather(view: View, asked: Asked, head: Head) -> Acceptance:
 
 
 def _accepted_on(view: View, asked: Asked) -> date | None:
-    found = None if asked.about.contract is None else view.entry("contract", asked.about.contract)
-    said = None if found is None else found.fields["accepted_on"]
+    said = gathered.entry(view, asked, "contract", asked.about.contract).get("accepted_on")
     return date.fromisoformat(said) if said else None

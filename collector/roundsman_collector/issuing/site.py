@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any, Literal
 
 from roundsman_collector.config import built_in
 from roundsman_collector.core import kept, reckoning
@@ -52,7 +53,7 @@ def gather(view: View, asked: Asked, head: Head, *, on_trial: bool = False) -> S
     names = {one.id: one.name for one in devices}
     return Site(
         head=head,
-        address=_address(view, asked),
+        address=str(entry(view, asked, "site", asked.about.id).get("address", "")),
         engineers=_engineers(view, served),
         phase=_phase(view, asked),
         target_percent=next(iter(answer.targets)) if len(answer.targets) == 1 else None,
@@ -141,9 +142,17 @@ def _while_here(seen: Inspected | None, where: Sequence[Served]) -> Inspected | 
 # --- the register ----------------------------------------------------------------------------------------------------
 
 
-def _address(view: View, asked: Asked) -> str:
-    found = view.entry("site", asked.about.id)
-    return "" if found is None else str(found.fields["address"])
+def entry(view: View, asked: Asked, kind: Literal["site", "contract"], name: str | None) -> Mapping[str, Any]:
+    """An entry of the register as it was at the period's end, or is now where it was not there then; empty: none."""
+    if name is None:
+        return {}
+    found = view.entry(kind, name, at_ms=last_ms(asked)) or view.entry(kind, name)
+    return {} if found is None else found.fields
+
+
+def last_ms(asked: Asked) -> int:
+    """The last instant of the period, or of what is known of it."""
+    return min(asked.to_ms - 1, asked.known_ms)
 
 
 def _engineers(view: View, served: Mapping[str, Sequence[Served]]) -> tuple[str, ...]:
@@ -155,11 +164,10 @@ def _engineers(view: View, served: Mapping[str, Sequence[Served]]) -> tuple[str,
 
 def _phase(view: View, asked: Asked) -> Phase | None:
     """The phase of the contract on the last day of the period, or today."""
-    found = None if asked.about.contract is None else view.entry("contract", asked.about.contract)
-    if found is None:
+    found = entry(view, asked, "contract", asked.about.contract)
+    if not found:
         return None
-    at_ms = min(asked.to_ms - 1, asked.known_ms)
-    return phase_at(dates_of(found.fields, f"contract {found.id}"), at_ms, asked.about.time_zone)
+    return phase_at(dates_of(found, f"contract {asked.about.contract}"), last_ms(asked), asked.about.time_zone)
 
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

@@ -90,6 +90,7 @@ def build(report: Acceptance) -> Document:
             faults(site),
             tickets(site),
             notes(site, NOTE, NOTE_RUNNING),
+            CONCLUSION,
             signatures(),
         ),
     )
@@ -114,6 +115,19 @@ def _stands(report: Acceptance) -> Facts:
             if value is not None
         ),
     )
+
+
+CONCLUSION = Table(
+    title=Label(zh="验收结论", en="Conclusion"),
+    columns=(
+        Label(zh="合格 / 不合格", en="Accepted / not accepted"),
+        Label(zh="遗留问题及完成日期", en="What is left to do, and by when"),
+    ),
+    rows=(),
+    blanks=2,
+    widths=(30, 70),
+)
+"""To be filled in by hand, when both sides have looked."""
 
 
 def _steps(report: Acceptance) -> Table:

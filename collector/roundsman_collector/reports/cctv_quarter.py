@@ -191,7 +191,7 @@ def _control_room(quarter: Quarter) -> Table:
         rows=tuple(
             (
                 one.name,
-                one.model or one.kind,
+                one.model,
                 NOT_TICKED if one.inspected is None else Found(one.inspected.verdict),
                 Share(one.reckoned.figure.availability),
                 _worst(quarter.worst.get(one.id)),

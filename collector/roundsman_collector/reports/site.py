@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from roundsman_collector.core import contract
 from roundsman_collector.core.contract import Phase
+from roundsman_collector.core.intervals import normal, subtract
 from roundsman_collector.core.kept import Kept
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import STATES
@@ -156,7 +157,7 @@ def overview(site: Site) -> Facts:
         (Label(zh="服务阶段", en="Phase"), phase_word(site.phase)),
         (Label(zh="负责工程师", en="Engineer"), "、".join(site.engineers)),
         (Label(zh="设备", en="Devices"), Count(len(site.devices))),
-        (Label(zh="巡检", en="Rounds"), _rounds(site.rounds)),
+        (Label(zh="巡检", en="Rounds"), Count(len(site.rounds))),
         (Label(zh="可用率", en="Availability"), Share(figure.availability)),
         (Label(zh="数据覆盖率", en="Coverage"), Share(figure.coverage)),
         (Label(zh="开机率", en="Power-on rate"), Share(power.rate)),
@@ -171,7 +172,10 @@ def overview(site: Site) -> Facts:
     )
     return Facts(
         title=Label(zh="概况", en="Overview"),
-        fields=tuple(Field(label=label, value=value) for label, value in said if value not in (None, "", ())),
+        fields=(
+            *(Field(label=label, value=value) for label, value in said if value not in (None, "", ())),
+            Field(label=Label(zh="本期巡检", en="Rounds held"), value=_rounds(site.rounds), is_wide=True),
+        ),
     )
 
 
@@ -193,12 +197,20 @@ def strips(site: Site) -> Strips:
         rows=tuple(
             StripRow(
                 one.name,
-                tuple((SHOWN.get(each.state, each.state), each.from_ms, each.to_ms) for each in one.stretches),
+                _strip(site, one),
                 (Share(one.reckoned.figure.availability), Share(one.reckoned.figure.coverage)),
             )
             for one in site.devices
         ),
     )
+
+
+def _strip(site: Site, one: DeviceLine) -> tuple[tuple[str, int, int], ...]:
+    """Its time that counts here; `closed` is what does not: other customers', outside service hours, yet to come."""
+    told = [(SHOWN.get(each.state, each.state), each.from_ms, each.to_ms) for each in one.stretches]
+    counted = normal((from_ms, to_ms) for _, from_ms, to_ms in told)
+    rest = subtract(((site.head.from_ms, site.head.to_ms),), counted)
+    return (*told, *(("closed", from_ms, to_ms) for from_ms, to_ms in rest))
 
 
 def devices(site: Site) -> Table:
@@ -241,7 +253,7 @@ def _device(one: DeviceLine) -> tuple[Value, ...]:
     return (
         one.name,
         one.place,
-        one.model or one.kind,
+        one.model,
         one.serial,
         Share(figure.availability),
         Share(figure.coverage),

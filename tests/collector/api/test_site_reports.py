@@ -133,6 +133,8 @@ def test_each_customer_has_its_own_part_of_a_device_that_moved(lived: tuple[Stor
     down = [said["Kiosk 7", "Down"]["span"][0] / 3_600_000 for said in (metro, bank)]
     assert down == [12, 6], "days 2 and 3 are the metro's, day 12 the bank's"
     assert [count(said["Kiosk 7", "Tickets"]) for said in (metro, bank)] == [1, 1]
+    strip = values(report(lived[1], "site_inspection", "metro-a"), "Uptime")
+    assert strip["Kiosk 7", "Time closed"] == {"span": [21 * 86_400_000]}, "what it did for the bank is not drawn"
     assert not any(row == "UPS 2" for row, _ in metro) and not any(row == "Recorder 2" for row, _ in bank)
 
 
