@@ -20,11 +20,13 @@ from urllib.parse import quote, urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
+from roundsman_collector.core.recurrence import Rules as RecurrenceRules
 from roundsman_collector.core.rulebook import RuleSet
 from roundsman_collector.rules.calendars import CalendarFile, calendar_from
 from roundsman_collector.rules.catalogue import Advice, advice_from, overridden, rule_set_from
 from roundsman_collector.rules.levels import PRESETS, LevelFile
 from roundsman_collector.rules.levels import file_from as level_file
+from roundsman_collector.rules.recurrence import recurrence_from
 from roundsman_collector.rules.shape import RulesError
 from roundsman_collector.rules.trends import Trends, trends_from
 from roundsman_collector.wording import got, key, nearest, short, wanted
@@ -585,6 +587,11 @@ def service_levels(config: Config) -> dict[str, LevelFile]:
 def trends() -> Trends:
     """What is watched for getting worse."""
     return trends_from(built_in("trends.yaml"), source="trends.yaml")
+
+
+def recurrence() -> RecurrenceRules:
+    """When the same fault comes again and again."""
+    return recurrence_from(built_in("recurrence.yaml"), source="recurrence.yaml")
 
 
 def calendar() -> CalendarFile:

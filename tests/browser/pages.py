@@ -69,6 +69,7 @@ PAGES: tuple[Seen, ...] = (
         "No faults in this time",
     ),
     Seen("fault-tickets", "/statistics/faults/tickets?period=24h", "开始的故障", "Faults that began"),
+    Seen("recurrence", "/statistics/recurrence", "没有预警", "No warnings"),
     Seen("failure-rates", "/statistics/failure-rates?period=24h", "每台月故障数", "Faults per device-month"),
     Seen("stock", "/stock/quantities", "采购清单", "Purchase list"),
     Seen("stock-moves", "/stock/moves", "盘点差异", "counted otherwise"),

@@ -425,6 +425,8 @@ def notice_told(one: NoticeRow) -> dict[str, Any]:
     links = {"way": f"{ROOT}/ways/{one.way}"}
     if ticket is not None:
         links["ticket"] = f"{ROOT}/tickets/{ticket['number']}"
+    if "warning" in one.body:
+        links["warning"] = f"{ROOT}/statistics/recurrence/{one.body['warning']['id']}"
     return {
         "id": one.id,
         "way": one.way,

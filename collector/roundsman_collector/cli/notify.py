@@ -66,7 +66,7 @@ def notify_add(
         typer.Option(
             "--event",
             help="opened, called_again, dispatched, handed_over, warned, breached, recovered, verified, resolved, "
-            "reopened or voided; may be repeated. If not given: what a desk has to know.",
+            "reopened, voided or recurred; may be repeated. If not given: what a desk has to know.",
         ),
     ] = None,
     severity: Annotated[str, typer.Option("--severity", help="This grave or graver: urgent, major, minor.")] = "minor",

@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from roundsman_collector import clock
-from roundsman_collector.config import Config, ConfigError, load, rule_set
+from roundsman_collector.config import Config, ConfigError, load, recurrence, rule_set
 from roundsman_collector.notify import dingtalk, feishu, mail, webhook, wecom
 from roundsman_collector.notify.delivery import Delivery, Sender
 from roundsman_collector.notify.facts import Facts
@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"another delivery runs on {config.data.folder}", file=sys.stderr)
                 return TRY_LATER
             with Outbox.open(config.database) as outbox:
-                Delivery(outbox, senders(config), faults, public_url(config)).run(stopping)
+                Delivery(outbox, senders(config), faults, public_url(config), recurring=recurrence()).run(stopping)
     except ConfigError as error:
         print(error, file=sys.stderr)
         return CONFIG_ERROR

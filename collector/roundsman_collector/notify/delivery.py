@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from roundsman_collector import clock, fault
+from roundsman_collector.core.recurrence import Rules
 from roundsman_collector.notify.dial import CONNECT_S, TOTAL_S
 from roundsman_collector.notify.facts import Facts
 from roundsman_collector.notify.outcome import Reject, Retry
@@ -39,6 +40,7 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY_S = 0.5
 AFTER_TROUBLE_S = 5.0
 PRUNE_EVERY_S = 24 * 3600.0
+WARN_EVERY_S = 3600.0
 KEEP_MS = 90 * 86_400_000
 """How long what was told, or could not be, is kept."""
 LEAVE_WITHIN_S = 3.0
@@ -65,6 +67,10 @@ class Delivery:
     _broken: set[int] = field(default_factory=set)
     _asking: threading.Lock = field(default_factory=threading.Lock)
     _prune_at: float = 0.0
+    recurring: Rules | None = None
+    """When the same fault comes too often; None: nobody is warned of it."""
+    _warn_at: float = 0.0
+    _warning: threading.Thread | None = None
 
     def run(self, stopping: threading.Event) -> None:
         """Deliver until told to stop; what is on its way then gets a moment."""
@@ -73,6 +79,7 @@ class Delivery:
             try:
                 self._look(stopping)
                 self._prune()
+                self._warn()
                 pause = LOOK_EVERY_S
             except StoreError as error:
                 log.error("the outbox cannot be read; it is tried again", problem=str(error))
@@ -206,6 +213,25 @@ class Delivery:
             public_url=self.public_url,
             time_zone=waiting.way.timing.time_zone,
         )
+
+    def _warn(self) -> None:
+        """Look for what recurs, in a thread of its own: the faults of a year take a while."""
+        if self.recurring is None or clock.mono_s() < self._warn_at:
+            return
+        if self._warning is None or not self._warning.is_alive():
+            self._warn_at = clock.mono_s() + WARN_EVERY_S
+            self._warning = threading.Thread(target=self._look_back, name="recurrence", daemon=True)
+            self._warning.start()
+
+    def _look_back(self) -> None:
+        assert self.recurring is not None, "asked before"
+        try:
+            count = self.outbox.warn(self.recurring, self.now_ms())
+        except StoreError as error:
+            log.error("what recurs cannot be looked for; it is tried again in an hour", problem=str(error))
+        else:
+            if count:
+                log.info("the same faults came again and again", warnings=count)
 
     def _prune(self) -> None:
         mono = clock.mono_s()

@@ -9,7 +9,7 @@ from roundsman_collector.core.label import is_author
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.core.worries import ABOUT
-from roundsman_collector.notify import words
+from roundsman_collector.notify import recurrences, words
 from roundsman_collector.notify.words import of, say, word
 from roundsman_collector.store import Names
 from roundsman_collector.store.timing import REPEATS
@@ -48,7 +48,9 @@ class Facts:
             return ""
         if "reminder" in self.body:
             return f"{self.public_url.rstrip('/')}/tasks"
-        ticket = self.body.get("ticket")
+        ticket, warning = self.body.get("ticket"), self.body.get("warning")
+        if warning is not None:
+            return f"{self.public_url.rstrip('/')}/statistics/recurrence/{warning['id']}"
         return self.public_url.rstrip("/") + ("/tickets" if ticket is None else f"/tickets/{quote(ticket['number'])}")
 
 
@@ -77,6 +79,8 @@ def letter(facts: Facts, language: Language) -> Letter:
             return _digest(facts, language)
         case "task_due":
             return _reminder(facts, language)
+        case "recurred":
+            return _of_warning(facts, language)
         case _:
             return _of_ticket(facts, language)
 
@@ -115,6 +119,18 @@ def _of_ticket(facts: Facts, language: Language) -> Letter:
         rows=tuple((of(words.LABELS[key], language), value) for key, value in _rows(facts, language) if value),
         link=facts.link,
         link_words=say(language, "open"),
+    )
+
+
+def _of_warning(facts: Facts, language: Language) -> Letter:
+    device = _subject(facts.subject, facts.names, language) if facts.subject else ""
+    told = recurrences.rows_of(facts.body, device, facts.faults, language)
+    return Letter(
+        title=one_line(recurrences.line_of(facts.body, device, facts.faults, language), 2 * SHORT),
+        sentence="" if facts.body.get("found") else say(language, "recurred"),
+        rows=tuple((of(words.LABELS[key], language), one_line(value, 500)) for key, value in told if value),
+        link=facts.link,
+        link_words=say(language, "open.recurrence"),
     )
 
 
@@ -210,9 +226,12 @@ def _line(
     faults: Mapping[str, Label],
     language: Language,
 ) -> str:
-    """What befell a ticket, in one line; of a reminder what it is about."""
+    """What befell a ticket, in one line; of a reminder what it is about, of a warning what recurs."""
     if "reminder" in body:
         return _reminded("entry.tasks", body["reminder"], language)
+    if "warning" in body:
+        device = _subject(subject, names, language) if subject else ""
+        return recurrences.line_of(body, device, faults, language)
     ticket = body["ticket"]
     return say(
         language,

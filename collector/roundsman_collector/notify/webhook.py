@@ -48,16 +48,26 @@ def render(facts: Facts) -> bytes:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def _device(device: str, known: Names) -> dict[str, Any]:
+    return {"id": device, "name_zh": known.name_zh, "name_en": known.name_en}
+
+
 def _happening(
     subject: str, names: Names | None, body: Mapping[str, Any], faults: Mapping[str, Label]
 ) -> dict[str, Any]:
-    """What befell a ticket; of a reminder, which tasks it is about."""
+    """What befell a ticket; of a reminder, which tasks it is about; of a warning, what recurs."""
     if "reminder" in body:
         return {"reminder": body["reminder"]}
+    if "warning" in body:
+        return {
+            "device": _device(subject, names or Names()) if subject else None,
+            "warning": body["warning"],
+            "found": body["found"],
+        }
     known = names or Names()
     kind = subject[:1] if subject[:1] in ("@", "#") else ""
     return {
-        "device": None if kind else {"id": subject, "name_zh": known.name_zh, "name_en": known.name_en},
+        "device": None if kind else _device(subject, known),
         "agent": subject[1:] if kind == "@" else None,
         "group": known.group,
         "site": _pair(known.site_zh, known.site_en),

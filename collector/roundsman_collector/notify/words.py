@@ -24,6 +24,7 @@ EVENTS: Mapping[str, Words] = {
     "reopened": ("故障复发", "Back again"),
     "voided": ("已作废", "Voided"),
     "task_due": ("巡检任务提醒", "Inspections"),
+    "recurred": ("重复故障预警", "Recurrence"),
     "test": ("测试", "Test"),
     "digest": ("汇总", "Digest"),
     "daily": ("每日汇总", "Daily digest"),
@@ -72,6 +73,14 @@ LABELS: Mapping[str, Words] = {
     "text": ("说明", "Words"),
     "count": ("通知数", "Notices"),
     "way": ("通知方式", "Way"),
+    "model": ("型号", "Model"),
+    "class": ("故障类别", "Class of fault"),
+    "period": ("时段", "Period"),
+    "faults": ("故障数", "Faults"),
+    "devices": ("设备数", "Devices"),
+    "months": ("连续月数", "Months in a row"),
+    "cause": ("根本原因", "At the root"),
+    "concerns": ("交由", "Concerns"),
 }
 PHRASES: Mapping[str, Words] = {
     "title.ticket": (
@@ -80,6 +89,21 @@ PHRASES: Mapping[str, Words] = {
     ),
     "title.test": ("【{event}】巡检员的通知能送达", "[{event}] Notices of Roundsman arrive"),
     "title.digest": ("【{event}】{count} 条通知", "[{event}] {count} notices"),
+    "title.recurred": (
+        "【{event}】{what}：{fault} {period} 共 {faults} 次",
+        "[{event}] {what}: {fault}, {faults} times in {period}",
+    ),
+    "title.analysed": (
+        "【重复故障原因】{what}：{fault} {period}，{cause}",
+        "[Root of a recurrence] {what}: {fault} in {period}, {cause}",
+    ),
+    "of.model": ("型号 {model}", "model {model}"),
+    "of.all": ("全部设备", "all devices"),
+    "recurred": (
+        "同样的故障反复出现。请分析根本原因，并在系统中填写。",
+        "The same fault comes again and again. Find what is at its root, and write it down.",
+    ),
+    "open.recurrence": ("打开预警", "Open the warning"),
     "event.warned": ("{clock}时限已用 {percent}%", "{percent} % of the time for: {clock}"),
     "event.breached": ("{clock}已超时", "Overdue: {clock}"),
     "again": (

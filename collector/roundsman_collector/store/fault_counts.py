@@ -29,12 +29,14 @@ from roundsman_collector.core.fault_counts import (
     is_within,
 )
 from roundsman_collector.core.intervals import Pair, normal
+from roundsman_collector.core.ticket_words import NOT_SEEN
+from roundsman_collector.core.worries import CODE as TASK_LATE
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import laid, reach
 from roundsman_collector.store.sql import look, marks, quoted
 
 UNKNOWN_CLASS = "other"
-NO_FAULTS = ("task_late", "not_seen")
+NO_FAULTS = (TASK_LATE, NOT_SEEN)
 """Codes of tickets about work that is to be done: nothing is broken."""
 ONLY: Mapping[str, str] = {
     "customer": "ticket.customer = ?",

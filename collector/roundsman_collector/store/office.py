@@ -20,6 +20,7 @@ from roundsman_collector.core.days import Day
 from roundsman_collector.core.duty import Pattern, Plan, SwapState
 from roundsman_collector.core.looking import Line
 from roundsman_collector.core.overlay import Verb
+from roundsman_collector.core.recurrence import Cause
 from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import EVERYTHING, Role, Scope
 from roundsman_collector.rules.calendars import CalendarFile
@@ -43,6 +44,7 @@ from roundsman_collector.store import (
     people,
     pushed,
     quarantine,
+    recurrence,
     reservations,
     round_log,
     rounds,
@@ -418,6 +420,13 @@ class Office:
         """Try a dead notice again, now."""
         with self._change(f"trying notice {notice} again") as connection:
             notices.retry(connection, notice, deed)
+
+    # --- what recurs: recurrence.py ----------------------------------------------------------------------------------
+
+    def analyse(self, warning: int, *, cause: Cause, text: str, scope: Scope, deed: Deed) -> int:
+        """Say what is at the root of a fault that comes again and again; it is told like the warning."""
+        with self._change(f"writing what is at the root of warning {warning}") as connection:
+            return recurrence.analyse(connection, warning, cause=cause, text=text, scope=scope, deed=deed)
 
     # --- maintenance, exclusions, corrections: overlays.py ------------------------------------------------------------
 

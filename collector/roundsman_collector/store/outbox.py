@@ -22,8 +22,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from roundsman_collector.core.lifecycle import MENDED, OVER
+from roundsman_collector.core.recurrence import Rules
 from roundsman_collector.core.ticket_log import ROBOT
-from roundsman_collector.store import notices, ways
+from roundsman_collector.store import notices, recurrence, ways
 from roundsman_collector.store.connect import Place, connector, place, transaction
 from roundsman_collector.store.news import AWAITED
 from roundsman_collector.store.notices import DIGEST, INSERT, TEST, Held, NoticeRow
@@ -193,6 +194,17 @@ class Outbox:
         """Whether a notice still waits: its way may have been disabled since it was read."""
         with transaction(self._read, "looking at a notice", self._place) as connection:
             return run(connection, "SELECT 1 FROM notice WHERE id = ? AND state = 'new'", notice).first() is not None
+
+    # --- what recurs -------------------------------------------------------------------------------------------------
+
+    def warn(self, rules: Rules, now_ms: int) -> int:
+        """Look for faults that come again and again, and tell of those that are new; how many are."""
+        with transaction(self._read, "looking for what recurs", self._place) as connection:
+            found = recurrence.seen(connection, rules, now_ms)
+        if not found:
+            return 0
+        with self._change("keeping what recurs") as connection:
+            return recurrence.keep(connection, found, now_ms)
 
     # --- what became of it -------------------------------------------------------------------------------------------
 

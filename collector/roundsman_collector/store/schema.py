@@ -60,7 +60,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0019"
+REVISION = "0020"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1200,6 +1200,42 @@ device_part = Table(
 )
 """What is, or was, built into a device; only `to_ms` and what belongs to it are set later. One that ends where it
 begins was entered by mistake."""
+
+# --- what recurs ------------------------------------------------------------------------------------------------------
+
+recurrence = Table(
+    "recurrence",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("level", Text, nullable=False),
+    Column("about", Text, nullable=False),
+    Column("same", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("from_ms", Big, nullable=False),
+    Column("to_ms", Big, nullable=False),
+    Column("faults", Big, nullable=False),
+    Column("devices", Big, nullable=False),
+    Column("months", Big, nullable=False),
+    Column("tickets", Text, nullable=False),
+    Column("told_ms", Big, nullable=False),
+    UniqueConstraint("level", "about", "same", "key", "what", "period", name="recurrence_once"),
+)
+"""The same fault too often in a period: told once, numbers as they were seen last (core/recurrence.py)."""
+
+recurrence_word = Table(
+    "recurrence_word",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("recurrence_id", Big, ForeignKey("recurrence.id"), nullable=False),
+    Column("at_ms", Big, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("recurrence_word_by_recurrence", "recurrence_id", "id"),
+)
+"""What somebody found at its root; the newest line counts."""
 
 # --- labels ----------------------------------------------------------------------------------------------------------
 

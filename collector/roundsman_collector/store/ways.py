@@ -47,6 +47,7 @@ Event = Literal[
     "reopened",
     "voided",
     "task_due",
+    "recurred",
 ]
 Severity = Literal["urgent", "major", "minor"]
 Also = Literal["responsible", "duty"]
@@ -55,7 +56,16 @@ Language = Literal["zh", "en"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EVENTS: tuple[Event, ...] = get_args(Event)
 ALSO: tuple[Also, ...] = get_args(Also)
-USUAL: tuple[Event, ...] = ("opened", "called_again", "breached", "resolved", "reopened", "voided", "task_due")
+USUAL: tuple[Event, ...] = (
+    "opened",
+    "called_again",
+    "breached",
+    "resolved",
+    "reopened",
+    "voided",
+    "task_due",
+    "recurred",
+)
 """What is told where nobody said otherwise: what a desk has to know, without each step of the work."""
 SIGNED: tuple[Kind, ...] = ("dingtalk", "feishu")
 """Whose secret is theirs: it is shown there and written here."""

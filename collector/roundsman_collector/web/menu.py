@@ -76,6 +76,7 @@ MENU: tuple[Section, ...] = (
         (
             Entry("/statistics/faults", N_("Faults"), "see"),
             Entry("/statistics/failure-rates", N_("Failure rates"), "see"),
+            Entry("/statistics/recurrence", N_("Recurrence warnings"), "act"),
         ),
     ),
     Section(

@@ -278,6 +278,7 @@ DEEDS: Mapping[str, str] = {
     "stock.discard": N_("gave up what is beyond repair"),
     "stock.scrap": N_("scrapped spares"),
     "stock.count": N_("counted spares otherwise"),
+    "recurrence.analyse": N_("said what is at the root of a recurrence"),
     "stock.reserve": N_("kept spares for a ticket"),
     "stock.ask": N_("asked for spares for a ticket"),
     "stock.release": N_("released spares"),

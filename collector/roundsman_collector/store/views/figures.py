@@ -10,10 +10,11 @@ from roundsman_collector.core.failure_rates import Installed
 from roundsman_collector.core.intervals import Pair
 from roundsman_collector.core.ratio_names import Told
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import fault_counts, ratio_facts, ratios, reckon, vehicles
+from roundsman_collector.store import fault_counts, ratio_facts, ratios, reckon, recurrence, vehicles
 from roundsman_collector.store.fleet import DevicePast
 from roundsman_collector.store.ratios import PointOver
 from roundsman_collector.store.reckon import Answer, Asked, Evidence, Frame, Served
+from roundsman_collector.store.recurrence import RecurrenceRow
 from roundsman_collector.store.vehicles import Absent, VehicleOver
 from roundsman_collector.store.views.reading import Reading
 
@@ -72,6 +73,19 @@ class FigureReads(Reading):
         """The faults that began in a window, as known at a time, narrowed (fault_counts.ONLY)."""
         with self._reading("faults of a window") as connection:
             return fault_counts.of(connection, scope, window, known_ms, only=only)
+
+    def recurrences(
+        self, scope: Scope, wanted: recurrence.Wanted, *, before_id: int | None = None, limit: int = 50
+    ) -> list[RecurrenceRow]:
+        """Warnings of faults that come again and again, as far as the scope reaches, the newest first."""
+        with self._reading("what recurs") as connection:
+            return recurrence.page(connection, scope, wanted, before_id=before_id, limit=limit)
+
+    def recurrence(self, scope: Scope, warning: int) -> tuple[RecurrenceRow, list[recurrence.Word]] | None:
+        """A warning with what people found at its root, if the scope reaches it."""
+        with self._reading("a warning") as connection:
+            found = recurrence.one(connection, scope, warning)
+            return None if found is None else (found, recurrence.words(connection, warning))
 
     def installed(self, scope: Scope, window: Pair, only: Mapping[str, str] = fault_counts.ASKED) -> list[Installed]:
         """What stood installed in a window, device by device, narrowed likewise."""

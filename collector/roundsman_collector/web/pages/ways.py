@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from roundsman_collector.api.access import Tell, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.problem import bad_parameter
+from roundsman_collector.api.recurrence import what_recurs
 from roundsman_collector.api.ways import (
     NewWayShape,
     NoticeState,
@@ -88,6 +89,7 @@ EVENT_NAMES: Mapping[str, str] = {
     "resolved": N_("ticket resolved"),
     "reopened": N_("back again"),
     "voided": N_("ticket voided"),
+    "recurred": N_("the same fault again and again"),
     "test": N_("test"),
     "digest": N_("digest"),
 }
@@ -668,6 +670,9 @@ def _about(desk: Desk, saying: Saying, row: NoticeRow) -> str:
     ticket = row.body.get("ticket")
     if ticket is not None:
         return f"{desk.fault_name(ticket['code'], saying.language)} · {component_name(saying, ticket['component'])}"
+    warning = row.body.get("warning")
+    if warning is not None:
+        return f"{what_recurs(desk, warning['same'], warning['what']).of(saying.language)} · {warning['period']}"
     if "count" in row.body:
         return saying.plural("of %(num)s notice", "of %(num)s notices", int(row.body["count"]))
     return saying("asked for by %(who)s", who=row.body.get("who", ""))
