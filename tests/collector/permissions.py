@@ -83,6 +83,8 @@ TABLE: Mapping[tuple[str, str], str] = {
     ("GET", "/api/v1/health"): "anyone",
     ("GET", "/api/v1/kept"): "see",
     ("GET", "/api/v1/kept/judgements"): "see",
+    ("GET", "/api/v1/conversations"): "see",
+    ("GET", "/api/v1/records"): "see",
     ("GET", "/api/v1/statistics/failure-rates"): "see",
     ("GET", "/api/v1/statistics/failure-rates.{form}"): "see",
     ("GET", "/api/v1/statistics/faults"): "see",

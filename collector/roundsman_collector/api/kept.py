@@ -28,6 +28,7 @@ from roundsman_collector.core.availability import percent_text
 from roundsman_collector.core.kept import COUNTS, FIGURES, STANDS, Kept, Tally, figure, kept_of
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import STATES
+from roundsman_collector.reports.words import SOURCES
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import ZONES, TicketRow
 from roundsman_collector.store.kept import NONE, Behind, By, KeptAsked, KeptFound, LeftOut
@@ -37,7 +38,7 @@ WINDOW = PlainWindow(usual_ms=30 * DAY_MS, longest_ms=10 * 366 * DAY_MS)
 PAGE_LIMIT = 500
 ROWS = 1000
 
-Grouping = Literal["contract", "engineer", "zone", "clock"]
+Grouping = Literal["contract", "engineer", "zone", "source", "clock"]
 Group = Annotated[str, Query(description=f"Only of this one; {NONE}: of none.", max_length=80)]
 
 router = APIRouter(prefix="/kept", tags=["kept"])
@@ -75,6 +76,7 @@ def asked_of(
     zone: str = "",
     site: str = "",
     customer: str = "",
+    source: str = "",
 ) -> KeptAsked:
     """The question, as the store takes it."""
     grouped: By = "" if by == "clock" else by
@@ -89,6 +91,7 @@ def asked_of(
         zone=zone,
         site=site,
         customer=customer,
+        source=source,
     )
 
 
@@ -145,7 +148,7 @@ def behind_of(clock: str, stands: str, count: str, left_out: str) -> Behind:
 # --- answers ---------------------------------------------------------------------------------------------------------
 
 
-@router.get("", response_model=KeptShape, summary="How promises were kept: by contract, engineer, zone, or clock alone")
+@router.get("", response_model=KeptShape, summary="How promises were kept, by contract, engineer, zone or source")
 def kept(
     request: Request,
     who: See,
@@ -156,6 +159,7 @@ def kept(
     zone: Group = "",
     site: Group = "",
     customer: Group = "",
+    source: Group = "",
     limit: Annotated[int, Query(description="So many rows at most, the worst first.", ge=1, le=ROWS)] = 100,
 ) -> dict[str, Any]:
     """The tickets that were opened in the window. `total` has those of rows beyond the limit, too.
@@ -163,7 +167,14 @@ def kept(
     30 days up to now, if no window is given. What is voided, merged or transferred is in no figure: `left_out`.
     """
     desk = desk_of(request)
-    narrowed = {"contract": contract, "engineer": engineer, "zone": zone, "site": site, "customer": customer}
+    narrowed = {
+        "contract": contract,
+        "engineer": engineer,
+        "zone": zone,
+        "site": site,
+        "customer": customer,
+        "source": source,
+    }
     asked = asked_of(who.scope, window, by=by, **narrowed)
     answer = counted(desk, asked, limit=limit)
     names = names_of(desk, by, [row.key for row in answer.rows])
@@ -235,12 +246,22 @@ def kept_tickets(
     zone: Group = "",
     site: Group = "",
     customer: Group = "",
+    source: Group = "",
     before: Annotated[int | None, Query(description="`next_before` of the page before.", ge=1, le=2**62)] = None,
     limit: Annotated[int, Query(description="How many at most.", ge=1, le=PAGE_LIMIT)] = 100,
 ) -> dict[str, Any]:
     """A page of tickets, the newest first. `next_before` leads to older ones."""
     desk = desk_of(request)
-    asked = asked_of(who.scope, window, contract=contract, engineer=engineer, zone=zone, site=site, customer=customer)
+    asked = asked_of(
+        who.scope,
+        window,
+        contract=contract,
+        engineer=engineer,
+        zone=zone,
+        site=site,
+        customer=customer,
+        source=source,
+    )
     page, next_before = tickets_behind(desk, asked, behind_of(clock, stands, count, left_out), before, limit)
     agents = desk.view.agent_names(row.agent_no for row in page)
     explained = desk.view.count_children([row.id for row in page], scope=who.scope)
@@ -266,6 +287,8 @@ def names_of(desk: Desk, by: Grouping, keys: Iterable[str | None]) -> dict[str |
         return {key: {"name_zh": names[key], "name_en": names[key]} for key in ids if key in names}
     if by == "zone":
         return {key: {"name_zh": ZONES[key][0], "name_en": ZONES[key][1]} for key in ids if key in ZONES}
+    if by == "source":
+        return {key: {"name_zh": SOURCES[key].zh, "name_en": SOURCES[key].en} for key in ids if key in SOURCES}
     if by == "contract" and ids:
         found = desk.view.entries_named("contract", ids)
         return {key: {"name_zh": name, "name_en": name} for key, one in found.items() if (name := one.fields["name"])}

@@ -13,19 +13,23 @@ from typing import TypeVar
 from roundsman_collector.issuing import acceptance as gathered_acceptance
 from roundsman_collector.issuing import cctv_quarter as gathered_cctv
 from roundsman_collector.issuing import engineer_performance as gathered_performance
+from roundsman_collector.issuing import monthly_file as gathered_file
 from roundsman_collector.issuing import online_bulletin as gathered_bulletin
 from roundsman_collector.issuing import site as gathered_site
 from roundsman_collector.issuing import sla as gathered_sla
 from roundsman_collector.issuing import statistics as gathered_statistics
+from roundsman_collector.issuing import weekly as gathered_weekly
 from roundsman_collector.issuing.about import Asked, ReportError, ScopeWord
 from roundsman_collector.reports import (
     acceptance,
     cctv_quarter,
     engineer_performance,
+    monthly_file,
     online_bulletin,
     site_inspection,
     sla,
     statistics,
+    weekly,
 )
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import Head
@@ -126,6 +130,22 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("site",),
             cycles=("week", "month", "quarter", "half_year"),
             make=made(gathered_acceptance.gather, acceptance.build),
+        ),
+        ReportKind(
+            id="weekly",
+            letters="ZB",
+            title=weekly.TITLE,
+            scopes=("company",),
+            cycles=("week", "month"),
+            make=made(gathered_weekly.gather, weekly.build),
+        ),
+        ReportKind(
+            id="monthly_file",
+            letters="YD",
+            title=monthly_file.TITLE,
+            scopes=("company",),
+            cycles=("month",),
+            make=made(gathered_file.gather, monthly_file.build),
         ),
         ReportKind(
             id="cctv_quarter",

@@ -1,10 +1,10 @@
 """What the bulletin of vehicles online is made of, as /ratios/vehicles tells it: of one centre, or of the company."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping
 
 from roundsman_collector.core.ratios import Vehicle, centre, ranked
 from roundsman_collector.issuing.about import Asked
+from roundsman_collector.issuing.names import labels
 from roundsman_collector.reports.head import Head
 from roundsman_collector.reports.online_bulletin import FAULT, NOWHERE, BulletinInputs, CentreRow, MissingRow
 from roundsman_collector.roles import EVERYTHING
@@ -12,8 +12,6 @@ from roundsman_collector.store import View
 from roundsman_collector.store.reckon import Frame
 from roundsman_collector.store.vehicles import VehicleOver
 from roundsman_wire.catalogue import Label
-
-Named = Literal["group", "site", "point"]
 
 
 def gather(view: View, asked: Asked, head: Head) -> BulletinInputs:
@@ -25,7 +23,7 @@ def gather(view: View, asked: Asked, head: Head) -> BulletinInputs:
     groups: dict[str | None, list[Vehicle]] = {}
     for one in found:
         groups.setdefault(one.facts.group, []).append(one.counted)
-    names = _names(view, "group", groups)
+    names = labels(view, "group", groups)
     missing = [one for one in found if one.is_missing]
     return BulletinInputs(
         head=head,
@@ -40,8 +38,8 @@ def _missing(
 ) -> Iterator[MissingRow]:
     """By centre and id: whoever answers for a centre finds its vehicles together."""
     absent = view.vehicles_absent(missing, frame)
-    sites = _names(view, "site", (one.facts.site for one in missing))
-    points = _names(view, "point", (one.facts.point for one in missing))
+    sites = labels(view, "site", (one.facts.site for one in missing))
+    points = labels(view, "point", (one.facts.point for one in missing))
     people = view.people_names()
     for one in sorted(missing, key=lambda one: (one.facts.group is None, one.facts.group or "", one.device)):
         facts, reason, held = one.facts, one.reason, absent[one.device]
@@ -57,15 +55,3 @@ def _missing(
             engineer=people.get(facts.engineer or "", facts.engineer or ""),
             ticket=held.ticket,
         )
-
-
-def _names(view: View, kind: Named, ids: Iterable[str | None]) -> dict[str | None, Label]:
-    """What people call these, by id; of what is not in the register its id."""
-    named = {one for one in ids if one}
-    found = view.entries_named(kind, named)
-    return {
-        one: Label(zh=found[one].fields["name_zh"], en=found[one].fields["name_en"])
-        if one in found
-        else Label(zh=one, en=one)
-        for one in named
-    }

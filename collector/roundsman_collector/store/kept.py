@@ -25,12 +25,12 @@ from roundsman_collector.store import levels, reach
 from roundsman_collector.store.sql import chunks, look, marks, quoted, run
 from roundsman_collector.store.tickets import TicketRow, read
 
-By = Literal["", "contract", "engineer", "zone"]
+By = Literal["", "contract", "engineer", "zone", "source"]
 GROUPINGS: tuple[By, ...] = get_args(By)
 """What tickets are grouped by; all together by ""."""
 NONE = "~none"
 """In a filter: those that have no contract, that nobody was sent for, whose zone nobody knows."""
-NARROWED = ("contract", "engineer", "zone", "site", "customer")
+NARROWED = ("contract", "engineer", "zone", "site", "customer", "source")
 STANDS: Mapping[str, str] = {
     "met": "ticket_clock.state = 'met'",
     "missed": "ticket_clock.state = 'missed'",
@@ -50,7 +50,7 @@ LAST = 2**62
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KeptAsked:
     """Tickets that were opened in [from, to), as far as the scope reaches; of one contract, engineer, zone, site,
-    customer, if named (NONE: of none). Site and customer are those that it was opened for."""
+    customer, source, if named (NONE: of none). Site and customer are those that it was opened for."""
 
     scope: Scope
     from_ms: int
@@ -62,6 +62,7 @@ class KeptAsked:
     zone: str = ""
     site: str = ""
     customer: str = ""
+    source: str = ""
 
 
 class LeftOut(NamedTuple):

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Collection, Iterator, Sequence
 
+from roundsman_collector.core.intervals import Pair
 from roundsman_collector.core.model import Ref
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.roles import EVERYTHING, Scope
@@ -14,6 +15,7 @@ from roundsman_collector.store import (
     judgements,
     kept,
     reach,
+    records,
     ticket_clocks,
     ticket_lists,
     witness,
@@ -24,6 +26,7 @@ from roundsman_collector.store.dossiers import TicketFacts
 from roundsman_collector.store.files import FileRow, FileUsage
 from roundsman_collector.store.judgements import JudgedRow
 from roundsman_collector.store.kept import Behind, KeptAsked, KeptFound
+from roundsman_collector.store.records import Conversation, TicketRecords
 from roundsman_collector.store.sql import chunks, marks
 from roundsman_collector.store.ticket_clocks import ClockRow
 from roundsman_collector.store.ticket_lists import Line, TicketFilter
@@ -154,6 +157,16 @@ class TicketReads(Reading):
         """What customers said of the tickets of a period, the newest ticket first."""
         with self._reading("what customers said") as connection:
             return judgements.found(connection, asked)
+
+    def conversations(self, scope: Scope, window: Pair) -> list[Conversation]:
+        """What was said with customers in [from, to), as it was written down, by time."""
+        with self._reading("conversations") as connection:
+            return records.conversations(connection, scope, window)
+
+    def records(self, asked: KeptAsked) -> list[TicketRecords]:
+        """What is on file of the tickets of a period, by number."""
+        with self._reading("what is on file of tickets") as connection:
+            return records.records(connection, asked)
 
     def kept_behind(self, asked: KeptAsked, wanted: Behind, *, before_id: int | None, limit: int) -> list[TicketRow]:
         """The tickets behind a number of kept(), the newest first."""

@@ -55,6 +55,7 @@ BY_WORDS: Mapping[Grouping, str] = {
     "contract": N_("Contract"),
     "engineer": N_("Engineer"),
     "zone": N_("Zone"),
+    "source": N_("Reported by way of"),
 }
 NOBODY: Mapping[str, str] = {
     "contract": N_("without a contract"),
@@ -98,11 +99,12 @@ class Wanted(BaseModel):
     contract: str = Field("", max_length=80)
     engineer: str = Field("", max_length=80)
     zone: str = Field("", max_length=80)
+    source: str = Field("", max_length=80)
 
     @property
     def narrowed(self) -> dict[str, str]:
         """The tickets that are meant."""
-        return {"contract": self.contract, "engineer": self.engineer, "zone": self.zone}
+        return {"contract": self.contract, "engineer": self.engineer, "zone": self.zone, "source": self.source}
 
     def when(self) -> dict[str, str]:
         """The period, as part of an address."""
@@ -178,6 +180,7 @@ def _asked(who: Who, wanted: Wanted, saying: Saying) -> KeptAsked:
         contract=wanted.contract,
         engineer=wanted.engineer,
         zone=wanted.zone,
+        source=wanted.source,
     )
 
 
