@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from tests.collector.api import world
-from tests.collector.api.rounds_desk import NUMBER
+from tests.collector.api.rounds_desk import NUMBER, OPEN
 
 
 class Seen(NamedTuple):
@@ -87,6 +87,9 @@ PAGES: tuple[Seen, ...] = (
     Seen("serial", "/parts?serial=KP23-0001", "装机履历", "Built into"),
     Seen("serial-none", "/parts?serial=X", "查无此序列号", "Nobody knows this serial number"),
     Seen("rounds", "/rounds", "发起巡检", "Start an inspection"),
+    Seen("round-open", f"/rounds/{OPEN}", "去填写", "To the work"),
+    Seen("round-work", f"/rounds/{OPEN}/work", "向客户询问", "Questions to the customer"),
+    Seen("round-device", f"/rounds/{OPEN}/work/kiosk-7", "上次巡检以来的故障", "Faults since the last inspection"),
     Seen("round", f"/rounds/{NUMBER}", "打印巡检报告", "Report to print and sign"),
     Seen("agent", "/agents/kiosk-7", "重启（须经客户同意）", "Restart, with the customer's consent"),
     Seen("agent-many", "/agents/gateway-2", "全部设备", "all of them"),

@@ -115,6 +115,7 @@ def made(where: Path) -> Path:
     with Store.open(where) as store, View.open(where) as view:
         _promised(store)
         inspected(store, view, ["metro-a"])
+        inspected(store, view, ["metro-a"], "visit")
         busy(store, view)
     return where
 

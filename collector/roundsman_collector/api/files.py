@@ -14,6 +14,7 @@ sees in the bytes runs nothing and reaches nothing of ours. It is kept as it cam
 into a photo included: it is evidence, and its SHA-256 is in the audit log.
 """
 
+import base64
 import hashlib
 import tempfile
 from collections.abc import AsyncIterable
@@ -35,7 +36,7 @@ from roundsman_collector.api.telling import ROOT
 from roundsman_collector.api.tickets import TicketName, ticket_or_404
 from roundsman_collector.core.media import Kind, flaw, look
 from roundsman_collector.store import Deed, TicketRow
-from roundsman_collector.store.files import KEY_LIMIT, NAME_LIMIT, FileRefused, FileRow, NewFile, pieces
+from roundsman_collector.store.files import KEY_LIMIT, NAME_LIMIT, TICKETS, FileRefused, FileRow, NewFile, Shelf, pieces
 from roundsman_collector.wording import short
 
 MEMORY_BYTES = 256 * 1024
@@ -44,13 +45,22 @@ WASTE_BYTES = 64 * 1024 * 1024
 """So much of a refused body is read and thrown away, so that its sender reads the refusal and not a broken line."""
 SANDBOX = "default-src 'none'; sandbox"
 
+REFUSED: dict[int | str, dict[str, Any]] = {
+    409: {"description": "The key stands for another file, or there is no room for more where it belongs."},
+    413: {"description": "It is larger than its kind may be."},
+    415: {"description": "Its bytes are not what they are said to be, or nothing that is kept."},
+    507: {"description": "There is no room for files any more."},
+}
+
 router = APIRouter(prefix="/tickets", tags=["files"])
 
 FileName = Annotated[str, Path(description="A file's id.", min_length=1, max_length=40)]
+Key = Annotated[str | None, Header(min_length=1, max_length=KEY_LIMIT, pattern=r"^[!-~]+$")]
+Named = Annotated[str, Header(description="Its name, percent-encoded UTF-8.", max_length=1000)]
 
 
-class FileShape(BaseModel):
-    """A file of a ticket. `is_named`: a step of its log names it; what none names within a day is deleted."""
+class AnyFileShape(BaseModel):
+    """A file. `is_named`: a line of its owner's log names it; what none names within a day is deleted."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -66,6 +76,10 @@ class FileShape(BaseModel):
     made_by: str
     is_named: bool
     links: dict[str, str]
+
+
+class FileShape(AnyFileShape):
+    """A file of a ticket. `is_named`: a step of its log names it; what none names within a day is deleted."""
 
 
 class FilesShape(BaseModel):
@@ -86,12 +100,7 @@ def files(request: Request, who: See, ticket: TicketName) -> dict[str, Any]:
     "/{ticket}/files",
     response_model=FileShape,
     status_code=201,
-    responses={
-        409: {"description": "The key stands for another file, or there is no room on the ticket."},
-        413: {"description": "It is larger than its kind may be."},
-        415: {"description": "Its bytes are not what they are said to be, or nothing that is kept."},
-        507: {"description": "There is no room for files any more."},
-    },
+    responses=REFUSED,
     summary="Upload a file to a ticket",
 )
 async def upload(
@@ -99,21 +108,14 @@ async def upload(
     who: Act,
     ticket: TicketName,
     kind: Annotated[Kind, Query(description="What it is.")],
-    file_name: Annotated[str, Header(description="Its name, percent-encoded UTF-8.", max_length=1000)] = "",
-    idempotency_key: Annotated[str | None, Header(min_length=1, max_length=KEY_LIMIT, pattern=r"^[!-~]+$")] = None,
+    file_name: Named = "",
+    idempotency_key: Key = None,
 ) -> dict[str, Any]:
     """Keep a file. A step of the ticket's log has to name it within a day, or it is deleted."""
     desk = desk_of(request)
     row, _ = await run_in_threadpool(ticket_or_404, desk, who, ticket)
-    _refuse_announced(request, kind, desk.file_limits.of(kind))
-    wish = Wish(
-        kind=kind,
-        name=unquote(file_name),
-        said=request.headers.get("content-type", ""),
-        key=idempotency_key,
-        drains="expect" not in request.headers,
-    )
-    kept = await receive(desk, deed_of(request, who), row, wish, request.stream())
+    wish = wish_of(request, desk, kind, file_name, idempotency_key)
+    kept = await receive(desk, deed_of(request, who), row.id, wish, request.stream())
     return told(row, kept)
 
 
@@ -135,21 +137,36 @@ def file(request: Request, who: See, ticket: TicketName, file: FileName) -> Resp
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wish:
-    """What its sender says of a file. `drains`: a refused body is read to its end, within reason, before the answer."""
+    """What its sender says of a file, and where it belongs. `drains`: a refused body is read to its end, within reason,
+    before the answer."""
 
     kind: Kind
     name: str
     said: str = ""
     key: str | None = None
     drains: bool = True
+    shelf: Shelf = TICKETS
 
 
-async def receive(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, body: AsyncIterable[bytes]) -> FileRow:
+def wish_of(request: Request, desk: Desk, kind: Kind, file_name: str, key: str | None, shelf: Shelf = TICKETS) -> Wish:
+    """What its sender says of a file that comes; Problem where it is announced as too large."""
+    _refuse_announced(request, kind, desk.file_limits.of(kind))
+    return Wish(
+        kind=kind,
+        name=unquote(file_name),
+        said=request.headers.get("content-type", ""),
+        key=key,
+        drains="expect" not in request.headers,
+        shelf=shelf,
+    )
+
+
+async def receive(desk: Desk, deed: Deed, owner_id: int, wish: Wish, body: AsyncIterable[bytes]) -> FileRow:
     """Read a file as it comes, look at it, and keep it; Problem where it cannot be kept."""
     try:
         with tempfile.SpooledTemporaryFile(MEMORY_BYTES) as opened:
             size, sha256 = await _taken(body, opened, wish, desk.file_limits.of(wish.kind))
-            return await run_in_threadpool(keep, desk, deed, ticket, wish, opened, size, sha256)
+            return await run_in_threadpool(keep, desk, deed, owner_id, wish, opened, size, sha256)
     except OSError as error:
         raise no_room(error) from error
 
@@ -166,7 +183,7 @@ def no_room(error: OSError) -> Problem:
     )
 
 
-def keep(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, opened: IO[bytes], size: int, sha256: str) -> FileRow:
+def keep(desk: Desk, deed: Deed, owner_id: int, wish: Wish, opened: IO[bytes], size: int, sha256: str) -> FileRow:
     """Keep a file that is here as a whole; Problem where its bytes are not what they should be, or there is no room."""
     if not size:
         raise bad_parameter("body", "there is nothing in it", "the bytes of a file")
@@ -182,13 +199,14 @@ def keep(desk: Desk, deed: Deed, ticket: TicketRow, wish: Wish, opened: IO[bytes
             do="send it as what it is: photos as JPEG, PNG or WebP, documents as PDF, videos as MP4 or MOV",
         )
     new = NewFile(
-        owner_id=ticket.id,
+        owner_id=owner_id,
         kind=wish.kind,
         name=plain_name(wish.name) or f"{wish.kind}{found.ending}",
         media=found,
         size=size,
         sha256=sha256,
         key=wish.key,
+        shelf=wish.shelf,
     )
     try:
         return desk.office.add_file(new, pieces(opened), limits=desk.file_limits, deed=deed)
@@ -245,7 +263,7 @@ def _refusal(refused: FileRefused) -> Problem:
         return Problem(
             409,
             "key_used",
-            what="this key was used before, for another file of this ticket",
+            what="this key was used before, for another file of the same",
             where="header Idempotency-Key",
             expected="a new key for every file, and the same one only when the same file is sent again",
             do="make a new key",
@@ -254,15 +272,15 @@ def _refusal(refused: FileRefused) -> Problem:
         return Problem(
             409,
             "ticket_full",
-            what="the files of this ticket would be more than one ticket may have",
-            where="ticket",
+            what="the files of this would be more than one ticket or round may have",
+            where="ticket or round",
             expected=f"at most {refused.limit_bytes} bytes in all ([files] ticket_bytes)",
             do="attach fewer or smaller files",
         )
     return Problem(
         507,
         "files_full",
-        what="the room for files of tickets is used up",
+        what="the room for files is used up",
         where="the database",
         expected=f"at most {refused.limit_bytes} bytes of files in all ([files] total_bytes)",
         do="let an administrator raise [files] total_bytes and see to the disk",
@@ -314,8 +332,24 @@ def served(request: Request, desk: Desk, row: FileRow) -> Response:
     return StreamingResponse(desk.view.file_pieces(row.sha256), media_type=row.media_type, headers=headers)
 
 
+def within(desk: Desk, row: FileRow) -> str:
+    """A picture as an address that holds it itself: for papers, which are to be whole."""
+    body = b"".join(desk.view.file_pieces(row.sha256))
+    return f"data:{row.media_type};base64,{base64.b64encode(body).decode('ascii')}"
+
+
 def told(ticket: TicketRow, row: FileRow) -> dict[str, Any]:
-    """A file as it is told."""
+    """A file of a ticket as it is told."""
+    return facts(row) | {
+        "links": {
+            "self": f"{ROOT}/tickets/{ticket.number}/files/{row.id}",
+            "ticket": f"{ROOT}/tickets/{ticket.number}",
+        },
+    }
+
+
+def facts(row: FileRow) -> dict[str, Any]:
+    """What there is to tell of any file."""
     return {
         "id": row.id,
         "kind": row.kind,
@@ -328,8 +362,4 @@ def told(ticket: TicketRow, row: FileRow) -> dict[str, Any]:
         **stamped("made", row.made_ms),
         "made_by": row.made_by,
         "is_named": row.named_ms is not None,
-        "links": {
-            "self": f"{ROOT}/tickets/{ticket.number}/files/{row.id}",
-            "ticket": f"{ROOT}/tickets/{ticket.number}",
-        },
     }

@@ -10,40 +10,48 @@ same. It is kept once, with its SHA-256; a page, a file and the API all show tha
 import hashlib
 import json
 import threading
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from pydantic_core import to_json
 
 from roundsman_collector.api.figures import stretches_of
 from roundsman_collector.api.standing import standing
+from roundsman_collector.config import built_in
 from roundsman_collector.core.inspection import (
+    WORST,
     Both,
+    DevicePart,
     Document,
     Held,
     Inspected,
+    Looked,
     Round,
     Seen,
+    Signed,
     TicketSeen,
     TickSeen,
     Unreached,
+    Verdict,
     build,
 )
-from roundsman_collector.core.looking import STATES, Tick
+from roundsman_collector.core.looking import ON_SITE, STATES, Line, Mode, Question, Tick, marks, signatures
 from roundsman_collector.core.policy import SILENT, UNREACHABLE
 from roundsman_collector.core.rulebook import Rulebook, Traits
 from roundsman_collector.rules.kept import rule_set_of
-from roundsman_collector.rules.ticks import for_kind, ticks_from
+from roundsman_collector.rules.ticks import for_kind, for_mode, questions_from, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
-from roundsman_collector.store.rounds import ErrandRow
+from roundsman_collector.store.rounds import ErrandRow, RoundRow
+from roundsman_wire.catalogue import Label
 
 SLACK_MS = 2_000
 """A sample may be dated so much before the question and still be its answer: clocks agree to a second or so."""
 Json = dict[str, Any]
-_building = threading.Lock()
+building = threading.Lock()
+"""Held by whoever builds something of a whole round: of many who ask at once, one does."""
 
 
 def finished(view: View, office: Office, number: str, now_ms: int) -> Json | None:
@@ -60,7 +68,7 @@ def finished(view: View, office: Office, number: str, now_ms: int) -> Json | Non
 
 def _freeze(view: View, office: Office, number: str, now_ms: int) -> None:
     """Build and keep it; of many who ask at once, one does, and the others wait for it."""
-    with _building:
+    with building:
         row = view.round(number)
         if row is not None and row.state == "answered":
             text = to_json(document(view.round_facts(row))).decode()
@@ -68,9 +76,27 @@ def _freeze(view: View, office: Office, number: str, now_ms: int) -> None:
 
 
 @cache
-def _ticks() -> tuple[Tick, ...]:
-    name = "ticks.yaml"
-    return ticks_from(resources.files("roundsman_collector.rules").joinpath(name).read_text("utf-8"), source=name)
+def all_ticks() -> tuple[Tick, ...]:
+    """What only a person can see."""
+    return ticks_from(built_in("ticks.yaml"), source="ticks.yaml")
+
+
+@cache
+def all_questions() -> tuple[Question, ...]:
+    """What is asked of customers."""
+    return questions_from(built_in("questions.yaml"), source="questions.yaml")
+
+
+def ticks_of(mode: Mode, kind: str) -> tuple[Tick, ...]:
+    """What is to be ticked of a device of this kind: on the spot, and on the paper of a round without people."""
+    return for_kind(all_ticks(), kind) if mode in (*ON_SITE, "remote") else ()
+
+
+def part_of(view: View, row: RoundRow, device: str) -> DevicePart | None:
+    """The part that a device has in the document of a round whose agents are through; None: it is not of the round."""
+    if row.answered_ms is None:
+        return None
+    return next(iter(document(view.round_facts(row, device)).devices), None)
 
 
 def document(facts: RoundFacts) -> Document:
@@ -78,7 +104,7 @@ def document(facts: RoundFacts) -> Document:
     traits = {one.device: ((0, Traits(one.kind, one.model or "", facts.site.id)),) for one in facts.devices}
     rules = rule_set_of(facts.rules_text, hash_=facts.rules_hash, valid_from_ms=0)
     book = Rulebook([rules], lambda device: traits.get(device, ()))
-    return build(_about(facts), _Gathered(facts).inspected(), book=book)
+    return build(_about(facts), _Gathered(facts).inspected(), book=book, looked=_looked(facts))
 
 
 def _about(facts: RoundFacts) -> Round:
@@ -103,6 +129,59 @@ def _about(facts: RoundFacts) -> Round:
     )
 
 
+def _looked(facts: RoundFacts) -> Looked | None:
+    """What people did; None: it is a round of its agents alone."""
+    row = facts.row
+    if row.mode == "remote":
+        return None
+    end = _end(facts.log)
+    found = marks(facts.log)
+    counted = Counter(line.verdict for line in found.values())
+    return Looked(
+        mode=row.mode,
+        questions=tuple(
+            _tick(one.id, one.label, found.get(("", one.id)), end) for one in for_mode(all_questions(), row.mode)
+        ),
+        signed=tuple(
+            Signed(side=side, name=line.words, file=line.files[0], who=line.who, at_ms=line.at_ms)
+            for side, line in sorted(signatures(facts.log).items(), reverse=True)
+        ),
+        verdicts={name: counted[name] for name in WORST},
+        finished_ms=row.finished_ms,
+        finished_by=row.finished_by or "",
+        rest=str(end.get("rest", "")),
+        unsigned=str(end.get("unsigned", "")),
+        since_ms=None if facts.before is None else facts.before.finished_ms,
+        since_round="" if facts.before is None else facts.before.number,
+    )
+
+
+def _end(log: Iterable[Line]) -> Mapping[str, Any]:
+    """What was said when the round was finished."""
+    return next((line.data for line in log if line.verb == "finish"), {})
+
+
+def _tick(item: str, label: Label, line: Line | None, end: Mapping[str, Any]) -> TickSeen:
+    """A tick as it was found; what nobody found is not seen, with the words that finished the round."""
+    if line is None:
+        rest = str(end.get("rest", ""))
+        return TickSeen(id=item, zh=label.zh, en=label.en, verdict="unseen" if end else None, words=rest)
+    return TickSeen(
+        id=item,
+        zh=label.zh,
+        en=label.en,
+        verdict=_verdict(line.verdict),
+        words=line.words,
+        files=line.files,
+        who=line.who,
+        at_ms=line.at_ms,
+    )
+
+
+def _verdict(said: str) -> Verdict | None:
+    return next((one for one in WORST if one == said), None)
+
+
 class _Gathered:
     """The facts of a round by device."""
 
@@ -114,6 +193,9 @@ class _Gathered:
         self.conditions = _by(facts.conditions, "subject")
         self.tickets = _by(facts.tickets, "subject")
         self.samples = _by(facts.samples, "device")
+        self.since = _by(facts.since, "subject")
+        self.marks = marks(facts.log)
+        self.end = _end(facts.log)
 
     def inspected(self) -> list[Inspected]:
         """Every device with all that is known of it."""
@@ -149,7 +231,11 @@ class _Gathered:
             ledger=stretches_of(self.facts.served.get(one.device, [])),
             faults=[Held(c.code, c.component, c.event_from_ms, c.event_to_ms) for c in conditions],
             tickets=[_ticket(row) for row in self.tickets.get(one.device, ())],
-            ticks=[TickSeen(id=tick.id, zh=tick.label.zh, en=tick.label.en) for tick in for_kind(_ticks(), one.kind)],
+            ticks=[
+                _tick(tick.id, tick.label, self.marks.get((one.device, tick.id)), self.end)
+                for tick in ticks_of(self.facts.row.mode, one.kind)
+            ],
+            since=[Held(c.code, c.component, c.event_from_ms, c.event_to_ms) for c in self.since.get(one.device, [])],
         )
 
     def _older(self, one: DeviceFacts, mine: list[Reported], fresh: dict[str, Seen]) -> dict[str, Seen]:

@@ -19,6 +19,7 @@ from roundsman_collector.api.inspection import finished
 from roundsman_collector.api.moments import DAY_MS, read, stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.tickets import awaited
+from roundsman_collector.core.looking import Mode
 from roundsman_collector.roles import Who
 from roundsman_collector.store import CommandRow, ErrandRow, RoundRow
 from roundsman_collector.store.audit import Deed
@@ -43,6 +44,7 @@ class Wish(BaseModel):
     days: float = Field(USUAL_DAYS, gt=0, le=LONGEST_DAYS, description="the period: so many days up to now")
     from_: str | int | None = Field(None, alias="from", description="begin of the period, instead of days")
     to: str | int | None = Field(None, description="end of the period; now, if not given")
+    mode: Mode = Field("remote", description="who looks: its agents alone, or people too, by phone, on site, by a call")
 
 
 class MomentShape(BaseModel):
@@ -59,7 +61,9 @@ class RoundShape(MomentShape):
     site: str
     group: str | None
     customer: str | None
-    state: Literal["running", "answered", "done"]
+    mode: Mode = Field(description="who looks: remote is its agents alone")
+    state: Literal["running", "open", "answered", "done"] = Field(description="open: people have not finished it")
+    task: int | None = Field(description="the task that it was begun for")
     asked_by: str
     from_ms: int
     to_ms: int
@@ -134,7 +138,7 @@ def start(request: Request, who: Inspect, wish: Wish) -> Any:
     """Ask the engine for a round; wait two seconds for its answer. 409: it says no, and why."""
     desk = desk_of(request)
     from_ms, to_ms = period(desk, wish)
-    answer = ask(desk, who, deed_of(request, who), wish.site, from_ms, to_ms)
+    answer = ask(desk, who, deed_of(request, who), wish.site, from_ms, to_ms, wish.mode)
     if answer.state == "new":
         said = {
             "command": answer.id,
@@ -173,7 +177,7 @@ def period(desk: Desk, wish: Wish) -> tuple[int, int]:
     return from_ms, to_ms
 
 
-def ask(desk: Desk, who: Who, deed: Deed, site: str, from_ms: int, to_ms: int) -> CommandRow:
+def ask(desk: Desk, who: Who, deed: Deed, site: str, from_ms: int, to_ms: int, mode: Mode = "remote") -> CommandRow:
     """Ask the engine for a round, audited, and wait a moment; Problem where it says no, or nobody may know of it."""
     target = desk.view.round_target(site)
     if target is None or not who.scope.holds(target.group, target.customer):
@@ -185,7 +189,7 @@ def ask(desk: Desk, who: Who, deed: Deed, site: str, from_ms: int, to_ms: int) -
             expected="the id of a site of the register, of a group, or of a device",
             do="look it up in the register, or in GET /api/v1/devices",
         )
-    command = desk.office.ask_round({"site": site, "from_ms": from_ms, "to_ms": to_ms}, deed)
+    command = desk.office.ask_round({"site": site, "from_ms": from_ms, "to_ms": to_ms, "mode": mode}, deed)
     answer = awaited(desk, command)
     if answer.state == "failed":
         raise Problem(
@@ -222,12 +226,16 @@ def told(row: RoundRow, progress: dict[str, int]) -> dict[str, Any]:
         "site": row.site,
         "group": row.group_id,
         "customer": row.customer,
+        "mode": row.mode,
         "state": row.state,
+        "task": row.task,
         "asked_by": row.asked_by,
         **stamped("from", row.from_ms),
         **stamped("to", row.to_ms),
         **stamped("asked", row.asked_ms),
         **stamped("until", row.until_ms),
+        **stamped("finished", row.finished_ms),
+        "finished_by": row.finished_by,
         **stamped("done", row.done_ms),
         "agents": sum(progress.values()),
         "answered": sum(progress.get(state, 0) for state in ANSWERED),

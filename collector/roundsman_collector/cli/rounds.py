@@ -110,6 +110,7 @@ def show(
     """How a round goes; once it is over, its result."""
     from roundsman_collector import clock
     from roundsman_collector.api.inspection import finished
+    from roundsman_collector.core.looking import MODES
     from roundsman_collector.store import Office, StoreError, View
 
     where = database(config, data)
@@ -118,6 +119,9 @@ def show(
             row = view.round(number)
             if row is None:
                 end(f"there is no round {number}; `roundsman round list` shows them", WRONG)
+            if row.state == "open":
+                typer.echo(f"round {number} is open: {MODES[row.mode][1]}; people finish it on its page")
+                return
             if row.state == "running":
                 counted = view.round_progress([row.id])[row.id]
                 told = ", ".join(f"{count} {state}" for state, count in sorted(counted.items()))

@@ -126,6 +126,9 @@ class Looked:
     finished_by: str = ""
     rest: str = ""
     unsigned: str = ""
+    since_ms: int | None = None
+    """When somebody last looked, in the round `since_round`; None: nobody ever has."""
+    since_round: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -163,6 +166,8 @@ class Inspected:
     faults: Sequence[Held]
     tickets: Sequence[TicketSeen]
     ticks: Sequence[TickSeen]
+    since: Sequence[Held] = ()
+    """The faults since the last inspection."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -221,6 +226,17 @@ class FaultSeen:
     name: Both
     from_ms: int
     is_down: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaultPast:
+    """A fault that there was; `to_ms` None: it holds."""
+
+    code: str
+    name: Both
+    component: str
+    from_ms: int
+    to_ms: int | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -291,6 +307,7 @@ class DevicePart:
     outages: tuple[Outage, ...]
     tickets: tuple[TicketLine, ...]
     ticks: tuple[TickSeen, ...]
+    since: tuple[FaultPast, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -361,6 +378,16 @@ def _part(one: Inspected, about: Round, policy: Policy, found: Figure) -> Device
         outages=_outages(one, about, policy),
         tickets=tuple(TicketLine(ticket=ticket, name=_name(policy, ticket.code)) for ticket in one.tickets),
         ticks=tuple(one.ticks),
+        since=tuple(
+            FaultPast(
+                code=held.code,
+                name=_name(policy, held.code),
+                component=held.component,
+                from_ms=held.from_ms,
+                to_ms=held.to_ms,
+            )
+            for held in one.since
+        ),
     )
 
 

@@ -11,8 +11,8 @@ and ask, in a follow-up call (回访) they ask. Such a round is open until someb
     running  --the agents' errands are over-->  open  --finish-->  answered  --the document is built-->  done (frozen)
 
 Every deed is a line of the round's log, which only grows: `tick` (of a device, or of a question, whose device is ""),
-`sign` (item: engineer or customer), `finish`. A tick that was wrong is ticked again. A signature stands under what was
-ticked before it: who ticks afterwards needs it again.
+`sign` (item: engineer or customer), `finish`, and `monitor`, once: what monitoring answers in people's place. A tick
+that was wrong is ticked again. A signature stands under what was ticked before it: who ticks afterwards needs it again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ from roundsman_wire.catalogue import Label
 Mode = Literal["remote", "phone", "visit", "call"]
 Verb = Literal["tick", "sign", "finish"]
 Photo = Literal["", "wanted", "needed"]
-Beside = Literal["", "values", "temperature", "ports", "transactions", "parts", "firmware"]
+Beside = Literal["", "values", "temperature", "ports", "transactions", "parts"]
 """What monitoring puts next to a tick."""
 AnsweredBy = Literal["", "software", "hardware", "faults"]
 """What of monitoring answers a question."""

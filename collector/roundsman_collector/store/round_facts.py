@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from roundsman_collector.core.looking import Line
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import conditions, evidence, reckon, rounds
+from roundsman_collector.store import conditions, evidence, reckon, round_log, rounds
 from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import RUNS, EvidenceRow, Partition
@@ -94,14 +95,20 @@ class RoundFacts:
     rules_text: str
     served: dict[str, list[Served]]
     """What of each device's time counts in the period, for the round's customer or group."""
+    log: list[Line]
+    """What people found, signed and finished; of one device alone nothing but what was found of it."""
+    before: RoundRow | None
+    """The round before in which somebody looked."""
+    since: list[ConditionRow]
+    """What befell its devices since then; since the period began, where nobody ever has."""
 
 
 VALID_MS = 1_000
 """So long a sample of the round speaks at least: the sweep of the engine's memory may lag behind it."""
 
 
-def facts(connection: Connection, row: RoundRow, where: str) -> RoundFacts:
-    """Read everything, of a round that is over."""
+def facts(connection: Connection, row: RoundRow, where: str, device: str | None = None) -> RoundFacts:
+    """Read everything, of a round whose agents are through; of one of its devices alone, if named."""
     if row.answered_ms is None:
         raise conflict(f"round {row.number} is {row.state}", "round", "wait until it is over")
     known_ms = row.answered_ms
@@ -109,22 +116,58 @@ def facts(connection: Connection, row: RoundRow, where: str) -> RoundFacts:
     if rules is None:
         raise conflict("no rules were in force", "rule_set", "start the collector once")
     end_ms = max(row.to_ms, known_ms)
-    devices = devices_of(connection, row)
-    samples = list(samples_of(connection, row, where))
+    of = Of(row.id, device)
+    devices = devices_of(connection, row, of)
+    errands = [one for one in rounds.errands(connection, row.id) if device is None or one.agent_no == _voice(devices)]
+    samples = list(samples_of(connection, row, where, errands, of))
+    before = round_log.before(connection, row)
+    since_ms = row.from_ms if before is None or before.finished_ms is None else before.finished_ms
     return RoundFacts(
         row=row,
         site=site_of(connection, row),
         places=places_of(connection, row),
         devices=devices,
-        errands=rounds.errands(connection, row.id),
-        intervals=intervals_of(connection, row, row.from_ms, end_ms + 1, known_ms),
-        conditions=befell(connection, row, row.from_ms, end_ms + 1, known_ms),
-        tickets=tickets_of(connection, row, row.from_ms, end_ms),
+        errands=errands,
+        intervals=intervals_of(connection, of, row.from_ms, end_ms + 1, known_ms),
+        conditions=befell(connection, of, row.from_ms, end_ms + 1, known_ms),
+        tickets=tickets_of(connection, of, row.from_ms, end_ms),
         samples=samples,
         rules_hash=rules[0],
         rules_text=rules[1],
         served=reckon.served(connection, [one.device for one in devices], _frame(row, samples)),
+        log=_log(connection, row, device),
+        before=before,
+        since=befell(connection, of, since_ms, end_ms + 1, known_ms),
     )
+
+
+class Of(NamedTuple):
+    """The devices that are meant: all of a round, or one of them."""
+
+    round_id: int
+    device: str | None
+
+    def within(self, column: str) -> str:
+        """The condition that a column holds one of them; it takes `value`."""
+        if self.device is not None:
+            return f"{column} = ?"
+        return f"{column} IN (SELECT device FROM round_device WHERE round_id = ?)"
+
+    @property
+    def value(self) -> int | str:
+        """What the condition asks with."""
+        return self.round_id if self.device is None else self.device
+
+
+def _voice(devices: list[DeviceFacts]) -> int | None:
+    return devices[0].agent_no if devices else None
+
+
+def _log(connection: Connection, row: RoundRow, device: str | None) -> list[Line]:
+    """What counts of a round's log: the last ticks, in the order of their ids, with signatures and the end."""
+    if device is not None:
+        return round_log.last_marks(connection, row.id, [device])
+    return [*round_log.last_marks(connection, row.id), *round_log.deeds(connection, row.id)]
 
 
 def _frame(row: RoundRow, samples: Iterable[Reported]) -> Frame:
@@ -140,10 +183,13 @@ def _frame(row: RoundRow, samples: Iterable[Reported]) -> Frame:
     return Frame(from_ms=row.from_ms, to_ms=row.to_ms, now_ms=known_ms, known_ms=known_ms, scope=scope, heard=heard)
 
 
-def samples_of(connection: Connection, row: RoundRow, where: str) -> Iterator[Reported]:
+def samples_of(
+    connection: Connection, row: RoundRow, where: str, errands: Iterable[ErrandRow], of: Of
+) -> Iterator[Reported]:
     """The samples that came while the round ran, each agent's newest first."""
-    wanted = set(run(connection, "SELECT device FROM round_device WHERE round_id = ?", row.id).scalars())
-    for agent_no, link in reported(connection, row, where):
+    sql = f"SELECT device FROM round_device WHERE round_id = ? AND {of.within('device')}"
+    wanted = set(run(connection, sql, row.id, of.value).scalars())
+    for agent_no, link in reported(connection, row, where, errands):
         sent = _sent(link)
         from_ms = row.asked_ms if link.kind == RUNS else 0  # it may have begun before the round
         for record in reversed(records_in(link)):
@@ -173,8 +219,8 @@ def _seen_ms(record: Any, sent: dict[str, Any], received_ms: int) -> int:
     return int(received_ms - max(0, sent["mono"] - record["mono"]))
 
 
-def devices_of(connection: Connection, row: RoundRow) -> list[DeviceFacts]:
-    """The devices of a round as the register had them when it was asked, by id."""
+def devices_of(connection: Connection, row: RoundRow, of: Of) -> list[DeviceFacts]:
+    """Devices of a round as the register had them when it was asked, by id."""
     found = run(
         connection,
         "SELECT device.id, asked.agent_no, device.kind, device.model, device.name_zh, device.name_en, device.serial, "
@@ -182,26 +228,27 @@ def devices_of(connection: Connection, row: RoundRow) -> list[DeviceFacts]:
         "FROM round_device asked JOIN device ON device.id = asked.device "
         "LEFT JOIN device_now now ON now.device = device.id "
         "LEFT JOIN installation ON installation.device = device.id AND installation.from_ms <= ? "
-        "AND (installation.to_ms IS NULL OR installation.to_ms > ?) WHERE asked.round_id = ? ORDER BY device.id",
+        f"AND (installation.to_ms IS NULL OR installation.to_ms > ?) WHERE asked.round_id = ? "
+        f"AND {of.within('asked.device')} ORDER BY device.id",
         row.asked_ms,
         row.asked_ms,
         row.id,
+        of.value,
     )
     return [DeviceFacts(*fact)._replace(readings=None if fact[10] is None else json.loads(fact[10])) for fact in found]
 
 
-OF_ROUND = "{table}.{key} IN (SELECT device FROM round_device WHERE round_id = ?)"
 KNOWN_AT = "known_from_ms <= ? AND (known_to_ms IS NULL OR known_to_ms > ?)"
 REACHES = "event_from_ms < ? AND (event_to_ms IS NULL OR event_to_ms > ?)"
 
 
-def intervals_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, known_ms: int) -> list[Interval]:
-    """The ledger of all its devices in [from, to) as known at `known_ms`, by device and beginning."""
+def intervals_of(connection: Connection, of: Of, from_ms: int, to_ms: int, known_ms: int) -> list[Interval]:
+    """The ledger of these devices in [from, to) as known at `known_ms`, by device and beginning."""
     found = run(
         connection,
-        f"SELECT {', '.join(Interval._fields)} FROM interval WHERE {OF_ROUND.format(table='interval', key='device')} "
+        f"SELECT {', '.join(Interval._fields)} FROM interval WHERE {of.within('interval.device')} "
         f"AND {KNOWN_AT} AND {REACHES} ORDER BY device, event_from_ms",
-        row.id,
+        of.value,
         known_ms,
         known_ms,
         to_ms,
@@ -210,8 +257,8 @@ def intervals_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int
     return [Interval(*one) for one in found]
 
 
-def befell(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, known_ms: int) -> list[ConditionRow]:
-    """What befell its devices in [from, to), and its agents (`@` and the id), as known at `known_ms`."""
+def befell(connection: Connection, of: Of, from_ms: int, to_ms: int, known_ms: int) -> list[ConditionRow]:
+    """What befell these devices in [from, to), and the round's agents (`@` and the id), as known at `known_ms`."""
     agents = (
         "subject IN (SELECT '@' || agent.id FROM errand JOIN agent ON agent.no = errand.agent_no "
         "WHERE errand.round_id = ?)"
@@ -219,10 +266,10 @@ def befell(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, know
     found = run(
         connection,
         f"SELECT {conditions.COLUMNS} FROM condition "
-        f"WHERE ({OF_ROUND.format(table='condition', key='subject')} OR {agents}) "
+        f"WHERE ({of.within('condition.subject')} OR {agents}) "
         f"AND {KNOWN_AT} AND {REACHES} ORDER BY subject, event_from_ms, component, code",
-        row.id,
-        row.id,
+        of.value,
+        of.round_id,
         known_ms,
         known_ms,
         to_ms,
@@ -231,14 +278,14 @@ def befell(connection: Connection, row: RoundRow, from_ms: int, to_ms: int, know
     return [conditions.read_row(one) for one in found]
 
 
-def tickets_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int) -> list[TicketRow]:
-    """The tickets of its devices that were opened, or open, in [from, to); voided ones are none."""
+def tickets_of(connection: Connection, of: Of, from_ms: int, to_ms: int) -> list[TicketRow]:
+    """The tickets of these devices that were opened, or open, in [from, to); voided ones are none."""
     found = run(
         connection,
         f"SELECT {', '.join(TicketRow._fields)} FROM ticket "
-        f"WHERE {OF_ROUND.format(table='ticket', key='subject')} AND state <> 'void' AND opened_ms < ? "
+        f"WHERE {of.within('ticket.subject')} AND state <> 'void' AND opened_ms < ? "
         "AND (resolved_ms IS NULL OR resolved_ms > ? OR opened_ms >= ?) ORDER BY id",
-        row.id,
+        of.value,
         to_ms,
         from_ms,
         from_ms,
@@ -246,10 +293,12 @@ def tickets_of(connection: Connection, row: RoundRow, from_ms: int, to_ms: int) 
     return [row_of(one) for one in found]
 
 
-def reported(connection: Connection, row: RoundRow, where: str) -> Iterator[tuple[int, EvidenceRow]]:
-    """What each agent reported while the round ran, newest first: (agent's number, row)."""
+def reported(
+    connection: Connection, row: RoundRow, where: str, errands: Iterable[ErrandRow]
+) -> Iterator[tuple[int, EvidenceRow]]:
+    """What each of these agents reported while the round ran, newest first: (agent's number, row)."""
     known: tuple[Partition, ...] = evidence.partitions(connection)
-    for errand in rounds.errands(connection, row.id):
+    for errand in errands:
         if errand.seq is not None and errand.seq > row.after_seq:
             for link in evidence.chain(connection, known, errand.seq, row.after_seq + 1, where):
                 yield errand.agent_no, link

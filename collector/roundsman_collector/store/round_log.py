@@ -26,6 +26,7 @@ from roundsman_collector.store.rounds import RoundRow
 from roundsman_collector.store.sql import chunks, clean, json_text, marks, run
 
 LINE = "id, verb, device, item, verdict, words, files, who, at_ms, known_ms, data"
+AUDITED = ("sign", "finish")
 WHO_LIMIT = 160
 
 
@@ -91,7 +92,7 @@ def write(connection: Connection, round_id: int, new: NewLine, deed: Deed) -> Li
             new.verdict,
             line.id,
         )
-    else:
+    elif new.verb in AUDITED:
         after = {"line": line.id, "item": new.item, "name": line.words, "files": list(new.files)}
         audit.add(connection, deed, f"round.{new.verb}", f"round:{_number(connection, round_id)}", after=after)
     return line
@@ -113,13 +114,9 @@ def finish(connection: Connection, round_id: int, new: NewLine, deed: Deed) -> L
 
 def _of_key(connection: Connection, round_id: int, new: NewLine, deed: Deed) -> Line | None:
     """What this key brought before."""
-    if new.key is None:
+    line = None if new.key is None else of_key(connection, round_id, deed.who, new.key)
+    if line is None:
         return None
-    sql = f"SELECT {LINE} FROM round_log WHERE round_id = ? AND who = ? AND key = ?"
-    found = run(connection, sql, round_id, clean(deed.who, WHO_LIMIT), new.key).first()
-    if found is None:
-        return None
-    line = _line(found)
     said = (new.verb, new.device, new.item, new.verdict, new.files)
     if (line.verb, line.device, line.item, line.verdict, line.files) != said:
         raise KeyUsed
@@ -178,6 +175,13 @@ def _number(connection: Connection, round_id: int) -> str:
     return str(run(connection, "SELECT number FROM round WHERE id = ?", round_id).scalar_one())
 
 
+def of_key(connection: Connection, round_id: int, who: str, key: str) -> Line | None:
+    """What this key of this person brought before."""
+    sql = f"SELECT {LINE} FROM round_log WHERE round_id = ? AND who = ? AND key = ?"
+    found = run(connection, sql, round_id, clean(who, WHO_LIMIT), key).first()
+    return None if found is None else _line(found)
+
+
 # --- what people see -------------------------------------------------------------------------------------------------
 
 
@@ -207,6 +211,12 @@ def last_marks(connection: Connection, round_id: int, devices: Sequence[str] | N
         only = f" AND mark.device IN ({marks(len(some))})"
         found += [_line(row) for row in run(connection, sql.format(only), round_id, *some)]
     return found
+
+
+def deeds(connection: Connection, round_id: int) -> list[Line]:
+    """What is in the log beside ticks: what monitoring said, signatures, the end."""
+    sql = f"SELECT {LINE} FROM round_log WHERE round_id = ? AND verb <> 'tick' ORDER BY id"
+    return [_line(row) for row in run(connection, sql, round_id)]
 
 
 def kinds(connection: Connection, round_id: int) -> dict[str, int]:

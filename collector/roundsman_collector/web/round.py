@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from roundsman_collector.api import telling
 from roundsman_collector.core.inspection import ANSWERS
+from roundsman_collector.core.looking import MODES
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.page import STATIC, environment
 from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
@@ -28,6 +29,7 @@ from roundsman_collector.web.zoned import zone_name
 from roundsman_wire.catalogue import FAILURES
 
 Json = Mapping[str, Any]
+NO_PICTURES: Mapping[int, str] = {}
 STRIP_HEIGHT = 18
 AXIS = 5
 STRIP_STATES = ("up", "down", "unknown", "warning", "maintenance", "closed")
@@ -55,8 +57,8 @@ WHY_UNSEEN: Mapping[str, str] = {"old": N_("old reading, %(at)s"), "unknown": N_
 KINDS_OF_ROUND: Mapping[str, str] = {"site": N_("Site"), "group": N_("Monitoring group"), "device": N_("Device")}
 
 
-def paper(document: Json, saying: Saying) -> dict[str, Any]:
-    """What the page shows."""
+def paper(document: Json, saying: Saying, pictures: Mapping[int, str] = NO_PICTURES) -> dict[str, Any]:
+    """What the page shows. `pictures`: the signatures as addresses that hold the picture itself, by file."""
     about = document["round"]
     when = Clock(about)
     return {
@@ -73,16 +75,52 @@ def paper(document: Json, saying: Saying) -> dict[str, Any]:
         ],
         "devices": [_device(one, about, saying, when) for one in document["devices"]],
         "zone": zone_name(saying, when.zone),
+        "looked": _looked(document.get("looked"), saying, when, pictures),
     }
 
 
-def paper_file(document: Json, saying: Saying) -> str:
+def _looked(looked: Json | None, saying: Saying, when: "Clock", pictures: Mapping[int, str]) -> dict[str, Any] | None:
+    """What people found and signed; None: nobody had to look, or the document is older than that."""
+    if looked is None:
+        return None
+    return {
+        "mode": saying.pair(MODES[looked["mode"]]),
+        "questions": [_tick(one, saying, when) for one in looked["questions"]],
+        "counts": [(name, saying(word), looked["verdicts"][name]) for name, word in VERDICTS.items()],
+        "finished": when(looked["finished_ms"]),
+        "finished_by": looked["finished_by"],
+        "rest": looked["rest"],
+        "unsigned": looked["unsigned"],
+        "since": when(looked["since_ms"]),
+        "since_round": looked["since_round"],
+        "signed": {
+            one["side"]: {"name": one["name"], "at": when(one["at_ms"]), "picture": pictures.get(one["file"], "")}
+            for one in looked["signed"]
+        },
+    }
+
+
+def _tick(tick: Json, saying: Saying, when: "Clock") -> dict[str, Any]:
+    """A tick or question with what was found; older documents have its label alone."""
+    verdict = tick.get("verdict")
+    return {
+        "label": both(saying, tick),
+        "verdict": verdict,
+        "word": "" if verdict is None else saying(VERDICTS[verdict]),
+        "words": tick.get("words", ""),
+        "photos": list(tick.get("files", ())),
+        "who": tick.get("who", ""),
+        "at": "" if tick.get("at_ms") is None else when(tick["at_ms"]),
+    }
+
+
+def paper_file(document: Json, saying: Saying, pictures: Mapping[int, str] = NO_PICTURES) -> str:
     """The page as one file that needs nothing beside it."""
     style = Markup((STATIC / "print.css").read_text("utf-8"))
     return (
         environment(saying.language)
         .get_template("paper.html")
-        .render(**paper(document, saying), inlined=style, back=None)
+        .render(**paper(document, saying, pictures), inlined=style, back=None, api=None)
     )
 
 
@@ -153,7 +191,17 @@ def _device(one: Json, about: Json, saying: Saying, when: Clock) -> dict[str, An
         "failures": [_failure(failure, saying) for failure in one["failures"]],
         "outages": [_outage(outage, saying, when) for outage in one["outages"]],
         "tickets": [_ticket(line, saying, when) for line in one["tickets"]],
-        "ticks": [both(saying, tick) for tick in one["ticks"]],
+        "ticks": [_tick(tick, saying, when) for tick in one["ticks"]],
+        "since": [_past(fault, saying, when) for fault in one.get("since", ())],
+    }
+
+
+def _past(fault: Json, saying: Saying, when: Clock) -> dict[str, Any]:
+    return {
+        "fault": both(saying, fault["name"]),
+        "component": component_name(saying, fault["component"]),
+        "from": when(fault["from_ms"]),
+        "to": when(fault["to_ms"]),
     }
 
 

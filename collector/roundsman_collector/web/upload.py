@@ -1,4 +1,4 @@
-"""A form with a file, as a browser sends it: read to the disk, bounded, and its file kept with the ticket.
+"""A form with a file, as a browser sends it: read to the disk, bounded, and its file kept with the ticket or the round.
 
 sent = await sent_form(request, limit_bytes)         the fields; a file of it lies on the disk
 kept = keep_sent(request, who, row, upload, "photo", key=key)
@@ -17,8 +17,8 @@ from roundsman_collector.api.files import Wish, keep, no_room, too_large
 from roundsman_collector.api.problem import bad_parameter
 from roundsman_collector.core.media import Kind
 from roundsman_collector.roles import Who
-from roundsman_collector.store import TicketRow
-from roundsman_collector.store.files import FileRow
+from roundsman_collector.store import RoundRow, TicketRow
+from roundsman_collector.store.files import TICKETS, FileRow, Shelf
 
 FORM_BYTES = 64 * 1024
 """What a form adds to its file."""
@@ -48,7 +48,15 @@ async def sent_form(request: Request, limit: int) -> FormData:
         raise no_room(error) from error
 
 
-def keep_sent(request: Request, who: Who, row: TicketRow, upload: UploadFile, kind: Kind, key: str | None) -> FileRow:
+def keep_sent(
+    request: Request,
+    who: Who,
+    row: TicketRow | RoundRow,
+    upload: UploadFile,
+    kind: Kind,
+    key: str | None,
+    shelf: Shelf = TICKETS,
+) -> FileRow:
     """Keep the file of a form; the same key again is the same file. Problem where it cannot be kept."""
     desk = desk_of(request)
     size = upload.file.seek(0, 2)
@@ -58,5 +66,5 @@ def keep_sent(request: Request, who: Who, row: TicketRow, upload: UploadFile, ki
     found = hashlib.sha256()
     while chunk := upload.file.read(AT_ONCE):
         found.update(chunk)
-    wish = Wish(kind=kind, name=upload.filename or "", said=upload.content_type or "", key=key)
-    return keep(desk, deed_of(request, who), row, wish, upload.file, size, found.hexdigest())
+    wish = Wish(kind=kind, name=upload.filename or "", said=upload.content_type or "", key=key, shelf=shelf)
+    return keep(desk, deed_of(request, who), row.id, wish, upload.file, size, found.hexdigest())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from roundsman_collector.config import built_in
+from roundsman_collector.core.looking import Mode
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import errands
 from roundsman_collector.engine.engine import Engine
@@ -15,6 +16,8 @@ from tests.collector.api.world import HOUR, NOW
 
 LATER = NOW + HOUR
 NUMBER = "R2024-000001"
+OPEN = "R2024-000002"
+"""Where there are two, the one in which people look."""
 
 
 def rules(store: Store) -> Rulebook:
@@ -34,13 +37,13 @@ def placed(view: View, *people: tuple[str, Role, Scope]) -> None:
             office.add_person(person, name=person, role=role, scope=scope, language="en", deed=deed)
 
 
-def inspected(store: Store, view: View, sites: Sequence[str]) -> list[str]:
+def inspected(store: Store, view: View, sites: Sequence[str], mode: Mode = "remote") -> list[str]:
     """Rounds of these sites whose agents did not answer in time; their numbers."""
     engine = Engine(store, rules(store))
     engine.load_register()
     with Office(view._place) as office:
         for site in sites:
-            said = {"site": site, "from_ms": NOW - 18 * HOUR, "to_ms": NOW}
+            said = {"site": site, "from_ms": NOW - 18 * HOUR, "to_ms": NOW, "mode": mode}
             office.ask_round(said, Deed(who="wang", at_ms=NOW))
     obey(engine, store.new_commands(), NOW)
     errands.end_rounds(engine, LATER)

@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 FILES = re.compile(
     r"/static/(mark\.svg\?v=\w+|vendor/bootstrap-[\d.]+\.min\.css|roundsman\.css\?v=\w+|vendor/htmx-[\d.]+\.min\.js"
-    r"|vendor/htmx-ext-sse-[\d.]+\.min\.js|(roundsman|signature)\.js\?v=\w+)"
+    r"|vendor/htmx-ext-sse-[\d.]+\.min\.js|(roundsman|signature|round)\.js\?v=\w+)"
 )
 OF_EVERY_PAGE = 6
 

@@ -61,10 +61,10 @@ class RoundReads(Reading):
         with self._reading("the errands of a round") as connection:
             return round_rows.errands(connection, round_id)
 
-    def round_facts(self, row: round_rows.RoundRow) -> RoundFacts:
-        """Everything that the document of a round that is over is made of."""
+    def round_facts(self, row: round_rows.RoundRow, device: str | None = None) -> RoundFacts:
+        """Everything that the document of a round whose agents are through is made of; its part of one device."""
         with self._reading("what a round saw") as connection:
-            return facts(connection, row, str(self._place))
+            return facts(connection, row, str(self._place), device)
 
     # --- what people find: round_log.py ------------------------------------------------------------------------------
 
@@ -77,6 +77,11 @@ class RoundReads(Reading):
         """The log of a round; of one device of it ("": the questions), if named."""
         with self._reading("what people found in a round") as connection:
             return round_log.lines(connection, round_id, device)
+
+    def round_line_of_key(self, round_id: int, who: str, key: str) -> Line | None:
+        """What this key of this person brought before."""
+        with self._reading("a line of a round") as connection:
+            return round_log.of_key(connection, round_id, who, key)
 
     def round_kinds(self, round_id: int) -> dict[str, int]:
         """How many devices of each kind a round has."""

@@ -9,7 +9,6 @@
 A paper is a page of its own (web/sheet.py): printed, signed and filed. It says what it lacks before it is printed.
 """
 
-import base64
 import secrets
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -26,6 +25,7 @@ from roundsman_collector.api.access import Act, See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.dossiers import dossier, register
 from roundsman_collector.api.entries import DEFAULT_ZONE
+from roundsman_collector.api.files import within
 from roundsman_collector.api.inspection import finished
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.rounds import Number, round_or_404
@@ -306,11 +306,7 @@ def _pictures(desk: Desk, row: TicketRow, document: Document) -> dict[str, str]:
     if not wanted:
         return {}
     return {
-        str(one.id): f"data:{one.media_type};base64,{_base64(desk, one)}"
+        str(one.id): within(desk, one)
         for one in desk.view.files(row.id)
         if str(one.id) in wanted and one.kind == "signature"
     }
-
-
-def _base64(desk: Desk, one: FileRow) -> str:
-    return base64.b64encode(b"".join(desk.view.file_pieces(one.sha256))).decode("ascii")

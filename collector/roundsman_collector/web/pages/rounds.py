@@ -15,11 +15,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from roundsman_collector.api import availability, rounds
 from roundsman_collector.api.access import Inspect, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
+from roundsman_collector.api.files import within
 from roundsman_collector.api.inspection import finished
+from roundsman_collector.api.looking import work_of
 from roundsman_collector.api.moments import DAY_MS
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.rounds import Number, round_or_404
+from roundsman_collector.api.telling import ROOT
 from roundsman_collector.core.inspection import WORST
+from roundsman_collector.core.looking import MODES
+from roundsman_collector.core.looking import STATES as OPEN_STATES
 from roundsman_collector.roles import Who
 from roundsman_collector.store import ErrandRow, RoundRow
 from roundsman_collector.web.forms import form
@@ -35,6 +40,7 @@ PERIODS: Mapping[str, str] = {"7": N_("last 7 days"), "30": N_("last 30 days"), 
 USUAL = "30"
 STATES: Mapping[str, str] = {
     "running": N_("under way"),
+    "open": N_("people are at it"),
     "answered": N_("done"),
     "done": N_("done"),
 }
@@ -71,9 +77,12 @@ def rounds_start(request: Request, who: Inspect, fields: Annotated[dict[str, str
     site, days = fields.get("site", "").strip(), fields.get("days", USUAL)
     if days not in PERIODS:
         raise bad_parameter("body.days", "there is no such period", " or ".join(PERIODS))
+    mode = next((one for one in MODES if one == fields.get("mode", "remote")), None)
+    if mode is None:
+        raise bad_parameter("body.mode", "there is no such round", " or ".join(MODES))
     to_ms = desk.now_ms()
     try:
-        answer = rounds.ask(desk, who, deed_of(request, who), site, to_ms - int(days) * DAY_MS, to_ms)
+        answer = rounds.ask(desk, who, deed_of(request, who), site, to_ms - int(days) * DAY_MS, to_ms, mode)
     except Problem as refused:
         if refused.status == 404:
             wrong = saying(NO_SUCH)
@@ -90,7 +99,7 @@ def rounds_start(request: Request, who: Inspect, fields: Annotated[dict[str, str
 def _under_way(request: Request, who: Who, site: str, wrong: str) -> Response:
     """The engine says no: mostly because a round of the same is under way, and that is what they want to see."""
     newest = desk_of(request).view.rounds(scope=who.scope, site=site, limit=1)
-    if newest and newest[0].state == "running":
+    if newest and newest[0].state in OPEN_STATES:
         return RedirectResponse(f"/rounds/{quote(newest[0].number, safe='')}", 303)
     return _list(request, who, site="", written=site, wrong=wrong, status=409)
 
@@ -118,9 +127,19 @@ def round_paper(request: Request, who: See, number: Number) -> Response:
     html = (
         environment(saying.language)
         .get_template("paper.html")
-        .render(around(request, who) | paper(document, saying), inlined=None, back=address)
+        .render(
+            around(request, who) | paper(document, saying, pictures_of(desk, row)),
+            inlined=None,
+            back=address,
+            api=f"{ROOT}/rounds/{quote(row.number, safe='')}",
+        )
     )
     return HTMLResponse(html, headers={"Vary": "Accept-Language, Cookie", "Content-Language": saying.language})
+
+
+def pictures_of(desk: Desk, row: RoundRow) -> dict[int, str]:
+    """The signatures of a round, each as an address that holds the picture itself."""
+    return {one.id: within(desk, one) for one in desk.view.round_files(row.id) if one.kind == "signature"}
 
 
 # --- what the templates show -----------------------------------------------------------------------------------------
@@ -148,6 +167,7 @@ def _list(
         ],
         "next_before": str(listed[-1].id) if len(rows) > PAGE_ROWS else "",
         "periods": [(days, saying(text), days == USUAL) for days, text in PERIODS.items()],
+        "modes": [(mode, saying.pair(said)) for mode, said in MODES.items()],
         "may_start": who.may("round"),
         "site": site,
         "written": written or site,
@@ -173,6 +193,8 @@ def _row(row: RoundRow, progress: Mapping[str, int], saying: Saying) -> dict[str
         "number": row.number,
         "site": row.site,
         "kind": saying(KINDS_OF_ROUND[row.kind]),
+        "mode": row.mode,
+        "mode_word": saying.pair(MODES[row.mode]),
         "state": row.state,
         "state_word": saying(STATES[row.state]),
         "asked_by": row.asked_by,
@@ -193,7 +215,8 @@ def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any]
     return {
         "round": _row(row, progress, saying),
         "name": _names(desk, [row], saying).get((row.kind, row.site), ""),
-        "refresh_s": REFRESH_S if document is None else None,
+        "refresh_s": REFRESH_S if row.state == "running" else None,
+        "work": None if row.mode == "remote" else _work(desk, row),
         "verdicts": [
             {"verdict": name, "word": saying(VERDICTS[name]), "count": counts[name]} for name in WORST if counts
         ],
@@ -201,6 +224,17 @@ def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any]
         "errands": [_errand(one, saying) for one in errands[:ERRANDS_SHOWN]],
         "sha256": row.sha256,
         "paper": f"/rounds/{quote(row.number, safe='')}/paper",
+    }
+
+
+def _work(desk: Desk, row: RoundRow) -> dict[str, Any]:
+    """How far people are, and the way to what they do."""
+    progress = work_of(desk, row).standing.progress
+    return {
+        "asked": progress.asked,
+        "found": progress.found,
+        "is_open": row.state in OPEN_STATES,
+        "address": f"/rounds/{quote(row.number, safe='')}/work",
     }
 
 
