@@ -19,18 +19,20 @@ from roundsman_collector.core.contract import Phase, phase_at
 from roundsman_collector.core.inspection import WORST
 from roundsman_collector.core.looking import Line, marks
 from roundsman_collector.core.reckoning import Reckoned
+from roundsman_collector.core.tasks import standing_of
 from roundsman_collector.core.ticket_log import happened_ms
 from roundsman_collector.issuing.about import Asked
 from roundsman_collector.reports import inspected
 from roundsman_collector.reports.head import NO_LABEL, Head
 from roundsman_collector.reports.inspected import Inspected
 from roundsman_collector.reports.looked import Mark
-from roundsman_collector.reports.site import Clock, DeviceLine, FaultLine, RoundHeld, Site, TicketLine
+from roundsman_collector.reports.site import Clock, DeviceLine, FaultLine, RoundHeld, Site, TaskLine, TicketLine
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.ticks import questions_from, ticks_from
 from roundsman_collector.store import RoundRow, TicketRow, View, reckon
 from roundsman_collector.store.entry_kinds import dates_of
 from roundsman_collector.store.kept import Behind, KeptAsked
+from roundsman_collector.store.plan_files import kind_from
 from roundsman_collector.store.reckon import Asked as Figures
 from roundsman_collector.store.reckon import Frame, Served
 from roundsman_wire.catalogue import Label
@@ -60,6 +62,7 @@ def gather(view: View, asked: Asked, head: Head, *, on_trial: bool = False) -> S
         whole=reckoning.reckoned(answer.total.whole),
         devices=devices,
         rounds=_held(view, rounds),
+        tasks=tuple(_tasks(view, asked)),
         marks=tuple(_marks(view, asked, rounds, names)),
         faults=tuple(_befell(view, asked, served, names)),
         tickets=tuple(_lines(view, asked, tickets)),
@@ -168,6 +171,26 @@ def _phase(view: View, asked: Asked) -> Phase | None:
     if not found:
         return None
     return phase_at(dates_of(found, f"contract {asked.about.contract}"), last_ms(asked), asked.about.time_zone)
+
+
+def _tasks(view: View, asked: Asked) -> Iterator[TaskLine]:
+    """The tasks that were due in the period, as their logs stood when the report is known."""
+    first, last = asked.period.first_day.isoformat(), asked.period.last_day.isoformat()
+    for row, log in view.tasks_due(asked.about.id, first, last):
+        stands = standing_of(line for line in log if line.at_ms <= asked.known_ms)
+        if row.made_ms > asked.known_ms or row.contract not in (None, asked.about.contract):
+            continue
+        kind = kind_from(row.body)
+        yield TaskLine(
+            plan=Label(zh=kind.zh, en=kind.en),
+            period=row.period,
+            due_on=row.due.due_on,
+            state=stands.state or "planned",
+            agreed_by=stands.agreed_by,
+            agreed_ms=stands.agreed_ms,
+            done_ms=stands.done_ms,
+            round=stands.round,
+        )
 
 
 # --- rounds ----------------------------------------------------------------------------------------------------------

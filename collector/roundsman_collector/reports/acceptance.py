@@ -25,7 +25,8 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.head import paper
-from roundsman_collector.reports.site import DEVICE, Site, devices, faults, notes, overview, signatures, strips, tickets
+from roundsman_collector.reports.site import Site
+from roundsman_collector.reports.site_parts import DEVICE, devices, faults, notes, overview, signatures, strips, tickets
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="试运行与验收报告", en="Trial run and acceptance")

@@ -42,7 +42,8 @@ from roundsman_collector.reports.document import (
 from roundsman_collector.reports.head import paper
 from roundsman_collector.reports.inspected import Inspected, Measured, evidence_of, limits_of, value_of
 from roundsman_collector.reports.looked import Mark
-from roundsman_collector.reports.site import DEVICE, DeviceLine, Site, notes, overview, signatures, strips, tickets
+from roundsman_collector.reports.site import DeviceLine, Site
+from roundsman_collector.reports.site_parts import DEVICE, notes, overview, plans, signatures, strips, tickets
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="季度维护保养报告", en="Quarterly maintenance report")
@@ -66,7 +67,6 @@ ITEMS: Mapping[str, Label] = {
     "F": Label(zh="F 系统软件升级", en="F  Software upgrades"),
     "G": Label(zh="G 系统线路检查、联接可靠", en="G  Lines of the whole system, connection of every point"),
 }
-PLAN = Label(zh="季度维护保养计划经客户确认", en="The plan of this quarter was confirmed by the customer")
 
 
 class WorstDay(NamedTuple):
@@ -86,14 +86,6 @@ class Point(NamedTuple):
     lost: int
 
 
-class Confirmed(NamedTuple):
-    """Who confirmed the plan of the quarter, and when."""
-
-    plan: str
-    by: str
-    at_ms: int
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quarter:
     """Everything that the report says. `ratio`: 点位在线率 by time, as /ratios tells it; None: there are no points."""
@@ -104,7 +96,6 @@ class Quarter:
     ratio: Ratio | None
     versions: tuple[Version, ...]
     behind: tuple[Behind, ...]
-    confirmed: tuple[Confirmed, ...] = ()
 
     @property
     def back_end(self) -> list[DeviceLine]:
@@ -125,7 +116,7 @@ def build(quarter: Quarter) -> Document:
         title=TITLE,
         parts=(
             overview(site),
-            *_confirmed(quarter),
+            plans(site),
             *_item("A", _control_room(quarter), strips(site)),
             *_item("B", _ticks(quarter, HOSTS, "cleaned", only=quarter.back_end), _warmth(quarter)),
             *_item("C", _ports(quarter), looked.table(quarter.ticked("tightened", "cables"), title=LINES_LOOKED_AT)),
@@ -161,14 +152,6 @@ NOTE_FIRMWARE = Label(
     zh="软件版本只与本站点同型号设备相比；系统从不自动升级。",
     en="Versions are compared with those of the same model here; nothing is ever upgraded by itself.",
 )
-
-
-def _confirmed(quarter: Quarter) -> tuple[Part, ...]:
-    if not quarter.confirmed:
-        return ()
-    rows = tuple((one.plan, one.by, At(one.at_ms)) for one in quarter.confirmed)
-    columns = (Label(zh="计划", en="Plan"), Label(zh="确认人", en="Confirmed by"), Label(zh="时间", en="When"))
-    return (Table(title=PLAN, columns=columns, rows=rows),)
 
 
 # --- A ---------------------------------------------------------------------------------------------------------------

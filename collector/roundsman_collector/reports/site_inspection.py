@@ -8,7 +8,8 @@ from roundsman_collector.reports import inspected, looked
 from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import paper
-from roundsman_collector.reports.site import Site, devices, faults, notes, overview, signatures, strips, tickets
+from roundsman_collector.reports.site import Site
+from roundsman_collector.reports.site_parts import devices, faults, notes, overview, plans, signatures, strips, tickets
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="设备巡检报告", en="Inspection report")
@@ -30,6 +31,7 @@ def build(site: Site) -> Document:
             overview(site),
             strips(site),
             devices(site),
+            plans(site),
             inspected.verdicts(seen),
             inspected.lines(seen, title=Label(zh="巡检明细", en="What was inspected")),
             inspected.unseen(seen),

@@ -332,6 +332,12 @@ def of_kind(connection: Connection, kind: str, from_day: str) -> list[TaskFound]
     return with_logs(connection, _rows(connection, where, kind, from_day))
 
 
+def of_site(connection: Connection, site: str, first_day: str, last_day: str) -> list[TaskFound]:
+    """A site's tasks that are due from the first of these days to the last, those due first first, with their logs."""
+    where = "task.site = ? AND task.due_on >= ? AND task.due_on <= ? ORDER BY task.due_on, task.id"
+    return with_logs(connection, _rows(connection, where, site, first_day, last_day))
+
+
 def late_of_ticket(connection: Connection, ticket: int, but: int) -> int:
     """How many tasks beside this one are late, or nearly, and have this ticket."""
     sql = "SELECT count(*) FROM task WHERE ticket_id = ? AND id <> ? AND mark IN ('danger', 'overdue') AND NOT is_over"

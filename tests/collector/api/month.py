@@ -17,6 +17,7 @@ void one, the kiosk's at the bank (overdue), the recorder's (still open).
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.core.model import Condition, Ref, Retold, Segment
+from roundsman_collector.core.periods import Period
+from roundsman_collector.core.plans import Due
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.engine import errands
 from roundsman_collector.engine.engine import Engine
@@ -42,7 +45,9 @@ from roundsman_collector.store import (
     TicketVoid,
     View,
 )
+from roundsman_collector.store.plan_files import terms_of
 from roundsman_collector.store.round_log import NewLine
+from roundsman_collector.store.tasks import TaskLine, TaskMade
 from roundsman_collector.store.ticket_clocks import ClockRow, ClocksTold
 from tests.collector.api import world
 from tests.collector.api.rounds_desk import rules
@@ -204,6 +209,26 @@ def lived(store: Store) -> None:
     )
 
 
+def planned(store: Store) -> None:
+    """The quarter's upkeep at the metro's site, to which the customer agreed on day 4."""
+    due = Due(
+        plan="upkeep-1",
+        kind="security-upkeep",
+        site="metro-a",
+        time_zone="Asia/Shanghai",
+        period=Period("2024-Q4", date(2024, 10, 1), date(2024, 12, 31)),
+        first_day=date(2024, 10, 1),
+        last_day=date(2024, 12, 31),
+        opens_on=date(2024, 10, 1),
+        due_on=date(2024, 12, 31),
+    )
+    made = TaskMade(due=due, terms=terms_of("security-upkeep", {}), contract="metro-c", at_ms=at(-20))
+    store.commit(Batch(now_ms=at(-20), tasks=[made]))
+    steps = ((2.0, "propose", {}), (4.0, "agree", {"name": "王经理"}))
+    lines = [TaskLine(task=1, at_ms=at(day), verb=verb, who="li", data=data) for day, verb, data in steps]
+    store.commit(Batch(now_ms=at(4), tasks=lines))
+
+
 def fault(subject: str, component: str, code: str, begin: float, end: float | None) -> Condition:
     ref = Ref("s1", round(begin * 10), at(begin))
     return Condition(subject, component, code, at(begin), None if end is None else at(end), ref, ref)
@@ -282,6 +307,7 @@ def month(folder: Path) -> Iterator[tuple[Store, Desk]]:
         store.add_agent("kiosk-8", "south", new, at(1))
         settled(at_desk.office)
         lived(store)
+        planned(store)
         yield store, at_desk
 
 

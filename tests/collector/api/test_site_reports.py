@@ -270,6 +270,16 @@ def test_each_device_is_cleaned_or_said_not_to_be(lived: tuple[Store, Desk]) -> 
         assert told["Kiosk 7", "Found"]["en"] == "nobody looked"
 
 
+# Shows S0-29.
+def test_the_plan_stands_with_the_customer_s_word(lived: tuple[Store, Desk]) -> None:
+    told = values(quarter(lived[1]), "Planned, and done")
+
+    assert told["Quarterly upkeep", "State"]["en"] == "agreed to by the customer"
+    assert told["Quarterly upkeep", "Agreed by the customer"] == "王经理"
+    assert told["Quarterly upkeep", "Agreed"] == {"at": [at(4)]}
+    assert told["Quarterly upkeep", "Due"] == {"day": ["2024-12-31"]}
+
+
 def test_versions_are_listed_by_model(lived: tuple[Store, Desk]) -> None:
     told = values(quarter(lived[1]), "Inventory of versions")
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 
 from roundsman_collector.core.looking import Line, Standing
 from roundsman_collector.roles import EVERYTHING, Scope
-from roundsman_collector.store import files, round_log
+from roundsman_collector.store import files, round_log, tasks
 from roundsman_collector.store import rounds as round_rows
 from roundsman_collector.store.files import FileRow
 from roundsman_collector.store.round_facts import RoundFacts, facts
 from roundsman_collector.store.round_log import DeviceRow
+from roundsman_collector.store.tasks import TaskFound
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -104,6 +105,11 @@ class RoundReads(Reading):
         """The rounds that were begun for a task, the first first."""
         with self._reading("the rounds of a task") as connection:
             return round_log.of_task(connection, task)
+
+    def tasks_due(self, site: str, first_day: str, last_day: str) -> list[TaskFound]:
+        """A site's tasks that are due from the first of these days to the last, with their logs."""
+        with self._reading("the tasks of a site") as connection:
+            return tasks.of_site(connection, site, first_day, last_day)
 
     def round_before(self, row: round_rows.RoundRow) -> round_rows.RoundRow | None:
         """The last finished round of the same before this one in which somebody looked."""
