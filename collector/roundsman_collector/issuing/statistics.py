@@ -4,7 +4,7 @@ The contract or the customer narrows, not a scope: time counts where the device 
 opened. What another customer's device did, or this one's before it came here, is in neither.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -13,9 +13,11 @@ from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.fault_counts import DONE, LEFT_OUT, NOT_DONE, By, Group, pareto, parts_of
 from roundsman_collector.core.judgements import rated
 from roundsman_collector.core.periods import CYCLES, ONE_DAY, Period, periods
+from roundsman_collector.core.recurrence import CAUSES as ROOTS
+from roundsman_collector.core.recurrence import LEVELS
 from roundsman_collector.core.ticket_words import CAUSES
 from roundsman_collector.issuing.about import Asked
-from roundsman_collector.issuing.figures import asked_for
+from roundsman_collector.issuing.figures import MOST, asked_for
 from roundsman_collector.reports.document import Component, Value
 from roundsman_collector.reports.head import Head, period_label
 from roundsman_collector.reports.statistics_inputs import (
@@ -27,17 +29,20 @@ from roundsman_collector.reports.statistics_inputs import (
     Running,
     Said,
     StatisticsInputs,
+    Warned,
 )
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.shape import CATEGORIES
 from roundsman_collector.store import Version, View
 from roundsman_collector.store.fault_counts import Found
 from roundsman_collector.store.kept import KeptAsked
+from roundsman_collector.store.recurrence import Wanted
 from roundsman_wire.catalogue import Label
 
 WORST = 10
 """So many devices are named as the worst."""
 UNKNOWN = Label(zh="未知", en="not known")
+ALL = Label(zh="全部", en="all")
 ENDS: Mapping[str, Label] = {
     "warranty_until": Label(zh="质保到期", en="the warranty ends"),
     "maintenance_until": Label(zh="维保到期", en="the maintenance contract ends"),
@@ -142,7 +147,32 @@ def _faults(view: View, asked: Asked) -> Faults:
             for why, (zh, en) in LEFT_OUT.items()
             if (number := sum(one.why == why for one in found.left_out))
         ),
+        warned=tuple(_warned(view, asked, {one.ticket for one in found.faults})),
     )
+
+
+def _warned(view: View, asked: Asked, tickets: Collection[int]) -> Iterator[Warned]:
+    """Warnings of this period and of its months that are about these faults alone: no other customer's stand behind."""
+    months = periods(CYCLES["month"], asked.period.first_day, asked.period.last_day)
+    rows = [
+        row
+        for name in dict.fromkeys((asked.period.id, *(one.id for one in months)))
+        for row in view.recurrences(EVERYTHING, Wanted(period=name), limit=MOST)
+        if row.told_ms <= asked.known_ms and row.faults == len(row.tickets) and set(row.tickets) <= set(tickets)
+    ]
+    devices = {
+        one.id: Label(zh=one.name_zh, en=one.name_en)
+        for one in view.fleet_facts_of([row.key for row in rows if row.about == "device"])
+    }
+    for row in sorted(rows, key=lambda row: (row.period, row.id)):
+        zh, en = LEVELS[row.level]
+        yield Warned(
+            level=Label(zh=zh, en=en),
+            what=CATEGORIES.get(row.what, _plain(row.what)) if row.same == "class" else asked.fault(row.what),
+            where=devices.get(row.key) or (_plain(row.key) if row.key else ALL),
+            faults=row.faults,
+            root=_said(ROOTS, row.cause, UNKNOWN) if row.cause and (row.said_ms or 0) <= asked.known_ms else None,
+        )
 
 
 def _ranked(groups: Iterable[Group], called: Callable[[str], Value]) -> tuple[Ranked, ...]:

@@ -210,9 +210,26 @@ def _done(inputs: StatisticsInputs) -> tuple[Part, ...]:
     return (
         _ranked(Label(zh="处理办法", en="What was done"), Label(zh="办法", en="How"), faults.done),
         parts if faults.parts else Text(title=parts.title, paragraphs=(Label(zh="未更换备件", en="no part was used"),)),
+        _warned(faults),
         by_figure(inputs.opinion.counts),
         by_clock(inputs.opinion.clocks),
         Text(title=Label(zh="改进措施", en="What would lower the rate"), paragraphs=_measures(inputs)),
+    )
+
+
+def _warned(faults: Faults) -> Table:
+    return Table(
+        title=Label(zh="连续问题预警", en="What came again and again"),
+        columns=(
+            Label(zh="故障", en="Fault"),
+            Label(zh="对象", en="Where"),
+            Label(zh="级别", en="Level"),
+            Label(zh="起数", en="Faults"),
+            Label(zh="根本原因", en="At its root"),
+        ),
+        rows=tuple((one.what, one.where, one.level, Count(one.faults), one.root) for one in faults.warned),
+        none=Label(zh="本期无预警", en="no warning in this period"),
+        is_detail=True,
     )
 
 
@@ -229,6 +246,16 @@ def _measures(inputs: StatisticsInputs) -> tuple[Value, ...]:
         )
         for one in inputs.faults.by_class
         if one.share >= FREQUENT
+    ]
+    said += [
+        Phrase(
+            Label(
+                zh="{0}（{1}）连续出现 {2}：查明根本原因，消除后复查。",
+                en="{0} ({1}), {2} one after the other: find what is at the root, and look again once it is gone.",
+            ),
+            (one.what, one.where, Count(one.faults, TIMES)),
+        )
+        for one in inputs.faults.warned
     ]
     again = figure("second_repairs", inputs.opinion.counts)
     if again.count:

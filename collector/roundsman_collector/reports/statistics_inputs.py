@@ -45,6 +45,18 @@ class Ranked:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Warned:
+    """A warning of what came again and again: how strong, what, of which device or model, how often. `root`: what is at
+    its root, as far as anybody has found."""
+
+    level: Label
+    what: Label
+    where: Label
+    faults: int
+    root: Label | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Faults:
     """Sections two and three. `before`: how many in the period before; `left_out`: why, and how many."""
 
@@ -58,6 +70,7 @@ class Faults:
     done: tuple[Ranked, ...]
     parts: tuple[Ranked, ...]
     left_out: tuple[tuple[Label, int], ...]
+    warned: tuple[Warned, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

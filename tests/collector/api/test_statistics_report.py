@@ -9,10 +9,11 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.reports import previewed
+from roundsman_collector.core.recurrence import Level, Recurrence
 from roundsman_collector.reports.document import Heading
 from roundsman_collector.roles import EVERYTHING, Who
-from roundsman_collector.store import Batch, Store
-from tests.collector.api.month import NOW, month, program, step
+from roundsman_collector.store import Batch, Deed, Store, recurrence
+from tests.collector.api.month import BEGIN, END, NOW, month, program, step
 from tests.collector.api.report_desk import PREVIEW, got, known, name, preview, share, values, window
 
 KIND = "statistics"
@@ -36,7 +37,18 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Des
             step(1, 2.4, "follow_up", satisfied=True, rating=4),
         ]
         store.commit(Batch(now_ms=NOW - 1, tickets=lines))
+        with store._write.begin() as connection:
+            recurrence.keep(connection, [again(1), again(1, 3)], NOW - 1)
+            li = Deed(who="li", at_ms=NOW - 1)
+            recurrence.analyse(connection, 1, cause="technique", text="x", scope=EVERYTHING, deed=li)
         yield store, desk
+
+
+def again(*tickets: int) -> Recurrence:
+    """The kiosk's printer, month by month: tickets 1 and 3 are different customers'."""
+    month, what = (BEGIN, END), "printer.paper_end"
+    level: Level = "month" if len(tickets) == 1 else "quarter"
+    return Recurrence(level, "device", "fault", "kiosk-7", what, "2024-10", *month, len(tickets), 1, 1, tickets)
 
 
 @pytest.fixture(scope="module")
@@ -133,6 +145,18 @@ def test_what_was_done_is_what_the_statistics_and_kept_say(api: TestClient, abou
     if about != "customer:bank":
         assert counted(values(found, "Parts used")["roller", "Pieces"]) == told["parts"][0]["faults"] == 2
     assert values(found, "What would lower the rate")
+
+
+# Shows S4-37.
+def test_what_came_again_and_again_is_told_to_whom_all_of_it_happened(api: TestClient) -> None:
+    metro, bank = (preview(api, KIND, f"customer:{one}") for one in ("metro", "bank"))
+
+    said = values(metro, "What came again and again")
+    assert said["printer out of paper", "Where"]["en"] == "Kiosk 7"
+    assert said["printer out of paper", "Level"]["en"] == "warning of the month"
+    assert said["printer out of paper", "At its root"]["en"] == "technique of the installation"
+    assert counted(said["printer out of paper", "Faults"]) == 1
+    assert not any(one["part_en"] == "What came again and again" for one in bank["lines"])
 
 
 # Shows S4-38.
