@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -584,6 +585,7 @@ def service_levels(config: Config) -> dict[str, LevelFile]:
     return found
 
 
+@cache
 def trends() -> Trends:
     """What is watched for getting worse."""
     return trends_from(built_in("trends.yaml"), source="trends.yaml")

@@ -10,10 +10,13 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from roundsman_collector.config import Config, calendar, service_levels
+from roundsman_collector.config import Config, calendar, rule_set, service_levels, trends
+from roundsman_collector.core.local_days import DAY_MS, day_at
 from roundsman_collector.core.policy import Policy
-from roundsman_collector.core.rulebook import book_of
+from roundsman_collector.core.postings import USUAL_ZONE
+from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.engine.engine import Engine
+from roundsman_collector.engine.forecasting import DEVICES_AT_ONCE, Forecasting
 from roundsman_collector.engine.rules import promise
 from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import (
@@ -38,6 +41,7 @@ from roundsman_collector.store import (
     Wish,
     timing_of,
 )
+from roundsman_collector.store.reading_days import DayRow, DaysTold
 from tests.browser.spares import stocked
 from tests.collector.api import world
 from tests.collector.api.agents_desk import busy
@@ -116,8 +120,29 @@ def made(where: Path) -> Path:
         _promised(store)
         inspected(store, view, ["metro-a"])
         inspected(store, view, ["metro-a"], "visit")
+        _worsening(store)
         busy(store, view)
     return where
+
+
+def _worsening(store: Store) -> None:
+    """Forty days in which a disk fills and a battery weakens, and what is foretold of them."""
+    today = day_at(NOW, USUAL_ZONE)
+    rows = [
+        DayRow(device, today - 40 + n, reading, value, value, value, (today - 40 + n) * DAY_MS, 1440)
+        for device, reading, first, per_day in (
+            ("kiosk-7", "disk[/].used_percent", 45.0, 0.5),
+            ("ups-2", "ups.runtime_min", 35.0, -0.5),
+        )
+        for n in range(40)
+        for value in (first + per_day * n + 0.3 * (n % 3),)
+    ]
+    store.commit(Batch(now_ms=NOW, reading_days=DaysTold(rows, 1, {})))
+    engine = Engine(store, Rulebook([rule_set(Config())]), trends())
+    engine.load(NOW)
+    forecasting = Forecasting(engine)
+    for _ in range(1 + len(store.trends_after("", 10_000, 0, 0)[0]) // DEVICES_AT_ONCE):
+        forecasting.step(NOW)
 
 
 def _promised(store: Store) -> None:

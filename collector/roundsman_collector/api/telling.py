@@ -54,6 +54,7 @@ def device_links(device_id: str) -> dict[str, str]:
         "conditions": f"{at}/conditions",
         "availability": f"{at}/availability",
         "tickets": f"{ROOT}/tickets?device={name}",
+        "trends": f"{at}/trends",
         "page": f"/devices/{name}",
     }
 

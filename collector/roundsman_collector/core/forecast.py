@@ -8,8 +8,9 @@
              · · .· ´ · ´ ´                                     |
            |- at most 90 days -|today                earliest likely latest
 
-The line is core/trend.py's. `likely` follows its slope; `earliest` and `latest` the ends of the slope's interval, from
-a level that is as much off as the days scatter. Where no date can be given, `why` says so:
+The line is core/trend.py's, through the last days that go one way. `likely` follows its slope; `earliest` and `latest`
+the ends of the slope's interval, from a level that is as much off as the days scatter. Where no date can be given,
+`why` says so:
 
     silent      nothing was read for some days
     no_limit    nobody said what is too much
@@ -39,6 +40,8 @@ WEEK = 7
 FAR_DAYS = 365
 FAR_TIMES = 4
 """No date is told further ahead than so many times the days it is made of."""
+FEWEST = 10
+"""A half of fewer days tells no other slope than the whole."""
 NEVER_DAYS = 1095
 """What may last longer than this may last for ever."""
 
@@ -135,8 +138,21 @@ def forecast(watch: Watch, points: Sequence[Point], *, limit: float | None, toda
     step = WEEK if watch.of == "restarts" else 1
     if len(used) * step < watch.least_days:
         return said._replace(why="too_few" if jump is None else "jump")
-    slope = slope_of(used)
-    return _dated(watch, said._replace(slope=slope), slope, limit, today)
+    lately, slope = _lately(used, max(FEWEST, watch.least_days // step))
+    return _dated(watch, said._replace(slope=slope, first=lately[0].day), slope, limit, today)
+
+
+def _lately(points: Sequence[Point], fewest: int) -> tuple[Sequence[Point], Slope]:
+    """The last days that go one way, and their slope: the later half, again and again, while its interval does not hold
+    the slope of the whole. What wears out goes faster and faster, and what was used up once may stand still since."""
+    slope = slope_of(points)
+    while len(points) // 2 >= fewest:
+        later = points[len(points) // 2 :]
+        found = slope_of(later)
+        if found.low <= slope.per_day <= found.high:
+            break
+        points, slope = later, found
+    return points, slope
 
 
 def _dated(watch: Watch, said: Forecast, slope: Slope, limit: float, today: int) -> Forecast:

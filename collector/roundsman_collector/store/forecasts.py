@@ -13,6 +13,7 @@ from roundsman_collector.roles import Scope
 from roundsman_collector.store import reach
 from roundsman_collector.store.ratio_facts import narrowed
 from roundsman_collector.store.sql import chunks, look, many, marks
+from roundsman_collector.store.tickets import TO_DO
 
 COLUMNS = (
     "f.device, n.name, f.watch, f.from_ms, f.level, f.limit_value, f.per_day, f.low, f.high, f.days, f.first_day, "
@@ -92,18 +93,22 @@ def forecasts_of(
     kind: str | None = None,
     watches: Collection[str] = (),
     devices: Sequence[str] | None = None,
+    before_day: int | None = None,
     limit: int = 100_000,
 ) -> list[ForecastRow]:
     """What was foretold at a time (None: now) of the devices that a scope reaches, the soonest first.
 
     `of` narrows by site, customer, group or place (ratio_facts.NARROWED), `kind` by the kind of device, `watches` by
-    what is watched, `devices` to these (at most some hundreds).
+    what is watched, `devices` to these (at most some hundreds), `before_day` to what may cross its limit before it.
     """
     reached, values = reach.within(scope, "f.device")
     when = "f.to_ms IS NULL" if at_ms is None else "f.from_ms <= ? AND (f.to_ms IS NULL OR f.to_ms > ?)"
     only, narrows = narrowed(of or {}, "f.device")
     where = [when, reached, only]
     bound: list[object] = [*(() if at_ms is None else (at_ms, at_ms)), *values, *narrows]
+    if before_day is not None:
+        where.append("f.earliest_day < ?")
+        bound.append(before_day)
     if kind is not None:
         where.append(KINDS)
         bound.append(kind)
@@ -113,3 +118,24 @@ def forecasts_of(
             bound += wanted
     sql = f"{FORECASTS} WHERE {' AND '.join(where)} ORDER BY f.likely_day, f.device, n.name LIMIT ?"
     return [ForecastRow._make(row) for row in look(connection, sql, *bound, limit)] if devices != [] else []
+
+
+class Ticketed(NamedTuple):
+    """A ticket of which somebody has something to do, of a device."""
+
+    device: str
+    component: str
+    code: str
+    number: str
+
+
+def ticketed(connection: Connection, devices: Sequence[str]) -> list[Ticketed]:
+    """The live tickets of these devices, the oldest first."""
+    found: list[Ticketed] = []
+    for part in chunks(devices):
+        sql = (
+            "SELECT subject, component, code, number FROM ticket "
+            f"WHERE subject IN ({marks(len(part))}) AND {TO_DO} ORDER BY id"
+        )
+        found += map(Ticketed._make, look(connection, sql, *part))
+    return found

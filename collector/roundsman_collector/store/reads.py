@@ -30,6 +30,7 @@ from roundsman_collector.store.views.rounds import RoundReads
 from roundsman_collector.store.views.rules import RuleReads
 from roundsman_collector.store.views.spares import SpareReads
 from roundsman_collector.store.views.tickets import TicketReads
+from roundsman_collector.store.views.trends import TrendReads
 
 __all__ = ["DeviceView", "Keeping", "SamplePage", "Status", "View"]
 
@@ -49,6 +50,7 @@ class View(
     RuleReads,
     SpareReads,
     TicketReads,
+    TrendReads,
 ):
     """The readers' door. Make it with View.open()."""
 

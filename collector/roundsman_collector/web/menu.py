@@ -60,6 +60,7 @@ MENU: tuple[Section, ...] = (
         (
             Entry("/rounds", N_("Inspections"), "see"),
             Entry("/plans", N_("Plans"), "see"),
+            Entry("/forecasts", N_("What gets worse"), "see"),
         ),
     ),
     Section(

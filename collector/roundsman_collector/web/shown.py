@@ -13,8 +13,9 @@ from roundsman_collector.core.availability import Figure
 from roundsman_collector.core.intervals import intersect, normal, subtract
 from roundsman_collector.core.overlay import EXCLUDED, REASONS
 from roundsman_collector.core.reckoning import Stretch as Told
+from roundsman_collector.roles import Who
 from roundsman_collector.store import ConditionRow, TicketRow
-from roundsman_collector.store.entry_kinds import ZONES
+from roundsman_collector.store.entry_kinds import ZONES, KindName
 from roundsman_collector.store.reckon import Served
 from roundsman_collector.web.drawing import svg
 from roundsman_collector.web.saying import Saying
@@ -22,6 +23,8 @@ from roundsman_collector.web.strip import Stretch, StripState, pieces
 from roundsman_collector.web.words import N_
 
 STRIP_HEIGHT = 16
+CHOICES = 500
+"""A longer list to choose from helps nobody."""
 WHOLE = "device"
 """The component of a fault that nobody could place yet."""
 STRIP_STATES: dict[str, StripState] = {"up": "up", "down": "down", "unknown": "unknown", EXCLUDED: "maintenance"}
@@ -129,6 +132,16 @@ def ticket_row(desk: Desk, saying: Saying, row: TicketRow) -> dict[str, Any]:
         "zone": "" if row.zone not in ZONES else saying.pair(ZONES[row.zone]),
         "source": row.source,
     }
+
+
+def narrowing(desk: Desk, saying: Saying, who: Who) -> list[tuple[str, str]]:
+    """Customers and sites by which a list may be narrowed, as `customer:metro`, with their names."""
+    kinds: tuple[KindName, ...] = ("customer", "site")
+    return [
+        (f"{kind}:{one.id}", str(one.fields[f"name_{saying.language}"]))
+        for kind in kinds
+        for one in desk.view.entries(kind, scope=who.scope, limit=CHOICES)
+    ]
 
 
 def component_name(saying: Saying, component: str) -> str:

@@ -23,6 +23,7 @@ from roundsman_collector.web.evidence import Known, recent
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.pages.agents import may_command
 from roundsman_collector.web.pages.fleet import USUAL, Span
+from roundsman_collector.web.pages.forecasts import trend_rows
 from roundsman_collector.web.pages.overlays import overlay_rows
 from roundsman_collector.web.saying import EPOCH, SITE_ZONE, Saying
 from roundsman_collector.web.shown import (
@@ -95,7 +96,8 @@ def device(desk: Desk, saying: Saying, who: Who, device_id: str, *, window: str)
         "is_cut": len(rows) > ROWS,
         "rows": ROWS,
         "may_command": may_command(desk, who, one.agent),
-        "links": {name: f"{links[name]}?{query}" for name in LINKS} | {"self": links["self"]},
+        "trends": trend_rows(desk, saying, one),
+        "links": links | {name: f"{links[name]}?{query}" for name in LINKS},
     }
 
 

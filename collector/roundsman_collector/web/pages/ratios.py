@@ -19,6 +19,7 @@ from roundsman_collector.core.ratio_names import Told, Why
 from roundsman_collector.store.ratio_facts import NARROWED
 from roundsman_collector.web.page import page, saying_of
 from roundsman_collector.web.saying import Saying
+from roundsman_collector.web.shown import narrowing
 from roundsman_collector.web.words import N_
 
 router = APIRouter()
@@ -30,7 +31,6 @@ WINDOW_NAMES: Mapping[str, str] = {
     "30d": N_("30 days"),
     "90d": N_("90 days"),
 }
-CHOICES = 500
 REASONS: Mapping[str, str] = {
     "not_configured": N_("no camera configured"),
     "excluded": N_("out of the reckoning, or outside service hours"),
@@ -59,18 +59,12 @@ def ratios_page(
     now_ms = desk.now_ms()
     asked = Window(from_ms=max(0, now_ms - WINDOWS[window]), to_ms=now_ms, known_ms=None, now_ms=now_ms)
     found = desk.view.ratios(frame_of(asked, who.scope), narrowed([of] if of else []))
-    sites = desk.view.entries("site", scope=who.scope, limit=CHOICES)
-    customers = desk.view.entries("customer", scope=who.scope, limit=CHOICES)
     shown = {
         "rows": [_row(saying, one) for one in found],
         "window": window,
         "windows": [(key, saying(name), key == window) for key, name in WINDOW_NAMES.items()],
         "of": of,
-        "choices": [
-            (f"{kind}:{one.id}", str(one.fields["name_zh" if saying.language == "zh" else "name_en"]))
-            for kind, some in (("customer", customers), ("site", sites))
-            for one in some
-        ],
+        "choices": narrowing(desk, saying, who),
         "is_narrowed": bool(of),
         "narrowed_by": list(NARROWED),
     }

@@ -65,12 +65,14 @@ def report_page(
     q: Annotated[str, Query(max_length=80)] = "",
     subject: Annotated[str, Query(max_length=80)] = "",
     source: Literal["phone", "qr"] = "phone",
+    code: Annotated[str, Query(max_length=80)] = "",
+    text: Annotated[str, Query(max_length=TEXT_LIMIT)] = "",
 ) -> Response:
-    """Look up what it is about, then write down what is wrong."""
+    """Look up what it is about, then write down what is wrong; `code` and `text` stand there already."""
     desk = desk_of(request)
     if subject and not desk.view.reaches(who.scope, subject):
         return _page(request, who, q=q or subject.lstrip("@#"))
-    return _page(request, who, q=q, subject=subject, source=source)
+    return _page(request, who, q=q, subject=subject, source=source, given={"code": code, "text": text})
 
 
 @router.post("/tickets/new")
