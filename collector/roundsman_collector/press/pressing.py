@@ -1,6 +1,6 @@
 """HTML becomes a file of pages: the process is started, followed, ended, and its file named when it is whole.
 
-    press(html, to, limits=Limits(), on_page=print) -> Pressed(pages, size, sha256, took_s, peak_bytes)
+    press(html, to, limits=Limits(), on_page=print) -> Pressed(pages, size, sha256, took_s, cpu_s, peak_bytes)
 
 The file is written beside its place, synced and renamed: where `to` exists afterwards, it is whole. Whatever goes wrong
 is a PressError of a kind in `WHY`, and nothing is left behind. One at a time: `turn` is the file whose lock is taken.
@@ -45,8 +45,8 @@ class Limits:
 
     memory_bytes: int = 1024 * MIB
     cpu_s: int = 120
-    wall_s: float = 300.0
-    wait_s: float = 600.0
+    wall_s: float = 600.0
+    wait_s: float = 1800.0
     """For its turn."""
     file_bytes: int = 200 * MIB
 
@@ -61,6 +61,7 @@ class Pressed(NamedTuple):
     size: int
     sha256: str
     took_s: float
+    cpu_s: float
     peak_bytes: int
 
 
@@ -173,7 +174,7 @@ def press(
     finally:
         with suppress(OSError):
             aside.unlink()
-    return Pressed(done["pages"], size, sha256, time.monotonic() - began, done["peak_bytes"])
+    return Pressed(done["pages"], size, sha256, time.monotonic() - began, done["cpu_s"], done["peak_bytes"])
 
 
 def _made(html: str, aside: Path, turn: Path, limits: Limits, on_page: Callable[[int], None]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The process that makes a PDF: HTML on standard input, the file's path as argument, a line of JSON for each step.
 
-    {"turn": true}  {"page": 1}  {"page": 2} ...  {"done": {"pages": 2, "peak_bytes": ...}}     or   {"error": {...}}
+    {"turn": true}  {"page": 1}  {"page": 2} ...  {"done": {"pages": 2, ...}}     or   {"error": {...}}
 
 It waits until no other one of this collector is at work, and lets no limit be raised again. Nothing is fetched but what
 the page carries itself (`data:`): no file, no address.
@@ -54,7 +54,8 @@ def main(to: str, turn: str, settings: dict[str, int]) -> int:
             kind, detail = reason(error)
             tell(error={"kind": kind, "detail": detail})
             return 1
-    tell(done={"pages": pages, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    tell(done={"pages": pages, "cpu_s": used.ru_utime + used.ru_stime, "peak_bytes": used.ru_maxrss * 1024})
     return 0
 
 

@@ -129,7 +129,8 @@ class Facts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Table:
-    """Rows; `blanks`: empty ones to fill in by hand, where there are none. `widths`: of the columns, in percent.
+    """Rows; `blanks`: empty ones to fill in by hand, where there are none. `widths`: of a form's columns, in
+    percent; a report's are found by what stands in them.
 
     `is_detail`: of very many rows paper shows the first (cutting.py), the workbook all. `whole`: how many there are,
     where some were left out.

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, assert_never
 
+from markupsafe import Markup
+
 from roundsman_collector.reports.document import (
     Bar,
     Bars,
@@ -13,6 +15,7 @@ from roundsman_collector.reports.document import (
     Heading,
     Notes,
     Part,
+    Shape,
     Signature,
     Signatures,
     Strips,
@@ -24,6 +27,7 @@ from roundsman_collector.reports.document import (
     is_said,
 )
 from roundsman_collector.web import charts
+from roundsman_collector.web.columns import LOOKED_AT, widths
 from roundsman_collector.web.drawing import paper_svg
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.setting import Setting
@@ -33,6 +37,7 @@ from roundsman_collector.web.words import N_
 STRIP_HEIGHT = 16
 LEGEND_HEIGHT = 10
 AXIS = 5
+FEW_FIGURES = 4
 LEGEND: Mapping[StripState, str] = {
     "up": N_("normal"),
     "warning": N_("fault, in use"),
@@ -56,7 +61,7 @@ def _part(part: Part, place: int, setting: Setting, document: Document, pictures
         case Facts():
             return _facts(part, setting)
         case Table():
-            return _table(part, setting)
+            return _table(part, setting, document)
         case Heading():
             return {"kind": "heading", "text": setting.label(part.label), "level": part.level}
         case Text():
@@ -114,20 +119,26 @@ def spread(fields: Iterable[Field]) -> list[tuple[Field, bool]]:
     return found
 
 
-def _table(part: Table, setting: Setting) -> Shown:
+def _table(part: Table, setting: Setting, document: Document) -> Shown:
     none = "" if part.none is None or part.rows else setting.label(part.none)
+    columns = [setting.label(one) for one in part.columns]
+    rows = [[setting.html(cell) for cell in row] for row in part.rows]
     return {
         "kind": "table",
         "title": setting.label(part.title),
-        "columns": [setting.label(one) for one in part.columns],
+        "columns": columns,
         "figures": _figures(part.rows, len(part.columns)),
-        "widths": part.widths,
-        "rows": [[setting.html(cell) for cell in row] for row in part.rows],
+        "widths": _widths(columns, rows, document.shape) if document.layout == "report" else part.widths,
+        "rows": rows,
         "total": [setting.html(cell) for cell in part.total],
         "blanks": 0 if part.rows or none else part.blanks,
         "none": none,
         "cut": _cut(len(part.rows), part.whole, setting.saying),
     }
+
+
+def _widths(columns: list[str], rows: list[list[Markup]], shape: Shape) -> tuple[int, ...]:
+    return widths(columns, [[cell.striptags() for cell in row] for row in rows[:LOOKED_AT]], shape)
 
 
 def _figures(rows: Iterable[tuple[Value, ...]], columns: int) -> list[bool]:
@@ -155,6 +166,7 @@ def _strips(part: Strips, key: str, setting: Setting, document: Document) -> Sho
         "kind": "strips",
         "title": setting.label(part.title),
         "columns": [setting.label(one) for one in part.columns],
+        "widths": _strip_widths(len(part.columns)),
         "rows": [
             {
                 "name": setting.text(row.name),
@@ -186,6 +198,12 @@ def _strips(part: Strips, key: str, setting: Setting, document: Document) -> Sho
         ],
         "cut": _cut(len(part.rows), part.whole, setting.saying),
     }
+
+
+def _strip_widths(figures: int) -> tuple[int, ...]:
+    """Names, strips, and a little for each figure."""
+    name, figure = (28, 10) if figures < FEW_FIGURES else (22, 8)
+    return (name, 100 - name - figure * figures, *(figure for _ in range(figures)))
 
 
 def _stretches(told: Iterable[tuple[str, int, int]]) -> Iterator[Stretch]:

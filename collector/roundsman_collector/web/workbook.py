@@ -36,6 +36,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.dossier import Company
+from roundsman_collector.web.columns import length
 from roundsman_collector.web.parts_shown import LEGEND, pareto
 from roundsman_collector.web.saying import EPOCH, Saying
 from roundsman_collector.web.setting import Setting
@@ -340,5 +341,5 @@ class _Writing:
 def _width(head: str, column: Iterable[Cell]) -> int:
     """Room for what stands in a column, Chinese counted twice."""
     texts = [head, *(one.value if isinstance(one.value, str) else one.form for one in column)]
-    longest = max(sum(2 if ord(letter) > 0x2E80 else 1 for letter in text) for text in texts)
+    longest = max(map(length, texts))
     return max(WIDTHS[0], min(WIDTHS[1], longest + 2))
