@@ -1,7 +1,7 @@
 """Reports: the monthly report of a site with 300 devices as a page, a PDF and a workbook.
 
     make bench ONLY=reports
-    make bench ONLY="reports --devices 100 --whole"           another size; every detail row on paper, too
+    make bench ONLY="reports --devices 100"                   another size
 
 Each device has 31 days with some 6 outages, 8 components with a verdict, and every other one had a ticket: 3,150 rows
 of detail, of which paper shows 500. The report is `reports/site_inspection.py`'s, set by web/sheet.py, made into a PDF
@@ -22,7 +22,6 @@ from roundsman_collector.core.periods import Period
 from roundsman_collector.core.reckoning import Stretch, reckoned, summed
 from roundsman_collector.press import press
 from roundsman_collector.reports import site_inspection
-from roundsman_collector.reports.cutting import cut
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.reports.head import Head
@@ -47,7 +46,6 @@ COMPONENTS = ("host", "disk[/]", "printer", "display", "network", "ups", "usb", 
 
 def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--devices", type=int, default=DEVICES, help="devices of the site")
-    parser.add_argument("--whole", action="store_true", help="also with every row of detail on paper")
 
 
 def run(arguments: argparse.Namespace) -> dict[str, object]:
@@ -55,9 +53,7 @@ def run(arguments: argparse.Namespace) -> dict[str, object]:
     began = time.process_time()
     document = site_inspection.build(site(chance, arguments.devices))
     found: dict[str, object] = {"devices": arguments.devices, "build_s": round(time.process_time() - began, 2)}
-    found["paper"] = paper(cut(document))._asdict()
-    if arguments.whole:
-        found["whole"] = paper(document)._asdict()
+    found["paper"] = paper(document)._asdict()
     began = time.process_time()
     with workbook(document, Company(), saying()) as file:
         found["workbook_bytes"] = len(file.read())

@@ -11,6 +11,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from roundsman_collector.reports.cutting import cut
 from roundsman_collector.reports.document import Document, Facts, Heading, Part, Table, missing
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.web.page import STATIC, environment
@@ -33,7 +34,8 @@ STYLES = ("print.css", "forms.css", "report.css")
 
 
 def sheet(document: Document, company: Company, saying: Saying, pictures: Pictures) -> dict[str, Any]:
-    """What the page shows."""
+    """What the page shows: of long details the first rows."""
+    document = cut(document)
     setting = Setting(document, saying)
     is_by_hand, is_long = document.form not in DENSE or len(missing(document)) > FEW, _lines(document) > LONG
     return {

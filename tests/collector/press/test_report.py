@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from roundsman_collector.press import press
-from roundsman_collector.reports.cutting import cut
 from roundsman_collector.reports.document import Document, Facts, Heading, Notes, Table, Text, Value
 from roundsman_collector.web.drawing import PAPER, paper_svg
 from roundsman_collector.web.saying import Saying
@@ -147,6 +146,6 @@ def spread(picture: Image.Image) -> tuple[int, int]:
 
 
 def test_a_cut_report_says_so_on_paper(tmp_path: Path) -> None:
-    file = pressed(tmp_path, cut(everything.report(details=700, strips=1)), "en")
+    file = pressed(tmp_path, everything.report(details=700, strips=1), "en")
 
     assert "499 of 700 rows; all of them are in the workbook." in text_of(file)

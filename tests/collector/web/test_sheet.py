@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from roundsman_collector.reports.cutting import cut
 from roundsman_collector.reports.document import (
     Count,
     Document,
@@ -117,7 +116,7 @@ def test_columns_of_figures_stand_to_the_right_with_their_heads_and_totals() -> 
 
 
 def test_a_page_says_that_rows_were_left_out() -> None:
-    long = cut(everything.report(details=3120, strips=40))
+    long = everything.report(details=3120, strips=40)
 
     shown = html(long, "en")
 
