@@ -14,6 +14,7 @@ from roundsman_collector.config import Config, calendar, rule_set, service_level
 from roundsman_collector.core.local_days import DAY_MS, day_at
 from roundsman_collector.core.policy import Policy
 from roundsman_collector.core.postings import USUAL_ZONE
+from roundsman_collector.core.recurrence import Rule, Rules
 from roundsman_collector.core.rulebook import Rulebook, book_of
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.forecasting import DEVICES_AT_ONCE, Forecasting
@@ -122,7 +123,17 @@ def made(where: Path) -> Path:
         inspected(store, view, ["metro-a"], "visit")
         _worsening(store)
         busy(store, view)
+    _recurring(where)
     return where
+
+
+def _recurring(where: Path) -> None:
+    """What recurs where once is too often, and what somebody found at the root of the first."""
+    often = Rules(rules=(Rule(level="month", of="device", same="fault", faults=1),))
+    with Outbox.open(where) as outbox, Office.open(where) as office:
+        outbox.warn(often, NOW)
+        deed = Deed(who="admin", at_ms=NOW - 5)
+        office.analyse(1, cause="process", text="清洁周期过长，改为每周一次", scope=EVERYTHING, deed=deed)
 
 
 def _worsening(store: Store) -> None:

@@ -21,9 +21,20 @@ def worked(store: Store) -> None:
     [
         (
             "zh",
-            ("故障统计", "2 个故障", "打印机", "50.0%", "未解决", "现场修复", "产品质量", "print head 2", "已作废 1"),
+            (
+                "故障统计",
+                "2 次故障",
+                "打印机",
+                "50.0%",
+                "处理方式",
+                "未解决",
+                "现场修复",
+                "产品质量",
+                "print head 2",
+                "已作废 1",
+            ),
         ),
-        ("en", ("Faults", "2 faults", "50.0%", "not solved yet", "mended on site", "the product", "void 1")),
+        ("en", ("Faults", "2 faults counted", "50.0%", "not solved yet", "mended on site", "the product", "void 1")),
     ],
 )
 def test_faults_are_told_in_both_languages(person: TestClient, language: str, words: tuple[str, ...]) -> None:

@@ -54,7 +54,7 @@ BY_WORDS: Mapping[By, str] = {
     "fault": N_("Fault"),
     "component": N_("Component"),
     "cause": N_("Cause"),
-    "done": N_("What was done"),
+    "done": N_("How it was dealt with"),
     "kind": N_("Kind"),
     "model": N_("Model"),
     "vendor": N_("Vendor"),
