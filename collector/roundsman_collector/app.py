@@ -106,6 +106,7 @@ class Collector:
         self.children = (
             Child("web", config, self.folder, lambda: config.api.port > 0, "--port", str(config.api.port)),
             Child("notify", config, self.folder, self._has_ways),
+            Child("web.issuing", config, self.folder, self._has_reports),
         )
         self._greeted: set[str] = set()
         self._was_connected = False
@@ -192,6 +193,13 @@ class Collector:
         """Whether anybody wants to be told; a database that does not answer now is asked again in a second."""
         try:
             return self.store.has_ways()
+        except StoreError:
+            return False
+
+    def _has_reports(self) -> bool:
+        """Whether there are reports to make; a database that does not answer now is asked again in a second."""
+        try:
+            return self.store.has_reports()
         except StoreError:
             return False
 

@@ -274,6 +274,20 @@ class Labels(_Section):
     )
 
 
+class Reports(_Section):
+    """Reports that customers get (docs/how-to/reports.md)."""
+
+    settle_days: float = Field(
+        default=3.0,
+        ge=0,
+        le=60,
+        description="days after the end of a period for which late news may still change its report; then it is final",
+    )
+    link_days: int = Field(
+        default=30, ge=1, le=365, description="days for which a link is good by which a customer confirms a report"
+    )
+
+
 class Rules(_Section):
     """What counts as a fault (docs/policy.md)."""
 
@@ -303,6 +317,7 @@ class Config(_Section):
     company: Company = Company()
     files: Files = Files()
     labels: Labels = Labels()
+    reports: Reports = Reports()
     policy: Rules = Rules()
     source: Path | None = Field(default=None, exclude=True)
 
@@ -329,6 +344,7 @@ SECTIONS: Mapping[str, type[_Section]] = {
     "company": Company,
     "files": Files,
     "labels": Labels,
+    "reports": Reports,
     "policy": Rules,
 }
 

@@ -10,7 +10,7 @@ from roundsman_collector import config
 from roundsman_collector.config import Broker, ConfigError, load
 from roundsman_collector.core.rulebook import resolved
 
-KNOWN = "data, store, broker, collector, keeping, api, mail, webhook, company, files, labels, policy"
+KNOWN = "data, store, broker, collector, keeping, api, mail, webhook, company, files, labels, reports, policy"
 
 
 @pytest.fixture

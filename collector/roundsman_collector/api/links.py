@@ -53,7 +53,7 @@ def spent(desk: Desk, purpose: str, key: str, address: str) -> LinkRow:
     used = desk.office.use_link(purpose, key, deed=Deed(who=who, at_ms=now_ms, address=address))
     if used is None:
         desk.links.note(network(address), now_ms)
-        raise _no_link()
+        raise no_link()
     return used
 
 
@@ -76,10 +76,11 @@ def _checked(desk: Desk, address: str) -> int:
 def _refused(desk: Desk, purpose: str, key: str, address: str, now_ms: int) -> Problem:
     desk.links.note(network(address), now_ms)
     desk.office.link_refused(purpose, key, deed=Deed(who=STRANGER, at_ms=now_ms, address=address))
-    return _no_link()
+    return no_link()
 
 
-def _no_link() -> Problem:
+def no_link() -> Problem:
+    """The one answer to whatever is no good."""
     return Problem(
         404,
         "no_link",

@@ -731,6 +731,15 @@ class Store:
         with transaction(self._read, "looking for ways", self._place) as connection:
             return run(connection, "SELECT 1 FROM way LIMIT 1").first() is not None
 
+    def has_reports(self) -> bool:
+        """Whether there is anything that may have to be reported: a schedule, or a report to look at."""
+        sql = (
+            "SELECT 1 FROM report_schedule WHERE ended_ms IS NULL "
+            "UNION ALL SELECT 1 FROM report WHERE wake_at_ms IS NOT NULL LIMIT 1"
+        )
+        with transaction(self._read, "looking for reports", self._place) as connection:
+            return run(connection, sql).first() is not None
+
     def due_wakes(self, now_ms: int, limit: int = 1000) -> list[Wake]:
         """Agents to be looked at by now, the longest overdue first."""
         with transaction(self._read, "reading wakes", self._place) as connection:

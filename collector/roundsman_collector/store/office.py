@@ -70,6 +70,7 @@ from roundsman_collector.store.overlays import By, OverlayRow, Wish
 from roundsman_collector.store.parts import PartWish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.pushed import PushWish
+from roundsman_collector.store.report_desk import ReportDesk
 from roundsman_collector.store.reservations import Want
 from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.stock import MoveWish
@@ -86,6 +87,7 @@ class Office:
         self._place = where
         self._write = connector(where, writes=True)
         self._read = connector(where, writes=False)
+        self.reports = ReportDesk(where)
 
     @classmethod
     def open(cls, where: str | Path) -> "Office":
@@ -96,6 +98,7 @@ class Office:
         """Let go of the database."""
         self._write.dispose()
         self._read.dispose()
+        self.reports.close()
 
     def __enter__(self) -> "Office":
         return self

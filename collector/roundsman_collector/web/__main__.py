@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
             labels=LabelTerms(phone=config.labels.phone, tells=config.labels.tells),
             public_url=config.api.public_url,
             has_mail=bool(config.mail.host),
-            company=_company(config),
+            company=company_of(config),
             file_limits=_file_limits(config),
         )
         summary = summary_of(desk)
@@ -112,7 +112,7 @@ def _catalogue(config: Config) -> tuple[dict[str, Label], dict[str, Advice], dic
     return labels(rules), dict(advice(config)), functions, {one.code: one.function for one in rules.rules if one.ticket}
 
 
-def _company(config: Config) -> Company:
+def company_of(config: Config) -> Company:
     """What stands on every form."""
     said = config.company
     return Company(

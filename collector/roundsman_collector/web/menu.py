@@ -75,6 +75,7 @@ MENU: tuple[Section, ...] = (
     Section(
         N_("Statistics"),
         (
+            Entry("/reports", N_("Reports"), "see"),
             Entry("/statistics/faults", N_("Faults"), "see"),
             Entry("/statistics/failure-rates", N_("Failure rates"), "see"),
             Entry("/statistics/recurrence", N_("Recurrence warnings"), "act"),
