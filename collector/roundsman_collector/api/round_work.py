@@ -143,7 +143,7 @@ class TickBody(Strictly):
     at: int | None = Field(None, ge=0, le=2**60, description="when it was found (ms), where it is sent later")
 
 
-class SignBody(Strictly):
+class SignatureBody(Strictly):
     """Who signs what was found so far."""
 
     side: Literal["engineer", "customer"]
@@ -232,7 +232,7 @@ def tick(
     "/{number}/signatures", response_model=LineShape, status_code=201, summary="Sign what was found in a round so far"
 )
 def sign(
-    request: Request, who: Inspect, number: Number, body: SignBody, idempotency_key: files.Key = None
+    request: Request, who: Inspect, number: Number, body: SignatureBody, idempotency_key: files.Key = None
 ) -> dict[str, Any]:
     """Put a signature under what was found; who ticks afterwards needs it again."""
     desk = desk_of(request)
