@@ -10,6 +10,8 @@ result: what is measured is the collector's own work, not waiting and not the li
     in_s, end_s           the answers are taken (500 at a time); the round ends, a ticket for each of the two percent
                           of the agents that said nothing
     document_s, _mb       the document is built and frozen: whoever asks first waits so long; its size
+    again_s, summary_ms   the document is read again, as a whole; what the page of the round shows of it
+    running_ms            how many agents have answered, as the page asks every two seconds while it runs
     progress_ms           how far people are in a visit of as many devices, where everything but one device is ticked
     page_ms, device_ms    fifty devices that are not done; the ticks of one with what monitoring puts beside them
     tick_ms               one tick, written and durable
@@ -25,7 +27,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from roundsman_collector.api.inspection import all_ticks, finished, part_of, ticks_of
+from roundsman_collector.api.inspection import all_ticks, finished, part_of, summary, ticks_of
 from roundsman_collector.config import built_in
 from roundsman_collector.core.looking import Mode
 from roundsman_collector.core.rulebook import Rulebook
@@ -129,6 +131,8 @@ class _Bench:
             "document_s": document_s,
             "document_mb": round(len(body.encode()) / 1e6, 1),
             "again_s": _timed(lambda: finished(view, office, number, at(15)))[0],
+            "summary_ms": _median_ms(lambda: summary(view, office, number, at(15))),
+            "running_ms": _median_ms(lambda: view.round_progress([1])),
         }
 
     def _begun(self, office: Office, view: View, minutes: float, mode: Mode) -> str:

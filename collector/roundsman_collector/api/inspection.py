@@ -13,6 +13,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pydantic_core import to_json
@@ -44,11 +45,13 @@ from roundsman_collector.rules.kept import rule_set_of
 from roundsman_collector.rules.ticks import for_kind, for_mode, questions_from, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
-from roundsman_collector.store.rounds import ErrandRow, RoundRow
+from roundsman_collector.store.rounds import ErrandRow, Frozen, RoundRow
 from roundsman_wire.catalogue import Label
 
 SLACK_MS = 2_000
 """A sample may be dated so much before the question and still be its answer: clocks agree to a second or so."""
+SHOWN = 200
+"""So many devices stand on the page of a round; all of them are on the paper."""
 Json = dict[str, Any]
 building = threading.Lock()
 """Held by whoever builds something of a whole round: of many who ask at once, one does."""
@@ -71,8 +74,40 @@ def _freeze(view: View, office: Office, number: str, now_ms: int) -> None:
     with building:
         row = view.round(number)
         if row is not None and row.state == "answered":
-            text = to_json(document(view.round_facts(row))).decode()
-            office.freeze_round(number, text, hashlib.sha256(text.encode()).hexdigest(), now_ms)
+            built = document(view.round_facts(row))
+            text = to_json(built).decode()
+            frozen = Frozen(text, hashlib.sha256(text.encode()).hexdigest(), to_json(_summary(built)).decode())
+            office.freeze_round(number, frozen, now_ms)
+
+
+def _summary(built: Document) -> Json:
+    """What the page of a round shows of its document: the verdicts, and the devices that are worst."""
+    worst_first = sorted(built.devices, key=lambda one: WORST.index(one.verdict))
+    return summary_of(built.verdicts, ((one.id, one.name.zh, one.name.en, one.verdict) for one in worst_first))
+
+
+def summary_of(verdicts: Mapping[str, int], worst_first: Iterable[tuple[str, str, str, str]]) -> Json:
+    """A summary, of (id, zh, en, verdict) in their order."""
+    shown = [{"id": one, "zh": zh, "en": en, "verdict": verdict} for one, zh, en, verdict in islice(worst_first, SHOWN)]
+    return {"verdicts": dict(verdicts), "devices": shown}
+
+
+def summary(view: View, office: Office, number: str, now_ms: int) -> Json | None:
+    """What the page of a round shows of its document, built and kept now if nobody has; None: it is not over."""
+    row = view.round(number)
+    if row is None or row.state in STATES:
+        return None
+    if row.state == "answered":
+        _freeze(view, office, number, now_ms)
+    kept = view.round_summary(number)
+    if kept is not None:
+        return dict(json.loads(kept))
+    old = finished(view, office, number, now_ms)
+    assert old is not None, "it is over"
+    devices = sorted(old["devices"], key=lambda one: WORST.index(one["verdict"]))
+    return summary_of(
+        old["verdicts"], ((one["id"], one["name"]["zh"], one["name"]["en"], one["verdict"]) for one in devices)
+    )
 
 
 @cache

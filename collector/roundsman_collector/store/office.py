@@ -693,7 +693,7 @@ class Office:
         with self._change("finishing a round") as connection:
             return round_log.finish(connection, round_id, new, deed)
 
-    def freeze_round(self, number: str, body: str, sha256: str, now_ms: int) -> bool:
+    def freeze_round(self, number: str, frozen: rounds.Frozen, now_ms: int) -> bool:
         """Keep the document of a round that is over; False: somebody was first, whose document stays."""
         with self._change(f"keeping the document of round {number}") as connection:
-            return rounds.freeze(connection, number, body, sha256, now_ms)
+            return rounds.freeze(connection, number, frozen, now_ms)

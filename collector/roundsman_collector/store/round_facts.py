@@ -118,14 +118,14 @@ def facts(connection: Connection, row: RoundRow, where: str, device: str | None 
     end_ms = max(row.to_ms, known_ms)
     of = Of(row.id, device)
     devices = devices_of(connection, row, of)
-    errands = [one for one in rounds.errands(connection, row.id) if device is None or one.agent_no == _voice(devices)]
+    errands = rounds.errands(connection, row.id) if device is None else _errands(connection, row, devices)
     samples = list(samples_of(connection, row, where, errands, of))
     before = round_log.before(connection, row)
     since_ms = row.from_ms if before is None or before.finished_ms is None else before.finished_ms
     return RoundFacts(
         row=row,
         site=site_of(connection, row),
-        places=places_of(connection, row),
+        places=places_of(connection, row, of),
         devices=devices,
         errands=errands,
         intervals=intervals_of(connection, of, row.from_ms, end_ms + 1, known_ms),
@@ -159,8 +159,10 @@ class Of(NamedTuple):
         return self.round_id if self.device is None else self.device
 
 
-def _voice(devices: list[DeviceFacts]) -> int | None:
-    return devices[0].agent_no if devices else None
+def _errands(connection: Connection, row: RoundRow, devices: list[DeviceFacts]) -> list[ErrandRow]:
+    """What the agents of these few devices were asked."""
+    voices = dict.fromkeys(one.agent_no for one in devices if one.agent_no is not None)
+    return [errand for no in voices for errand in rounds.errands(connection, row.id, agent_no=no)]
 
 
 def _log(connection: Connection, row: RoundRow, device: str | None) -> list[Line]:
@@ -258,10 +260,10 @@ def intervals_of(connection: Connection, of: Of, from_ms: int, to_ms: int, known
 
 
 def befell(connection: Connection, of: Of, from_ms: int, to_ms: int, known_ms: int) -> list[ConditionRow]:
-    """What befell these devices in [from, to), and the round's agents (`@` and the id), as known at `known_ms`."""
+    """What befell these devices in [from, to), and their agents (`@` and the id), as known at `known_ms`."""
     agents = (
-        "subject IN (SELECT '@' || agent.id FROM errand JOIN agent ON agent.no = errand.agent_no "
-        "WHERE errand.round_id = ?)"
+        "subject IN (SELECT '@' || agent.id FROM round_device asked JOIN agent ON agent.no = asked.agent_no "
+        f"WHERE asked.round_id = ? AND {of.within('asked.device')})"
     )
     found = run(
         connection,
@@ -270,6 +272,7 @@ def befell(connection: Connection, of: Of, from_ms: int, to_ms: int, known_ms: i
         f"AND {KNOWN_AT} AND {REACHES} ORDER BY subject, event_from_ms, component, code",
         of.value,
         of.round_id,
+        of.value,
         known_ms,
         known_ms,
         to_ms,
@@ -342,15 +345,17 @@ def site_of(connection: Connection, row: RoundRow) -> SiteFacts:
     return SiteFacts(row.site, row.site, row.site, "", "", "", "", "", "") if found is None else SiteFacts(*found)
 
 
-def places_of(connection: Connection, row: RoundRow) -> dict[str, PlaceFacts]:
-    """The places where the round's devices stood when it was asked, by id."""
+def places_of(connection: Connection, row: RoundRow, of: Of) -> dict[str, PlaceFacts]:
+    """The places where these devices of the round stood when it was asked, by id."""
     found = run(
         connection,
         f"SELECT id, name_zh, name_en FROM place WHERE {_in_force('place')} AND id IN "
         "(SELECT installation.place FROM round_device JOIN installation "
-        f"ON installation.device = round_device.device AND {_in_force('installation')} WHERE round_id = ?)",
+        f"ON installation.device = round_device.device AND {_in_force('installation')} "
+        f"WHERE round_id = ? AND {of.within('round_device.device')})",
         *[row.asked_ms] * 4,
         row.id,
+        of.value,
     )
     return {str(one[0]): PlaceFacts(*one) for one in found}
 

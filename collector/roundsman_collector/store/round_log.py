@@ -244,7 +244,8 @@ def standing(connection: Connection, row: RoundRow, by_kind: Mapping[str, int], 
     counted = run(connection, "SELECT verdict, count(*) FROM round_mark WHERE round_id = ? GROUP BY verdict", row.id)
     found = {str(verdict): count for verdict, count in counted}
     verdicts: dict[Verdict, int] = {name: int(found.get(name, 0)) for name in WORST}
-    ticked = run(connection, "SELECT max(line) FROM round_mark WHERE round_id = ?", row.id).scalar()
+    sql = "SELECT id FROM round_log WHERE round_id = ? AND verb = 'tick' ORDER BY id DESC LIMIT 1"
+    ticked = run(connection, sql, row.id).scalar()
     sql = "SELECT item, max(id) FROM round_log WHERE round_id = ? AND verb = 'sign' GROUP BY item"
     return Standing(
         mode=row.mode,

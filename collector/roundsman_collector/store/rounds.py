@@ -433,13 +433,21 @@ def ask(connection: Connection, deed: Deed, args: Mapping[str, Any]) -> int:
     return commands.ask(connection, who=deed.who, verb="round", args=args, now_ms=deed.at_ms)
 
 
-def freeze(connection: Connection, number: str, body: str, sha256: str, now_ms: int) -> bool:
+class Frozen(NamedTuple):
+    """A round's document, its digest, and what its page shows of it."""
+
+    body: str
+    sha256: str
+    summary: str
+
+
+def freeze(connection: Connection, number: str, frozen: Frozen, now_ms: int) -> bool:
     """Write a round's document, once; returns whether it was us."""
     changed = run(
         connection,
-        "UPDATE round SET state = 'done', body = ?, sha256 = ?, done_ms = ? WHERE number = ? AND state = 'answered'",
-        body,
-        sha256,
+        "UPDATE round SET state = 'done', body = ?, sha256 = ?, summary = ?, done_ms = ? "
+        "WHERE number = ? AND state = 'answered'",
+        *frozen,
         now_ms,
         number,
     )
@@ -482,6 +490,12 @@ def body(connection: Connection, number: str) -> str | None:
     return None if found is None else str(found)
 
 
+def summary(connection: Connection, number: str) -> str | None:
+    """What the page of a round shows of its document; None: it is not frozen, or was before there were summaries."""
+    found = run(connection, "SELECT summary FROM round WHERE number = ?", number).scalar()
+    return None if found is None else str(found)
+
+
 def progress(connection: Connection, round_ids: Sequence[int]) -> dict[int, dict[str, int]]:
     """How many errands of each round are in each state."""
     counted: dict[int, dict[str, int]] = {round_id: {} for round_id in round_ids}
@@ -491,12 +505,18 @@ def progress(connection: Connection, round_ids: Sequence[int]) -> dict[int, dict
     return counted
 
 
-def errands(connection: Connection, round_id: int) -> list[ErrandRow]:
-    """The errands of a round, by agent."""
+def errands(
+    connection: Connection, round_id: int, *, agent_no: int | None = None, limit: int | None = None
+) -> list[ErrandRow]:
+    """The errands of a round, by agent: of one agent, or so many at most, where that is asked for."""
+    one, values = ("", ()) if agent_no is None else (" AND agent_no = ?", (agent_no,))
     found = run(
         connection,
         "SELECT errand.id, errand.agent_no, agent.id, errand.state, errand.sent_ms, errand.done_ms, errand.seq, "
-        "errand.detail FROM errand JOIN agent ON agent.no = errand.agent_no WHERE round_id = ? ORDER BY agent.id",
+        f"errand.detail FROM errand JOIN agent ON agent.no = errand.agent_no WHERE round_id = ?{one} ORDER BY agent.id "
+        "LIMIT ?",
         round_id,
+        *values,
+        2**31 if limit is None else limit,
     )
     return [ErrandRow(*row) for row in found]

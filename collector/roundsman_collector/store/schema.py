@@ -60,7 +60,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0020"
+REVISION = "0021"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -757,12 +757,14 @@ round_ = Table(
     Column("version", Big, nullable=False, server_default="0"),
     Column("finished_ms", Big),
     Column("finished_by", Text),
+    Column("summary", Text),
     UniqueConstraint("number", name="round_number"),
     Index("round_by_site", "site", "id"),
     Index("round_by_state", "state", "id"),
     Index("round_by_task", "task"),
 )
-"""`version`: the last line of its log. `task`: what it was begun for."""
+"""`version`: the last line of its log. `task`: what it was begun for. `summary`: what its page shows of `body`, which
+may be large."""
 
 round_device = Table(
     "round_device",
@@ -828,6 +830,7 @@ round_mark = Table(
     Column("item", Text, primary_key=True),
     Column("verdict", Text, nullable=False),
     Column("line", Big, ForeignKey("round_log.id"), nullable=False),
+    Index("round_mark_by_verdict", "round_id", "verdict"),
 )
 """The last tick of each device and item: written with the log, so that tens of thousands need not be read to count."""
 

@@ -225,6 +225,21 @@ def test_a_remote_round_asks_nobody(store: Store, view: View, api: TestClient) -
     assert code(api.get(f"{ADDRESS}/work/kiosk-7")) == (404, "no_device")
 
 
+# Shows S4-28.
+def test_the_second_visit_begins_with_the_faults_since_the_first(
+    visit: None, store: Store, view: View, api: TestClient
+) -> None:
+    everything(api)
+    finished(api)
+
+    inspected(store, view, ["metro-a"], "visit")
+
+    found = api.get("/api/v1/rounds/R2024-000002/work/kiosk-7").json()
+    assert [one["code"] for one in found["since"]] == ["printer.cover_open"]  # it holds; the other one was before
+    assert view.round_before(view.rounds()[0]) == view.rounds()[1]
+
+
+# Shows S4-27.
 def test_a_phone_round_asks_what_monitoring_cannot_answer(store: Store, view: View, api: TestClient) -> None:
     begin(store, view, "phone")
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from roundsman_collector.api.inspection import finished
+from roundsman_collector.api.inspection import finished, summary
 from roundsman_collector.clockwork import Clockwork
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_collector.store import ErrandRow, Office, RoundRow
 from roundsman_collector.store.audit import Deed
+from roundsman_collector.store.rounds import Frozen
 from roundsman_wire.topics import parse_up
 from tests.collector.core.desk import START, at
 from tests.collector.engine.desk import GROUP, Agent, Collector, gateway, kiosk
@@ -174,6 +175,21 @@ def test_a_document_that_is_asked_for_late_says_what_the_round_saw(desk: Desk) -
     assert (device["verdict"], device["word"]) == ("pass", "normal")
 
 
+def test_the_page_of_a_round_needs_only_a_summary_of_its_document(desk: Desk) -> None:
+    born(desk)
+    desk.ask(10)
+    desk.time(10)
+    with desk.view() as view, Office.open(desk.path) as office:
+        assert summary(view, office, "R2026-000001", at(11)) is None
+        desk.time(13)
+        found = summary(view, office, "R2026-000001", at(14))
+    whole = desk.document(15)
+
+    assert found is not None
+    assert found["verdicts"] == whole["verdicts"]
+    assert [one["id"] for one in found["devices"]] == [one["id"] for one in whole["devices"]]
+
+
 def test_whoever_builds_second_reads_the_first_one_s_document(desk: Desk) -> None:
     mine, _ = born(desk)
     desk.ask(10, "kiosk-7")
@@ -181,8 +197,8 @@ def test_whoever_builds_second_reads_the_first_one_s_document(desk: Desk) -> Non
     desk.time(10.2)
 
     with Office.open(desk.path) as office:
-        assert office.freeze_round("R2026-000001", '{"v": 1}', "a", at(11))
-        assert not office.freeze_round("R2026-000001", '{"v": 2}', "b", at(12))
+        assert office.freeze_round("R2026-000001", Frozen('{"v": 1}', "a", "{}"), at(11))
+        assert not office.freeze_round("R2026-000001", Frozen('{"v": 2}', "b", "{}"), at(12))
 
     assert desk.document(13) == {"v": 1}
 

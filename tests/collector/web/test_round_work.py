@@ -52,6 +52,7 @@ def test_the_list_says_what_is_open_and_leads_to_each_device(li: TestClient) -> 
     assert "inspection on site" in words_of(page(li, f"/rounds/{NUMBER}"))
 
 
+# Shows S0-34 and S4-32.
 def test_a_tick_by_a_form_is_shown_with_who_found_it(li: TestClient) -> None:
     assert tick(li, "touch", "attention", words="slow in a corner") == (303, f"{WORK}/kiosk-7#touch")
 
@@ -62,6 +63,7 @@ def test_a_tick_by_a_form_is_shown_with_who_found_it(li: TestClient) -> None:
     assert re.search(r"Kiosk 7 .* 1 / \d+ △ 1", words_of(page(li, WORK)))
 
 
+# Shows S0-50.
 def test_a_question_is_answered_on_the_list(li: TestClient) -> None:
     assert tick(li, "wishes", "pass", device="") == (303, f"{WORK}#wishes")
 
@@ -77,6 +79,7 @@ def test_what_is_refused_says_why_in_the_reader_s_language(li: TestClient, langu
     assert li.post(f"/rounds/{NUMBER}/ticks", json={}).status_code == 422
 
 
+# Shows S4-29.
 def test_a_photo_is_kept_with_the_tick_and_twice_sent_counts_once(li: TestClient, view: View) -> None:
     for _ in range(2):
         assert sent(li, "ticks", file=PHOTO, device="kiosk-7", item="housing", verdict="pass", key="k1")[0] == 303
@@ -87,6 +90,7 @@ def test_a_photo_is_kept_with_the_tick_and_twice_sent_counts_once(li: TestClient
     assert f"files/{line.files[0]}" in page(li, f"{WORK}/kiosk-7")
 
 
+# Shows S4-33.
 def test_signed_and_finished_it_becomes_a_paper_with_the_names(li: TestClient, view: View) -> None:
     tick(li, "touch")
 

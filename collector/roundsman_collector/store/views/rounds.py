@@ -52,15 +52,20 @@ class RoundReads(Reading):
         with self._reading("the document of a round") as connection:
             return round_rows.body(connection, number)
 
+    def round_summary(self, number: str) -> str | None:
+        """What the page of a round shows of its document; None: there is none."""
+        with self._reading("the summary of a round") as connection:
+            return round_rows.summary(connection, number)
+
     def round_progress(self, round_ids: Sequence[int]) -> dict[int, dict[str, int]]:
         """How many agents of each round were asked, sent to, have answered or failed."""
         with self._reading("how rounds go") as connection:
             return round_rows.progress(connection, round_ids)
 
-    def round_errands(self, round_id: int) -> list[round_rows.ErrandRow]:
-        """What each agent was asked to do for a round, and what became of it."""
+    def round_errands(self, round_id: int, limit: int | None = None) -> list[round_rows.ErrandRow]:
+        """What each agent was asked to do for a round, and what became of it; of so many at most."""
         with self._reading("the errands of a round") as connection:
-            return round_rows.errands(connection, round_id)
+            return round_rows.errands(connection, round_id, limit=limit)
 
     def round_facts(self, row: round_rows.RoundRow, device: str | None = None) -> RoundFacts:
         """Everything that the document of a round whose agents are through is made of; its part of one device."""

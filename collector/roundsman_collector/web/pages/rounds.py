@@ -16,7 +16,7 @@ from roundsman_collector.api import availability, rounds
 from roundsman_collector.api.access import Inspect, See, deed_of
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.files import within
-from roundsman_collector.api.inspection import finished
+from roundsman_collector.api.inspection import finished, summary
 from roundsman_collector.api.looking import work_of
 from roundsman_collector.api.moments import DAY_MS
 from roundsman_collector.api.problem import Problem, bad_parameter
@@ -34,7 +34,7 @@ from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.words import LANGUAGES, N_
 
 PAGE_ROWS = 50
-DEVICES_SHOWN = ERRANDS_SHOWN = 200
+ERRANDS_SHOWN = 200
 REFRESH_S = 2
 PERIODS: Mapping[str, str] = {"7": N_("last 7 days"), "30": N_("last 30 days"), "90": N_("last 90 days")}
 USUAL = "30"
@@ -109,8 +109,8 @@ def round_page(request: Request, who: See, number: Number) -> Response:
     """How far a round is; its result."""
     desk, saying = desk_of(request), saying_of(request)
     row = round_or_404(desk, who, number)
-    document = finished(desk.view, desk.office, row.number, desk.now_ms())
-    return page(request, who, "round.html", shown(desk, saying, round_or_404(desk, who, number), document))
+    found = summary(desk.view, desk.office, row.number, desk.now_ms())
+    return page(request, who, "round.html", shown(desk, saying, round_or_404(desk, who, number), found))
 
 
 @router.get("/rounds/{number}/paper")
@@ -207,11 +207,11 @@ def _row(row: RoundRow, progress: Mapping[str, int], saying: Saying) -> dict[str
     }
 
 
-def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any] | None) -> dict[str, Any]:
+def shown(desk: Desk, saying: Saying, row: RoundRow, found: Mapping[str, Any] | None) -> dict[str, Any]:
     """What the page of a round shows."""
     progress = desk.view.round_progress([row.id])[row.id]
-    errands = desk.view.round_errands(row.id)
-    counts = {} if document is None else document["verdicts"]
+    errands = desk.view.round_errands(row.id, ERRANDS_SHOWN)
+    counts = {} if found is None else found["verdicts"]
     return {
         "round": _row(row, progress, saying),
         "name": _names(desk, [row], saying).get((row.kind, row.site), ""),
@@ -220,8 +220,8 @@ def shown(desk: Desk, saying: Saying, row: RoundRow, document: Mapping[str, Any]
         "verdicts": [
             {"verdict": name, "word": saying(VERDICTS[name]), "count": counts[name]} for name in WORST if counts
         ],
-        "devices": [] if document is None else _devices(document, saying),
-        "errands": [_errand(one, saying) for one in errands[:ERRANDS_SHOWN]],
+        "devices": [] if found is None else [_device(one, saying) for one in found["devices"]],
+        "errands": [_errand(one, saying) for one in errands],
         "sha256": row.sha256,
         "paper": f"/rounds/{quote(row.number, safe='')}/paper",
     }
@@ -238,16 +238,10 @@ def _work(desk: Desk, row: RoundRow) -> dict[str, Any]:
     }
 
 
-def _devices(document: Mapping[str, Any], saying: Saying) -> list[dict[str, Any]]:
-    """The devices, the worst first; all of them are on the paper."""
-    worst_first = sorted(document["devices"], key=lambda one: WORST.index(one["verdict"]))
-    return [_device(one, saying) for one in worst_first[:DEVICES_SHOWN]]
-
-
 def _device(one: Mapping[str, Any], saying: Saying) -> dict[str, Any]:
     return {
         "id": one["id"],
-        "name": one["name"][saying.language],
+        "name": one[saying.language],
         "verdict": one["verdict"],
         "word": saying(VERDICTS[one["verdict"]]),
     }
