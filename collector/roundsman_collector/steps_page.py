@@ -29,7 +29,7 @@ ROBOT_DATA: Mapping[str, str] = {
     "`calls`, `is_examined`, `awaits_part`, `consents`, `overrides`, `arrival_ms`, `spares`, `in_hand`, `loans`, "
     "`taken_away`; the old number's `transfer` has `to` and the last four",
     "promise": "`level`, `level_id`, `hash`, `site`, `place`, `customer`, `contract`, `zone`, `time_zone`, `category`",
-    "amend": "the records that tell it better",
+    "amend": "the records that tell it better, `fault_from_was_ms`",
     "recover": "the records of its end; `never`: it never was",
     "recur": "the records of its new beginning",
     "merge": "`was`, `opened_ms`, `acknowledged_ms`, `ran_ms`: what its clock had run",

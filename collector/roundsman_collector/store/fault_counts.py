@@ -6,7 +6,8 @@
 
 What a fault is and what became of it says core/fault_counts.py. A ticket belongs to the customer, contract and site at
 which its device stood when it was opened: whoever has the device now does not see it. Models, vendors and batches are
-those that the register has now: what a device is does not change, what was entered wrongly does.
+those that the register has now: what a device is does not change, what was entered wrongly does. When a fault was said
+to have begun, before late evidence said otherwise, stands in the log.
 """
 
 import json
@@ -34,6 +35,7 @@ from roundsman_collector.core.worries import CODE as TASK_LATE
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import laid, reach
 from roundsman_collector.store.sql import look, marks, quoted
+from roundsman_collector.store.tickets import BEGAN_BEFORE
 
 UNKNOWN_CLASS = "other"
 NO_FAULTS = (TASK_LATE, NOT_SEEN)
@@ -77,21 +79,20 @@ class Found:
 
 def of(connection: Connection, scope: Scope, window: Pair, known_ms: int, *, only: Mapping[str, str] = ASKED) -> Found:
     """The faults that began in [from, to), as far as the scope reaches, as known at a time."""
-    where, values = _where(scope, window, known_ms, only)
-    fates, classes = _fates(connection, where, values, known_ms)
-    rows = [
-        _Row(*row) for row in look(connection, f"{SELECT}{where} ORDER BY ticket.fault_from_ms, ticket.id", *values)
-    ]
+    where, values = _where(connection, scope, window, known_ms, only)
+    logs = _logs(connection, where, values, known_ms)
+    told = [logs.as_known(_Row(*row)) for row in look(connection, f"{SELECT}{where}", *values)]
+    rows = sorted(row for row in told if window[0] <= row.fault_from_ms < window[1])
     excluded = _excluded(connection, rows, window, known_ms)
     faults: list[Fault] = []
     left_out: list[LeftOut] = []
     for row in rows:
-        fate = fates[row.id]
+        fate = fate_of(logs.lines.get(row.id, ()))
         why = fate.why or ("excluded" if is_within(row.fault_from_ms, excluded.get(row.subject, ())) else "")
         if why:
             left_out.append(LeftOut(row.id, row.number, why))
         else:
-            faults.append(_fault(row, fate, classes.get(row.id, "") or UNKNOWN_CLASS))
+            faults.append(_fault(row, fate, logs.classes.get(row.id, "") or UNKNOWN_CLASS))
     return Found(faults=tuple(faults), left_out=tuple(left_out))
 
 
@@ -116,15 +117,26 @@ def installed(
 # --- what is asked ---------------------------------------------------------------------------------------------------
 
 
-def _where(scope: Scope, window: Pair, known_ms: int, only: Mapping[str, str]) -> tuple[str, list[object]]:
+MOVED_SINCE = "SELECT ticket_id FROM ticket_event WHERE verb = 'amend' AND at_ms > ?"
+"""Tickets whose fault may be said to have begun at another time since."""
+
+
+def _where(
+    connection: Connection, scope: Scope, window: Pair, known_ms: int, only: Mapping[str, str]
+) -> tuple[str, list[object]]:
+    """Tickets whose fault began in the window, or may have been said to as known then."""
     reached, values = tickets_within(scope)
+    began, bound = "ticket.fault_from_ms >= ? AND ticket.fault_from_ms < ?", list[object](window)
+    if look(connection, f"{MOVED_SINCE} LIMIT 1", known_ms):
+        began, bound = f"({began} OR ticket.id IN ({MOVED_SINCE}))", [*bound, known_ms]
     parts = [
-        "ticket.fault_from_ms >= ? AND ticket.fault_from_ms < ? AND ticket.opened_ms <= ?",
+        began,
+        "ticket.opened_ms <= ?",
         f"ticket.code NOT IN ({quoted(NO_FAULTS)})",
         reached,
         *(ONLY[name] for name in only),
     ]
-    return " AND ".join(parts), [*window, known_ms, *values, *only.values()]
+    return " AND ".join(parts), [*bound, known_ms, *values, *only.values()]
 
 
 def tickets_within(scope: Scope) -> reach.Condition:
@@ -180,9 +192,9 @@ INSTALLED = (
 
 
 class _Row(NamedTuple):
+    fault_from_ms: int
     id: int
     number: str
-    fault_from_ms: int
     subject: str
     code: str
     component: str
@@ -196,7 +208,7 @@ class _Row(NamedTuple):
 
 
 SELECT = (
-    "SELECT ticket.id, ticket.number, ticket.fault_from_ms, ticket.subject, ticket.code, ticket.component, "
+    "SELECT ticket.fault_from_ms, ticket.id, ticket.number, ticket.subject, ticket.code, ticket.component, "
     "ticket.customer, ticket.contract, ticket.site, device.kind, device.model, device.vendor, device.batch "
     "FROM ticket LEFT JOIN device ON device.id = ticket.subject WHERE "
 )
@@ -224,33 +236,36 @@ def _fault(row: _Row, fate: Fate, category: str) -> Fault:
     )
 
 
-def _fates(
-    connection: Connection, where: str, values: Sequence[object], known_ms: int
-) -> tuple[Mapping[int, Fate], dict[int, str]]:
-    """What had become of each ticket by then, and the class of its fault, which its promise names."""
+@dataclass(frozen=True, slots=True)
+class _Logs:
+    """Of each ticket the lines that were known, the class of its fault, and when that was said to have begun, where it
+    is said otherwise by now."""
+
+    lines: dict[int, list[Line]]
+    classes: dict[int, str]
+    began: dict[int, int]
+
+    def as_known(self, row: _Row) -> _Row:
+        """A ticket with the beginning of its fault as it was known."""
+        return row._replace(fault_from_ms=self.began.get(row.id, row.fault_from_ms))
+
+
+def _logs(connection: Connection, where: str, values: Sequence[object], known_ms: int) -> _Logs:
     sql = (
         "SELECT e.ticket_id, e.who, e.verb, e.data FROM ticket_event e JOIN ticket ON ticket.id = e.ticket_id "
-        f"WHERE {where} AND (e.verb = 'promise' OR (e.verb IN ({quoted(VERBS)}) AND e.at_ms <= ?)) ORDER BY e.id"
+        f"WHERE {where} AND (e.verb = 'promise' OR (e.verb IN ({quoted(VERBS)}) AND e.at_ms <= ?) "
+        "OR (e.verb = 'amend' AND e.at_ms > ?)) ORDER BY e.id"
     )
-    logs: dict[int, list[Line]] = defaultdict(list)
-    classes: dict[int, str] = {}
-    for ticket_id, who, verb, text in look(connection, sql, *values, known_ms):
+    found = _Logs(defaultdict(list), {}, {})
+    for ticket_id, who, verb, text in look(connection, sql, *values, known_ms, known_ms):
         data = json.loads(text)
         if verb == "promise":
-            classes[ticket_id] = str(data.get("category") or "")
-        else:
-            logs[ticket_id].append(Line(who, verb, data))
-    return _Fates(logs), classes
-
-
-class _Fates(dict[int, Fate]):
-    """What became of tickets; of one without a line nothing has."""
-
-    def __init__(self, logs: Mapping[int, Iterable[Line]]) -> None:
-        super().__init__((ticket_id, fate_of(lines)) for ticket_id, lines in logs.items())
-
-    def __missing__(self, _: int) -> Fate:
-        return Fate()
+            found.classes[ticket_id] = str(data.get("category") or "")
+        elif verb != "amend":
+            found.lines[ticket_id].append(Line(who, verb, data))
+        elif BEGAN_BEFORE in data:
+            found.began.setdefault(ticket_id, int(data[BEGAN_BEFORE]))
+    return found
 
 
 def _excluded(

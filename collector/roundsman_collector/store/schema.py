@@ -60,7 +60,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0021"
+REVISION = "0022"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -358,6 +358,13 @@ ticket_event = Table(
     Column("text", Text, nullable=False),
     Column("data", Text, nullable=False),
     Index("ticket_event_by_ticket", "ticket_id", "id"),
+    Index(
+        "ticket_event_amended",
+        "at_ms",
+        "ticket_id",
+        sqlite_where=text("verb = 'amend'"),
+        postgresql_where=text("verb = 'amend'"),
+    ),
 )
 
 rule_set = Table(

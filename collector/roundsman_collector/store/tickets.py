@@ -41,6 +41,8 @@ LINES = ("promise", "warn", "breach")
 """Steps of the engine that move no ticket on: what is due next is told with them (ClocksTold)."""
 PROMISED = ("site", "place", "customer", "contract", "zone", "level_id")
 """What a promise says of a ticket and its row keeps."""
+BEGAN_BEFORE = "fault_from_was_ms"
+"""In the data of `amend`: when the fault was said to have begun until then."""
 SETS_NO_WAKE = ("promise", "warn", "breach", "note", "attach", "join", "release")
 """Steps after which no clock can stand otherwise, or which set the next look themselves."""
 
@@ -360,13 +362,22 @@ def _later(connection: Connection, one: TicketLater, ticket_id: int) -> None:
         case TicketAmend():
             names = ("fault_from_ms", "fault_to_ms", "severity")
             sets = {name: value for name in names if (value := getattr(one, name)) is not None}
-            _write(connection, one, ticket_id, "amend", sets)
+            told = replace(one, data={**one.data, **_began_before(connection, one, ticket_id)})
+            _write(connection, told, ticket_id, "amend", sets)
         case TicketResolve():
             _end(connection, one, ticket_id, "resolve", {"fault_to_ms": one.fault_to_ms, "outcome": one.outcome})
         case TicketVoid():
             if not one.text.strip():
                 raise conflict(f"ticket {ticket_id} is voided without a reason", "ticket", "say why in `text`")
             _end(connection, one, ticket_id, "void", {"outcome": "void"})
+
+
+def _began_before(connection: Connection, one: TicketAmend, ticket_id: int) -> dict[str, int]:
+    """When the fault was said to have begun, where it is said otherwise now: what was known stays known."""
+    if one.fault_from_ms is None:
+        return {}
+    was = run(connection, "SELECT fault_from_ms FROM ticket WHERE id = ?", ticket_id).scalar()
+    return {} if was is None or was == one.fault_from_ms else {BEGAN_BEFORE: int(was)}
 
 
 def _end(

@@ -7,7 +7,18 @@ import pytest
 from roundsman_collector.core.fault_counts import Part, pareto
 from roundsman_collector.core.ticket_log import ROBOT
 from roundsman_collector.roles import EVERYTHING, NOTHING, Scope
-from roundsman_collector.store import Batch, Deed, DeviceEntry, Office, Store, TicketOpen, TicketStep, TicketVoid, View
+from roundsman_collector.store import (
+    Batch,
+    Deed,
+    DeviceEntry,
+    Office,
+    Store,
+    TicketAmend,
+    TicketOpen,
+    TicketStep,
+    TicketVoid,
+    View,
+)
 from roundsman_collector.store.fault_counts import Found, LeftOut
 from roundsman_collector.store.overlays import By, Wish
 from tests.collector.store.cast import DAY, TODAY
@@ -220,3 +231,18 @@ def test_groups_add_up_to_the_faults_that_count(town: View) -> None:
     assert [(one.key, one.amount) for one in pareto(asked(town).faults, "class")] == [("printer", 2), ("other", 1)]
     assert [(one.key, one.amount) for one in pareto(asked(town).faults, "vendor")] == [("示例科技", 2), ("", 1)]
     assert asked(town).left_out[0] == LeftOut(3, "2026-000003", "void")
+
+
+def test_a_fault_counts_where_it_was_known_to_have_begun_before_late_evidence_moved_it(
+    town: View, store: Store
+) -> None:
+    for known, begins in ((13, 0.5), (14, 1.5)):
+        store.commit(Batch(now_ms=NOW, tickets=[TicketAmend(ticket=4, at_ms=at(known), fault_from_ms=at(begins))]))
+
+    def counted(day: int, known: float) -> bool:
+        return 4 in ids(asked(town, begin=day, end=day + 1, known=known))
+
+    assert [counted(day, 12.9) for day in (0, 1, 3)] == [False, False, True]
+    assert [counted(day, 13) for day in (0, 1, 3)] == [True, False, False]
+    assert [counted(day, 40) for day in (0, 1, 3)] == [False, True, False]
+    assert [one.from_ms for one in asked(town, known=12.9).faults if one.ticket == 4] == [at(3)]
