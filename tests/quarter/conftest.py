@@ -14,6 +14,7 @@ from roundsman_collector.api.desk import Desk
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.web.site import site
 from tests.quarter import script
+from tests.quarter.duties import Duties
 from tests.quarter.quarter import Broken, Quarter, wall
 
 TOKEN = "a-token-for-programs"
@@ -51,6 +52,7 @@ def _live(shared: Path, told: Path) -> None:
     folder.mkdir()
     quarter = Quarter(folder)
     script.write(quarter)
+    Duties(quarter)
     quarter.pass_until(NOW)
     deed = Deed(who="admin", at_ms=NOW)
     quarter.office.add_token(TOKEN, name="figures", role="administrator", deed=deed)

@@ -10,6 +10,7 @@ What befalls devices is written down before, in any order, and happens when its 
 """
 
 import heapq
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from itertools import count
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 
 from roundsman_collector import door
 from roundsman_collector.clockwork import Clockwork
-from roundsman_collector.config import Config, built_in, service_levels
+from roundsman_collector.config import Config, built_in, service_levels, trends
 from roundsman_collector.engine import rules, timely
 from roundsman_collector.engine.engine import Engine
 from roundsman_collector.engine.intake import Arrival
@@ -33,6 +34,8 @@ from tests.quarter import town
 HOUR = 3_600_000
 MINUTE = 60_000
 EVERY_MS = 6 * HOUR
+LOOK_MS = 3 * HOUR
+"""What nobody waits for is looked at so often."""
 SPEAKS_S = 6 * 3600 + 900
 LATE_S = SPEAKS_S + 600
 YEAR = 2026
@@ -173,7 +176,7 @@ class Quarter:
         rules.promise(self.store, service_levels(Config()), self.now_ms - 1)
         town.enter(self.office, Deed(who="admin", at_ms=self.now_ms))
         rules.begin(self.store, rule_set_from(built_in("faults.yaml"), source="faults.yaml"), self.now_ms)
-        self.engine = Engine(self.store, rules.book(self.store))
+        self.engine = Engine(self.store, rules.book(self.store), trends())
         self.engine.load(self.now_ms)
         self.voices = {name: Voice(name, group, found, _kind_of(found[0])) for name, group, found in town.agents()}
         self.voice_of = {device: voice for voice in self.voices.values() for device in voice.readings}
@@ -272,10 +275,21 @@ class Quarter:
         if arrivals:
             self.engine.take(arrivals, (), self.now_ms)
 
+    def _answer(self) -> None:
+        """Agents that hear us do at once what they are asked."""
+        line, self.line = self.line, []
+        for topic, payload in line:
+            voice = self.voices[topic.split("/")[3]]
+            if not voice.is_cut:
+                asked = json.loads(payload)
+                result = {"command": asked["id"], "ok": True, "detail": "sampled"}
+                records = [*voice.samples(self.now_ms), voice.record(self.now_ms, "result", **result)]
+                self._take([voice.report(self.now_ms, records)])
+
     # --- time --------------------------------------------------------------------------------------------------------
 
     def pass_until(self, until_ms: int) -> None:
-        """Let time pass: what happens, what is due, and the clockwork at least every hour."""
+        """Let time pass: what happens, what is due, and the clockwork now and then."""
         while self.now_ms < until_ms:
             self.now_ms = min(until_ms, self._next_ms())
             while self._ahead and self._ahead[0].at_ms <= self.now_ms:
@@ -283,10 +297,10 @@ class Quarter:
             self.tick()
 
     def _next_ms(self) -> int:
-        ahead_ms = [self.now_ms + HOUR]
+        ahead_ms = [self.now_ms + LOOK_MS]
         if self._ahead:
             ahead_ms.append(self._ahead[0].at_ms)
-        due = self.store.tickets_due(self.now_ms + HOUR, 1)
+        due = self.store.tickets_due(self.now_ms + LOOK_MS, 1)
         if due and due[0][0].wake_at_ms is not None:
             ahead_ms.append(max(self.now_ms + 1000, due[0][0].wake_at_ms))
         return max(self.now_ms + 1, min(ahead_ms))
@@ -295,7 +309,8 @@ class Quarter:
         """Everything that time brings now; then those who watch look."""
         self.mono_s += 7200
         self.clockwork.step(self.now_ms, self.mono_s)
-        while self.engine.dirty:
+        while self.engine.dirty or self.line:
+            self._answer()
             self.mono_s += 7200
             self.clockwork.step(self.now_ms, self.mono_s)
         for look in self.on_tick:

@@ -24,12 +24,15 @@ from typing import Any, Literal, NamedTuple
 
 from roundsman_collector.core.calendar import MINUTE_MS
 from roundsman_collector.core.level import CLOCKS, Facts, ServiceLevel
-from roundsman_collector.core.lifecycle import CALLED_BACK, MENDED, TO_MEND
+from roundsman_collector.core.lifecycle import CALLED_BACK, MENDED, NOT_SEEN, TO_MEND
 from roundsman_collector.core.sla import Mean
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
+from roundsman_collector.core.worries import CODE as TASK_LATE
 
 LEFT_OUT = ("void", "merged", "transferred")
 """States of tickets that are in no figure."""
+OUR_WORK = (TASK_LATE, NOT_SEEN)
+"""Codes of tickets about work that we owe: nobody reported them, nothing is broken, and they are in no figure."""
 SOLVING = ("repair", "total", "restore")
 """Clocks that say by when a fault must be mended."""
 FOLLOW_UP = "follow_up"

@@ -30,16 +30,13 @@ from roundsman_collector.core.fault_counts import (
     is_within,
 )
 from roundsman_collector.core.intervals import Pair, normal
-from roundsman_collector.core.ticket_words import NOT_SEEN
-from roundsman_collector.core.worries import CODE as TASK_LATE
+from roundsman_collector.core.kept import OUR_WORK
 from roundsman_collector.roles import Scope
 from roundsman_collector.store import laid, reach
 from roundsman_collector.store.sql import look, marks, quoted
 from roundsman_collector.store.tickets import BEGAN_BEFORE
 
 UNKNOWN_CLASS = "other"
-NO_FAULTS = (TASK_LATE, NOT_SEEN)
-"""Codes of tickets about work that is to be done: nothing is broken."""
 ONLY: Mapping[str, str] = {
     "customer": "ticket.customer = ?",
     "contract": "ticket.contract = ?",
@@ -132,7 +129,7 @@ def _where(
     parts = [
         began,
         "ticket.opened_ms <= ?",
-        f"ticket.code NOT IN ({quoted(NO_FAULTS)})",
+        f"ticket.code NOT IN ({quoted(OUR_WORK)})",
         reached,
         *(ONLY[name] for name in only),
     ]

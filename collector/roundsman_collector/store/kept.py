@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from sqlalchemy import Connection
 
 from roundsman_collector.core import kept
-from roundsman_collector.core.kept import AGAIN_MS, FOLLOW_UP, LEFT_OUT, SOLVING, Asks, Known, Tally
+from roundsman_collector.core.kept import AGAIN_MS, FOLLOW_UP, LEFT_OUT, OUR_WORK, SOLVING, Asks, Known, Tally
 from roundsman_collector.core.level import Facts, ServiceLevel
 from roundsman_collector.core.ticket_log import Event, happened_ms
 from roundsman_collector.roles import Scope
@@ -142,9 +142,9 @@ def behind(
 
 
 def conditions(asked: KeptAsked) -> reach.Condition:
-    """The tickets that are meant, voided ones, too: a condition on `ticket`, and its values."""
+    """The tickets that are meant, voided ones, too, but not our own work: a condition on `ticket`, and its values."""
     reached, values = reach.subjects_within(asked.scope)
-    parts = ["ticket.opened_ms >= ?", "ticket.opened_ms < ?", reached]
+    parts = ["ticket.opened_ms >= ?", "ticket.opened_ms < ?", f"ticket.code NOT IN ({quoted(OUR_WORK)})", reached]
     values = [asked.from_ms, asked.to_ms, *values]
     for name in NARROWED:
         said = getattr(asked, name)
