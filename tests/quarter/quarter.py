@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from roundsman_collector import door
+from roundsman_collector.api.inspection import freeze_next
 from roundsman_collector.clockwork import Clockwork
 from roundsman_collector.config import Config, built_in, service_levels, trends
 from roundsman_collector.engine import rules, timely
@@ -174,7 +175,7 @@ class Quarter:
         self.office = Office.open(self.path)
         self.view = View.open(self.path)
         rules.promise(self.store, service_levels(Config()), self.now_ms - 1)
-        town.enter(self.office, Deed(who="admin", at_ms=self.now_ms))
+        town.enter(self.office, Deed(who="admin", at_ms=self.now_ms), wall("04-15 09:00"))
         rules.begin(self.store, rule_set_from(built_in("faults.yaml"), source="faults.yaml"), self.now_ms)
         self.engine = Engine(self.store, rules.book(self.store), trends())
         self.engine.load(self.now_ms)
@@ -313,6 +314,8 @@ class Quarter:
             self._answer()
             self.mono_s += 7200
             self.clockwork.step(self.now_ms, self.mono_s)
+        while freeze_next(self.view, self.office, self.now_ms):
+            pass
         for look in self.on_tick:
             look()
 

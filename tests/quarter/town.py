@@ -49,7 +49,6 @@ FOR_US = (
     *("vehicle-recurrence-month", "vehicle-recurrence-quarter", "vehicle-recurrence-year"),
 )
 """What the company owes itself."""
-INSTALLED_ON = "2026-04-15"
 PEOPLE = (("wang", "dispatcher"), ("li", "engineer"), ("zhao", "manager"), ("admin", "administrator"))
 
 
@@ -90,19 +89,21 @@ def _model(device: str) -> str:
     return f"{device.split('-')[-2].upper()}-{1 + int(device[-2:]) % 2}00"
 
 
-def enter(office: Office, deed: Deed) -> None:
-    """Customers, contracts, sites, places: as a dispatcher enters them."""
+def enter(office: Office, deed: Deed, installed_ms: int) -> None:
+    """Customers, contracts, sites, places: as a dispatcher enters them, with the day of their installation."""
     office.seed_calendar(calendar_from(built_in("calendars/cn.yaml"), source="cn.yaml"), deed=deed)
     for login, role in PEOPLE:
         office.add_person(login, name=login.title(), role=role, scope=EVERYTHING, language="zh", deed=deed)
     for client in CLIENTS:
-        office.put_entry("customer", client.id, {"name_zh": client.zh, "name_en": client.id.title()}, deed=deed)
-        office.put_entry("contract", client.id, _contract(client), deed=deed)
+        names = {"name_zh": client.zh, "name_en": client.id.title()}
+        office.put_entry("customer", client.id, names, from_ms=installed_ms, deed=deed)
+        office.put_entry("contract", client.id, _contract(client), from_ms=installed_ms, deed=deed)
     for client, site, devices in sites():
-        office.put_entry("site", site, _site(client, site), deed=deed)
+        office.put_entry("site", site, _site(client, site), from_ms=installed_ms, deed=deed)
         for device in devices:
-            office.put_entry("place", f"{device}-p", {"site": site, "name_zh": device, "name_en": device}, deed=deed)
-            office.put_entry("installation", device, {"place": f"{device}-p"}, deed=deed)
+            names = {"name_zh": device, "name_en": device}
+            office.put_entry("place", f"{device}-p", {"site": site, **names}, from_ms=installed_ms, deed=deed)
+            office.put_entry("installation", device, {"place": f"{device}-p"}, from_ms=installed_ms, deed=deed)
 
 
 def _contract(client: Client) -> dict[str, str]:

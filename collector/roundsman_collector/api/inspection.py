@@ -1,6 +1,7 @@
 """From what a round saw to its document: read at once, built, frozen. Whoever asks for the page first does it.
 
     finished(view, office, number, now_ms) -> dict        the document of a round that is over, as it was frozen
+    freeze_next(view, office, now_ms) -> bool             of one that nobody has asked for: evidence is not kept for ever
 
 The engine's loop must not wait for a document of 10,000 devices, so it only ends the round. Everything a document is
 made of lies still in the database (store/round_facts.py): if whoever builds it dies, the next one who asks builds the
@@ -67,6 +68,15 @@ def finished(view: View, office: Office, number: str, now_ms: int) -> Json | Non
     frozen = view.round_body(number)
     assert frozen is not None, "it was frozen by us, or by somebody who was first"
     return dict(json.loads(frozen))
+
+
+def freeze_next(view: View, office: Office, now_ms: int) -> bool:
+    """Build and keep the document of the round that has waited longest for it; False: none waits."""
+    number = view.unfrozen_round()
+    if number is None:
+        return False
+    _freeze(view, office, number, now_ms)
+    return True
 
 
 def _freeze(view: View, office: Office, number: str, now_ms: int) -> None:

@@ -484,6 +484,14 @@ def one(connection: Connection, number: str) -> RoundRow | None:
     return None if found is None else RoundRow(*found)
 
 
+def unfrozen(connection: Connection) -> str | None:
+    """The number of the round that has waited longest for its document; None: none waits."""
+    found = run(
+        connection, "SELECT number FROM round WHERE state = 'answered' ORDER BY answered_ms, id LIMIT 1"
+    ).scalar()
+    return None if found is None else str(found)
+
+
 def body(connection: Connection, number: str) -> str | None:
     """A round's document as it was frozen."""
     found = run(connection, "SELECT body FROM round WHERE number = ?", number).scalar()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from roundsman_collector.api.inspection import finished, summary
+from roundsman_collector.api.inspection import finished, freeze_next, summary
 from roundsman_collector.clockwork import Clockwork
 from roundsman_collector.core.rulebook import Rulebook
 from roundsman_collector.engine import errands, timely
@@ -188,6 +188,20 @@ def test_the_page_of_a_round_needs_only_a_summary_of_its_document(desk: Desk) ->
     assert found is not None
     assert found["verdicts"] == whole["verdicts"]
     assert [one["id"] for one in found["devices"]] == [one["id"] for one in whole["devices"]]
+
+
+def test_a_round_that_nobody_looks_at_is_frozen_while_its_evidence_is_there(desk: Desk) -> None:
+    mine, _ = born(desk)
+    desk.ask(10, "kiosk-7")
+    desk.take(10.1, mine.report(10.1, mine.sample(10.05, printer__paper="ok"), result(desk, mine, 10.06)))
+    with desk.view() as view, Office.open(desk.path) as office:
+        assert not freeze_next(view, office, at(10.1)), "it is still under way"
+        desk.time(10.2)
+        assert freeze_next(view, office, at(11))
+        assert not freeze_next(view, office, at(12))
+
+    assert desk.round().done_ms == at(11)
+    assert {one["verdict"] for one in desk.document(20)["devices"]} == {"pass"}
 
 
 def test_whoever_builds_second_reads_the_first_one_s_document(desk: Desk) -> None:

@@ -47,6 +47,11 @@ class RoundReads(Reading):
         with self._reading("a round") as connection:
             return round_rows.one(connection, number)
 
+    def unfrozen_round(self) -> str | None:
+        """The number of the round that has waited longest for its document; None: none waits."""
+        with self._reading("rounds without a document") as connection:
+            return round_rows.unfrozen(connection)
+
     def round_body(self, number: str) -> str | None:
         """A round's document as it was frozen; None: there is none yet."""
         with self._reading("the document of a round") as connection:
