@@ -199,7 +199,7 @@ class Collector:
     def _has_reports(self) -> bool:
         """Whether there are reports to make; a database that does not answer now is asked again in a second."""
         try:
-            return self.store.has_reports()
+            return self.store.has_reports(clock.now_ms())
         except StoreError:
             return False
 

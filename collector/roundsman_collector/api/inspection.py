@@ -1,7 +1,7 @@
 """From what a round saw to its document: read at once, built, frozen. Whoever asks for the page first does it.
 
     finished(view, office, number, now_ms) -> dict        the document of a round that is over, as it was frozen
-    freeze_next(view, office, now_ms) -> bool             of one that nobody has asked for: evidence is not kept for ever
+    freeze_next(view, office, now_ms) -> bool             of one that nobody asked for: evidence is not kept for ever
 
 The engine's loop must not wait for a document of 10,000 devices, so it only ends the round. Everything a document is
 made of lies still in the database (store/round_facts.py): if whoever builds it dies, the next one who asks builds the
@@ -46,7 +46,7 @@ from roundsman_collector.rules.kept import rule_set_of
 from roundsman_collector.rules.ticks import for_kind, for_mode, questions_from, ticks_from
 from roundsman_collector.store import ConditionRow, DeviceView, Interval, Office, RoundFacts, TicketRow, View
 from roundsman_collector.store.round_facts import DeviceFacts, Reported
-from roundsman_collector.store.rounds import ErrandRow, Frozen, RoundRow
+from roundsman_collector.store.rounds import UNASKED_MS, ErrandRow, Frozen, RoundRow
 from roundsman_wire.catalogue import Label
 
 SLACK_MS = 2_000
@@ -71,8 +71,8 @@ def finished(view: View, office: Office, number: str, now_ms: int) -> Json | Non
 
 
 def freeze_next(view: View, office: Office, now_ms: int) -> bool:
-    """Build and keep the document of the round that has waited longest for it; False: none waits."""
-    number = view.unfrozen_round()
+    """Build and keep the document of the round that has waited longest for it; False: none has waited long."""
+    number = view.unfrozen_round(now_ms - UNASKED_MS)
     if number is None:
         return False
     _freeze(view, office, number, now_ms)

@@ -731,14 +731,17 @@ class Store:
         with transaction(self._read, "looking for ways", self._place) as connection:
             return run(connection, "SELECT 1 FROM way LIMIT 1").first() is not None
 
-    def has_reports(self) -> bool:
-        """Whether there is anything that may have to be reported: a schedule, or a report to look at."""
+    def has_reports(self, now_ms: int) -> bool:
+        """Whether there is anything that may have to be reported: a schedule, a report to look at, a round whose
+        document nobody asks for."""
         sql = (
             "SELECT 1 FROM report_schedule WHERE ended_ms IS NULL "
             "UNION ALL SELECT 1 FROM report WHERE wake_at_ms IS NOT NULL LIMIT 1"
         )
         with transaction(self._read, "looking for reports", self._place) as connection:
-            return run(connection, sql).first() is not None
+            if run(connection, sql).first() is not None:
+                return True
+            return rounds.unfrozen(connection, now_ms - rounds.UNASKED_MS) is not None
 
     def due_wakes(self, now_ms: int, limit: int = 1000) -> list[Wake]:
         """Agents to be looked at by now, the longest overdue first."""

@@ -30,6 +30,8 @@ SERIES = "round"
 Kind = Literal["site", "group", "device"]
 DETAIL_LIMIT = 400
 OUTPUT_LIMIT = 65_536
+UNASKED_MS = 10 * 60_000
+"""A round whose document nobody has asked for so long after it was answered gets it all the same."""
 
 
 class Target(NamedTuple):
@@ -484,11 +486,10 @@ def one(connection: Connection, number: str) -> RoundRow | None:
     return None if found is None else RoundRow(*found)
 
 
-def unfrozen(connection: Connection) -> str | None:
-    """The number of the round that has waited longest for its document; None: none waits."""
-    found = run(
-        connection, "SELECT number FROM round WHERE state = 'answered' ORDER BY answered_ms, id LIMIT 1"
-    ).scalar()
+def unfrozen(connection: Connection, before_ms: int) -> str | None:
+    """The number of the round that has waited longest for its document, since before then; None: none has."""
+    waiting = "SELECT number FROM round WHERE state = 'answered' AND answered_ms <= ? ORDER BY answered_ms, id LIMIT 1"
+    found = run(connection, waiting, before_ms).scalar()
     return None if found is None else str(found)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import structlog
 
 from roundsman_collector import clock
+from roundsman_collector.api.inspection import freeze_next
 from roundsman_collector.config import Config, ConfigError, load, rule_set
 from roundsman_collector.issuing.clockwork import due
 from roundsman_collector.issuing.kinds import kind_of
@@ -32,7 +33,7 @@ from roundsman_collector.press import PressError, press
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.rules.told import labels
-from roundsman_collector.store import Deed, Office, ReportDesk, StoreError, View
+from roundsman_collector.store import Deed, Office, StoreError, View
 from roundsman_collector.store.issued import ReportRow
 from roundsman_collector.store.report_desk import CONFIRM
 from roundsman_collector.store.report_mails import MailRow
@@ -91,15 +92,15 @@ def bureau(config: Config, view: View, office: Office) -> "Bureau":
         now_ms=clock.now_ms,
     )
     post = Post(view=view, desk=desk, send=partial(_send, config, view, office), now_ms=clock.now_ms)
-    return Bureau(view=view, desk=desk, maker=maker, post=post, now_ms=clock.now_ms)
+    return Bureau(view=view, office=office, maker=maker, post=post, now_ms=clock.now_ms)
 
 
 @dataclass(kw_only=True)
 class Bureau:
-    """Asks for what schedules want, makes what is due, sends what waits."""
+    """Asks for what schedules want, makes what is due, sends what waits; writes down rounds that nobody looked at."""
 
     view: View
-    desk: ReportDesk
+    office: Office
     maker: Maker
     post: Post
     now_ms: Callable[[], int]
@@ -123,13 +124,13 @@ class Bureau:
         if clock.mono_s() >= self.schedules_at:
             self.ask()
             self.schedules_at = clock.mono_s() + SCHEDULES_EVERY_S
-        return self.maker.step() | self.post.step()
+        return self.maker.step() | self.post.step() | freeze_next(self.view, self.office, self.now_ms())
 
     def ask(self) -> None:
         """Ask for what schedules want now."""
         now_ms = self.now_ms()
         for wish in list(due(self.view, now_ms)):
-            self.desk.ask(wish, deed=Deed(who=ROBOT, at_ms=now_ms))
+            self.office.reports.ask(wish, deed=Deed(who=ROBOT, at_ms=now_ms))
 
 
 # --- files -----------------------------------------------------------------------------------------------------------

@@ -195,12 +195,13 @@ def test_a_round_that_nobody_looks_at_is_frozen_while_its_evidence_is_there(desk
     desk.ask(10, "kiosk-7")
     desk.take(10.1, mine.report(10.1, mine.sample(10.05, printer__paper="ok"), result(desk, mine, 10.06)))
     with desk.view() as view, Office.open(desk.path) as office:
-        assert not freeze_next(view, office, at(10.1)), "it is still under way"
+        assert not freeze_next(view, office, at(60)), "it is still under way"
         desk.time(10.2)
-        assert freeze_next(view, office, at(11))
-        assert not freeze_next(view, office, at(12))
+        assert not freeze_next(view, office, at(11)), "somebody may be about to look at it"
+        assert freeze_next(view, office, at(21))
+        assert not freeze_next(view, office, at(60))
 
-    assert desk.round().done_ms == at(11)
+    assert desk.round().done_ms == at(21)
     assert {one["verdict"] for one in desk.document(20)["devices"]} == {"pass"}
 
 

@@ -47,10 +47,10 @@ class RoundReads(Reading):
         with self._reading("a round") as connection:
             return round_rows.one(connection, number)
 
-    def unfrozen_round(self) -> str | None:
-        """The number of the round that has waited longest for its document; None: none waits."""
+    def unfrozen_round(self, before_ms: int) -> str | None:
+        """The number of the round that has waited longest for its document, since before then; None: none has."""
         with self._reading("rounds without a document") as connection:
-            return round_rows.unfrozen(connection)
+            return round_rows.unfrozen(connection, before_ms)
 
     def round_body(self, number: str) -> str | None:
         """A round's document as it was frozen; None: there is none yet."""
