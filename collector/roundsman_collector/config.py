@@ -239,6 +239,9 @@ class Company(_Section):
         le=4,
         description="how many copies of a work order are printed: customer, headquarters, service point, finance",
     )
+    letterhead: File | None = Field(
+        default=None, description="a folder with head and foot of papers of your own (docs/how-to/reports.md)"
+    )
 
 
 class Files(_Section):

@@ -29,6 +29,8 @@ from roundsman_collector.engine import pruning
 from roundsman_collector.mqtt import Line
 from roundsman_collector.store import StoreError, View, is_collected, is_made, sqlite
 from roundsman_collector.store.files import WARN_SHARE as FILES_WARN
+from roundsman_collector.web.letterhead import FACTS as LETTERHEAD_FACTS
+from roundsman_collector.web.letterhead import LetterheadError, letterhead
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -333,6 +335,18 @@ def _ticket_files(settings: Config) -> Finding:
     return Finding("OK", "ticket files", found)
 
 
+def _letterhead(settings: Config) -> Finding:
+    """Whether the operator's head and foot of papers can be filled."""
+    folder = settings.company.letterhead
+    if folder is None:
+        return Finding("OK", "letterhead", "as built in")
+    try:
+        letterhead(str(folder), dict.fromkeys(LETTERHEAD_FACTS, "x"))
+    except LetterheadError as error:
+        return Finding("FAIL", "letterhead", f"{error.what} ({error.where})", error.do)
+    return Finding("OK", "letterhead", str(folder))
+
+
 def _responsible(settings: Config) -> Finding:
     """Whether every site has somebody who is responsible for it."""
     with _view(settings) as view:
@@ -379,6 +393,7 @@ CHECKS: tuple[Callable[[Config], Finding], ...] = (
     _backup,
     _notices,
     _ticket_files,
+    _letterhead,
     _responsible,
     _collector,
 )

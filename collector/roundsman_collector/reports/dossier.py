@@ -22,12 +22,13 @@ CALLER_KEYS = ("caller", "was")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Company:
-    """Who hands the form over. `copies`: how many of a work order are printed."""
+    """Who hands the form over. `copies`: how many of a work order are printed; `letterhead`: a folder's name."""
 
     name: Label = NO_NAME
     service_phone: str = ""
     supervision_phone: str = ""
     copies: int = 3
+    letterhead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

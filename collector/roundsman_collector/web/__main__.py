@@ -120,6 +120,7 @@ def company_of(config: Config) -> Company:
         service_phone=said.service_phone,
         supervision_phone=said.supervision_phone,
         copies=said.copies,
+        letterhead=str(said.letterhead or ""),
     )
 
 

@@ -56,6 +56,10 @@ BY_CODE: Mapping[str, tuple[str, str]] = {
         N_("The disk is full: nothing was saved"),
         N_("An administrator has to free space on the disk of the database. Then send it again."),
     ),
+    "letterhead": (
+        N_("The letterhead cannot be used"),
+        N_("An administrator mends the file and line that are named here; until then nothing is printed or issued."),
+    ),
     "too_many_streams": (N_("Too many pages are open"), N_("Close some of them; this page works without being live.")),
 }
 BY_STATUS: Mapping[int, tuple[str, str]] = {

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from roundsman_collector.reports.cutting import cut
 from roundsman_collector.reports.document import Document, Facts, Heading, Part, Table, missing
 from roundsman_collector.reports.dossier import Company
+from roundsman_collector.web.letterhead import letterhead
 from roundsman_collector.web.page import STATIC, environment
 from roundsman_collector.web.parts_shown import Pictures, parts_of, spread
 from roundsman_collector.web.saying import Saying
@@ -37,29 +38,33 @@ def sheet(document: Document, company: Company, saying: Saying, pictures: Pictur
     """What the page shows: of long details the first rows."""
     document = cut(document)
     setting = Setting(document, saying)
-    is_by_hand, is_long = document.form not in DENSE or len(missing(document)) > FEW, _lines(document) > LONG
-    return {
-        "say": saying,
-        "title": setting.label(document.title),
-        "number": document.number,
-        "layout": document.layout,
-        "shape": document.shape,
+    head = {
         "company": setting.label(company.name),
         "service_phone": company.service_phone,
         "supervision_phone": company.supervision_phone,
+        "title": setting.label(document.title),
+        "number": document.number,
+        "period": setting.label(document.period),
+        "state": setting.label(document.state),
+        "known": setting.when.minute(document.known_ms),
+        "zone": setting.zone,
+    }
+    is_by_hand, is_long = document.form not in DENSE or len(missing(document)) > FEW, _lines(document) > LONG
+    return {
+        **head,
+        "say": saying,
+        "own": letterhead(company.letterhead, {**head, "language": saying.language, "form": document.form}),
+        "layout": document.layout,
+        "shape": document.shape,
         "copies": _copies(document, setting),
         "mark": setting.label(document.mark),
         "note": setting.label(document.note),
-        "period": setting.label(document.period),
         "revision": document.revision,
-        "state": setting.label(document.state),
         "parts": parts_of(document, saying, pictures),
         "has_headings": any(isinstance(part, Heading) for part in document.parts),
         "missing": [setting.label(one) for one in missing(document)],
         "is_roomy": is_by_hand and not is_long,
         "is_tight": document.shape == "portrait" and (_rows(document) > MANY or (is_by_hand and is_long)),
-        "zone": setting.zone,
-        "known": setting.when.minute(document.known_ms),
     }
 
 
