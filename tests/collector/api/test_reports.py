@@ -54,7 +54,6 @@ def test_every_kind_says_what_it_can_be_about(api: TestClient) -> None:
     assert all(one["title_zh"] and one["title_en"] and one["periods"] for one in found.values())
 
 
-# Shows S1-9.
 def test_an_sla_report_tells_promises_as_the_api_does(api: TestClient) -> None:
     found = got(api, SLA)
     kept = got(api, f"/api/v1/kept?{window(found)}&contract=metro-c")
@@ -73,7 +72,6 @@ def test_an_sla_report_tells_promises_as_the_api_does(api: TestClient) -> None:
     assert [one["clock"] for one in kept["total"]["clocks"]] == ["arrive"]
 
 
-# Shows S1-9.
 def test_an_sla_report_tells_availability_as_the_api_does(api: TestClient) -> None:
     found = got(api, SLA)
     told = got(api, f"/api/v1/availability?{window(found)}&known={NOW}&by=site&of=contract:metro-c")
