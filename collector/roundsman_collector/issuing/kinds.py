@@ -7,7 +7,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from roundsman_collector.issuing import acceptance as gathered_acceptance
@@ -51,6 +51,8 @@ class ReportKind:
     scopes: tuple[ScopeWord, ...]
     cycles: tuple[str, ...]
     make: Make
+    sections: Mapping[str, Label] = field(default_factory=dict)
+    """What people may write words for before it is issued (store/report_words.py)."""
 
     def number(self, asked: Asked) -> str:
         """The number that every revision of such a report has: SLA-2026-10-metro-c."""
@@ -122,6 +124,7 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("contract", "customer"),
             cycles=("month", "quarter", "half_year", "year"),
             make=made(gathered_statistics.gather, statistics.build),
+            sections=gathered_statistics.SECTIONS,
         ),
         ReportKind(
             id="acceptance",

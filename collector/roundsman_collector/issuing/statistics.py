@@ -37,8 +37,15 @@ from roundsman_collector.store import Version, View
 from roundsman_collector.store.fault_counts import Found
 from roundsman_collector.store.kept import KeptAsked
 from roundsman_collector.store.recurrence import Wanted
+from roundsman_collector.store.report_words import Place
 from roundsman_wire.catalogue import Label
 
+KIND, MEASURES, ADVICE = "statistics", "measures", "advice"
+SECTIONS: Mapping[str, Label] = {
+    MEASURES: Label(zh="三、降低故障率的改进措施", en="3. What would lower the rate"),
+    ADVICE: Label(zh="五、下季度工作计划和建议", en="5. Plan and advice for the next quarter"),
+}
+"""What its author may write words for."""
 WORST = 10
 """So many devices are named as the worst."""
 UNKNOWN = Label(zh="未知", en="not known")
@@ -52,7 +59,11 @@ ENDS: Mapping[str, Label] = {
 
 def gather(view: View, asked: Asked, head: Head) -> StatisticsInputs:
     """Everything that the report says."""
+    at = Place(KIND, asked.about.scope, asked.about.id, asked.period.id)
+    written = view.report_words(at, asked.known_ms)
     return StatisticsInputs(
+        measures=written[MEASURES].paragraphs if MEASURES in written else (),
+        advice=written[ADVICE].paragraphs if ADVICE in written else (),
         head=head,
         running=_running(view, asked),
         faults=_faults(view, asked),

@@ -45,6 +45,7 @@ from roundsman_collector.store import (
     pushed,
     quarantine,
     recurrence,
+    report_words,
     reservations,
     round_log,
     rounds,
@@ -71,6 +72,7 @@ from roundsman_collector.store.parts import PartWish
 from roundsman_collector.store.people import PersonRow
 from roundsman_collector.store.pushed import PushWish
 from roundsman_collector.store.report_desk import ReportDesk
+from roundsman_collector.store.report_words import Place as ReportPlace
 from roundsman_collector.store.reservations import Want
 from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.stock import MoveWish
@@ -430,6 +432,11 @@ class Office:
         """Say what is at the root of a fault that comes again and again; it is told like the warning."""
         with self._change(f"writing what is at the root of warning {warning}") as connection:
             return recurrence.analyse(connection, warning, cause=cause, text=text, scope=scope, deed=deed)
+
+    def write_for_report(self, at: ReportPlace, section: str, words: str, *, deed: Deed) -> int:
+        """Write words for a section of a report, before it is issued."""
+        with self._change(f"writing for a report {at.kind[:40]}") as connection:
+            return report_words.put(connection, at, section, words, deed)
 
     # --- maintenance, exclusions, corrections: overlays.py ------------------------------------------------------------
 

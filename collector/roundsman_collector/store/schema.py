@@ -60,7 +60,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0022"
+REVISION = "0023"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1523,6 +1523,17 @@ task_event = Table(
     Index("task_event_by_task", "task_id"),
 )
 """The log of tasks, append-only. What nobody has touched and no plan asks for any more goes whole."""
+
+
+report_words = Table(
+    "report_words",
+    metadata,
+    Column("id", Big, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("kind", "scope", "about", "period", "section", "words", "who")),
+    Column("at_ms", Big, nullable=False),
+    Index("report_words_by_report", "kind", "scope", "about", "period"),
+)
+"""What people wrote for a section of a report, append-only: the newest counts."""
 
 
 @cache

@@ -1,9 +1,10 @@
 """Reports that were made, what they say, who confirmed them (issued.py), schedules and letters (report_mails.py)."""
 
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import issued, report_mails
+from roundsman_collector.store import issued, report_mails, report_words
 from roundsman_collector.store.issued import Confirmation, Form, ReportFile, ReportFilter, ReportRow
 from roundsman_collector.store.report_mails import MailRow, ScheduleRow
+from roundsman_collector.store.report_words import Place, Written
 from roundsman_collector.store.views.reading import Reading
 
 
@@ -56,3 +57,13 @@ class ReportReads(Reading):
         """The letters of a report."""
         with self._reading("the letters of a report") as connection:
             return report_mails.letters(connection, report)
+
+    def report_words(self, at: Place, known_ms: int) -> dict[str, Written]:
+        """What people wrote for the sections of a report, as it stood at a time."""
+        with self._reading("what people wrote for a report") as connection:
+            return report_words.of(connection, at, known_ms)
+
+    def report_words_history(self, at: Place) -> list[Written]:
+        """All that people wrote for a report, the newest first."""
+        with self._reading("what people wrote for a report") as connection:
+            return report_words.history(connection, at)
