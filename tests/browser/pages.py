@@ -74,6 +74,12 @@ PAGES: tuple[Seen, ...] = (
     Seen("recurrences", "/statistics/recurrence", "本月预警", "warning of the month"),
     Seen("recurrences-none", "/statistics/recurrence?level=year", "没有预警", "No warnings"),
     Seen("recurrence", "/statistics/recurrence/1", "服务部：熟悉服务流程", "to go through the process"),
+    Seen(
+        "report-words",
+        "/reports/words?kind=statistics&scope=customer:metro&period=2024-10",
+        "每行一段",
+        "Each line is a paragraph",
+    ),
     Seen("failure-rates", "/statistics/failure-rates?period=24h", "每台月故障数", "Faults per device-month"),
     Seen("stock", "/stock/quantities", "采购清单", "Purchase list"),
     Seen("stock-moves", "/stock/moves", "盘点差异", "counted otherwise"),

@@ -35,6 +35,7 @@ from roundsman_collector.api import (
     recurrence,
     register,
     report_schedules,
+    report_words,
     reports,
     round_work,
     rounds,
@@ -99,6 +100,7 @@ def application(desk: Desk) -> FastAPI:
         duty.router,
         rounds.router,
         round_work.router,
+        report_words.router,
         reports.router,
         report_schedules.router,  # before a report's id, which would take its name for one
         issued.router,

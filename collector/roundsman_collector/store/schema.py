@@ -28,7 +28,7 @@
     reading_name reading_day forecast                             readings by the local day, and what they foretell
     customer_link                                                 by which customers say yes or no, without an account
     report report_file report_confirmation                        what customers get: revisions, files, their yes
-    report_schedule report_mail                                   when reports are made, and the letters they go by
+    report_schedule report_mail report_words                      when they are made, their letters, people's own words
     plan task task_event task_terms                               what recurs: promises, what they ask for, its log
 
 A version of what people keep is valid in [from_ms, to_ms); a row is written once, only its `to_ms` is set later.

@@ -213,3 +213,33 @@ def test_a_customer_reads_its_own_and_never_hears_of_another(lived: tuple[Store,
         return metro.get(f"{PREVIEW}?kind={KIND}&scope={about}&period=2024-10").status_code
 
     assert [status(about) for about in ABOUT] == [200, 200, 404]
+
+
+# Shows S4-37, S4-39.
+def test_its_author_writes_measures_and_advice_that_stand_before_what_follows_from_figures(api: TestClient) -> None:
+    query = f"kind={KIND}&scope=contract:metro-c&period=2024-09"
+    for section, words in (("measures", "更换全部滚轴\n每周清洁一次"), ("advice", "下季度加装 UPS")):
+        answer = api.put(f"/api/v1/reports/words?{query}", json={"section": section, "words": words})
+        assert answer.status_code == 200, answer.text
+
+    found = preview(api, KIND, "contract:metro-c", "2024-09")
+    said = [one["value"] for one in found["lines"] if one["part_en"] == "What would lower the rate"]
+    assert said[:2] == ["更换全部滚轴", "每周清洁一次"]
+    assert next(one["value"] for one in found["lines"] if one["part_en"] == "Advice") == "下季度加装 UPS"
+    written = got(api, f"/api/v1/reports/words?{query}")["sections"]
+    assert [(one["section"], one["words"]) for one in written] == [
+        ("measures", "更换全部滚轴\n每周清洁一次"),
+        ("advice", "下季度加装 UPS"),
+    ]
+
+
+def test_words_go_to_sections_that_take_them_and_to_reports_that_one_reaches(lived: tuple[Store, Desk]) -> None:
+    api, metro = program(lived[1]), program(lived[1], "token-of-metro")
+    address = f"/api/v1/reports/words?kind={KIND}&scope=contract:metro-c&period=2024-10"
+
+    assert api.put(address, json={"section": "title", "words": "x"}).status_code == 422
+    assert api.put(address, json={"section": "advice", "words": "x" * 5000}).status_code == 422
+    sla = api.put(address.replace(KIND, "sla"), json={"section": "advice", "words": "x"})
+    assert (sla.status_code, "takes no words" in sla.json()["expected"]) == (422, True)
+    assert api.get(address.replace("2024-10", "2030-10")).status_code == 409
+    assert metro.put(address, json={"section": "advice", "words": "x"}).status_code == 403

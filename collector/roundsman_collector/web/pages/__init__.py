@@ -45,6 +45,7 @@ from roundsman_collector.web.pages import (
     reference,
     register,
     report,
+    report_words,
     reports,
     round_work,
     rounds,
@@ -74,6 +75,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     kept.router,
     round_work.router,
     rounds.router,
+    report_words.router,  # before a report's id, which would take its name for one
     reports.router,
     confirming.router,
     stock.router,

@@ -8,6 +8,7 @@
 """
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -276,10 +277,18 @@ def _one(request: Request, who: Who, report: int, *, wrong: str = "", link: str 
         "count": len(changes),
         "may_issue": who.may("overrule") and row.state == "final",
         "may_act": who.may("act"),
+        "words": _words(row) if who.may("act") else "",
         "is_frozen": row.state in FROZEN,
         "waits": bool(row.lease_by) or (row.wake_at_ms is not None and row.wake_at_ms <= desk.now_ms()),
     }
     return page(request, who, "kept_report.html", shown, status=status)
+
+
+def _words(row: ReportRow) -> str:
+    """Where people write for it, as part of an address; empty where it is issued, or made of figures alone."""
+    if row.state in FROZEN or not KINDS[row.kind].sections:
+        return ""
+    return urlencode({"kind": row.kind, "scope": f"{row.scope}:{row.about}", "period": row.period})
 
 
 def _changes(found: tuple[Any, ...], saying: Saying) -> list[tuple[str, ...]]:
