@@ -38,6 +38,7 @@ from roundsman_collector.store.issued import ReportRow
 from roundsman_collector.store.report_desk import CONFIRM
 from roundsman_collector.store.report_mails import MailRow
 from roundsman_collector.web.__main__ import CONFIG_ERROR, NO_DATABASE, company_of, opened
+from roundsman_collector.web.letterhead import LetterheadError
 from roundsman_collector.web.report_letter import letter
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.sheet import sheet_file
@@ -140,7 +141,10 @@ def setting(company: Company, folder: Path) -> Setting:
     """How documents become files here. `folder`: where a PDF lies while it is made."""
 
     def page(document: Document, language: str) -> str:
-        return sheet_file(document, company, _saying(language), {})
+        try:
+            return sheet_file(document, company, _saying(language), {})
+        except LetterheadError as error:
+            raise Trouble(str(error)) from error
 
     def book(document: Document, language: str) -> bytes:
         with workbook(document, company, _saying(language)) as made:

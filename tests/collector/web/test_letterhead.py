@@ -8,8 +8,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector import doctor
+from roundsman_collector.issuing.making import Trouble
 from roundsman_collector.reports.forms import build
 from roundsman_collector.store import Store, View
+from roundsman_collector.web.issuing import setting
 from roundsman_collector.web.letterhead import FACTS, LOGO_BYTES, LetterheadError, letterhead
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.sheet import sheet_file
@@ -102,6 +104,25 @@ def test_the_console_says_which_line_is_broken_and_prints_nothing(store: Store, 
     assert "The letterhead cannot be used" in answer.text
     assert re.search(r"head\.html, line 2", answer.text)
     assert '<article class="form' not in answer.text
+
+
+def test_no_report_is_made_with_a_broken_template_and_the_reason_stands_with_it(tmp_path: Path) -> None:
+    company = replace(COMPANY, letterhead=folder(tmp_path, "a\n{{ customer }}"))
+
+    with pytest.raises(Trouble, match=r"head\.html, line 2"):
+        setting(company, tmp_path).page(everything.report(), "zh")
+
+
+def test_a_report_is_made_with_the_letterhead_as_page_pdf_and_workbook(tmp_path: Path) -> None:
+    place = tmp_path / "letterhead"
+    place.mkdir()
+    made = setting(replace(COMPANY, letterhead=folder(place)), tmp_path)
+
+    page = made.page(everything.report(), "zh")
+
+    assert "<b>巡检服务公司</b>" in page
+    assert made.pdf(page, lambda _: None).startswith(b"%PDF-")
+    assert made.workbook(everything.report(), "zh").startswith(b"PK")
 
 
 @pytest.mark.parametrize(("head", "level"), [(HEAD, "OK"), ("{{ customer }}", "FAIL")])
