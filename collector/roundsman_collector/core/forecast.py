@@ -101,11 +101,11 @@ class Forecast(NamedTuple):
 def points_of(watch: Watch, days: Iterable[DayRead]) -> list[Point]:
     """A value for each day, or for each week of seven days up to the last: on how many of them it was started."""
     if watch.of == "restarts":
-        return _weeks([Point(one.day, float(_was_started(one))) for one in days])
+        return _weeks([Point(one.day, float(was_started(one))) for one in days])
     return [Point(one.day, float(getattr(one, watch.of))) for one in days]
 
 
-def _was_started(one: DayRead) -> bool:
+def was_started(one: DayRead) -> bool:
     """Whether the last start before the day's end was on that day; values are seconds since the start."""
     return one.last_ms - one.last * 1000 >= one.starts_ms
 

@@ -22,6 +22,7 @@ from roundsman_collector.core.reckoning import Reckoned
 from roundsman_collector.core.tasks import standing_of
 from roundsman_collector.core.ticket_log import happened_ms
 from roundsman_collector.issuing.about import Asked
+from roundsman_collector.issuing.worse import worse
 from roundsman_collector.reports import inspected
 from roundsman_collector.reports.head import NO_LABEL, Head
 from roundsman_collector.reports.inspected import Inspected
@@ -53,6 +54,7 @@ def gather(view: View, asked: Asked, head: Head, *, on_trial: bool = False) -> S
     rounds = rounds_of(view, asked)
     devices = tuple(_devices(view, figured, served, tickets, seen_in(view, rounds)))
     names = {one.id: one.name for one in devices}
+    gets_worse = worse(view, asked, served, names)
     return Site(
         head=head,
         address=str(entry(view, asked, "site", asked.about.id).get("address", "")),
@@ -60,11 +62,13 @@ def gather(view: View, asked: Asked, head: Head, *, on_trial: bool = False) -> S
         phase=_phase(view, asked),
         target_percent=next(iter(answer.targets)) if len(answer.targets) == 1 else None,
         whole=reckoning.reckoned(answer.total.whole),
-        devices=devices,
+        devices=tuple(replace(one, restarts=gets_worse.restarts.get(one.id)) for one in devices),
         rounds=_held(view, rounds),
         tasks=tuple(_tasks(view, asked)),
         marks=tuple(_marks(view, asked, rounds, names)),
         faults=tuple(_befell(view, asked, served, names)),
+        worst=gets_worse.values,
+        foretold=gets_worse.foretold,
         tickets=tuple(_lines(view, asked, tickets)),
         clocks=tuple(kept.kept_of(found.tallies).values()),
         counts=found.counts.get(None, {}),

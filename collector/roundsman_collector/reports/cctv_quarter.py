@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from roundsman_collector.core.firmware import Behind, Version
 from roundsman_collector.core.ratios import PointTime, Ratio
-from roundsman_collector.reports import inspected, looked
+from roundsman_collector.reports import inspected, looked, worse
 from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.document import (
     NONE,
@@ -44,6 +44,7 @@ from roundsman_collector.reports.inspected import Inspected, Measured, evidence_
 from roundsman_collector.reports.looked import Mark
 from roundsman_collector.reports.site import DeviceLine, Site
 from roundsman_collector.reports.site_parts import DEVICE, notes, overview, plans, signatures, strips, tickets
+from roundsman_collector.reports.worse import WorstValue
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="季度维护保养报告", en="Quarterly maintenance report")
@@ -117,7 +118,7 @@ def build(quarter: Quarter) -> Document:
         parts=(
             overview(site),
             plans(site),
-            *_item("A", _control_room(quarter), strips(site)),
+            *_item("A", _control_room(quarter), worse.worst(_of_back_end(quarter)), strips(site)),
             *_item("B", _ticks(quarter, HOSTS, "cleaned", only=quarter.back_end), _warmth(quarter)),
             *_item("C", _ports(quarter), looked.table(quarter.ticked("tightened", "cables"), title=LINES_LOOKED_AT)),
             *_item("D", _measured(site.inspected), looked.table(quarter.ticked("adjusted"), title=ADJUSTED)),
@@ -126,9 +127,10 @@ def build(quarter: Quarter) -> Document:
             *_item("G", _points(quarter)),
             Heading(label=Label(zh="服务情况", en="Service")),
             inspected.unseen(site.inspected),
+            worse.foretold(site.foretold),
             tickets(site),
             by_clock(site.clocks),
-            notes(site, NOTE_POINTS, NOTE_FIRMWARE),
+            notes(site, NOTE_POINTS, NOTE_FIRMWARE, worse.METHOD),
             signatures(),
         ),
     )
@@ -188,6 +190,11 @@ def _control_room(quarter: Quarter) -> Table:
         none=NONE,
         is_detail=True,
     )
+
+
+def _of_back_end(quarter: Quarter) -> list[WorstValue]:
+    there = {one.id for one in quarter.back_end}
+    return [one for one in quarter.site.worst if one.device in there]
 
 
 def _worst(day: WorstDay | None) -> Value:

@@ -15,6 +15,7 @@ from roundsman_collector.core.reckoning import Reckoned, Stretch
 from roundsman_collector.reports.head import Head
 from roundsman_collector.reports.inspected import Inspected
 from roundsman_collector.reports.looked import Mark
+from roundsman_collector.reports.worse import Foretold, WorstValue
 from roundsman_wire.catalogue import Label
 
 
@@ -22,7 +23,8 @@ from roundsman_wire.catalogue import Label
 class DeviceLine:
     """A device that served at the site: what it is, its figure there, its time, and how many tickets it had.
 
-    `inspected`: as the newest round of the period saw it; None: no round of the period was about it.
+    `inspected`: as the newest round of the period saw it; None: no round of the period was about it. `restarts`: on how
+    many days it was started; None: it does not tell.
     """
 
     id: str
@@ -35,6 +37,7 @@ class DeviceLine:
     stretches: tuple[Stretch, ...]
     tickets: int
     inspected: Inspected | None = None
+    restarts: int | None = None
 
 
 class Clock(NamedTuple):
@@ -110,6 +113,8 @@ class Site:
     tasks: tuple[TaskLine, ...]
     marks: tuple[Mark, ...]
     faults: tuple[FaultLine, ...]
+    worst: tuple[WorstValue, ...]
+    foretold: tuple[Foretold, ...]
     tickets: tuple[TicketLine, ...]
     clocks: tuple[Kept, ...]
     counts: Mapping[str, int] = field(default_factory=dict)

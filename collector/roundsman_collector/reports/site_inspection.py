@@ -4,7 +4,7 @@ Availability and tickets of the period, the verdicts of its newest round line by
 who was not seen and why.
 """
 
-from roundsman_collector.reports import inspected, looked
+from roundsman_collector.reports import inspected, looked, worse
 from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import paper
@@ -37,9 +37,11 @@ def build(site: Site) -> Document:
             inspected.unseen(seen),
             looked.table(site.marks, title=Label(zh="人工检查", en="What people looked at")),
             faults(site),
+            worse.worst(site.worst),
+            worse.foretold(site.foretold),
             tickets(site),
             by_clock(site.clocks),
-            notes(site, NEWEST),
+            notes(site, NEWEST, worse.METHOD),
             signatures(),
         ),
     )

@@ -127,6 +127,7 @@ def devices(site: Site) -> Table:
             COVERAGE,
             OUTAGES,
             Label(zh="停机", en="Down"),
+            Label(zh="重启天数", en="Days with a restart"),
             Label(zh="工单", en="Tickets"),
             Label(zh="结论", en="Verdict"),
         ),
@@ -140,10 +141,11 @@ def devices(site: Site) -> Table:
             Share(site.whole.figure.coverage),
             Count(site.whole.figure.outages),
             Span(site.whole.figure.down_ms),
+            None,
             Count(sum(one.tickets for one in site.devices)),
             None,
         ),
-        widths=(16, 12, 12, 12, 9, 9, 7, 9, 6, 8),
+        widths=(14, 11, 11, 11, 9, 9, 7, 8, 6, 6, 8),
         none=NONE,
         is_detail=True,
     )
@@ -160,6 +162,7 @@ def _device(one: DeviceLine) -> tuple[Value, ...]:
         Share(figure.coverage),
         Count(figure.outages),
         Span(figure.down_ms),
+        None if one.restarts is None else Count(one.restarts),
         Count(one.tickets),
         None if one.inspected is None else Found(one.inspected.verdict),
     )

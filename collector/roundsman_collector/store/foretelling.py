@@ -38,7 +38,7 @@ def foretold(
             continue
         time_zone = zones.get(device, USUAL_ZONE)
         today = day_at(now_ms, time_zone)
-        days = _reads(watch, [row for row in rows if row.day < today], time_zone)
+        days = reads(watch, [row for row in rows if row.day < today], time_zone)
         if watch.limit_reading:
             limit = _newest(series, device, limit_name(watch, reading))
         else:
@@ -47,7 +47,7 @@ def foretold(
         yield Foretold(device, reading, watch, days, said)
 
 
-def _reads(watch: Watch, rows: Sequence[DayRow], time_zone: str) -> list[DayRead]:
+def reads(watch: Watch, rows: Sequence[DayRow], time_zone: str) -> list[DayRead]:
     """Days as the core reads them; when they began is worked out where somebody asks for it."""
     local = zone(time_zone)
     needs_starts = watch.of == "restarts"

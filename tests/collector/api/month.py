@@ -24,6 +24,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
+from roundsman_collector.core.local_days import day_at
 from roundsman_collector.core.model import Condition, Ref, Retold, Segment
 from roundsman_collector.core.periods import Period
 from roundsman_collector.core.plans import Due
@@ -45,7 +46,9 @@ from roundsman_collector.store import (
     TicketVoid,
     View,
 )
+from roundsman_collector.store.forecasts import ForecastRow
 from roundsman_collector.store.plan_files import terms_of
+from roundsman_collector.store.reading_days import DayRow, DaysTold
 from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.tasks import TaskLine, TaskMade
 from roundsman_collector.store.ticket_clocks import ClockRow, ClocksTold
@@ -209,6 +212,26 @@ def lived(store: Store) -> None:
     )
 
 
+def read(store: Store) -> None:
+    """Days of readings: the recorder's disk loses a sector a day and it was started on days 8 and 20; the kiosk's disk
+    fills up, at the metro's and then at the bank's. What is foretold was told on day 25."""
+    first = day_at(BEGIN, "Asia/Shanghai")
+    rows = []
+    for n in range(31):
+        up_s = float((n - (20 if n >= 20 else 8 if n >= 8 else -50)) * 86_400 + 3_600)
+        for device, name, value in (
+            ("nvr-2", "disk[1].reallocated", float(n)),
+            ("nvr-2", "nvr.uptime_s", up_s),
+            ("kiosk-7", "disk[/].used_percent", 50 + n / 2),
+        ):
+            end_ms = at(n + 1) - HOUR
+            rows.append(DayRow(device, first + n, name, value, value, value, end_ms, 10))
+    store.commit(Batch(now_ms=at(25), reading_days=DaysTold(rows, 1, {})))
+    days = (first + 40, first + 45, first + 55)
+    sectors = ForecastRow("nvr-2", "disk[1].reallocated", "disk_sectors", at(25), 24, 50, 1, 1, 1, 25, first, *days)
+    store.tell_forecasts(["nvr-2"], [sectors], at(25), 0)
+
+
 def planned(store: Store) -> None:
     """The quarter's upkeep at the metro's site, to which the customer agreed on day 4."""
     due = Due(
@@ -308,6 +331,7 @@ def month(folder: Path) -> Iterator[tuple[Store, Desk]]:
         settled(at_desk.office)
         lived(store)
         planned(store)
+        read(store)
         yield store, at_desk
 
 

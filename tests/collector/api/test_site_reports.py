@@ -182,6 +182,39 @@ def test_what_people_ticked_stands_with_who_and_when(lived: tuple[Store, Desk]) 
     assert not any(values(report(lived[1], "site_inspection", "bank-a"), "What people looked at"))
 
 
+# Shows S0-51.
+def test_the_worst_values_are_those_of_the_days_that_the_device_served_here(lived: tuple[Store, Desk]) -> None:
+    api = program(lived[1])
+    metro, bank = (report(lived[1], "site_inspection", site) for site in SITES)
+    told = got(api, "/devices/nvr-2/trends?days=60")["trends"]
+
+    worst = values(metro, "The period's worst values")
+    sectors = next(one for one in told if one["reading"] == "disk[1].reallocated")
+    assert worst["Recorder 2", "Worst"]["reading"] == [
+        "disk[1].reallocated",
+        max(one[3] for one in sectors["days"]),
+    ]
+    assert worst["Kiosk 7", "Worst"] == {"reading": ["disk[/].used_percent", 54.5]}, "day 9: on day 10 it moved"
+    assert worst["Kiosk 7", "On"] == {"day": ["2024-10-10"]}
+    there = values(bank, "The period's worst values")
+    assert there["Kiosk 7", "Worst"] == {"reading": ["disk[/].used_percent", 65.0]}
+    assert count(values(metro, "Devices")["Recorder 2", "Days with a restart"]) == 2
+    assert values(metro, "Devices")["Bus 31", "Days with a restart"] is None
+
+
+# Shows S0-51.
+def test_what_gets_worse_is_what_was_foretold_at_the_end_of_the_period(lived: tuple[Store, Desk]) -> None:
+    found = report(lived[1], "site_inspection", "metro-a")
+    told = got(program(lived[1]), f"/forecasts?of=site:metro-a&at={found['to_ms']}&within=1000")["forecasts"]
+
+    said = values(found, "What gets worse, and what to take along")
+    (only,) = told
+    assert only["device"] == "nvr-2"
+    assert said["Recorder 2", "Crosses it about"] == {"day": [only["likely"]]}
+    assert said["Recorder 2", "Between"]["phrase"][1] == [{"day": [only["earliest"]]}, {"day": [only["latest"]]}]
+    assert said["Recorder 2", "Part"]["en"] == only["part_en"]
+
+
 # --- the camera system's quarter -------------------------------------------------------------------------------------
 
 
