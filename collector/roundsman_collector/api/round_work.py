@@ -11,6 +11,7 @@ A phone that had no line sends what was ticked later, with `at` and the same key
 finishes gives the `version` that they saw: where something was found since, they are asked to look again (412).
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -27,8 +28,10 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.rounds import Number, round_or_404
 from roundsman_collector.core.inspection import DevicePart, FaultPast, Measured, Verdict
+from roundsman_collector.core.local_days import day_at
 from roundsman_collector.core.looking import FILES_LIMIT, WORDS_LIMIT, Line, Question, Tick, Wish, marks
-from roundsman_collector.core.prefilled import beside
+from roundsman_collector.core.postings import USUAL_ZONE
+from roundsman_collector.core.prefilled import Extreme, beside, extreme
 from roundsman_collector.store import RoundRow
 from roundsman_collector.store.files import ROUNDS, FileRow
 from roundsman_collector.store.round_log import DeviceRow
@@ -336,7 +339,15 @@ def items_of(desk: Desk, row: RoundRow, device: str) -> tuple[list[dict[str, Any
         )
     part = part_of(desk.view, row, device)
     found = marks(desk.view.round_lines(row.id, device))
-    return [item_told(one, found.get((device, one.id))) | _beside(one, part) for one in ticks], part
+    extremes = _extremes(desk, row, device)
+    return [item_told(one, found.get((device, one.id))) | _beside(one, part, extremes) for one in ticks], part
+
+
+def _extremes(desk: Desk, row: RoundRow, device: str) -> dict[str, Extreme]:
+    """What the readings of which days are kept were over the period, by reading."""
+    first, last = (day_at(at_ms, USUAL_ZONE) for at_ms in (row.from_ms, row.to_ms))
+    series = desk.view.trend_series([device], None, first, last + 1)
+    return {name: found for (_, name), days in series.items() if (found := extreme(days)) is not None}
 
 
 def item_told(one: Tick | Question, line: Line | None) -> dict[str, Any]:
@@ -354,19 +365,24 @@ def item_told(one: Tick | Question, line: Line | None) -> dict[str, Any]:
     }
 
 
-def _beside(one: Tick, part: DevicePart | None) -> dict[str, Any]:
+def _beside(one: Tick, part: DevicePart | None, extremes: Mapping[str, Extreme]) -> dict[str, Any]:
     if part is None:
         return {"readings": [], "faults": []}
     stands = beside(one.beside, part)
     return {
-        "readings": [reading_told(reading) for reading in stands.readings],
+        "readings": [reading_told(reading, extremes.get(reading.name)) for reading in stands.readings],
         "faults": [fault_told(fault) for fault in stands.faults],
     }
 
 
-def reading_told(one: Measured) -> dict[str, Any]:
-    """A reading of the inspection."""
-    return {**telling.reading(one.name, one.value), "verdict": one.verdict, "is_fresh": one.is_fresh}
+def reading_told(one: Measured, over: Extreme | None) -> dict[str, Any]:
+    """A reading of the inspection, and what it was over the period, where its days are kept."""
+    return {
+        **telling.reading(one.name, one.value),
+        "verdict": one.verdict,
+        "is_fresh": one.is_fresh,
+        "period": None if over is None else over._asdict(),
+    }
 
 
 def fault_told(one: FaultPast) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What monitoring puts beside what people look at, and what it answers in their place. Pure.
 
     beside(kind, part)        what stands next to a tick: readings of the inspection, and faults of the same components
+    extreme(days)             what a reading was over a period
     answers(parts)            {"software": Answer, "hardware": Answer, "faults": Answer}: of all devices of a round
 
 What stands beside a tick decides nothing: dust is seen by eyes, but a temperature that is near its limit says where to
@@ -10,7 +11,7 @@ known beside it.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from roundsman_collector.core.inspection import ANSWERS, Both, DevicePart, FaultPast, Line, Measured, Verdict, worst
 from roundsman_collector.core.looking import AnsweredBy, Beside
@@ -22,6 +23,40 @@ PORTS = ("port", "net", "uplink", "modem")
 DEGREES = "celsius"
 NAMED = 5
 """So many devices an answer names."""
+
+
+class Extreme(NamedTuple):
+    """What a reading was over the days of a period: the least, the greatest, how it began and how it ended."""
+
+    least: float
+    greatest: float
+    first: float
+    last: float
+    days: int
+
+
+class OfDay(Protocol):
+    """What was read on a day."""
+
+    @property
+    def least(self) -> float: ...
+    @property
+    def greatest(self) -> float: ...
+    @property
+    def last(self) -> float: ...
+
+
+def extreme(days: Sequence[OfDay]) -> Extreme | None:
+    """The worst of a period's days, which are in their order; None: there are none."""
+    if not days:
+        return None
+    return Extreme(
+        least=min(one.least for one in days),
+        greatest=max(one.greatest for one in days),
+        first=days[0].last,
+        last=days[-1].last,
+        days=len(days),
+    )
 
 
 class Stands(NamedTuple):

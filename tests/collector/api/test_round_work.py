@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from roundsman_collector.core.local_days import day_at
 from roundsman_collector.core.looking import Mode
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import Store, View
+from roundsman_collector.store import Batch, Store, View
+from roundsman_collector.store.reading_days import DayRow, DaysTold
 from tests.collector.api import world
 from tests.collector.api.rounds_desk import LATER, NUMBER, inspected, placed
 from tests.collector.core import pictures
@@ -82,6 +84,18 @@ def test_what_is_open_is_told_with_what_monitoring_puts_beside_it(visit: None, a
     assert any(one["name"] == "temperature[cpu].celsius" for one in items["cleaned"]["readings"])
     assert [one["code"] for one in kiosk["since"]] == ["printer.paper_end", "printer.cover_open"]
     assert work(api, "?open=true&limit=1")["next_after"] == "kiosk-7"
+
+
+# Shows S0-31.
+def test_beside_the_cleaning_stands_how_warm_it_was_over_the_period(visit: None, store: Store, api: TestClient) -> None:
+    day = day_at(world.NOW, "Asia/Shanghai")
+    rows = [DayRow("kiosk-7", day - ago, "temperature[cpu].celsius", 38 + ago, 52 + ago, 41, 1, 9) for ago in (1, 0)]
+    store.commit(Batch(now_ms=NOW, reading_days=DaysTold(rows=rows, rest_seq=1, waiting={})))
+
+    items = {one["item"]: one for one in api.get(f"{ADDRESS}/work/kiosk-7").json()["items"]}
+
+    (warm,) = items["cleaned"]["readings"]
+    assert warm["period"] == {"least": 38, "greatest": 53, "first": 41, "last": 41, "days": 2}
 
 
 def test_what_somebody_found_is_counted_and_the_last_word_counts(visit: None, api: TestClient) -> None:

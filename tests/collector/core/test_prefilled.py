@@ -1,6 +1,6 @@
 """What monitoring puts beside people's ticks, and which questions it answers in their place."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from roundsman_collector.core.inspection import DevicePart, Held, Unreached, build
 from roundsman_collector.core.policy import Above, Is, Policy
-from roundsman_collector.core.prefilled import NAMED, answers, beside
+from roundsman_collector.core.prefilled import NAMED, answers, beside, extreme
 from roundsman_collector.core.rulebook import book_of
 from tests.collector.core.desk import at, rule
 from tests.collector.core.test_inspection import ABOUT, inspected
@@ -92,6 +92,21 @@ def test_faults_since_the_last_inspection_are_to_be_explained_and_are_named() ->
 
     assert (found.verdict, found.of, found.wrong) == ("attention", NAMED + 3, NAMED + 2)
     assert [name for name, _ in found.named] == [f"kiosk-{place}" for place in range(NAMED)]
+
+
+class Of(NamedTuple):
+    """A day's values."""
+
+    least: float
+    greatest: float
+    last: float
+
+
+def test_over_a_period_a_reading_was_from_its_least_to_its_greatest() -> None:
+    found = extreme([Of(38, 44, 40), Of(39, 52, 45), Of(41, 47, 46)])
+
+    assert found == (38, 52, 40, 46, 3)
+    assert extreme([]) is None
 
 
 @given(st.lists(st.sampled_from(["ok", "dead", None]), max_size=6))

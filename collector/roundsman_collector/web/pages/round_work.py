@@ -321,6 +321,20 @@ def _item(one: Mapping[str, Any], saying: Saying) -> dict[str, Any]:
 
 def _readings(readings: Sequence[Mapping[str, Any]], saying: Saying) -> list[dict[str, Any]]:
     return [
-        {"name": one[f"name_{saying.language}"], "value": saying.value(dict(one)), "verdict": one["verdict"]}
+        {
+            "name": one[f"name_{saying.language}"],
+            "value": saying.value(dict(one)),
+            "verdict": one["verdict"],
+            "period": _period(one, saying),
+        }
         for one in readings[:READINGS_SHOWN]
     ]
+
+
+def _period(one: Mapping[str, Any], saying: Saying) -> str:
+    """What a reading was over the period: from the least to the greatest."""
+    over = one["period"]
+    if over is None:
+        return ""
+    least, greatest = (saying.value({**one, "value": over[name]}) for name in ("least", "greatest"))
+    return saying("period %(least)s to %(greatest)s", least=least, greatest=greatest)
