@@ -142,7 +142,8 @@ _FAULTS_HEAD = """\
 
 _OWN_FAULTS = """\
 Tickets of these codes are opened by people, or by Roundsman itself: `not_seen` for each agent that an inspection did
-not reach, with the reason; it ends when a later inspection reaches the agent.
+not reach, with the reason; it ends when a later inspection reaches the agent; `task_late` for a site where a task of a
+plan may be late, or is (docs/plans.md).
 
 | code | 中文 | English |
 |---|---|---|"""

@@ -143,6 +143,8 @@ PAGES: tuple[Seen, ...] = (
     Seen("engineers", "/engineers", "没有负责工程师", "nobody who is responsible"),
     Seen("engineer", "/engineers/chen.j", "登记技能", "Add the skill"),
     Seen("points", "/points", "新建网点", "New service point"),
+    Seen("tasks", "/tasks", "巡检任务", "Tasks of plans"),
+    Seen("agree-none", "/agree/nothing", "链接已失效", "This link is over", who="", status=404),
     Seen("plans", "/plans", "新建计划", "New plan"),
     Seen("plan-new", "/plans/~new", "每月电话巡检", "Monthly inspection by phone"),
     Seen("point", "/points/tianhe", "覆盖区域", "Zones it covers"),

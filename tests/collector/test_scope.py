@@ -38,6 +38,7 @@ FOREIGN = {
     "agent": "bus-31",
     "overlay": "2",
     "shift": "1",
+    "task": "1",
 }
 KINDS = {"customers": "hush", "sites": "hush-a", "places": "hush-1", "contracts": "hush-c", "devices": "ups-2"}
 KINDS |= {"calendars": "hush-days", "points": "hush-point", "plans": "hush-plan"}

@@ -43,6 +43,7 @@ from roundsman_collector.api import (
     statistics,
     status,
     stock,
+    tasks,
     ticket_export,
     ticket_spares,
     tickets,
@@ -101,6 +102,7 @@ def application(desk: Desk) -> FastAPI:
         rounds.router,
         round_work.router,
         report_words.router,
+        tasks.router,
         reports.router,
         report_schedules.router,  # before a report's id, which would take its name for one
         issued.router,

@@ -170,19 +170,19 @@ def act(
     """Ask the engine; wait two seconds for its answer. 409: it says no, and why. 412: the ticket is another by now."""
     desk = desk_of(request)
     said = words or Words()
-    answer = ask(desk, who, ticket, verb, said.text, data=said.data, seen=_version(match), key=key)
+    answer = ask(desk, who, ticket, verb, said.text, data=said.data, seen=version_of(match), key=key)
     if answer.state == "new":
         return JSONResponse(_not_yet(answer, ticket), 202)
     return _answer(full(desk, who, *ticket_or_404(desk, who, ticket)), 200)
 
 
-def _version(match: str | None) -> int | None:
+def version_of(match: str | None) -> int | None:
     """The version of `If-Match: "17"`; None where there is none."""
     if match is None or match.strip() == "*":
         return None
     plain = match.strip().removeprefix("W/").strip('"')
     if not (plain.isascii() and plain.isdigit() and len(plain) < 19):
-        raise bad_parameter("header If-Match", f"{short(match)} is no version of a ticket", "the ETag of GET")
+        raise bad_parameter("header If-Match", f"{short(match)} is no version", "the ETag of GET")
     return int(plain)
 
 
@@ -222,7 +222,7 @@ def ask(
         args["seen"] = seen
     if STEPS[verb].right == "overrule":
         args["may_overrule"] = True
-    return _judged(_asked(desk, who, verb, args, key), f"ticket {row.number}", seen)
+    return judged(asked(desk, who, verb, args, key), f"ticket {row.number}", seen)
 
 
 def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None, *, at_most: int | None = None) -> CommandRow:
@@ -239,10 +239,11 @@ def ask_to_open(desk: Desk, who: Who, fault: Fault, key: str | None, *, at_most:
     args = {name: value for name, value in fault.model_dump().items() if value not in (None, "")}
     if at_most is not None:
         args["at_most"] = at_most
-    return _judged(_asked(desk, who, "open", args, key), "the report", None)
+    return judged(asked(desk, who, "open", args, key), "the report", None)
 
 
-def _asked(desk: Desk, who: Who, verb: str, args: Mapping[str, Any], key: str | None) -> CommandRow:
+def asked(desk: Desk, who: Who, verb: str, args: Mapping[str, Any], key: str | None) -> CommandRow:
+    """A command, once it is answered or that takes too long; Problem for a key that stands for another one."""
     try:
         command_id = desk.view.ask(who=who.id, verb=verb, args=args, now_ms=desk.now_ms(), key=key)
     except StoreError as error:
@@ -259,7 +260,7 @@ def _asked(desk: Desk, who: Who, verb: str, args: Mapping[str, Any], key: str | 
     return awaited(desk, command_id)
 
 
-def _judged(answer: CommandRow, where: str, seen: int | None) -> CommandRow:
+def judged(answer: CommandRow, where: str, seen: int | None) -> CommandRow:
     """The command, or the Problem of an engine that says no. `why_zh` and `why_en` are for people."""
     if answer.state != "failed":
         return answer
@@ -270,8 +271,8 @@ def _judged(answer: CommandRow, where: str, seen: int | None) -> CommandRow:
         "newer" if is_newer else "not_allowed",
         what=str(told.get("error", "the engine said no")),
         where=where,
-        expected="a step that the ticket's state allows",
-        do="look at the ticket as it stands now",
+        expected="a step that its state allows",
+        do="look at it as it stands now",
         zh=str(told.get("zh", "")),
         en=str(told.get("en", "")),
     )

@@ -114,8 +114,11 @@ REPORTED = "reported"
 """The code of a fault that nobody could name yet."""
 NOT_SEEN = "not_seen"
 """The code of an agent that an inspection did not reach."""
+TASK_LATE = "task_late"
+"""The code of a plan's task whose due date is in danger."""
 OWN_FAULTS: Mapping[str, tuple[str, str]] = {
     REPORTED: ("人工报修", "reported by people"),
     NOT_SEEN: ("巡检未见", "not seen in an inspection"),
+    TASK_LATE: ("巡检任务有逾期风险", "a task of a plan may be late"),
 }
 """Codes that no rule sees: tickets of these are opened by people, or by Roundsman itself."""

@@ -40,8 +40,6 @@ TELL: Mapping[Mark, tuple[Told, ...]] = {
     "overdue": ("engineer", "dispatcher", "manager"),
 }
 """Who is told when it has got so far."""
-CODE = "task_late"
-"""The code of the ticket that a due date in danger opens."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

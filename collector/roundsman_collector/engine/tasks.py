@@ -24,7 +24,8 @@ from roundsman_collector.core.fulfilment import RoundSeen, fulfils
 from roundsman_collector.core.periods import ONE_DAY
 from roundsman_collector.core.tasks import Task, begins_ms, standing_of
 from roundsman_collector.core.ticket_log import ROBOT, Event
-from roundsman_collector.core.worries import CODE, MARKS, TELL, Tell, due_to_tell, needs_ticket, wake_at_ms, worries
+from roundsman_collector.core.ticket_words import TASK_LATE
+from roundsman_collector.core.worries import MARKS, TELL, Tell, due_to_tell, needs_ticket, wake_at_ms, worries
 from roundsman_collector.engine.promises import OURS
 from roundsman_collector.engine.tickets import SITE_ZONE
 from roundsman_collector.store import batch as stored
@@ -222,7 +223,7 @@ class Tasks:
         for look in looks:
             site = look.task.due.site
             if look.wants_ticket and site:
-                known = self._engine.store.live_ticket(f"#{site}", CODE)
+                known = self._engine.store.live_ticket(f"#{site}", TASK_LATE)
                 line = TaskLine(task=look.task.id, at_ms=now_ms, verb="ticket")
                 if known is not None:
                     changes.append(TicketNote(ticket=known.id, at_ms=now_ms, who=ROBOT, text=_words(look.task)))
@@ -240,7 +241,7 @@ class Tasks:
     def _mended(self, look: _Look, now_ms: int) -> list[TicketChange]:
         """The ticket of a task that is late no more is over, where no other task has it."""
         number = look.task.standing.ticket
-        known = None if number is None else self._engine.store.live_ticket(f"#{look.task.due.site}", CODE)
+        known = None if number is None else self._engine.store.live_ticket(f"#{look.task.due.site}", TASK_LATE)
         if known is None or known.id != number or known.resolved_ms is not None:
             return []
         if self._engine.store.late_of_ticket(known.id, look.task.id):
@@ -266,7 +267,7 @@ def _open(task: Task, now_ms: int) -> TicketOpen:
         subject=f"#{task.due.site}",
         agent_no=None,
         component="device",
-        code=CODE,
+        code=TASK_LATE,
         severity="minor",
         service_class="maintenance",
         fault_from_ms=now_ms,

@@ -12,6 +12,7 @@ SOURCES: Mapping[str, Label] = {
     "phone": Label(zh="电话报修", en="phone"),
     "qr": Label(zh="扫码报修", en="QR label"),
     "api": Label(zh="系统对接", en="another system"),
+    "plan": Label(zh="巡检计划", en="a plan"),
 }
 SEVERITIES: Mapping[str, Label] = {
     "urgent": Label(zh="紧急", en="urgent"),

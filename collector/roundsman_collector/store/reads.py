@@ -29,6 +29,7 @@ from roundsman_collector.store.views.reports import ReportReads
 from roundsman_collector.store.views.rounds import RoundReads
 from roundsman_collector.store.views.rules import RuleReads
 from roundsman_collector.store.views.spares import SpareReads
+from roundsman_collector.store.views.tasks import TaskReads
 from roundsman_collector.store.views.tickets import TicketReads
 from roundsman_collector.store.views.trends import TrendReads
 
@@ -49,6 +50,7 @@ class View(
     RoundReads,
     RuleReads,
     SpareReads,
+    TaskReads,
     TicketReads,
     TrendReads,
 ):

@@ -376,10 +376,10 @@ def read(connection: Connection, column: str, values: Iterable[object]) -> list[
 
 
 def _rows(connection: Connection, where: str, *values: object) -> list[TaskRow]:
-    return [_row(row) for row in run(connection, SELECT + where, *values)]
+    return [row_of(row) for row in run(connection, SELECT + where, *values)]
 
 
-def _row(found: Sequence[Any]) -> TaskRow:
+def row_of(found: Sequence[Any]) -> TaskRow:
     """A row of the database's, its truth values as Python's."""
     values: list[Any] = [bool(value) if at in TRUTHS else value for at, value in enumerate(found)]
     return TaskRow(*values)

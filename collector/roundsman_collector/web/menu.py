@@ -59,6 +59,7 @@ MENU: tuple[Section, ...] = (
         N_("Inspections"),
         (
             Entry("/rounds", N_("Inspections"), "see"),
+            Entry("/tasks", N_("Tasks of plans"), "see"),
             Entry("/plans", N_("Plans"), "see"),
             Entry("/forecasts", N_("What gets worse"), "see"),
         ),

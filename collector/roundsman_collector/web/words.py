@@ -18,7 +18,7 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
-from roundsman_collector.core import level, lifecycle, parts
+from roundsman_collector.core import level, lifecycle, parts, plan_kinds, tasks, worries
 from roundsman_wire.catalogue import Language
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -394,6 +394,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "phone": ("电话报修", "phone"),
     "qr": ("扫码报修", "QR label"),
     "api": ("系统对接", "another system"),
+    "plan": ("巡检计划", "a plan"),
 }
 REPLIES: Mapping[str, tuple[str, str]] = {
     "phone": ("电话答复", "by phone"),
@@ -417,6 +418,17 @@ STRETCHES: Mapping[str, tuple[str, str]] = {
 }
 """What a stretch of a clock was."""
 
+TASK_MARKS: Mapping[str, tuple[str, str]] = {
+    "waiting": ("未到期", "later"),
+    "coming": ("即将到期", "coming"),
+    "open": ("可开始", "open"),
+    "danger": ("有逾期风险", "in danger"),
+    "overdue": ("已逾期", "overdue"),
+    "met": ("按时完成", "in time"),
+    "missed": ("超时完成", "ended late"),
+}
+"""How far the work, its report or the customer's word has got (core/worries.py)."""
+
 PAIRS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "ticket": lifecycle.STATES,
     "step": {verb: (step.zh, step.en) for verb, step in lifecycle.STEPS.items()},
@@ -436,5 +448,10 @@ PAIRS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "reply": REPLIES,
     "clock_state": CLOCK_STATES,
     "stretch": STRETCHES,
+    "task": tasks.STATES,
+    "task_step": {verb: (step.zh, step.en) for verb, step in tasks.STEPS.items()},
+    "task_about": {str(about): said for about, said in worries.ABOUT.items()},
+    "task_mark": TASK_MARKS,
+    "plan_mode": {str(mode): said for mode, said in plan_kinds.MODES.items()},
 }
 """Words that have both languages where they are kept: the steps of a ticket, the clocks of a service level."""

@@ -17,6 +17,7 @@ from fastapi import APIRouter
 from roundsman_collector.web import live
 from roundsman_collector.web.pages import (
     agents,
+    agree,
     asset,
     audit,
     availability,
@@ -56,6 +57,7 @@ from roundsman_collector.web.pages import (
     stock,
     stock_entries,
     stock_months,
+    tasks,
     ticket,
     ticket_spares,
     tickets,
@@ -78,6 +80,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     report_words.router,  # before a report's id, which would take its name for one
     reports.router,
     confirming.router,
+    tasks.router,
+    agree.router,
     stock.router,
     stock_months.router,
     stock_entries.router,
