@@ -27,7 +27,7 @@ from roundsman_collector.core.level import CLOCKS, Facts, ServiceLevel
 from roundsman_collector.core.lifecycle import CALLED_BACK, MENDED, NOT_SEEN, TO_MEND
 from roundsman_collector.core.sla import Mean
 from roundsman_collector.core.ticket_log import ROBOT, Event, happened_ms
-from roundsman_collector.core.worries import CODE as TASK_LATE
+from roundsman_collector.core.ticket_words import TASK_LATE
 
 LEFT_OUT = ("void", "merged", "transferred")
 """States of tickets that are in no figure."""
