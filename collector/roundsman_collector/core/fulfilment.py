@@ -5,7 +5,7 @@ reports(task, report)                         whether an issued report is the on
 free_count(kind, counted_from, visits, day)   how many of a year's free visits are used
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -32,12 +32,20 @@ class RoundSeen:
     task: int | None = None
 
 
+PAPERS: Mapping[str, str] = {
+    "inspection": "site_inspection",
+    "upkeep": "cctv_quarter",
+    "monthly-file": "monthly_file",
+}
+"""Which kind of report is the paper that a kind of plan asks for, where the two have not the same name."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReportSeen:
     """A report that was issued: of which kind, for which site (empty: all of the plan), about which days."""
 
     id: str
-    paper: str
+    kind: str
     site: str
     first_day: date
     last_day: date
@@ -72,7 +80,7 @@ def reports(task: Task, issued: ReportSeen) -> bool:
         is_owed = _may_be_done(task)
     else:
         is_owed = task.standing.state == "done" and task.kind.owes_report
-    if not is_owed or task.due.is_expected or issued.paper != task.kind.paper:
+    if not is_owed or task.due.is_expected or issued.kind != PAPERS.get(task.kind.paper, task.kind.paper):
         return False
     if issued.task is not None:
         return issued.task == task.id

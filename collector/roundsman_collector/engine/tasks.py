@@ -20,7 +20,7 @@ import structlog
 
 from roundsman_collector.core.calendar import instant, zone
 from roundsman_collector.core.contract import local_day
-from roundsman_collector.core.fulfilment import RoundSeen, fulfils
+from roundsman_collector.core.fulfilment import ReportSeen, RoundSeen, fulfils, reports
 from roundsman_collector.core.periods import ONE_DAY
 from roundsman_collector.core.tasks import Task, begins_ms, standing_of
 from roundsman_collector.core.ticket_log import ROBOT, Event
@@ -30,6 +30,7 @@ from roundsman_collector.engine.promises import OURS
 from roundsman_collector.engine.tickets import SITE_ZONE
 from roundsman_collector.store import batch as stored
 from roundsman_collector.store.errors import StoreError
+from roundsman_collector.store.issued import ReportRow
 from roundsman_collector.store.reminders import Reminder
 from roundsman_collector.store.tasks import TaskChange, TaskFound, TaskLine, TaskSettled
 from roundsman_collector.store.tickets import TicketChange, TicketNote, TicketOpen, TicketResolve
@@ -123,7 +124,8 @@ class Tasks:
         rounds: dict[str, list[RoundSeen]] = defaultdict(list)
         for seen in self._engine.store.rounds_at(sites, since_ms):
             rounds[seen.site].append(seen)
-        looks = [self._look(one, rounds[one.row.site], now_ms) for one in due]
+        papers = self._papers(due, since_ms)
+        looks = [self._look(one, rounds[one.row.site], papers, now_ms) for one in due]
         tickets, lines = self._tickets(looks, now_ms)
         changes: list[TaskChange] = [line for look in looks for line in look.lines]
         changes += [*lines, *(look.settled for look in looks if look.settled is not None)]
@@ -135,15 +137,26 @@ class Tasks:
             if look.asks_on is not None:
                 self._ask(look.task, look.asks_on, now_ms)
 
+    def _papers(self, due: Sequence[TaskFound], since_ms: int) -> list[ReportRow]:
+        """Reports that were issued about what these tasks that owe one are about."""
+        owing = [one.row for one in due if one.task.kind.paper]
+        scopes = {
+            "site": {row.site for row in owing if row.site},
+            "contract": {row.contract for row in owing if row.contract},
+            "company": {"" for row in owing if not row.site and not row.contract},
+        }
+        return self._engine.store.reports_about(scopes, since_ms) if owing else []
+
     # --- one task ----------------------------------------------------------------------------------------------------
 
-    def _look(self, found: TaskFound, rounds: Sequence[RoundSeen], now_ms: int) -> _Look:
+    def _look(self, found: TaskFound, rounds: Sequence[RoundSeen], papers: Sequence[ReportRow], now_ms: int) -> _Look:
         """What there is to tell of a task, and when there is next."""
         look = _Look(found, found.task, list(found.log))
         if look.task.is_over:
             look.settled = self._settled(look, "", None)
             return look
         self._follow_rounds(look, rounds, now_ms)
+        self._follow_reports(look, papers, now_ms)
         workdays = self._engine.plans.workdays(look.task.kind, look.task.due.time_zone)
         stand = worries(look.task, workdays, now_ms)
         look.tells = due_to_tell(stand, look.log, now_ms)
@@ -184,6 +197,27 @@ class Tasks:
         if done is not None:
             data = {"round": done.id, "begun_ms": done.asked_ms, "at_ms": done.done_ms}
             look.write("fulfil", now_ms, data)
+
+    def _follow_reports(self, look: _Look, papers: Sequence[ReportRow], now_ms: int) -> None:
+        """Which issued report is the one that it owes. One that was sent back does not count again."""
+        row = look.found.row
+        named = {str(event.data["report"]) for event in look.log if event.data.get("report")}
+        about = {"site": row.site, "contract": row.contract, "company": ""}
+        for one in papers:
+            if one.number in named or one.issued_ms is None or about[one.scope] != one.about:
+                continue
+            seen = ReportSeen(
+                id=one.number,
+                kind=one.kind,
+                site=row.site,
+                first_day=local_day(one.from_ms, row.time_zone),
+                last_day=local_day(one.to_ms - 1, row.time_zone),
+                issued_ms=one.issued_ms,
+            )
+            if reports(look.task, seen):
+                verb = "fulfil" if look.task.kind.mode == "report" else "report"
+                look.write(verb, now_ms, {"report": seen.id, "at_ms": seen.issued_ms})
+                return
 
     def _begin(self, look: _Look, rounds: Sequence[RoundSeen], now_ms: int) -> int | None:
         """When a remote task is to be looked at for its round's sake; says in `look` whether to ask for one now."""

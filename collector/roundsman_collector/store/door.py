@@ -36,6 +36,7 @@ from roundsman_collector.store import (
     forecasts,
     hearers,
     horizon,
+    issued,
     laid,
     ledger,
     levels,
@@ -66,6 +67,7 @@ from roundsman_collector.store.conditions import ConditionRow
 from roundsman_collector.store.connect import Hold, Place, claim, connector, place, transaction
 from roundsman_collector.store.errors import conflict
 from roundsman_collector.store.evidence import EvidenceRow, Partition
+from roundsman_collector.store.issued import ReportRow
 from roundsman_collector.store.ledger import Interval
 from roundsman_collector.store.levels import DaySaid, LevelRow, Whereabouts
 from roundsman_collector.store.news import news
@@ -434,6 +436,11 @@ class Store:
         """Rounds at these sites that were asked for since and are over, the oldest first."""
         with transaction(self._read, "reading rounds at sites", self._place) as connection:
             return rounds.seen_at(connection, sites, since_ms)
+
+    def reports_about(self, scopes: Mapping[str, Collection[str]], since_ms: int) -> list[ReportRow]:
+        """Reports about these (ids by scope) that were issued since, the oldest first."""
+        with transaction(self._read, "reading reports that were issued", self._place) as connection:
+            return issued.issued_since(connection, scopes, since_ms)
 
     def ask(self, verb: str, args: Mapping[str, Any], now_ms: int, key: str) -> int:
         """Ask of ourselves what a person could ask; once for a key. The command's id."""

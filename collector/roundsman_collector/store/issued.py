@@ -15,17 +15,17 @@ A file's bytes lie in file_body, as those of tickets do: a report, its row and i
 all, and one backup holds them. A lease that ran out is anybody's: whoever was killed has stored nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 from sqlalchemy import Connection
 
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import audit, files, report_mails
+from roundsman_collector.store import audit, files, report_mails, tasks
 from roundsman_collector.store.audit import Deed
 from roundsman_collector.store.errors import conflict
-from roundsman_collector.store.sql import clean, marks, run
+from roundsman_collector.store.sql import chunks, clean, marks, run
 
 State = Literal["provisional", "final", "issued", "confirmed"]
 STATES: tuple[State, ...] = get_args(State)
@@ -379,7 +379,21 @@ def issue(connection: Connection, report: int, *, deed: Deed, digest: str | None
     row = _row(found)
     audit.add(connection, deed, "report.issue", row.subject, after={"digest": row.digest})
     report_mails.queue(connection, row.id, row.schedule, deed.at_ms)
+    tasks.wake_of_report(connection, row.scope, row.about, deed.at_ms)
     return row
+
+
+def issued_since(connection: Connection, scopes: Mapping[str, Collection[str]], since_ms: int) -> list[ReportRow]:
+    """The first revisions of reports about these that were issued since, the oldest first; `scopes`: ids by scope."""
+    found: list[ReportRow] = []
+    for scope, about in scopes.items():
+        for some_of_it in chunks(sorted(about)):
+            sql = (
+                f"SELECT {COLUMNS} FROM report WHERE scope = ? AND about IN ({marks(len(some_of_it))}) "
+                "AND revision = 1 AND issued_ms >= ?"
+            )
+            found += [_row(row) for row in run(connection, sql, scope, *some_of_it, since_ms)]
+    return sorted(found, key=lambda row: (row.issued_ms or 0, row.id))
 
 
 CHECK_EVERY_MS = 86_400_000

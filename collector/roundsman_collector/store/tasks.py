@@ -193,6 +193,26 @@ def wake_of_rounds(connection: Connection, rounds: Iterable[int], now_ms: int) -
     )
 
 
+def wake_of_report(connection: Connection, scope: str, about: str, now_ms: int) -> None:
+    """A report about this was issued: let the live tasks that may owe it be looked at."""
+    reached = REPORTED_BY.get(scope)
+    if reached is not None:
+        named = [about] * reached.count("?")
+        sql = (
+            f"UPDATE task SET wake_at_ms = ? WHERE {reached} AND NOT is_over AND (wake_at_ms IS NULL OR wake_at_ms > ?)"
+        )
+        run(connection, sql, now_ms, *named, now_ms)
+
+
+REPORTED_BY: Mapping[str, str] = {
+    "site": "site = ?",
+    "contract": "contract = ?",
+    "customer": "contract IN (SELECT id FROM contract WHERE customer = ?)",
+    "company": "site = '' AND contract IS NULL",
+}
+"""Of which tasks a report can be the paper, by what it is about."""
+
+
 def _hash(terms: str) -> str:
     return hashlib.sha256(terms.encode()).hexdigest()
 

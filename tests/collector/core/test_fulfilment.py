@@ -69,7 +69,7 @@ def test_a_round_is_nobody_s_work_before_the_customer_agreed() -> None:
 def a_report(**said: Any) -> ReportSeen:
     usual: dict[str, Any] = {
         "id": "P1",
-        "paper": "inspection",
+        "kind": "site_inspection",
         "site": "mall-1",
         "first_day": day("2026-11-01"),
         "last_day": day("2026-11-30"),
@@ -86,7 +86,7 @@ def test_a_report_is_the_one_that_is_owed_by_its_paper_site_and_days_once_the_wo
 
     assert reports(tale.task, a_report())
     assert reports(tale.task, a_report(first_day=day("2026-10-01"), last_day=day("2026-12-31")))
-    assert not reports(tale.task, a_report(paper="statistics"))
+    assert not reports(tale.task, a_report(kind="statistics"))
     assert not reports(tale.task, a_report(site="mall-2"))
     assert not reports(tale.task, a_report(last_day=day("2026-11-29")))
     assert [reports(tale.task, a_report(task=other)) for other in (ID - 1, ID + 1)] == [False, False]
@@ -97,10 +97,10 @@ def test_a_report_is_the_one_that_is_owed_by_its_paper_site_and_days_once_the_wo
 # Shows S3-19.
 def test_a_report_that_is_the_work_itself_makes_the_task_done() -> None:
     tale = Tale("vehicle-weekly", "2026-11-16", plan(place(""))).at("2026-11-23 08:00")
-    issued = a_report(paper="weekly", site="", first_day=day("2026-11-16"), last_day=day("2026-11-22"))
+    issued = a_report(kind="weekly", site="", first_day=day("2026-11-16"), last_day=day("2026-11-22"))
 
     assert reports(tale.task, issued)
-    assert not reports(tale.task, replace(issued, paper="recurrence"))
+    assert not reports(tale.task, replace(issued, kind="recurrence"))
     tale.happens("fulfil", report="P1")
 
     assert (tale.task.is_over, tale.task.standing.report, tale.stands()) == (True, "P1", {"work": "met"})
@@ -111,7 +111,7 @@ def test_a_report_that_is_the_work_itself_makes_the_task_done() -> None:
 def test_statistics_issued_before_the_visit_has_ended_are_not_those_that_follow_it() -> None:
     visit, known = Tale("kiosk-visit", "2026-07-01"), kind("kiosk-statistics")
     window = (day("2026-07-01"), day("2026-07-02"), workdays())
-    issued = a_report(paper="statistics", first_day=day("2026-07-01"), last_day=day("2026-09-30"))
+    issued = a_report(kind="statistics", first_day=day("2026-07-01"), last_day=day("2026-09-30"))
 
     found = [
         reports(Task(id=ID, kind=known, due=due, standing=Standing(state="planned")), issued)

@@ -5,11 +5,13 @@
     diary.until("2026-10-09 09:00")                         what time brings until then
     diary.does(task, "begin", by="li")                      a step of a person, as a command
     diary.inspects("mall-1", "phone")                       somebody begins a round by hand, and finishes it
+    diary.issues("weekly", "company", "", "2026-W48")       somebody issues a report
 
 While time passes the engine plans each morning, and looks at tasks when they wake; agents answer errands at once where
 `agents_answer` says so.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,11 +20,13 @@ from zoneinfo import ZoneInfo
 
 from roundsman_collector.config import built_in
 from roundsman_collector.core.lifecycle import LIVE
+from roundsman_collector.core.periods import period_named
 from roundsman_collector.engine import errands, timely
 from roundsman_collector.rules.calendars import calendar_from
-from roundsman_collector.store import Deed, NoticeRow, Office, TicketRow
+from roundsman_collector.store import Deed, NoticeRow, Office, ReportDesk, TicketRow
 from roundsman_collector.store.batch import Batch
 from roundsman_collector.store.commands import CommandRow
+from roundsman_collector.store.issued import Made, NewBody, Wish
 from roundsman_collector.store.round_log import NewLine
 from roundsman_collector.store.rounds import ErrandAnswer
 from roundsman_collector.store.sql import run
@@ -175,6 +179,31 @@ class Diary(Collector):
                 office.finish_round(int(round_id), line, deed=self.deed("li"))
         self.settle()
         return number
+
+    def issues(self, kind: str, scope: str, about: str, period: str) -> Self:
+        """Somebody issues a report; what it says does not matter here."""
+        named = period_named(period)
+        assert named is not None
+        wish = Wish(
+            kind=kind,
+            scope=scope,
+            about=about,
+            period=period,
+            number=f"{kind.upper()}-{period}-{about}",
+            from_ms=instant(f"{named[1].first_day} 00:00"),
+            to_ms=instant(f"{named[1].last_day} 00:00") + DAY_MS,
+        )
+        content = b"%PDF-1.7"
+        file = NewBody("pdf", hashlib.sha256(content).hexdigest(), content)
+        with ReportDesk.open(self.path) as desk:
+            desk.ask(wish, deed=self.deed())
+            row = desk.claim("maker", self.now_ms)
+            assert row is not None
+            made = Made(known_ms=self.now_ms, body="[]", digest="d", versions="{}", files=[file])
+            assert desk.keep(row, made, state="final", wake_at_ms=None, now_ms=self.now_ms)
+            desk.issue(row.id, deed=self.deed())
+        self.settle()
+        return self
 
     # --- what there is -----------------------------------------------------------------------------------------------
 

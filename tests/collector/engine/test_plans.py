@@ -207,6 +207,34 @@ def test_the_phone_inspection_is_done_in_three_days_and_its_report_before_the_th
     assert one.row.is_over
 
 
+# Shows S4-25.
+def test_the_report_that_is_issued_is_the_one_that_is_owed(tmp_path: Path) -> None:
+    diary = Diary(tmp_path).plans("kiosk-phone").until("2026-10-12 09:00")
+    for site in ("mall-1", "mall-2"):
+        task = diary.task("kiosk-phone", site, "2026-10").row.id
+        diary.does(task, "begin").inspects(site, "phone", task=task)
+
+    diary.until("2026-11-02 10:00").issues("site_inspection", "site", "mall-1", "2026-10")
+
+    mine, other = (diary.task("kiosk-phone", site, "2026-10") for site in ("mall-1", "mall-2"))
+    assert verbs(mine) == ["begin", "fulfil", "ticket", "report"]
+    assert (mine.task.standing.report, mine.row.is_over) == ("SITE_INSPECTION-2026-10-mall-1", True)
+    assert mine.task.standing.reported_ms == instant("2026-11-02 10:00")
+    assert (verbs(other), other.row.state) == (["begin", "fulfil", "ticket"], "done")
+
+
+# Shows S3-19.
+def test_a_report_that_is_the_work_itself_makes_its_task_done_once(tmp_path: Path) -> None:
+    diary = Diary(tmp_path, "2026-11-14 09:00").plans("vehicle-weekly", first_day="2026-11-16", contract=None)
+    diary.until("2026-11-23 08:30").issues("weekly", "company", "", "2026-W47")
+    done = diary.task("vehicle-weekly", "", "2026-W47")
+
+    diary.does(done.row.id, "reopen", by="wang", text="the calls of Friday are missing").until("2026-11-24 09:00")
+
+    assert (done.task.standing.report, done.row.state) == ("WEEKLY-2026-W47-", "done")
+    assert diary.task("vehicle-weekly", "", "2026-W47").row.state == "under_way"
+
+
 # Shows S4-26 S4-34.
 def test_the_visit_takes_fifteen_days_and_statistics_follow_it_in_five_working_days(tmp_path: Path) -> None:
     diary = Diary(tmp_path).plans("kiosk-visit", site="mall-1").plans("kiosk-statistics", site="mall-1")
