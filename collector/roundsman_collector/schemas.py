@@ -5,6 +5,7 @@
     docs/faults.md             the built-in fault catalogue
     docs/levels.md             the built-in service levels
     docs/tickets.md            states and steps of tickets (steps_page.py)
+    docs/tasks.md              states and steps of inspections' tasks
 
 The same code gives the same bytes. What stands in docs/schemas and is not made here is taken away.
 """
@@ -57,6 +58,7 @@ def pages() -> dict[str, str]:
         "faults.md": _faults(),
         "levels.md": _levels(),
         "tickets.md": steps_page.page(),
+        "tasks.md": steps_page.task_page(),
     }
 
 

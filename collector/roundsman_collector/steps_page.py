@@ -1,9 +1,14 @@
-"""docs/tickets.md: the states and steps of a ticket as people read them, made from the table and the shapes. Pure."""
+"""docs/tickets.md and docs/tasks.md: the states and steps of a ticket and of an inspection's task as people read them,
+made from the tables and the shapes. Pure.
+"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from roundsman_collector.api import task_steps
 from roundsman_collector.api.ticket_steps import SHAPES
+from roundsman_collector.core import tasks
 from roundsman_collector.core.lifecycle import (
     ASKED,
     CAUSES,
@@ -40,6 +45,14 @@ ROBOT_DATA: Mapping[str, str] = {
     "call_back": "`from_ms`, `to_ms`, `up_ms`, `down_ms`, `unknown_ms`: what the readings say of the time between",
     "doubt": "the same, where the fault was reported by people",
 }
+TASK_ROBOT_DATA: Mapping[str, str] = {
+    "plan": "nothing: its plan, site, period and days stand in its row",
+    "move": "`opens_on`, `due_on`: its new days",
+    "fulfil": "`round` that was its work, `begun_ms`, `at_ms`: from when to when",
+    "warn": "`about`: agreement, work or report, `mark`: coming, open or danger, `due_ms`, `tell`: who is told",
+    "breach": "`about`, `due_ms`, `tell`: what is overdue",
+    "ticket": "`number`, `ticket`: the id and the number of the ticket that its danger opened",
+}
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("to mend", TO_MEND),
     ("mended", MENDED),
@@ -58,16 +71,50 @@ A ticket is its log; a line is (when it became known, who, step, words, data). S
 """
 
 
+TASK_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("ahead", tasks.AHEAD),
+    ("under way", ("under_way",)),
+    ("the work is done", tasks.FINISHED),
+    ("over", tasks.OVER),
+)
+TASK_HEAD = """\
+# Inspections: states and steps of a task 巡检流程
+
+Made from the code by `python -m roundsman_collector.schemas`; changes made here are lost. What a task is, what does its
+work and what is told of it: [plans.md](plans.md).
+
+A task is its log. A person takes a step with `POST /api/v1/tasks/{number}/{step}` and a body `{"text": "...", "data":
+{...}}`. `done` is over where neither report nor acceptance is wanted, `reported` where no acceptance is.
+
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Life:
+    """What has states and steps. `drawn_from`: the states from which a step is drawn, of all that it starts from."""
+
+    states: Mapping[str, tuple[str, str]]
+    steps: Mapping[str, Any]
+    shapes: Mapping[str, Any]
+    groups: tuple[tuple[str, tuple[str, ...]], ...]
+    begins: str
+    ends: tuple[str, ...]
+    robot_data: Mapping[str, str]
+    named: Mapping[tuple[str, ...], str]
+    """What several states together are called."""
+    drawn_from: Callable[[tuple[str, ...]], tuple[str, ...]] = lambda states: states
+
+
 def page() -> str:
-    """The whole page."""
+    """The page of tickets."""
     return "\n".join(
         (
-            HEAD + _drawing(),
-            _states(),
-            _steps("Steps of people", True),
-            _steps("Steps of the engine", False),
+            HEAD + _drawing(TICKET),
+            _states(TICKET),
+            _steps(TICKET, "Steps of people", True),
+            _steps(TICKET, "Steps of the engine", False),
             "## What steps say\n",
-            *(_data(verb) for verb in STEPS if verb in SHAPES),
+            *_shapes(TICKET),
             _words("Why a ticket waits 等待原因", WAITING),
             _words("Why a visit ends unfixed 延时原因", DELAYS),
             _words("What had caused it 故障原因", CAUSES),
@@ -81,17 +128,31 @@ def page() -> str:
     )
 
 
-def _drawing() -> str:
+def task_page() -> str:
+    """The page of inspections: of their tasks."""
+    return "\n".join(
+        (
+            TASK_HEAD + _drawing(TASK),
+            _states(TASK),
+            _steps(TASK, "Steps of people", True),
+            _steps(TASK, "Steps of the engine", False),
+            "## What steps say\n",
+            *_shapes(TASK),
+        )
+    )
+
+
+def _drawing(life: Life) -> str:
     lines = ["```mermaid", "stateDiagram-v2"]
-    lines += [f'  state "{STATES[state][0]} {STATES[state][1]}" as {state}' for state in STATES]
-    lines.append("  [*] --> open")
-    for verb, step in STEPS.items():
-        if step.to is None or verb == "open":
+    lines += [f'  state "{zh} {en}" as {state}' for state, (zh, en) in life.states.items()]
+    lines.append(f"  [*] --> {life.begins}")
+    for verb, step in life.steps.items():
+        if step.to is None or (step.to == life.begins and not any(step.from_)):
             continue
-        for state in _folded(step.from_):
+        for state in life.drawn_from(step.from_):
             if state != step.to:
                 lines.append(f"  {state} --> {step.to}: {step.zh} {verb}")
-    lines += [f"  {state} --> [*]" for state in ("closed", "void", "merged", "transferred")]
+    lines += [f"  {state} --> [*]" for state in life.ends]
     return "\n".join([*lines, "```\n"])
 
 
@@ -101,34 +162,57 @@ def _folded(states: Iterable[str]) -> tuple[str, ...]:
     return ("open",) if len(found) > len(UNSENT) + 1 and set(UNSENT) <= set(found) else found
 
 
-def _states() -> str:
+def _states(life: Life) -> str:
     lines = ["## States\n", "| state | 中文 | English | |", "|---|---|---|---|"]
-    for name, states in GROUPS:
-        lines += [f"| `{state}` | {STATES[state][0]} | {STATES[state][1]} | {name} |" for state in states]
+    for name, states in life.groups:
+        lines += [f"| `{state}` | {life.states[state][0]} | {life.states[state][1]} | {name} |" for state in states]
     return "\n".join([*lines, ""])
 
 
-def _steps(title: str, is_persons: bool) -> str:
+def _steps(life: Life, title: str, is_persons: bool) -> str:
     last = "needs" if is_persons else "data"
     lines = [f"## {title}\n", f"| step | 中文 | English | from | to | {last} |", "|---|---|---|---|---|---|"]
-    for verb, step in STEPS.items():
+    for verb, step in life.steps.items():
         if step.is_persons == is_persons:
             more = "; ".join(" ".join((guard.__doc__ or "").split()) for guard in step.guards)
             right = f"right `{step.right}`; " if step.right != "act" else ""
-            last_cell = f"{right}{more}" if is_persons else ROBOT_DATA[verb]
+            last_cell = f"{right}{more}" if is_persons else life.robot_data[verb]
             to = "stays" if step.to is None else f"`{step.to}`"
-            lines.append(f"| `{verb}` | {step.zh} | {step.en} | {_from(step.from_)} | {to} | {last_cell or '–'} |")
+            from_ = life.named.get(step.from_) or ", ".join(f"`{one}`" for one in step.from_ if one)
+            lines.append(f"| `{verb}` | {step.zh} | {step.en} | {from_ or '–'} | {to} | {last_cell or '–'} |")
     return "\n".join([*lines, ""])
 
 
-def _from(states: tuple[str, ...]) -> str:
-    named = {LIVE: "all that are not over", tuple(STATES): "any", TO_MEND: "all that are to mend"}
-    return named.get(states) or (", ".join(f"`{one}`" for one in states if one) or "–")
+TICKET = Life(
+    states=STATES,
+    steps=STEPS,
+    shapes=SHAPES,
+    groups=GROUPS,
+    begins="open",
+    ends=("closed", "void", "merged", "transferred"),
+    robot_data=ROBOT_DATA,
+    named={LIVE: "all that are not over", tuple(STATES): "any", TO_MEND: "all that are to mend"},
+    drawn_from=_folded,
+)
+TASK = Life(
+    states=tasks.STATES,
+    steps=tasks.STEPS,
+    shapes=task_steps.SHAPES,
+    groups=TASK_GROUPS,
+    begins="planned",
+    ends=(*tasks.FINISHED, *tasks.OVER),
+    robot_data=TASK_ROBOT_DATA,
+    named={tasks.LIVE: "all that are not over"},
+)
 
 
-def _data(verb: str) -> str:
-    shape = SHAPES[verb]
-    title = f"### {verb} {STEPS[verb].zh}\n\n{' '.join((shape.__doc__ or '').split())}\n"
+def _shapes(life: Life) -> tuple[str, ...]:
+    return tuple(_data(life, verb) for verb in life.steps if verb in life.shapes)
+
+
+def _data(life: Life, verb: str) -> str:
+    shape = life.shapes[verb]
+    title = f"### {verb} {life.steps[verb].zh}\n\n{' '.join((shape.__doc__ or '').split())}\n"
     lines = [title, "| field | holds | |", "|---|---|---|"]
     schema: Mapping[str, Any] = shape.model_json_schema()
     needed = set(schema.get("required", ()))

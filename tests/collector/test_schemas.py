@@ -1,12 +1,16 @@
 """The pages made from code: up to date, the same every time, and telling when they are not."""
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from roundsman_collector import schemas
 from roundsman_collector.config import SECTIONS, built_in
+from roundsman_collector.core import lifecycle, tasks
 from roundsman_collector.rules.catalogue import rule_set_from
 from roundsman_wire.report import MESSAGES
 
@@ -98,3 +102,16 @@ def test_without_the_repository_it_says_what_to_do(tmp_path: Path, capsys: pytes
 
     assert code == 2
     assert "run this where the repository lies" in capsys.readouterr().err
+
+
+# Shows S4-43.
+@pytest.mark.parametrize(("page", "steps"), [("tickets.md", lifecycle.STEPS), ("tasks.md", tasks.STEPS)])
+def test_a_drawing_shows_every_step_that_leads_from_a_state_to_another(page: str, steps: Mapping[str, Any]) -> None:
+    drawing = WANTED[page].partition("```mermaid")[2].partition("```")[0]
+
+    drawn = re.findall(r"^  (\w+) --> (\w+): \S+ (\w+)$", drawing, re.MULTILINE)
+
+    assert {(to, verb) for _, to, verb in drawn} == {
+        (step.to, verb) for verb, step in steps.items() if step.to is not None and any(step.from_)
+    }
+    assert [line for line in drawn if line[0] not in steps[line[2]].from_] == []

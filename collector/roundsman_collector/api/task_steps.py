@@ -56,5 +56,5 @@ def said(step: str, data: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in ("body.data", *first["loc"]))
-        raise bad_parameter(where, str(first["msg"]), f"what docs/plans.md says of {step}") from error
+        raise bad_parameter(where, str(first["msg"]), f"what docs/tasks.md says of {step}") from error
     return {name: value for name, value in shape.model_dump(mode="json").items() if value not in (None, "")}

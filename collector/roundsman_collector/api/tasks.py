@@ -60,7 +60,7 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
     text: str = Field(default="", max_length=TEXT_LIMIT, description="in the person's own words")
-    data: dict[str, Any] = Field(default_factory=dict, description="what the step says beside: docs/plans.md")
+    data: dict[str, Any] = Field(default_factory=dict, description="what the step says beside: docs/tasks.md")
 
 
 class For(BaseModel):
@@ -236,7 +236,7 @@ def act(
     request: Request,
     who: Act,
     task: TaskId,
-    step: Annotated[str, Path(description="A step: docs/plans.md", max_length=20)],
+    step: Annotated[str, Path(description="A step: docs/tasks.md", max_length=20)],
     words: Annotated[Words | None, Body()] = None,
     match: Match = None,
     key: Key = None,

@@ -12,6 +12,7 @@ The twin of core/lifecycle.py. What there is to worry about stands in worries.py
         \\          \\-> declined -> proposed               (cancelled, with a reason, from any that is not over)
          \\___ begin, where nobody asks the customer first ___^
 
+docs/tasks.md has the whole drawing, made from the table.
 `proposed` and `agreed` are there only for kinds that ask for the customer's word first (甲方确认). Where neither report
 nor acceptance is wanted, a task is over when it is done.
 """

@@ -15,7 +15,6 @@ from roundsman_collector.core.hours import kept
 from roundsman_collector.core.level import Week
 from roundsman_collector.core.periods import CYCLES, times_a_year
 from roundsman_collector.core.plan_kinds import ANCHORS, MODES, PERS, After, Part, PlanKind, Report, Window
-from roundsman_collector.core.tasks import STATES, STEPS
 from roundsman_collector.rules.plans import (
     PRESETS,
     Every,
@@ -120,9 +119,9 @@ def test_the_kinds_on_the_page_can_be_used() -> None:
     assert [file_from(block, source="docs/plans.md").plans for block in shown] == ["ours"]
 
 
-def test_the_page_explains_every_key_state_and_step_and_lists_every_kind() -> None:
+def test_the_page_explains_every_key_and_lists_every_kind() -> None:
     text = (ROOT / "docs" / "plans.md").read_text("utf-8")
-    words = (*PlanFile.model_fields, *KindEntry.model_fields, *STATES, *STEPS, *DIGEST)
+    words = (*PlanFile.model_fields, *KindEntry.model_fields, *DIGEST)
 
     assert [name for name in words if f"`{name}`" not in text] == []
 
