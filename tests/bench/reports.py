@@ -5,7 +5,7 @@
 
 Each device has 31 days with some 6 outages, 8 components with a verdict, and every other one had a ticket: 3,150 rows
 of detail, of which paper shows 500. The report is `reports/site_inspection.py`'s, set by web/sheet.py, made into a PDF
-by the process that makes PDFs, whose peak is the kernel's (ru_maxrss). The database is not in it: see `availability`.
+by the process that makes PDFs, whose peak is the kernel's (VmHWM). The database is not in it: see `availability`.
 """
 
 import argparse
