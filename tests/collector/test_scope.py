@@ -4,6 +4,7 @@ Every address that a viewer may use is asked twice about something: once about w
 what nobody has. The answers must not differ. And whatever is listed must not hold a word of the other customer's.
 """
 
+import hashlib
 import re
 import shutil
 from collections.abc import Iterator
@@ -14,7 +15,9 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.roles import Scope
-from roundsman_collector.store import By, Deed, Office, Rota, ShiftWish, Store, View, Wish
+from roundsman_collector.store import By, Deed, Office, ReportDesk, Rota, ShiftWish, Store, View, Wish
+from roundsman_collector.store.issued import Made, NewBody
+from roundsman_collector.store.issued import Wish as ReportWish
 from tests.collector.api import world
 from tests.collector.api.conftest import settled
 from tests.collector.permissions import TABLE
@@ -39,10 +42,13 @@ FOREIGN = {
     "overlay": "2",
     "shift": "1",
     "task": "1",
+    "report": "1",
 }
+NOBODYS = {"report": "7"}
+"""Of what has a number and no name, one that nothing has; of the rest, a name that nothing has is made of FOREIGN."""
 KINDS = {"customers": "hush", "sites": "hush-a", "places": "hush-1", "contracts": "hush-c", "devices": "ups-2"}
 KINDS |= {"calendars": "hush-days", "points": "hush-point", "plans": "hush-plan"}
-HARMLESS = {"day": "2025-10-01", "form": "csv"}
+HARMLESS = {"day": "2025-10-01", "form": "csv", "reports/form": "pdf"}
 """Parts of addresses that name nothing of anybody's."""
 
 
@@ -80,7 +86,33 @@ def desk(settled: Path, tmp_path: Path) -> Iterator[Desk]:
             made = office.propose_overlay(wish, deed=Deed(who="dispatcher", at_ms=world.NOW), by=By(may_approve=True))
             second = Deed(who="admin", at_ms=world.NOW)
             office.act_on_overlay(made, "approve", deed=second, by=By(may_approve=True), text=text)
+        issue_reports(database)
         yield world.desk(view, answer_within_s=0.0)
+
+
+def issue_reports(database: Path) -> None:
+    """Of each customer one that was issued: 1 is about hush, 2 about metro."""
+    content = b"%PDF-1.7 of somebody"
+    pdf = NewBody("pdf", hashlib.sha256(content).hexdigest(), content)
+    made = Made(known_ms=world.NOW, body="[]", digest="d", versions="{}", files=[pdf])
+    deed = Deed(who="admin", at_ms=world.NOW)
+    with ReportDesk.open(database) as reports:
+        for customer in ("hush", "metro"):
+            wish = ReportWish(
+                kind="sla",
+                scope="contract",
+                about=f"{customer}-c",
+                period="2024-09",
+                number=f"SLA-2024-09-{customer}-c",
+                from_ms=world.NOW - 30 * 24 * world.HOUR,
+                to_ms=world.NOW - world.HOUR,
+                customer=customer,
+            )
+            reports.ask(wish, deed=deed)
+            row = reports.claim("a", world.NOW)
+            assert row is not None
+            assert reports.keep(row, made, state="final", wake_at_ms=None, now_ms=world.NOW)
+            reports.issue(row.id, deed=deed)
 
 
 @pytest.fixture(params=["a person", "a program"])
@@ -111,15 +143,16 @@ ASKED = {
 
 def filled(path: str, *, foreign: bool) -> str:
     """The address about what the other customer has, or about what nobody has."""
+    of = path.partition("{")[0].rstrip("/").rpartition("/")[2]
     for name in re.findall(r"{(\w+)(?::path)?}", path):
         if name in HARMLESS:
-            path = path.replace(f"{{{name}}}", HARMLESS[name])
+            path = path.replace(f"{{{name}}}", HARMLESS.get(f"{of}/{name}", HARMLESS[name]))
             continue
         before = path.partition("{")[0].rstrip("/").rpartition("/")[2]
         value = FOREIGN.get(name, KINDS.get(before, "hush"))
         if name in ("id", "entry", "entry_id"):
             value = KINDS.get(before, value)
-        path = re.sub(rf"{{{name}(?::path)?}}", value if foreign else f"{value[:-1]}z", path)
+        path = re.sub(rf"{{{name}(?::path)?}}", value if foreign else NOBODYS.get(name, f"{value[:-1]}z"), path)
     return path
 
 
@@ -148,7 +181,7 @@ def test_what_is_out_of_reach_answers_like_what_does_not_exist(viewer: TestClien
 
 def _shape(text: str) -> str:
     """A page without the names that it was asked about."""
-    for name in sorted({*FOREIGN.values(), *KINDS.values()}, key=len, reverse=True):
+    for name in sorted({*FOREIGN.values(), *KINDS.values(), *NOBODYS.values()}, key=len, reverse=True):
         text = text.replace(name, "*").replace(f"{name[:-1]}z", "*")
     return text
 
@@ -159,6 +192,8 @@ def test_what_is_within_reach_is_there(viewer: TestClient) -> None:
     assert viewer.get("/api/v1/tickets/2024-000001").status_code == 200
     assert {one["id"] for one in viewer.get("/api/v1/devices").json()["devices"]} == {"kiosk-7", "nvr-2"}
     assert len(viewer.get("/api/v1/tickets").json()["tickets"]) == 2
+    assert [one["id"] for one in viewer.get("/api/v1/reports").json()["reports"]] == [2]
+    assert viewer.get("/reports/2").status_code == viewer.get("/api/v1/reports/2/files/pdf").status_code == 200
 
 
 def test_who_reaches_nothing_sees_nothing(desk: Desk) -> None:
