@@ -47,7 +47,7 @@ KEPT_BY_PEOPLE = {
     *("stock_item", "stock_location", "stock_level", "stock_now", "stock_move", "stock_reservation", "stock_statement"),
     *("loan", "device_part", "label", "customer_link", "round_file", "round_log", "round_mark"),
     *("plan", "task", "task_event", "task_terms", "recurrence", "recurrence_word"),
-    *("report", "report_file", "report_schedule", "report_mail", "report_confirmation"),
+    *("report", "report_file", "report_schedule", "report_mail", "report_confirmation", "report_words"),
 }
 """What is written through the other door."""
 CLOCKS = [
