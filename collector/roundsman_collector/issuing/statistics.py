@@ -4,7 +4,7 @@ The contract or the customer narrows, not a scope: time counts where the device 
 opened. What another customer's device did, or this one's before it came here, is in neither.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 
@@ -17,11 +17,11 @@ from roundsman_collector.core.recurrence import CAUSES as ROOTS
 from roundsman_collector.core.recurrence import LEVELS
 from roundsman_collector.core.ticket_words import CAUSES
 from roundsman_collector.issuing.about import Asked
+from roundsman_collector.issuing.ahead import ahead
 from roundsman_collector.issuing.figures import MOST, asked_for
 from roundsman_collector.reports.document import Component, Value
-from roundsman_collector.reports.head import Head, period_label
+from roundsman_collector.reports.head import Head
 from roundsman_collector.reports.statistics_inputs import (
-    Ahead,
     Faults,
     Named,
     Opinion,
@@ -50,11 +50,6 @@ WORST = 10
 """So many devices are named as the worst."""
 UNKNOWN = Label(zh="未知", en="not known")
 ALL = Label(zh="全部", en="all")
-ENDS: Mapping[str, Label] = {
-    "warranty_until": Label(zh="质保到期", en="the warranty ends"),
-    "maintenance_until": Label(zh="维保到期", en="the maintenance contract ends"),
-    "labour_until": Label(zh="免费上门到期", en="free labour on site ends"),
-}
 
 
 def gather(view: View, asked: Asked, head: Head) -> StatisticsInputs:
@@ -68,7 +63,7 @@ def gather(view: View, asked: Asked, head: Head) -> StatisticsInputs:
         running=_running(view, asked),
         faults=_faults(view, asked),
         opinion=_opinion(view, asked),
-        ahead=_ahead(view, asked),
+        ahead=ahead(view, asked, _beside(asked, asked.period.last_day + ONE_DAY)[0]),
     )
 
 
@@ -227,32 +222,3 @@ def _opinion(view: View, asked: Asked) -> Opinion:
             for row in judged
         ),
     )
-
-
-# --- five: what is ahead ---------------------------------------------------------------------------------------------
-
-
-def _ahead(view: View, asked: Asked) -> Ahead:
-    period, _ = _beside(asked, asked.period.last_day + ONE_DAY)
-    return Ahead(
-        period=period_label(period),
-        tasks=(),
-        foretold=(),
-        ends=tuple(sorted(_ends(_contracts(view, asked), period), key=lambda one: one[1])),
-    )
-
-
-def _contracts(view: View, asked: Asked) -> Sequence[Version]:
-    if asked.about.scope == "contract":
-        found = view.entry("contract", asked.about.id)
-        return () if found is None else (found,)
-    return view.entries("contract", where={"customer": asked.about.id})
-
-
-def _ends(contracts: Iterable[Version], period: Period) -> Iterator[tuple[Label, date]]:
-    for one in contracts:
-        name = one.fields["name"] or one.id
-        for field, what in ENDS.items():
-            day = date.fromisoformat(one.fields[field]) if one.fields[field] else None
-            if day is not None and period.first_day <= day <= period.last_day:
-                yield Label(zh=f"合同 {name}：{what.zh}", en=f"contract {name}: {what.en}"), day

@@ -1,6 +1,7 @@
 """What gets worse at a site, as reports tell it: from the days that are kept (reading_days.py) and what was foretold.
 
     worse(view, asked, served, names) -> Worse(values, restarts, foretold)
+    foretold(view, asked, served, names)            the dates alone
 
 Only days on which a device served here from midnight to midnight: what it read for another customer is not told.
 """
@@ -53,7 +54,7 @@ def worse(view: View, asked: Asked, served: Mapping[str, Sequence[Served]], name
             restarts[device] = restarts.get(device, 0) + sum(map(was_started, told))
         elif told:
             values.append(_worst(watch, told, device, names[device], reading))
-    return Worse(values=tuple(values), restarts=restarts, foretold=tuple(_foretold(view, asked, served, names)))
+    return Worse(values=tuple(values), restarts=restarts, foretold=tuple(foretold(view, asked, served, names)))
 
 
 def _span(day: int, asked: Asked) -> Pair:
@@ -73,7 +74,7 @@ def _worst(watch: Watch, days: Sequence[DayRead], device: str, name: Label, read
     return WorstValue(device, name, what, reading, worst.value, date_of(worst.day), points[-1].value)
 
 
-def _foretold(
+def foretold(
     view: View, asked: Asked, served: Mapping[str, Sequence[Served]], names: Mapping[str, Label]
 ) -> Iterator[Foretold]:
     """What was foretold, when the report is known, of the devices that serve here at its end; the soonest first."""

@@ -254,7 +254,8 @@ def _make(connection: Connection, made: Sequence[TaskMade]) -> None:
     )
     many(
         connection,
-        "INSERT INTO task_event (task_id, at_ms, who, verb, text, data) SELECT id, made_ms, ?, 'plan', '', '{}' "
+        "INSERT INTO task_event (task_id, at_ms, who, verb, text, data) SELECT id, made_ms, ?, 'plan', '', "
+        """'{"due_on": "' || due_on || '", "opens_on": "' || opens_on || '"}' """
         "FROM task WHERE plan = ? AND site = ? AND period = ? AND version = 0",
         [(ROBOT, one.due.plan, one.due.site, one.due.period.id) for one in made],
     )

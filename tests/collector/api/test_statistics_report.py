@@ -1,6 +1,7 @@
 """The statistics report: its five sections, every number the API's for the same window, each customer its own."""
 
 from collections.abc import Iterator
+from datetime import date
 from fractions import Fraction
 from typing import Any
 
@@ -9,12 +10,17 @@ from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.reports import previewed
+from roundsman_collector.core.periods import Period
+from roundsman_collector.core.plans import Due
 from roundsman_collector.core.recurrence import Level, Recurrence
 from roundsman_collector.reports.document import Heading
 from roundsman_collector.roles import EVERYTHING, Who
 from roundsman_collector.store import Batch, Deed, Store, recurrence
-from tests.collector.api.month import BEGIN, END, NOW, month, program, step
+from roundsman_collector.store.plan_files import terms_of
+from roundsman_collector.store.tasks import TaskLine, TaskMade, TaskMoved
+from tests.collector.api.month import BEGIN, END, NOW, at, month, program, step
 from tests.collector.api.report_desk import PREVIEW, got, known, name, preview, share, values, window
+from tests.collector.store.cast import DAY
 
 KIND = "statistics"
 ABOUT = ("contract:metro-c", "customer:metro", "customer:bank")
@@ -37,6 +43,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Des
             step(1, 2.4, "follow_up", satisfied=True, rating=4),
         ]
         store.commit(Batch(now_ms=NOW - 1, tickets=lines))
+        promised(store)
         with store._write.begin() as connection:
             recurrence.keep(connection, [again(1), again(1, 3)], NOW - 1)
             li = Deed(who="li", at_ms=NOW - 1)
@@ -54,6 +61,35 @@ def again(*tickets: int) -> Recurrence:
 @pytest.fixture(scope="module")
 def api(lived: tuple[Store, Desk]) -> TestClient:
     return program(lived[1])
+
+
+def promised(store: Store) -> None:
+    """Phone inspections of November, made in October: the metro's, whose day was moved after the month was over; the
+    bank's; and one that was cancelled before."""
+    where = (("calls", "metro-a", "metro-c"), ("bank-calls", "bank-a", None), ("gone", "metro-a", "metro-c"))
+    made = [november(plan, site, contract) for plan, site, contract in where]
+    store.commit(Batch(now_ms=at(20), tasks=made))
+    (calls,), (gone,) = (store.tasks_of_plan(plan) for plan in ("calls", "gone"))
+    cancelled = TaskLine(task=gone.row.id, at_ms=at(21), verb="cancel", who="wang", text="x")
+    moved = november("calls", "metro-a", "metro-c", day=29)
+    late = TaskMoved(task=calls.row.id, due=moved.due, terms=moved.terms, at_ms=END + DAY)
+    store.commit(Batch(now_ms=END + DAY, tasks=[cancelled, late]))
+
+
+def november(plan: str, site: str, contract: str | None, day: int = 30) -> TaskMade:
+    first, last = date(2024, 11, 1), date(2024, 11, 30)
+    due = Due(
+        plan=plan,
+        kind="kiosk-phone",
+        site=site,
+        time_zone="Asia/Shanghai",
+        period=Period("2024-11", first, last),
+        first_day=first,
+        last_day=last,
+        opens_on=first,
+        due_on=date(2024, 11, day),
+    )
+    return TaskMade(due=due, terms=terms_of("kiosk-phone", {}), contract=contract, at_ms=at(20))
 
 
 def only(about: str) -> str:
@@ -187,6 +223,27 @@ def test_what_ends_in_the_next_quarter_is_told(lived: tuple[Store, Desk], api: T
     assert [name(row) for row, _ in ends] == ["contract M-2024: the warranty ends"]
     assert ends["contract M-2024: the warranty ends", "Day"] == {"day": ["2025-12-31"]}
     assert values(year, "Advice")
+
+
+# Shows S4-39.
+def test_what_is_planned_and_what_is_to_wear_out_is_told_as_it_stood_when_the_period_ended(api: TestClient) -> None:
+    metro, bank = (preview(api, KIND, f"customer:{one}") for one in ("metro", "bank"))
+    contract = preview(api, KIND, "contract:metro-c")
+    titles = ("Planned for November 2024", "What is to wear out")
+
+    planned, worn = (values(metro, title) for title in titles)
+    assert {row for row, _ in planned} == {"Monthly inspection by phone"}
+    day = [planned["Monthly inspection by phone", column] for column in ("Opens", "Due")]
+    assert day == [{"day": ["2024-11-01"]}, {"day": ["2024-11-30"]}]
+    assert planned["Monthly inspection by phone", "Site"]["en"] == "People's Square"
+    told = got(api, f"/api/v1/forecasts?of=customer:metro&at={metro['to_ms']}&within=1000")["forecasts"]
+    assert [one["device"] for one in told] == ["nvr-2"] == sorted({row for row, _ in worn})
+    assert worn["nvr-2", "About"] == {"day": [told[0]["likely"]]}
+    assert [values(contract, title) for title in titles] == [planned, worn]
+
+    site = values(bank, titles[0])["Monthly inspection by phone", "Site"]
+    assert site["en"] == "Branch"
+    assert not any(one["part_en"] == titles[1] for one in bank["lines"])
 
 
 def test_the_five_sections_stand_in_their_order_and_nothing_else(lived: tuple[Store, Desk]) -> None:

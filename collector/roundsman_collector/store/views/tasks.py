@@ -7,8 +7,11 @@ from roundsman_collector.roles import EVERYTHING, Scope
 from roundsman_collector.store import levels, task_lists
 from roundsman_collector.store.levels import DaySaid
 from roundsman_collector.store.task_lists import TaskFilter
-from roundsman_collector.store.tasks import TaskFound, TaskRow
+from roundsman_collector.store.tasks import TaskFound, TaskRow, with_logs
 from roundsman_collector.store.views.reading import Reading
+
+MOST = 1_000_000
+"""More tasks than anybody has."""
 
 
 class TaskReads(Reading):
@@ -18,6 +21,11 @@ class TaskReads(Reading):
         """Tasks that the scope reaches, by the day they open, behind the task `after`."""
         with self._reading("tasks") as connection:
             return task_lists.page(connection, scope, wanted, after=after, limit=limit)
+
+    def tasks_told(self, scope: Scope, wanted: TaskFilter) -> list[TaskFound]:
+        """All of them, each with its log."""
+        with self._reading("tasks with their logs") as connection:
+            return with_logs(connection, task_lists.page(connection, scope, wanted, limit=MOST))
 
     def task(self, task: int, scope: Scope = EVERYTHING) -> TaskFound | None:
         """A task with its log, if the scope reaches it."""
