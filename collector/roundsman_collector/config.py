@@ -281,10 +281,11 @@ class Reports(_Section):
     """Reports that customers get (docs/how-to/reports.md)."""
 
     settle_days: float = Field(
-        default=3.0,
+        default=1.0,
         ge=0,
         le=60,
-        description="days after the end of a period for which late news may still change its report; then it is final",
+        description="days after the end of a period for which late news may still change its report; then it is final. "
+        "At most a fourteenth of the period: half a day for a week's",
     )
     link_days: int = Field(
         default=30, ge=1, le=365, description="days for which a link is good by which a customer confirms a report"

@@ -13,8 +13,10 @@ from starlette.testclient import TestClient
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.store import Deed, Office, View
 from roundsman_collector.web.site import site
+from tests.collector.notify.servers import smtp_server
 from tests.quarter import script
 from tests.quarter.duties import Duties
+from tests.quarter.papers import Papers
 from tests.quarter.quarter import Broken, Quarter, wall
 
 TOKEN = "a-token-for-programs"
@@ -53,7 +55,9 @@ def _live(shared: Path, told: Path) -> None:
     quarter = Quarter(folder)
     script.write(quarter)
     Duties(quarter)
-    quarter.pass_until(NOW)
+    with smtp_server() as server, pytest.MonkeyPatch.context() as patch:
+        Papers(quarter, folder, server, patch)
+        quarter.pass_until(NOW)
     deed = Deed(who="admin", at_ms=NOW)
     quarter.office.add_token(TOKEN, name="figures", role="administrator", deed=deed)
     quarter.close()

@@ -13,6 +13,7 @@ from roundsman_collector.store.sql import run
 from roundsman_collector.store.tasks import TaskFound, with_logs
 from roundsman_collector.store.tasks import _rows as task_rows
 from tests.quarter import town
+from tests.quarter.papers import OWED
 from tests.quarter.quarter import FIRST, HOUR, LAST, MINUTE, Quarter
 
 FORGOTTEN = ("tianyi-call", "school-1", "2026-11")
@@ -61,6 +62,8 @@ class Duties:
             return
         elif row.state in UNDONE:
             self._begins(one)
+        elif (row.kind, row.site) in OWED and row.state == "done":
+            return
         elif row.state == "done" and task.kind.owes_report:
             workdays = self.quarter.engine.plans.workdays(task.kind, row.time_zone)
             stands = {worry.about: worry.state for worry in worries(task, workdays, now_ms)}

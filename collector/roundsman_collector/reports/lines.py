@@ -5,7 +5,8 @@
     written(lines) / read(text)                                                         as canonical JSON, and back
     digest(lines) -> sha256                                                             equal for equal statements
 
-When a report was known is not part of what it says: two reports that say the same are equal.
+When a report was known is not part of what it says: two reports that say the same are equal. Nor is how far a ticket
+or a task has come by then (a column STATE): they go on.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.head import KNOWN
+from roundsman_collector.reports.words import STATE
 from roundsman_wire.catalogue import Label
 from roundsman_wire.codec import canonical
 
@@ -141,12 +143,12 @@ def differences(before: Sequence[Line], after: Sequence[Line]) -> tuple[Differen
 
 
 def _by_place(told: Sequence[Line]) -> dict[str, Line]:
-    return {canonical([*_line(one)[:3], one.again]).decode(): one for one in told}
+    return {canonical([*_line(one)[:3], one.again]).decode(): one for one in told if one.column != STATE}
 
 
 def digest(told: Sequence[Line]) -> str:
     """SHA-256 of what is said."""
-    return hashlib.sha256(written(told).encode()).hexdigest()
+    return hashlib.sha256(written([one for one in told if one.column != STATE]).encode()).hexdigest()
 
 
 # --- as text ---------------------------------------------------------------------------------------------------------

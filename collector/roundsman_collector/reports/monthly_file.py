@@ -20,7 +20,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.head import Head, paper
-from roundsman_collector.reports.words import state_word
+from roundsman_collector.reports.words import STATE, state_word
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="月度售后资料", en="Monthly file of service")
@@ -120,7 +120,7 @@ def _tickets(inputs: FileInputs) -> Table:
             Label(zh="客户", en="Customer"),
             Label(zh="故障", en="Fault"),
             Label(zh="处理人", en="Engineer"),
-            Label(zh="状态", en="State"),
+            STATE,
             *STEPS.values(),
             *FILES.values(),
             Label(zh="审核", en="Review"),

@@ -32,7 +32,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.site import Clock, DeviceLine, RoundHeld, Site, TicketLine
-from roundsman_collector.reports.words import CLOCK_STATES, step_word, word
+from roundsman_collector.reports.words import CLOCK_STATES, STATE, step_word, word
 from roundsman_wire.catalogue import Label
 
 SHOWN: Mapping[str, str] = {"excluded": "maintenance"}
@@ -180,7 +180,7 @@ def tickets(site: Site) -> Table:
             Label(zh="响应", en="Replied"),
             Label(zh="到场", en="Arrived"),
             Label(zh="修复", en="Repaired"),
-            Label(zh="状态", en="State"),
+            STATE,
             Label(zh="履约", en="Kept"),
         ),
         rows=tuple(_ticket(one) for one in site.tickets),
@@ -218,7 +218,7 @@ def plans(site: Site) -> Table:
             Label(zh="计划", en="Plan"),
             Label(zh="周期", en="Period"),
             Label(zh="应完成", en="Due"),
-            Label(zh="状态", en="State"),
+            STATE,
             Label(zh="客户确认", en="Agreed by the customer"),
             Label(zh="确认时间", en="Agreed"),
             Label(zh="完成时间", en="Done"),

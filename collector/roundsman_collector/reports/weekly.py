@@ -19,7 +19,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.head import Head, paper
-from roundsman_collector.reports.words import SOURCES, state_word, word, yes_no
+from roundsman_collector.reports.words import SOURCES, STATE, state_word, word, yes_no
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="售后服务周报", en="Weekly report of service")
@@ -201,7 +201,7 @@ def _requests(inputs: WeeklyInputs) -> Table:
             SITE,
             FAULT,
             Label(zh="处理人", en="Engineer"),
-            Label(zh="状态", en="State"),
+            STATE,
         ),
         rows=tuple(
             (

@@ -19,6 +19,8 @@ SEVERITIES: Mapping[str, Label] = {
     "major": Label(zh="严重", en="major"),
     "minor": Label(zh="一般", en="minor"),
 }
+STATE = Label(zh="状态", en="State")
+"""A column of how far something has come: it goes on when the report is out, which is no late truth of its period."""
 CLOCK_STATES: Mapping[str, Label] = {
     "waiting": Label(zh="未开始", en="not begun"),
     "running": Label(zh="计时中", en="running"),

@@ -397,7 +397,7 @@ def issued_since(connection: Connection, scopes: Mapping[str, Collection[str]], 
 
 
 CHECK_EVERY_MS = 86_400_000
-"""So often an issued report is compared with what is known by then."""
+"""So soon after it was issued a report is compared with what is known by then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -274,6 +274,8 @@ def test_a_customer_confirms_by_a_link_once_and_without_an_account(
     assert shown.status_code == 200 and found["number"] in shown.text and pdf in shown.text
     assert stranger.get(f"{path}/paper").status_code == stranger.get(f"{path}/pdf").status_code == 200
     assert send(stranger, path, name="").status_code == 422
+    plain = stranger.post(path, data={"name": "钱女士"}, headers={"Origin": world.ORIGIN})
+    assert plain.status_code == 422 and found["number"] in plain.text, "a form that cannot be read costs no link"
 
     done = send(stranger, path, name="钱女士", words="同意")
 

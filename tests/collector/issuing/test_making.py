@@ -21,7 +21,7 @@ from tests.collector.api.world import NOW, at
 
 OVER = 1730390400000
 """The end of October 2024 in Shanghai."""
-SETTLED = OVER + 3 * DAY_MS
+SETTLED = OVER + DAY_MS
 DEED = Deed(who="li", at_ms=NOW)
 
 
@@ -110,6 +110,39 @@ def test_a_report_is_provisional_until_late_news_has_settled(
     assert json.loads(row.versions)["algorithm"] == 1
     assert [file.form for file in view.report_files(row.id)] == ["page", "pdf", "xlsx"]
     assert not maker.step()
+
+
+# Shows S3-19.
+def test_the_report_of_a_week_is_final_on_monday_noon(maker: Maker, view: View, desk: ReportDesk, clock: Clock) -> None:
+    week = wish_of(KINDS["weekly"], asked(view, "company", "", "2024-W43", now_ms=OVER))
+    desk.ask(week, deed=DEED)
+    clock.now_ms = week.to_ms
+    assert maker.step()
+
+    row = newest(view)
+
+    assert (row.state, row.wake_at_ms) == ("provisional", week.to_ms + DAY_MS // 2)
+    clock.now_ms = week.to_ms + DAY_MS // 2
+    assert maker.step()
+    assert newest(view).state == "final"
+
+
+def test_the_older_an_issued_report_the_more_rarely_it_is_compared(
+    maker: Maker, view: View, desk: ReportDesk, clock: Clock
+) -> None:
+    ask(view, desk, is_auto=True)
+    clock.now_ms = SETTLED
+    assert maker.step()
+
+    days = []
+    while (wake_at_ms := newest(view).wake_at_ms) is not None:
+        clock.now_ms = wake_at_ms
+        days.append((wake_at_ms - OVER) // DAY_MS)
+        assert maker.step()
+
+    assert days[:7] == [2, 3, 4, 5, 6, 7, 8] and 350 < days[-2] < 400 < days[-1]
+    assert len(days) < 50
+    assert [row.revision for row in view.reports(EVERYTHING, ReportFilter())] == [1]
 
 
 def test_a_restart_makes_nothing_twice(maker: Maker, view: View, desk: ReportDesk, clock: Clock) -> None:

@@ -33,6 +33,7 @@ from roundsman_collector.reports.document import (
 )
 from roundsman_collector.reports.head import Head, paper
 from roundsman_collector.reports.lines import Difference, Line, differences, digest, lines, read, written
+from roundsman_collector.reports.words import STATE
 from roundsman_wire.catalogue import Label
 
 A, B, TITLE = Label(zh="甲", en="A"), Label(zh="乙", en="B"), Label(zh="表", en="Table")
@@ -107,3 +108,14 @@ def test_rows_of_the_same_name_are_told_apart_and_another_order_is_no_difference
 
     assert differences(before, lines(document(table(("b", 3), ("a", 1), ("a", 2))))) == ()
     assert [one.line.again for one in differences(before, lines(document(table(("a", 1), ("a", 9), ("b", 3)))))] == [1]
+
+
+def test_a_ticket_that_goes_on_makes_no_other_statement() -> None:
+    first, later = (
+        [Line(TITLE, "W-1", STATE, A), Line(TITLE, "W-1", B, Count(2))],
+        [Line(TITLE, "W-1", STATE, B), Line(TITLE, "W-1", B, Count(2))],
+    )
+
+    assert differences(first, later) == ()
+    assert digest(first) == digest(later) != digest([Line(TITLE, "W-1", STATE, A), Line(TITLE, "W-1", B, Count(3))])
+    assert written(first) != written(later)

@@ -7,6 +7,7 @@ POST /confirm/KEY       the yes: a name, a drawn signature or a photo of the sig
 Unknown links, used ones, those of yesterday and what is no link at all have one answer.
 """
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -33,6 +34,7 @@ NAME_LIMIT, WORDS_LIMIT = 60, 400
 NO_NAME = N_("Please write your name.")
 NO_PICTURE = N_("This is no signature and no scan: PDF, JPEG or PNG.")
 TOO_MANY = 429
+BAD_FORM = (413, 422)
 NOT_INDEXED = {"X-Robots-Tag": "noindex, nofollow"}
 
 router = APIRouter()
@@ -66,9 +68,15 @@ async def confirm_send(request: Request, key: str) -> Response:
     """Take the yes."""
     try:
         row = await run_in_threadpool(_opened, request, key)
-        form = await sent_form(request, issued.SCAN_BYTES)
     except Problem as nowhere:
         return await run_in_threadpool(_none, request, nowhere)
+    try:
+        form = await sent_form(request, issued.SCAN_BYTES)
+    except Problem as bad:
+        if bad.status not in BAD_FORM:
+            raise
+        wrong = saying_of(request)(NO_PICTURE)
+        return await run_in_threadpool(partial(_shown, request, key, row, wrong=wrong, status=bad.status))
     try:
         picture = form.get("signature")
         body = await picture.read() if isinstance(picture, UploadFile) and picture.filename else b""
