@@ -30,6 +30,7 @@ from roundsman_collector.reports.statistics_inputs import (
     Said,
     StatisticsInputs,
     Warned,
+    is_below,
 )
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.shape import CATEGORIES
@@ -90,7 +91,8 @@ def _running(view: View, asked: Asked) -> Running:
     of = _of(asked)
     answer = view.reckon(asked_for(asked, by="site", of=of, bucket="month"))
     before = reckoning.reckoned(view.reckon(asked_for(_before(asked), of=of)).total.whole)
-    worst = view.reckon(replace(asked_for(asked, by="device", of=of), limit=WORST)).rows
+    rows = view.reckon(asked_for(asked, by="device", of=of)).rows
+    worst = rows[:WORST]
     sites = _labels(view.entries_named("site", [row.key for row in answer.rows if row.key]))
     devices = {
         one.id: Label(zh=one.name_zh, en=one.name_en)
@@ -112,6 +114,7 @@ def _running(view: View, asked: Asked) -> Running:
             )
             for row in worst
         ),
+        below=sum(is_below(reckoning.reckoned(row.whole), answer.target) for row in rows),
         target_percent=answer.target,
     )
 

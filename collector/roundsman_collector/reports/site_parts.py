@@ -32,7 +32,7 @@ from roundsman_collector.reports.document import (
     Value,
 )
 from roundsman_collector.reports.site import Clock, DeviceLine, RoundHeld, Site, TicketLine
-from roundsman_collector.reports.words import CLOCK_STATES, STATE, step_word, word
+from roundsman_collector.reports.words import CLOCK_STATES, OWED, STATE, step_word, word
 from roundsman_wire.catalogue import Label
 
 SHOWN: Mapping[str, str] = {"excluded": "maintenance"}
@@ -286,10 +286,12 @@ def notes(site: Site, *more: Value) -> Notes:
     """How the numbers came to be."""
     entries: list[Value] = [
         Label(
-            zh="可用率＝运行时长÷（运行＋停机）时长；未知时长不计入，另列数据覆盖率；剔除时长为检修或按约定剔除的时间。",
+            zh="可用率＝运行时长÷（运行＋停机）时长；未知时长不计入，另列数据覆盖率；剔除时长为检修或按约定剔除的时间。"
+            "开机率＝运行时长÷服务时长。",
             en="Availability = up ÷ (up + down); unknown time is in neither and told by the coverage; excluded is "
-            "maintenance and what was agreed to be taken out.",
+            "maintenance and what was agreed to be taken out. Power-on rate = up ÷ service time.",
         ),
+        OWED,
         Label(
             zh="只计设备在本站点为本客户服务、且在服务时间之内的时间；合计按时长累计，不是各设备百分比的平均。",
             en="Only time in which a device served here, for this customer, within service hours; totals add up times "

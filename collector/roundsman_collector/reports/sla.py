@@ -38,7 +38,7 @@ NO_BREACH = Label(zh="本期无超时", en="nothing was late in this period")
 NO_PAUSE = Label(zh="本期无暂停", en="no clock was paused in this period")
 NOTES = (
     Label(
-        zh="工单按受理时间计入周期；作废、合并、转出的工单不计入，单列如下。时钟状态以数据截至时刻为准。",
+        zh="工单按受理时间计入周期；作废、合并、转出的工单不计入，另行单列。时钟状态以数据截至时刻为准。",
         en="A ticket belongs to the period in which it was opened. What was voided, merged or transferred is in no "
         "figure and listed on its own. Clocks stand as they were when the report was made.",
     ),
@@ -186,7 +186,7 @@ def _availability(inputs: SlaInputs) -> Facts:
         (Label(zh="合同口径可用率", en="As the contract counts"), Share(whole.owed.availability)),
         (
             Label(zh="承诺可用率", en="Promised"),
-            None if inputs.target_percent is None else f"{inputs.target_percent} %",
+            None if inputs.target_percent is None else f"{inputs.target_percent}%",
         ),
         (Label(zh="是否达标", en="Kept"), KEPT_WORDS[_is_kept(whole, inputs.target_percent)]),
         (Label(zh="故障时长", en="Down"), Span(whole.figure.down_ms)),

@@ -37,7 +37,7 @@ from roundsman_collector.reports.document import (
 )
 from roundsman_collector.reports.head import SIGNED, paper
 from roundsman_collector.reports.statistics_inputs import Faults, Opinion, Ranked, Running, StatisticsInputs
-from roundsman_collector.reports.words import yes_no
+from roundsman_collector.reports.words import OWED, yes_no
 from roundsman_wire.catalogue import Label
 
 TITLE = Label(zh="统计报告", en="Statistics report")
@@ -58,8 +58,9 @@ NOTES = (
         en="Availability = up ÷ (up + down); power-on rate = up ÷ service time. Unknown time is neither; coverage "
         "tells how much was known.",
     ),
+    OWED,
     Label(
-        zh="故障按开始时间计入周期；作废、合并、转出、误报及检修、剔除期间的故障不计，单列如下。"
+        zh="故障按开始时间计入周期；作废、合并、转出、误报及检修、剔除期间的故障不计，另行单列。"
         "工单按受理时间计入周期。",
         en="A fault counts in the period in which it began. What was voided, merged, transferred, a false alarm or "
         "began while excluded is in no count and listed. A ticket counts in the period in which it was opened.",
@@ -102,7 +103,7 @@ def _running(told: Running) -> tuple[Part, ...]:
         (Label(zh="覆盖率", en="Coverage"), Share(whole.figure.coverage)),
         (Label(zh="开机率", en="Power-on rate"), Share(whole.power_on.rate)),
         (Label(zh="合同口径可用率", en="As the contract counts"), Share(whole.owed.availability)),
-        (Label(zh="承诺可用率", en="Promised"), None if told.target_percent is None else f"{told.target_percent} %"),
+        (Label(zh="承诺可用率", en="Promised"), None if told.target_percent is None else f"{told.target_percent}%"),
         (Label(zh="中断次数", en="Outages"), Count(whole.figure.outages)),
         (Label(zh="故障时长", en="Down"), Span(whole.figure.down_ms)),
         (Label(zh="未知时长", en="Unknown"), Span(whole.figure.unknown_ms)),
@@ -114,8 +115,9 @@ def _running(told: Running) -> tuple[Part, ...]:
         parts.append(_table(Label(zh="逐月趋势", en="Month by month"), Label(zh="月份", en="Month"), told.months))
     sites = tuple((one.name, one.reckoned) for one in told.sites)
     parts.append(_table(Label(zh="各站点", en="By site"), Label(zh="站点", en="Site"), sites))
-    worst = tuple(((one.name, f" {one.id}"), one.reckoned) for one in told.worst)
-    parts.append(_table(Label(zh="可用率最低的设备", en="The worst devices"), Label(zh="设备", en="Device"), worst))
+    worst = tuple(((one.name, one.id) if one.id != one.name.zh else one.name, one.reckoned) for one in told.worst)
+    title = Label(zh="可用率最低的设备", en="The worst devices")
+    parts.append(_table(title, Label(zh="设备", en="Device"), worst, counted=False))
     return tuple(parts)
 
 
@@ -123,8 +125,8 @@ def _availability(found: Reckoned | None) -> Share | None:
     return None if found is None else Share(found.figure.availability)
 
 
+COUNTED = Label(zh="设备", en="Devices")
 COLUMNS = (
-    Label(zh="设备", en="Devices"),
     Label(zh="可用率", en="Availability"),
     Label(zh="覆盖率", en="Coverage"),
     Label(zh="开机率", en="Power-on rate"),
@@ -133,14 +135,15 @@ COLUMNS = (
 )
 
 
-def _table(title: Label, first: Label, rows: Sequence[tuple[Value, Reckoned]]) -> Table:
+def _table(title: Label, first: Label, rows: Sequence[tuple[Value, Reckoned]], *, counted: bool = True) -> Table:
+    """`counted`: how many devices each row is about."""
     return Table(
         title=title,
-        columns=(first, *COLUMNS),
+        columns=(first, *((COUNTED,) if counted else ()), *COLUMNS),
         rows=tuple(
             (
                 name,
-                Count(found.devices),
+                *((Count(found.devices),) if counted else ()),
                 Share(found.figure.availability),
                 Share(found.figure.coverage),
                 Share(found.power_on.rate),
@@ -239,7 +242,7 @@ def _measures(inputs: StatisticsInputs) -> tuple[Value, ...]:
     said += [
         Phrase(
             Label(
-                zh="{0} 类故障 {1}，占 {2}：建议列为重点，逐起分析原因，更换老化部件并在下次巡检中专项检查。",
+                zh="{0}类故障 {1}，占 {2}：建议列为重点，逐起分析原因，更换老化部件并在下次巡检中专项检查。",
                 en="{0}: {1}, {2} of all. Look into each of them, exchange what is worn, check it on the next round.",
             ),
             (*_pieces(one.name), Count(one.amount, TIMES), Share(one.share)),
@@ -382,22 +385,16 @@ def _ahead(inputs: StatisticsInputs) -> tuple[Part, ...]:
 def _advice(inputs: StatisticsInputs) -> tuple[Value, ...]:
     """What its author wrote, then what follows from the figures."""
     said: list[Value] = [*inputs.advice]
-    weak = [one for one in inputs.running.worst if _is_below(one.reckoned, inputs.running.target_percent)]
-    if weak:
+    if inputs.running.below:
         said.append(
             Phrase(
                 Label(
-                    zh="{0} 的可用率低于承诺：建议优先现场检修，必要时更换设备。",
+                    zh="{0}设备的可用率低于承诺：建议优先现场检修，必要时更换设备。",
                     en="{0} with less than was promised: go there first, and exchange them where it does not help.",
                 ),
-                (Count(len(weak), DEVICES),),
+                (Count(inputs.running.below, DEVICES),),
             )
         )
     if inputs.ahead.foretold:
         said.append(Label(zh="按上表准备备件，随下次巡检更换。", en="Take the parts above along on the next visit."))
     return tuple(said) or (Label(zh="按计划巡检，无特别建议。", en="Go on as planned."),)
-
-
-def _is_below(found: Reckoned, target_percent: str | None) -> bool:
-    share = found.owed.availability
-    return share is not None and target_percent is not None and 100 * share < Fraction(target_percent)

@@ -24,13 +24,15 @@ class Named:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Running:
-    """Section one. `before`: the period before, None where nothing of it is known."""
+    """Section one. `before`: the period before, None where nothing of it is known; `below`: how many devices were less
+    than was promised (`is_below`), the worst among them."""
 
     whole: Reckoned
     before: Reckoned | None
     months: tuple[tuple[str, Reckoned], ...]
     sites: tuple[Named, ...]
     worst: tuple[Named, ...]
+    below: int
     target_percent: str | None
 
 
@@ -136,3 +138,9 @@ class StatisticsInputs:
     ahead: Ahead
     measures: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
+
+
+def is_below(found: Reckoned, target_percent: str | None) -> bool:
+    """Whether it was less than was promised, as the contract counts."""
+    share = found.owed.availability
+    return share is not None and target_percent is not None and 100 * share < Fraction(target_percent)

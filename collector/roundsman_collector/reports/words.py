@@ -7,6 +7,11 @@ from collections.abc import Mapping
 from roundsman_collector.core import lifecycle
 from roundsman_wire.catalogue import Label
 
+OWED = Label(
+    zh="合同口径可用率按合同对未知时间的约定计算（计为正常、计为故障，或不计入）。",
+    en="Under the contract, unknown time is taken as the contract says: as up, as down, or as neither.",
+)
+"""How the figure that a contract promises is reckoned."""
 SOURCES: Mapping[str, Label] = {
     "monitoring": Label(zh="监控自动报修", en="monitoring"),
     "phone": Label(zh="电话报修", en="phone"),

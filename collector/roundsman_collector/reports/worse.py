@@ -72,14 +72,16 @@ def worst(values: Iterable[WorstValue]) -> Table:
 
 
 def foretold(dates: Iterable[Foretold]) -> Table:
-    """What gets worse, the soonest first."""
+    """What gets worse, the soonest first. The value is that of the day of the forecast, not the last one: it is
+    foretold anew when the date changes.
+    """
     return Table(
         title=Label(zh="趋势预警及隐患配件", en="What gets worse, and what to take along"),
         columns=(
             Label(zh="设备", en="Device"),
             Label(zh="趋势", en="Trend"),
             Label(zh="读数", en="Reading"),
-            Label(zh="当前", en="Now"),
+            Label(zh="预警时", en="When foretold"),
             Label(zh="限值", en="Limit"),
             Label(zh="预计超限", en="Crosses it about"),
             Label(zh="区间", en="Between"),

@@ -12,6 +12,7 @@ from roundsman_collector.reports.document import (
     Document,
     Facts,
     Field,
+    Found,
     Heading,
     Notes,
     Part,
@@ -128,7 +129,7 @@ def _table(part: Table, setting: Setting, document: Document) -> Shown:
         "title": setting.label(part.title),
         "columns": columns,
         "figures": _figures(part.rows, len(part.columns)),
-        "widths": _widths(columns, rows, document.shape) if document.layout == "report" else part.widths,
+        "widths": _widths(part, columns, rows, document.shape) if document.layout == "report" else part.widths,
         "rows": rows,
         "total": [setting.html(cell) for cell in part.total],
         "blanks": 0 if part.rows or none else part.blanks,
@@ -137,8 +138,22 @@ def _table(part: Table, setting: Setting, document: Document) -> Shown:
     }
 
 
-def _widths(columns: list[str], rows: list[list[Markup]], shape: Shape) -> tuple[int, ...]:
-    return widths(columns, [[cell.striptags() for cell in row] for row in rows[:LOOKED_AT]], shape)
+def _widths(part: Table, columns: list[str], rows: list[list[Markup]], shape: Shape) -> tuple[int, ...]:
+    told = [[cell.striptags() for cell in row] for row in rows[:LOOKED_AT]]
+    return widths(columns, told, shape, _whole(part))
+
+
+def _whole(part: Table) -> set[int]:
+    """The columns that hold nothing but figures and verdicts: neither is broken."""
+    return {
+        place
+        for place in range(len(part.columns))
+        if all(
+            is_figure(row[place]) or isinstance(row[place], Found)
+            for row in part.rows
+            if place < len(row) and is_said(row[place])
+        )
+    }
 
 
 def _figures(rows: Iterable[tuple[Value, ...]], columns: int) -> list[bool]:

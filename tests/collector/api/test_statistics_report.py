@@ -13,6 +13,7 @@ from roundsman_collector.api.reports import previewed
 from roundsman_collector.core.periods import Period
 from roundsman_collector.core.plans import Due
 from roundsman_collector.core.recurrence import Level, Recurrence
+from roundsman_collector.issuing import statistics as gathered
 from roundsman_collector.reports.document import Heading
 from roundsman_collector.roles import EVERYTHING, Who
 from roundsman_collector.store import Batch, Deed, Store, recurrence
@@ -244,6 +245,20 @@ def test_what_is_planned_and_what_is_to_wear_out_is_told_as_it_stood_when_the_pe
     site = values(bank, titles[0])["Monthly inspection by phone", "Site"]
     assert site["en"] == "Branch"
     assert not any(one["part_en"] == titles[1] for one in bank["lines"])
+
+
+# Shows S4-39.
+def test_the_advice_counts_every_device_that_was_less_than_promised(
+    api: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathered, "WORST", 1)
+    found = preview(api, KIND, "contract:metro-c")
+    told = got(api, f"/api/v1/availability?{known(found)}&by=device&of=contract:metro-c")
+
+    below = [one for one in told["rows"] if Fraction(one["contract"]["availability"]) < Fraction("0.995")]
+    advice = next(one["value"] for one in found["lines"] if one["part_en"] == "Advice")
+    assert counted(advice["phrase"][1][0]) == len(below) == 2
+    assert len({row for row, _ in values(found, "The worst devices")}) == 1
 
 
 def test_the_five_sections_stand_in_their_order_and_nothing_else(lived: tuple[Store, Desk]) -> None:

@@ -37,3 +37,15 @@ def test_what_fits_stands_on_one_line_and_a_long_remark_leaves_room_for_the_rest
     assert at * letters / 100 >= 16
     assert remark > name
     assert widths(["n", "text"], [["1", "abc"]])[1] < 60
+
+
+def test_what_is_never_broken_has_room_and_chinese_is_not_set_below_itself() -> None:
+    heads = ["单号", "设备", "故障", "报修", "响应", "到场", "修复", "状态", "履约"]
+    row = ["2026-000040", "bank-2-kiosk-05", "纸币器卡钞 · 纸币器", TIME, TIME, TIME, TIME, "已关闭", "方案超时完成"]
+
+    told = widths(heads, [row])
+
+    letters = 108
+    assert min(told) * letters / 100 >= 7, "three characters of Chinese"
+    spans = widths(heads, [["2 天 22 时 10 分"] * 9], whole={0})
+    assert spans[0] * letters / 100 >= 17 > spans[1] * letters / 100

@@ -83,7 +83,7 @@ def test_a_report_says_all_it_holds_in_both_languages(language: Language, words:
     assert [word for word in words if word not in said] == []
     assert everything.RARE in said
     assert "地铁公司 &lt;b&gt;" in shown
-    assert said.count("R-2026-10-metro-a") == 2
+    assert said.count("R-2026-10-metro-a") == 3, "above each page, on the first, and where it is signed"
 
 
 @pytest.mark.parametrize(
