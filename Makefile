@@ -29,10 +29,12 @@ demo: $(VENV)/.demo-installed ## the whole system on this machine; arguments in 
 test: $(VENV)/.dev-installed ## all tests, three at a time; TESTS=tests/wire TEST_ARGS="-k ranges"
 	$(PY) -m pytest -n 3 --dist worksteal --ignore=tests/bench $(TESTS) $(TEST_ARGS)
 
-agent-alone: $(AGENT_VENV)/.installed ## the tests of wire and agent where no collector is installed
+# All of wire and agent is tested by `make test`; here, what the absence of a collector could change.
+agent-alone: $(AGENT_VENV)/.installed ## the agent where no collector is installed: all imports, real processes, recorded devices
 	@! $(AGENT_VENV)/bin/python -c 'import roundsman_collector' 2>/dev/null \
 	  || { echo "$(AGENT_VENV) can import roundsman_collector, so it proves nothing: run make clean and try again" >&2; exit 1; }
-	$(AGENT_VENV)/bin/python -m pytest -n 4 --dist worksteal tests/wire tests/agent $(TEST_ARGS)
+	$(AGENT_VENV)/bin/python -m pytest -n 2 --dist worksteal tests/wire $(TEST_ARGS)
+	$(AGENT_VENV)/bin/python -m pytest -n 2 --dist worksteal -m alone tests/agent $(TEST_ARGS)
 
 check: lint format types contracts schemas dashboards-made pages-made house ## everything that can be said without running the system
 

@@ -17,6 +17,8 @@ from roundsman_agent.spool import Spool
 from tests.agent.cast import BOOT, START, T0, ToldClock, config, device, later, probe
 from tests.agent.tiny_broker import TinyBroker
 
+pytestmark = pytest.mark.alone
+
 
 class Stage:
     """An agent with probes of the test's own; `play` turns its loop until something has happened."""

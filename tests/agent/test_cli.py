@@ -18,6 +18,8 @@ from roundsman_agent.spool import Spool
 from tests.agent.cast import START
 from tests.agent.tiny_broker import TinyBroker, until
 
+pytestmark = pytest.mark.alone
+
 CONFIG = """
 [agent]
 id = "gw-2"

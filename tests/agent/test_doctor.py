@@ -29,6 +29,8 @@ from tests.agent.cast import START
 from tests.agent.cast import config as plain
 from tests.agent.tiny_broker import TinyBroker
 
+pytestmark = pytest.mark.alone
+
 CONFIG = """
 [agent]
 id = "gw-2"

@@ -21,6 +21,8 @@ from roundsman_agent.deeds import BYTES, Deeds
 from roundsman_agent.remembered import Memory
 from tests.agent.cast import BOOT, START, T0, ToldClock, config, device, later, probe
 
+pytestmark = pytest.mark.alone
+
 CONSENT = "wang, by phone, kiosk-7: the screen is frozen"
 
 

@@ -18,6 +18,8 @@ from roundsman_wire.codec import config_hash, rows
 from tests.agent.tiny_broker import TinyBroker, until
 from tests.systemd import Manager
 
+pytestmark = pytest.mark.alone
+
 CONFIG = """
 [agent]
 id = "gw-2"

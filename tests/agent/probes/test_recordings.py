@@ -20,6 +20,8 @@ from roundsman_agent.snmp_family import Talk
 from roundsman_wire.catalogue import split
 from tests.agent.probes.devices import Lines
 
+pytestmark = pytest.mark.alone
+
 RECORDINGS = sorted((Path(__file__).parent / "recordings").glob("*.json"))
 
 
