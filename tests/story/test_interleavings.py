@@ -1,6 +1,6 @@
 """Whoever dies in whatever order, whatever is cut: every record that was sampled is stored once or declared.
 
-A hundred tales of random deaths in one process (interleaving.py), and twenty of real ones (upheaval.py); thousands by
+Fifty tales of random deaths in one process (interleaving.py), and ten of real ones (upheaval.py); thousands by
 `make soak`.
 """
 
@@ -16,8 +16,8 @@ from tests.story.upheaval import Upheaval, site_on_a_cable
 pytestmark = pytest.mark.slow
 
 IN_A_TEST = 10
-IN_PROCESS = 100
-REAL = 10
+IN_PROCESS = 50
+REAL = 5
 """Tales of real processes on each broker."""
 
 
@@ -75,7 +75,7 @@ def test_the_account_notices_a_record_that_is_settled_and_was_never_stored(
     assert any("taken and lost" in flaw for flaw in flaws)
 
 
-@pytest.mark.parametrize(("broker", "first"), [("mosquitto", 0), ("nats", 10)])
+@pytest.mark.parametrize(("broker", "first"), [("mosquitto", 0), ("nats", REAL)])
 def test_the_same_of_real_processes(tmp_path: Path, broker: str, first: int) -> None:
     with site_on_a_cable(broker, tmp_path) as site:
         upheaval = Upheaval(site)
