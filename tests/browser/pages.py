@@ -53,6 +53,8 @@ PAGES: tuple[Seen, ...] = (
     Seen("ticket-dispatch", "/tickets/2024-000001?do=dispatch", "推荐人选与理由", "Whom to send, and why"),
     Seen("ticket-check", "/tickets/2024-000001?do=check", "尚不清楚", "Not known yet"),
     Seen("installation", "/tickets/2024-000001/forms/A1", "技术安装服务单", "Installation record"),
+    Seen("slips", "/slips", "填写单据", "Write a slip"),
+    Seen("slip-new", "/slips/new?kind=installation", "安装登记表", "Record of an installation"),
     Seen("reports", "/reports", "生成报告", "Have a report made"),
     Seen("report-schedules", "/reports/schedules", "新增定时报告", "Another schedule"),
     Seen("kept", "/kept?period=24h&by=engineer", "回访率", "Follow-ups done"),

@@ -40,6 +40,7 @@ from roundsman_collector.api import (
     round_work,
     rounds,
     rules,
+    slips,
     statistics,
     status,
     stock,
@@ -125,6 +126,7 @@ def application(desk: Desk) -> FastAPI:
         overlays.router,
         changes.router,
         rules.router,
+        slips.router,
         levels.router,
     ):
         app.include_router(one, responses=ANSWERS)

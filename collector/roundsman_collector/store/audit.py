@@ -70,6 +70,24 @@ def add_all(connection: Connection, deed: Deed, told: Iterable[tuple[str, str, T
     )
 
 
+SEEN = "numbers.seen"
+DAY_MS = 86_400_000
+
+
+def seen(connection: Connection, deed: Deed, subject: str) -> int:
+    """Write down that whole numbers of people or cards were shown, once for each person, subject and day; until when
+    it stands."""
+    day_ms = deed.at_ms - deed.at_ms % DAY_MS
+    known = run(
+        connection,
+        "SELECT 1 FROM audit WHERE subject = ? AND who = ? AND verb = ? AND at_ms >= ? LIMIT 1",
+        *(clean(subject, TEXT_LIMIT), clean(deed.who, TEXT_LIMIT), SEEN, day_ms),
+    ).first()
+    if known is None:
+        add(connection, deed, SEEN, subject)
+    return day_ms + DAY_MS
+
+
 def rows(
     connection: Connection, *, before_id: int | None, limit: int, who: str | None = None, subject: str | None = None
 ) -> list[AuditRow]:

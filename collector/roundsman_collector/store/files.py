@@ -48,7 +48,8 @@ class Shelf(NamedTuple):
 
 TICKETS = Shelf("file", "ticket_id", "ticket")
 ROUNDS = Shelf("round_file", "round_id", "round")
-SHELVES = (TICKETS, ROUNDS)
+SLIPS = Shelf("slip_file", "slip_id", "slip")
+SHELVES = (TICKETS, ROUNDS, SLIPS)
 OF_REPORTS = (("report_file", "sha256"), ("report_confirmation", "picture"))
 """Where reports name bodies."""
 

@@ -21,6 +21,7 @@ from roundsman_collector.core.duty import Pattern, Plan, SwapState
 from roundsman_collector.core.looking import Line
 from roundsman_collector.core.overlay import Verb
 from roundsman_collector.core.recurrence import Cause
+from roundsman_collector.core.slips import Wish as SlipWish
 from roundsman_collector.core.stock import Level
 from roundsman_collector.roles import EVERYTHING, Role, Scope
 from roundsman_collector.rules.calendars import CalendarFile
@@ -51,6 +52,7 @@ from roundsman_collector.store import (
     rounds,
     rules,
     search,
+    slips,
     spots,
     stock,
     stock_reads,
@@ -81,6 +83,8 @@ from roundsman_collector.store.stock_register import ItemFields, LocationFields,
 from roundsman_collector.store.timing import Timing
 from roundsman_collector.store.ways import Filter, NewWay, WayRow
 
+SEEN_KEPT = 10_000
+
 
 class Office:
     """The door for what people keep. Make it with Office.open(); many threads may use it."""
@@ -90,6 +94,8 @@ class Office:
         self._write = connector(where, writes=True)
         self._read = connector(where, writes=False)
         self.reports = ReportDesk(where)
+        self._seen: dict[tuple[str, str], int] = {}
+        """Until when it need not be written down again that somebody saw numbers."""
 
     @classmethod
     def open(cls, where: str | Path) -> "Office":
@@ -437,6 +443,26 @@ class Office:
         """Write words for a section of a report, before it is issued."""
         with self._change(f"writing for a report {at.kind[:40]}") as connection:
             return report_words.put(connection, at, section, words, deed)
+
+    def numbers_seen(self, subject: str, deed: Deed) -> None:
+        """Write down that somebody was shown whole numbers of people or cards, once for each subject and day."""
+        if deed.at_ms >= self._seen.get((deed.who, subject), 0):
+            if len(self._seen) >= SEEN_KEPT:
+                self._seen.clear()
+            with self._change("noting who saw numbers") as connection:
+                self._seen[deed.who, subject] = audit.seen(connection, deed, subject)
+
+    # --- slips: slips.py ----------------------------------------------------------------------------------------------
+
+    def begin_slip(self, new: slips.SlipNew, data: Mapping[str, str], *, deed: Deed) -> slips.SlipRow:
+        """Write a new slip; the same key again answers as it did then. StoreError (conflict): what may not be."""
+        with self._change(f"writing a slip {new.kind[:20]}") as connection:
+            return slips.begin(connection, new, data, deed)
+
+    def write_slip(self, slip: int, wish: SlipWish, *, deed: Deed) -> slips.SlipRow:
+        """Write a line into a slip. StoreError (conflict): what may not be."""
+        with self._change("writing into a slip") as connection:
+            return slips.add(connection, slip, wish, deed)
 
     # --- maintenance, exclusions, corrections: overlays.py ------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from roundsman_collector.store.views.places import PlaceReads
 from roundsman_collector.store.views.reports import ReportReads
 from roundsman_collector.store.views.rounds import RoundReads
 from roundsman_collector.store.views.rules import RuleReads
+from roundsman_collector.store.views.slips import SlipReads
 from roundsman_collector.store.views.spares import SpareReads
 from roundsman_collector.store.views.tasks import TaskReads
 from roundsman_collector.store.views.tickets import TicketReads
@@ -49,6 +50,7 @@ class View(
     ReportReads,
     RoundReads,
     RuleReads,
+    SlipReads,
     SpareReads,
     TaskReads,
     TicketReads,

@@ -244,7 +244,7 @@ def unfinished_of(connection: Connection, target: Target) -> list[tuple[str, str
 def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
     """Make rounds with their errands, and answer the commands that asked for them."""
     for one in begun:
-        number = f"R{one.year:04d}-{series.mark(connection)}{_next_number(connection):06d}"
+        number = f"R{one.year:04d}-{series.mark(connection)}{series.number(connection, SERIES):06d}"
         round_id = run(
             connection,
             "INSERT INTO round (number, kind, site, group_id, customer, state, from_ms, to_ms, asked_ms, asked_by, "
@@ -270,15 +270,6 @@ def begin(connection: Connection, begun: Sequence[RoundBegun]) -> None:
         commands.answer(
             connection, [commands.CommandDone(command=one.command, ok=True, done_ms=one.asked_ms, result=said)]
         )
-
-
-def _next_number(connection: Connection) -> int:
-    run(
-        connection,
-        "INSERT INTO series (name, next) VALUES (?, 2) ON CONFLICT (name) DO UPDATE SET next = series.next + 1",
-        SERIES,
-    )
-    return int(run(connection, "SELECT next FROM series WHERE name = ?", SERIES).scalar_one()) - 1
 
 
 def _errand(one: RoundBegun, round_id: int, errand: ErrandNew) -> tuple[object, ...]:

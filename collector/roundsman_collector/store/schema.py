@@ -28,6 +28,7 @@
     reading_name reading_day forecast                             readings by the local day, and what they foretell
     customer_link                                                 by which customers say yes or no, without an account
     report report_file report_confirmation                        what customers get: revisions, files, their yes
+    slip slip_line slip_file                                      forms of services that no ticket tells of, their logs
     report_schedule report_mail report_words                      when they are made, their letters, people's own words
     plan task task_event task_terms                               what recurs: promises, what they ask for, its log
 
@@ -60,7 +61,7 @@ from sqlalchemy import (
     text,
 )
 
-REVISION = "0023"
+REVISION = "0024"
 """The newest migration. Revisions are numbers with leading zeros: they compare as text."""
 
 # INTEGER PRIMARY KEY is SQLite's own row number: a table without a second tree for its key.
@@ -1534,6 +1535,68 @@ report_words = Table(
     Index("report_words_by_report", "kind", "scope", "about", "period"),
 )
 """What people wrote for a section of a report, append-only: the newest counts."""
+
+slip = Table(
+    "slip",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("number", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("day", Text, nullable=False),
+    Column("site", Text),
+    Column("customer", Text),
+    Column("group_id", Text),
+    Column("device", Text),
+    Column("device_kind", Text, nullable=False),
+    Column("engineer", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("signed_ms", Big),
+    Column("version", Big, nullable=False),
+    Column("key", Text),
+    UniqueConstraint("made_by", "key", name="slip_key"),
+    Index("slip_by_day", "kind", "day"),
+)
+"""A form of a service that no ticket tells of. `day`: at the site; `version`: the id of its last line."""
+
+slip_line = Table(
+    "slip_line",
+    metadata,
+    Column("id", Big, primary_key=True),
+    Column("slip_id", Big, ForeignKey("slip.id"), nullable=False),
+    Column("at_ms", Big, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("who", "verb", "side", "words")),
+    Column("file", Big),
+    Column("data", Text, nullable=False),
+    Index("slip_line_by_slip", "slip_id"),
+)
+"""What was written into a slip, append-only (core/slips.py)."""
+
+slip_file = Table(
+    "slip_file",
+    metadata,
+    Column("id", Big, primary_key=True, autoincrement=False),
+    Column("slip_id", Big, ForeignKey("slip.id"), nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("kind", "name", "media_type")),
+    Column("size", Big, nullable=False),
+    Column("sha256", Text, ForeignKey("file_body.sha256"), nullable=False),
+    Column("width", Big),
+    Column("height", Big),
+    Column("made_ms", Big, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("key", Text),
+    Column("named_ms", Big),
+    UniqueConstraint("slip_id", "made_by", "key", name="slip_file_key"),
+    Index("slip_file_by_slip", "slip_id", "made_ms"),
+    Index("slip_file_by_body", "sha256"),
+    Index(
+        "slip_file_unnamed",
+        "made_ms",
+        sqlite_where=text("named_ms IS NULL"),
+        postgresql_where=text("named_ms IS NULL"),
+    ),
+)
 
 
 @cache

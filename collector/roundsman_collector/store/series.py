@@ -24,6 +24,16 @@ def mark(connection: Connection) -> str:
     return letters(int(said or 0))
 
 
+def number(connection: Connection, name: str) -> int:
+    """The next number of a series. Rolled back with its transaction, it was never given."""
+    run(
+        connection,
+        "INSERT INTO series (name, next) VALUES (?, 2) ON CONFLICT (name) DO UPDATE SET next = series.next + 1",
+        name,
+    )
+    return int(run(connection, "SELECT next FROM series WHERE name = ?", name).scalar_one()) - 1
+
+
 def next_life(now_ms: int, *others: int) -> int:
     """The life that begins now: one behind all others that are known, and of its own day at least."""
     return max((now_ms - FIRST_DAY_MS) // DAY_MS, *(other + 1 for other in others))

@@ -35,6 +35,7 @@ MENU: tuple[Section, ...] = (
             Entry("/mine", N_("My tickets"), "act"),
             Entry("/kept", N_("Promises kept"), "see"),
             Entry("/forms", N_("Forms"), "see"),
+            Entry("/slips", N_("Service slips"), "see"),
         ),
     ),
     Section(

@@ -19,10 +19,11 @@ from roundsman_collector.core.media import Kind
 from roundsman_collector.roles import Who
 from roundsman_collector.store import RoundRow, TicketRow
 from roundsman_collector.store.files import TICKETS, FileRow, Shelf
+from roundsman_collector.store.slips import SlipRow
 
 FORM_BYTES = 64 * 1024
 """What a form adds to its file."""
-FIELDS = 12
+FIELDS = 20
 AT_ONCE = 256 * 1024
 
 
@@ -51,7 +52,7 @@ async def sent_form(request: Request, limit: int) -> FormData:
 def keep_sent(
     request: Request,
     who: Who,
-    row: TicketRow | RoundRow,
+    row: TicketRow | RoundRow | SlipRow,
     upload: UploadFile,
     kind: Kind,
     key: str | None,
