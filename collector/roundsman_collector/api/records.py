@@ -40,7 +40,7 @@ class KindShape(BaseModel):
 
 
 class ConversationShape(BaseModel):
-    """A line of a ticket's log in which somebody spoke with a customer."""
+    """A line of a ticket's log in which somebody spoke with a customer, or a slip of an inquiry."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -48,7 +48,7 @@ class ConversationShape(BaseModel):
     at: str | None
     kind: str
     way: str = Field(description="by which way a report came: phone, qr, api; else phone")
-    number: str
+    number: str = Field(description="a ticket's; of an inquiry, a slip's")
     subject: str
     customer: str | None
     site: str | None
@@ -77,7 +77,7 @@ class ConversationsShape(BaseModel):
 def conversations(
     request: Request, who: See, window: Annotated[Window, Depends(WEEK)], limit: Limit = 500
 ) -> dict[str, Any]:
-    """Reports by people, other calls, calls to the customer and follow-ups; 7 days up to now, if no window is given."""
+    """Reports by people, other calls, calls to customers, follow-ups, inquiries; 7 days up to now, if none is given."""
     found = desk_of(request).view.conversations(who.scope, (window.from_ms, window.to_ms))
     kinds = Counter(one.kind for one in found)
     return {
@@ -101,7 +101,7 @@ def conversations(
                 "who": one.who,
                 "is_reached": one.is_reached,
                 "words": one.words,
-                "link": f"{telling.ROOT}/tickets/{one.number}",
+                "link": f"{telling.ROOT}/{'slips' if one.kind == 'inquiry' else 'tickets'}/{one.number}",
             }
             for one in found[:limit]
         ],

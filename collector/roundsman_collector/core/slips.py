@@ -251,7 +251,7 @@ def refusal(kind: SlipKind, standing: Standing, wish: Wish, device_kind: str = "
     if state == "void":
         return Refusal("void", "单据已作废", "it is void: write another one")
     if wish.verb == "void":
-        return _may_void(state, wish)
+        return _may_void(state == "signed" and bool(kind.sides), wish)
     if state == "signed" and kind.sides:
         return Refusal("signed", "双方已签字，不能再改", "it was signed by all: void it, and write another one")
     if wish.version is not None and wish.version != standing.version:
@@ -263,10 +263,10 @@ def refusal(kind: SlipKind, standing: Standing, wish: Wish, device_kind: str = "
     return None
 
 
-def _may_void(state: State, wish: Wish) -> Refusal | None:
+def _may_void(is_signed: bool, wish: Wish) -> Refusal | None:
     if not wish.words.strip():
         return Refusal("no_words", "请写明原因", "say why")
-    if state == "signed" and not wish.may_overrule:
+    if is_signed and not wish.may_overrule:
         return Refusal("not_yours", "已签字的单据须由售后经理作废", "a signed one is for a manager to void")
     return None
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 from roundsman_collector.issuing import acceptance as gathered_acceptance
 from roundsman_collector.issuing import cctv_quarter as gathered_cctv
 from roundsman_collector.issuing import engineer_performance as gathered_performance
+from roundsman_collector.issuing import handed_in as gathered_handed_in
 from roundsman_collector.issuing import monthly_file as gathered_file
 from roundsman_collector.issuing import online_bulletin as gathered_bulletin
 from roundsman_collector.issuing import site as gathered_site
@@ -24,6 +25,7 @@ from roundsman_collector.reports import (
     acceptance,
     cctv_quarter,
     engineer_performance,
+    handed_in,
     monthly_file,
     online_bulletin,
     site_inspection,
@@ -149,6 +151,14 @@ KINDS: Mapping[str, ReportKind] = {
             scopes=("company",),
             cycles=("month",),
             make=made(gathered_file.gather, monthly_file.build),
+        ),
+        ReportKind(
+            id="handed_in",
+            letters="ZL",
+            title=handed_in.TITLE,
+            scopes=("company",),
+            cycles=("week", "month", "quarter"),
+            make=made(gathered_handed_in.gather, handed_in.build),
         ),
         ReportKind(
             id="cctv_quarter",

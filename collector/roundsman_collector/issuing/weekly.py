@@ -15,6 +15,8 @@ from roundsman_collector.store.kept import Behind, KeptAsked
 from roundsman_collector.store.records import KINDS
 from roundsman_wire.catalogue import Label
 
+ASKED = Label(zh="咨询", en="inquiry")
+
 
 def gather(view: View, asked: Asked, head: Head) -> WeeklyInputs:
     """Everything that the report says."""
@@ -23,7 +25,7 @@ def gather(view: View, asked: Asked, head: Head) -> WeeklyInputs:
     total: Counter[str] = Counter()
     for counts in found.counts.values():
         total.update(counts)
-    talks = _talks(view, asked)
+    talks = talks_of(view, asked)
     kinds = Counter(one.kind.en for one in talks)
     order = {source: place for place, source in enumerate(SOURCES)}
     return WeeklyInputs(
@@ -39,7 +41,8 @@ def gather(view: View, asked: Asked, head: Head) -> WeeklyInputs:
     )
 
 
-def _talks(view: View, asked: Asked) -> tuple[Talk, ...]:
+def talks_of(view: View, asked: Asked) -> tuple[Talk, ...]:
+    """What was said with customers in the period."""
     found = view.conversations(EVERYTHING, (asked.from_ms, min(asked.to_ms, asked.known_ms)))
     customers = labels(view, "customer", (one.customer for one in found))
     sites = labels(view, "site", (one.site for one in found))
@@ -52,7 +55,7 @@ def _talks(view: View, asked: Asked) -> tuple[Talk, ...]:
             number=one.number,
             customer=customers.get(one.customer),
             site=sites.get(one.site),
-            fault=asked.fault(one.code),
+            fault=asked.fault(one.code) if one.code else ASKED,
             who=people.get(one.who, one.who),
             is_reached=one.is_reached,
             words=one.words,

@@ -40,9 +40,9 @@ SITE = Label(zh="站点", en="Site")
 FAULT = Label(zh="故障", en="Fault")
 NOTES = (
     Label(
-        zh="电话记录取自工单记录：客户报修、再次来电、联系客户与回访，按登记时间计入本周。",
-        en="Conversations are lines of tickets: reports, other calls, calls to the customer, follow-ups; each in the "
-        "week in which it was written down.",
+        zh="电话记录取自工单记录（客户报修、再次来电、联系客户与回访）和咨询记录，按登记时间计入本周。",
+        en="Conversations are lines of tickets (reports, other calls, calls to the customer, follow-ups) and "
+        "inquiries, each in the week in which it was written down.",
     ),
     Label(
         zh="服务需求按受理时间计入本周；作废、合并、转出的不计入数字，但列在明细中。",
@@ -112,7 +112,7 @@ def build(inputs: WeeklyInputs) -> Document:
         parts=(
             Heading(label=Label(zh="电话记录", en="Conversations")),
             _kinds(inputs),
-            _talks(inputs),
+            talks_table(inputs.talks),
             Heading(label=Label(zh="服务需求记录", en="Requests for service")),
             _sources(inputs),
             _requests(inputs),
@@ -136,7 +136,8 @@ def _kinds(inputs: WeeklyInputs) -> Table:
     )
 
 
-def _talks(inputs: WeeklyInputs) -> Table:
+def talks_table(talks: tuple[Talk, ...]) -> Table:
+    """Each conversation, by time."""
     return Table(
         title=Label(zh="电话记录明细", en="Each conversation"),
         columns=(
@@ -164,7 +165,7 @@ def _talks(inputs: WeeklyInputs) -> Table:
                 yes_no(one.is_reached),
                 one.words,
             )
-            for one in inputs.talks
+            for one in talks
         ),
         none=Label(zh="本期无电话记录", en="nobody spoke with anybody"),
         is_detail=True,

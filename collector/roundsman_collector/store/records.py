@@ -3,10 +3,10 @@
     conversations(connection, scope, (from_ms, to_ms)) -> [Conversation(kind="again", ...), ...]      by time
     records(connection, KeptAsked(...)) -> [TicketRecords(ticket, steps, files, review), ...]         by number
 
-A conversation is a line of a ticket's log: a report by people, another call, a call to the customer, a follow-up. It
-belongs to the window in which it was written down. Records are those of the tickets that were opened in the period,
-voided ones, too: what was written down stays. A customer is told of those that were opened for them alone: who has the
-device now does not hear what others said.
+A conversation is a line of a ticket's log: a report by people, another call, a call to the customer, a follow-up; or a
+slip of an inquiry, of which no ticket is made. It belongs to the window in which it was written down. Records are those
+of the tickets that were opened in the period, voided ones, too: what was written down stays. A customer is told of
+those that were opened for them alone: who has the device now does not hear what others said.
 """
 
 import json
@@ -18,16 +18,18 @@ from sqlalchemy import Connection
 
 from roundsman_collector.core.intervals import Pair
 from roundsman_collector.roles import Scope
+from roundsman_collector.store import slips
 from roundsman_collector.store.fault_counts import tickets_within
 from roundsman_collector.store.kept import KeptAsked, conditions
 from roundsman_collector.store.sql import chunks, look, marks, quoted
 
-Kind = Literal["reported", "again", "contacted", "follow_up"]
+Kind = Literal["reported", "again", "contacted", "follow_up", "inquiry"]
 KINDS: Mapping[Kind, tuple[str, str]] = {
     "reported": ("报修", "reported"),
     "again": ("再次来电", "called again"),
     "contacted": ("联系客户", "customer contacted"),
     "follow_up": ("回访", "followed up"),
+    "inquiry": ("咨询", "inquiry"),
 }
 VERBS: Mapping[str, Kind] = {"open": "reported", "call": "again", "contact": "contacted", "follow_up": "follow_up"}
 REVIEW = "review"
@@ -36,7 +38,10 @@ FILED = ("open", "call", "contact", "report", "sign", "follow_up", "confirm", RE
 
 
 class Conversation(NamedTuple):
-    """`way`: a word of the ticket's source, of a report; else phone. `is_reached` None: nobody said."""
+    """`way`: a word of the ticket's source, of a report; else phone. `is_reached` None: nobody said.
+
+    `number`: a ticket's; of an inquiry, a slip's, which is about no `subject`.
+    """
 
     id: int
     at_ms: int
@@ -65,7 +70,7 @@ def conversations(connection: Connection, scope: Scope, window: Pair) -> list[Co
         *window,
         *values,
     )
-    return [
+    talks = [
         Conversation(
             id=event,
             at_ms=at_ms,
@@ -81,6 +86,30 @@ def conversations(connection: Connection, scope: Scope, window: Pair) -> list[Co
             words=text,
         )
         for event, at_ms, verb, who, text, data, number, subject, code, customer, site, source in rows
+    ]
+    return sorted([*talks, *_inquiries(connection, scope, window)], key=lambda one: one.at_ms)
+
+
+def _inquiries(connection: Connection, scope: Scope, window: Pair) -> list[Conversation]:
+    """What people only asked: slips that are not void."""
+    found = slips.of_days(connection, scope, slips.SlipFilter(kind="inquiry", made=window))
+    return [
+        Conversation(
+            id=row.id,
+            at_ms=row.made_ms,
+            kind="inquiry",
+            way="phone",
+            number=row.number,
+            subject="",
+            code="",
+            customer=row.customer,
+            site=row.site,
+            who=row.made_by,
+            is_reached=None,
+            words=" → ".join(filter(None, (said.values.get("question"), said.values.get("answer")))),
+        )
+        for row, said in found
+        if row.state != "void"
     ]
 
 

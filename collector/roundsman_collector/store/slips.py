@@ -67,6 +67,8 @@ class SlipFilter(NamedTuple):
     device: str | None = None
     first_day: str | None = None
     last_day: str | None = None
+    made: tuple[int, int] | None = None
+    """Written down in [from, to), in milliseconds."""
 
 
 class Installed(NamedTuple):
@@ -166,6 +168,9 @@ def _where(scope: Scope, wanted: SlipFilter) -> tuple[str, list[object]]:
         if value:
             where.append(f"slip.{condition}")
             values.append(value)
+    if wanted.made is not None:
+        where.append("slip.made_ms >= ? AND slip.made_ms < ?")
+        values += wanted.made
     return " AND ".join(where), values
 
 

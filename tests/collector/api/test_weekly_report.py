@@ -6,7 +6,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
-from roundsman_collector.store import Batch, Store, TicketOpen
+from roundsman_collector.core.slips import Wish
+from roundsman_collector.store import Batch, Deed, Store, TicketOpen
+from roundsman_collector.store.slips import SlipNew
 from tests.collector.api.month import NOW, at, month, program, step
 from tests.collector.api.report_desk import PREVIEW, got, name, preview, values, window
 
@@ -52,7 +54,29 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Des
             step(1, 8.1, "review", who="root", accepted=True),
         ]
         store.commit(Batch(now_ms=NOW - 1, tickets=lines))
+        slips(desk)
         yield store, desk
+
+
+def slips(desk: Desk) -> None:
+    """Two inquiries, one of them in the week after, one void; a trip's feedback, and one of another month."""
+    asked = {"name": "王", "question": "价格", "answer": "已答", "phone": "13812345678"}
+    trip = {"days": "2", "content": "更换 3 台", "found": "无", "customer_says": "满意"}
+    made = [
+        desk.office.begin_slip(slip(kind, day), said, deed=Deed(who="li", at_ms=at(hour)))
+        for kind, day, said, hour in (
+            ("inquiry", "2024-10-01", asked, 5.6),
+            ("inquiry", "2024-10-01", asked, 8.2),
+            ("inquiry", "2024-10-01", asked, 5.7),
+            ("trip", "2024-10-01", trip, 5.8),
+            ("trip", "2024-09-30", trip, 5.9),
+        )
+    ]
+    desk.office.write_slip(made[2].id, Wish("void", words="重复"), deed=Deed(who="li", at_ms=at(5.8)))
+
+
+def slip(kind: str, day: str) -> SlipNew:
+    return SlipNew(kind=kind, day=day, site=None, customer="metro", group=None, device=None, engineer="li")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +95,10 @@ def test_conversations_are_those_of_the_week_in_which_they_were_written_down(api
         ("contacted", "2024-000005", False),
         ("contacted", "2024-000005", True),
         ("follow_up", "2024-000001", True),
+        ("inquiry", "S2024-000001", None),
     ]
+    assert told["conversations"][-1]["words"] == "价格 → 已答"
+    assert api.get(told["conversations"][-1]["link"]).json()["kind"] == "inquiry"
     kinds = values(found, "By kind")
     assert {name: value["count"][0] for (name, _), value in kinds.items()} == {
         "all": told["found"],
@@ -125,6 +152,26 @@ def test_the_file_of_a_month_lists_what_is_on_file_and_who_reviewed_it(
     assert whole[None, "Tickets"] == {"count": [told["found"], None]} == {"count": [5, None]}
     assert whole[None, "Reviewed and accepted"] == {"count": [told["reviewed"], None]} == {"count": [1, None]}
     assert whole[None, "Photos"] == {"count": [told["files"].get("photo", 0), None]}
+
+
+# Shows S2-25.
+# Shows S3-18.
+def test_the_records_of_a_month_are_handed_in_as_one(api: TestClient) -> None:
+    found = preview(api, "handed_in", "company:", MONTH)
+    days = "from=2024-10-01&to=2024-10-31"
+    conversations = got(api, f"/api/v1/conversations?{window(found)}")["found"]
+    records = got(api, f"/api/v1/records?{window(found)}")["records"]
+    trips = got(api, f"/api/v1/slips?kind=trip&{days}")["slips"]
+
+    whole = values(found, "Altogether")
+    assert whole[None, "Conversations"] == {"count": [conversations, None]}
+    assert whole[None, "Services for customers"] == {"count": [len(records), None]}
+    assert whole[None, "Feedback after a business trip"] == {"count": [len(trips), None]} == {"count": [1, None]}
+    assert {row for row, _ in values(found, "Services for customers")} == {one["number"] for one in records}
+    told = values(found, "Feedback after a business trip")
+    assert {row for row, _ in told} == {one["number"] for one in trips} == {"S2024-000004"}
+    assert told["S2024-000004", "What was done"] == "更换 3 台"
+    assert "13812345678" not in str(found)
 
 
 def test_customers_get_what_is_theirs_from_the_api_and_no_report_of_the_house(lived: tuple[Store, Desk]) -> None:

@@ -319,7 +319,7 @@ def _slip(request: Request, who: Who, number: str, *, wrong: str = "", status: i
         "photos": standing.photos,
         "void": standing.void,
         "may_write": who.may("act") and (state == "open" or (state == "signed" and not kind.sides)),
-        "may_void": who.may("overrule" if state == "signed" else "act") and state != "void",
+        "may_void": who.may("overrule" if state == "signed" and kind.sides else "act") and state != "void",
         "version": standing.version,
         "key": secrets.token_urlsafe(16),
         "pictures": PICTURES,
