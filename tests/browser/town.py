@@ -43,6 +43,7 @@ from roundsman_collector.store import (
     timing_of,
 )
 from roundsman_collector.store.reading_days import DayRow, DaysTold
+from roundsman_collector.store.tasks import TaskLine
 from tests.browser.spares import stocked
 from tests.collector.api import world
 from tests.collector.api.agents_desk import busy
@@ -122,6 +123,7 @@ def made(where: Path) -> Path:
         inspected(store, view, ["metro-a"])
         inspected(store, view, ["metro-a"], "visit")
         _worsening(store)
+        _planned(store, where)
         busy(store, view)
     _recurring(where)
     return where
@@ -134,6 +136,43 @@ def _recurring(where: Path) -> None:
         outbox.warn(often, NOW)
         deed = Deed(who="admin", at_ms=NOW - 5)
         office.analyse(1, cause="process", text="清洁周期过长，改为每周一次", scope=EVERYTHING, deed=deed)
+
+
+def _planned(store: Store, where: Path) -> None:
+    """Plans of the metro's contract: a visit was begun, a phone inspection has not been, an upkeep was proposed; the
+    statistics follow the visit. A call of the bank's is nearly late."""
+    deed = Deed(who="admin", at_ms=NOW - 5)
+    plans = (
+        ("kiosk-phone", {"kind": "kiosk-phone", "contract": "metro-c"}),
+        ("kiosk-visit", {"kind": "kiosk-visit", "contract": "metro-c"}),
+        ("kiosk-statistics", {"kind": "kiosk-statistics", "contract": "metro-c"}),
+        ("upkeep", {"kind": "security-upkeep", "contract": "metro-c", "changes": '{"phases": null}'}),
+        ("calls", {"kind": "tianyi-call", "contract": "metro-c"}),
+        (
+            "early",
+            {"kind": "tianyi-call", "contract": "metro-c", "changes": '{"window": {"around": 2, "give_or_take": 2}}'},
+        ),
+    )
+    with Office.open(where) as office:
+        for name, fields in plans:
+            office.put_entry("plan", name, {"first_day": "2024-09-01", **fields}, deed=deed)
+    engine = Engine(store, book_of(Policy(rules=())))
+    for _ in range(len(plans) + 2):
+        engine.plans.step(NOW - 5)
+    first = {name: store.tasks_of_plan(name)[0].row.id for name, _ in plans}
+    lines = [
+        TaskLine(task=first["upkeep"], at_ms=NOW - 4, verb="propose", who="dispatcher"),
+        TaskLine(
+            task=first["kiosk-visit"],
+            at_ms=NOW - 4,
+            verb="assign",
+            who="dispatcher",
+            data={"engineer": "chen.j", "day": "2024-10-08"},
+        ),
+        TaskLine(task=first["kiosk-visit"], at_ms=NOW - 3, verb="begin", who="chen.j"),
+    ]
+    store.commit(Batch(now_ms=NOW - 3, tasks=lines))
+    engine.tasks.step(NOW - 2)
 
 
 def _worsening(store: Store) -> None:

@@ -57,6 +57,20 @@ def test_the_list_tells_what_is_to_be_done_and_a_quarter_what_will_be(staff: Tes
     assert "目前没有任务" in words_of(page(staff, "/tasks?look=over"))
 
 
+def test_the_calendar_is_narrowed_by_site_kind_contract_and_engineer(staff: TestClient, task: int) -> None:
+    posted(staff, f"/tasks/{task}/act", verb="assign", engineer="engineer", day="2024-11-04")
+
+    def links(query: str) -> set[str]:
+        return set(re.findall(r'href="(/tasks/\d+)"', staff.get(f"/tasks?quarter=2024-Q4{query}").text))
+
+    everything = links("")
+    assert f"/tasks/{task}" in links("&engineer=engineer") == {f"/tasks/{task}"} < everything
+    assert f"/tasks/{task}" in links("&site=metro-a") | links("&kind=security-upkeep")
+    assert links("&contract=none") == links("&kind=nothing") == set()
+    assert "没有符合条件的任务" in words_of(page(staff, "/tasks?quarter=2024-Q4&site=none"))
+    assert staff.get("/tasks?quarter=2024-Q7").status_code == 422
+
+
 def test_without_plans_the_list_says_what_to_do(staff: TestClient) -> None:
     assert "尚无巡检计划" in words_of(page(staff, "/tasks"))
 

@@ -1,6 +1,7 @@
 """巡检任务: what plans ask for, first what is late or nearly; a quarter month by month; a task, its steps, its log.
 
-/tasks          what is to be done now; ?look=coming, ?look=over; ?quarter=2026-Q4: the calendar of a quarter
+/tasks          what is to be done now; ?look=coming, ?look=over; ?quarter=2026-Q4: the calendar of a quarter;
+                &site=, &contract=, &engineer=, &kind=: of those alone
 /tasks/12       by when, and why; what can be done; POST /tasks/12/act, /inspect (begins a round), /link
 """
 
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from roundsman_collector.api import tasks
 from roundsman_collector.api.access import Act, Inspect, See, deed_of
@@ -24,24 +26,27 @@ from roundsman_collector.core.postings import USUAL_ZONE
 from roundsman_collector.core.tasks import UNDONE
 from roundsman_collector.core.worries import MARKS
 from roundsman_collector.roles import Who
-from roundsman_collector.store.plan_files import kind_from
+from roundsman_collector.store.plan_files import kind_from, kinds
 from roundsman_collector.store.task_lists import TaskFilter
 from roundsman_collector.store.tasks import TaskFound, TaskRow
 from roundsman_collector.web.forms import form
-from roundsman_collector.web.page import page, saying_of
+from roundsman_collector.web.page import address, page, saying_of
 from roundsman_collector.web.pages.login import ours
 from roundsman_collector.web.pages.register import name_of
 from roundsman_collector.web.saying import Saying
+from roundsman_collector.web.task_calendar import GRAVEST, Calendar, Told, calendar_of
 from roundsman_collector.web.words import N_
 
-SHOWN = 200
+SHOWN = 300
 LOOKS: Mapping[str, str] = {"": N_("To be done now"), "coming": N_("Coming"), "over": N_("Done")}
 LOOKED_FOR: Mapping[str, TaskFilter] = {
     "": TaskFilter(marks=("overdue", "danger", "open"), is_over=False),
     "coming": TaskFilter(marks=("", "coming"), is_over=False),
     "over": TaskFilter(is_over=True),
 }
-GRAVEST = ("overdue", "danger", "open", "coming", "")
+CALENDAR = N_("Calendar %(quarter)s")
+CHOICES = 300
+"""A longer list to choose from helps nobody."""
 WANTS: Mapping[str, tuple[str, ...]] = {
     "assign": ("engineer", "day"),
     "agree": ("name",),
@@ -70,39 +75,115 @@ Month = tuple[str, list[dict[str, Any]]]
 router = APIRouter()
 
 
+class Asked(BaseModel):
+    """What the address asks for."""
+
+    model_config = ConfigDict(extra="ignore", str_strip_whitespace=True)
+
+    look: str = Field(default="", max_length=20)
+    quarter: str = Field(default="", pattern=r"^$|" + QUARTERS)
+    site: str = Field(default="", max_length=64)
+    contract: str = Field(default="", max_length=64)
+    engineer: str = Field(default="", max_length=64)
+    kind: str = Field(default="", max_length=64)
+
+    def wanted(self) -> TaskFilter:
+        """The same as a filter of tasks."""
+        from_ms, to_ms = window_of(self.quarter)
+        look = TaskFilter(from_ms=from_ms, to_ms=to_ms) if self.quarter else LOOKED_FOR[self.looked]
+        return replace(look, site=self.site, contract=self.contract, engineer=self.engineer, kind=self.kind)
+
+    @property
+    def looked(self) -> str:
+        """A word of LOOKS; of none, the first."""
+        return self.look if self.look in LOOKS else ""
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything is left out."""
+        return bool(self.site or self.contract or self.engineer or self.kind)
+
+
 @router.get("/tasks")
-def tasks_page(
-    request: Request,
-    who: See,
-    look: str = "",
-    quarter: Annotated[str, Query(pattern=r"^$|" + QUARTERS)] = "",
-    site: Annotated[str, Query(max_length=64)] = "",
-) -> Response:
+def tasks_page(request: Request, who: See, asked: Annotated[Asked, Query()]) -> Response:
     """What is to be done, or a quarter."""
     desk, saying = desk_of(request), saying_of(request)
-    look = look if look in LOOKS else ""
-    from_ms, to_ms = window_of(quarter)
-    wanted = replace(TaskFilter(from_ms=from_ms, to_ms=to_ms) if quarter else LOOKED_FOR[look], site=site)
-    rows = desk.view.tasks(who.scope, wanted, limit=SHOWN + 1)
+    rows = desk.view.tasks(who.scope, asked.wanted(), limit=SHOWN + 1)
     listed = rows[:SHOWN]
-    if not quarter and not look:
+    if not asked.quarter and not asked.looked:
         listed = sorted(listed, key=lambda row: (GRAVEST.index(row.mark), row.due_ms, row.id))
     today = local_day(desk.now_ms(), USUAL_ZONE)
+    narrows = asked.model_dump(include={"site", "contract", "engineer", "kind"})
     shown = {
+        "asked": asked,
         "looks": [
-            (f"/tasks?look={key}" if key else "/tasks", saying(text), key == look and not quarter)
+            (address("/tasks", {"look": key, **narrows}), saying(text), key == asked.looked and not asked.quarter)
             for key, text in LOOKS.items()
         ],
-        "quarters": [(f"/tasks?quarter={one}", one, one == quarter) for one in _quarters(today)],
-        "months": _months(desk, saying, listed, by_month=bool(quarter) or look == "coming"),
+        "quarters": [
+            (
+                address("/tasks", {"quarter": one, **narrows}),
+                saying("Calendar %(quarter)s", quarter=one),
+                one == asked.quarter,
+            )
+            for one in _quarters(today)
+        ],
+        "choices": _choices(desk, saying, who),
+        "calendar": _calendar(desk, saying, listed, asked.quarter, today) if asked.quarter else None,
+        "months": _months(desk, saying, listed, by_month=bool(asked.quarter) or asked.looked == "coming"),
         "counts": dict.fromkeys(MARKS, 0) | desk.view.task_counts(who.scope),
         "has_more": len(rows) > SHOWN,
         "most": SHOWN,
-        "site": site,
         "has_plans": bool(desk.view.entries("plan", scope=who.scope, limit=1)),
         "may_plan": who.may("place"),
     }
     return page(request, who, "tasks.html", shown)
+
+
+def _choices(desk: Desk, saying: Saying, who: Who) -> list[tuple[str, str, list[tuple[str, str]]]]:
+    """What tasks can be narrowed by: name, label, and what there is."""
+    view, known = desk.view, kinds()
+    planned = {str(one.fields["kind"]) for one in view.entries("plan", scope=who.scope, limit=CHOICES)}
+    said = {entry.kind: saying.pair((entry.zh, entry.en)) for file in known.values() for entry in file.kinds}
+    sites = [(one.id, name_of(saying, one)) for one in view.entries("site", scope=who.scope, limit=CHOICES)]
+    contracts = view.entries("contract", scope=who.scope, limit=CHOICES)
+    engineers = view.engineers(scope=who.scope) if who.may("act") else ()
+    found = [
+        ("contract", saying(N_("Contract")), [(one.id, name_of(saying, one)) for one in contracts]),
+        ("site", saying(N_("Site")), sites),
+        ("kind", saying(N_("Kind of plan")), [(kind, said[kind]) for kind in said if kind in planned]),
+        ("engineer", saying(N_("Engineer")), [(one.person.id, one.person.name) for one in engineers]),
+    ]
+    return [one for one in found if one[2]]
+
+
+def _calendar(desk: Desk, saying: Saying, rows: Sequence[TaskRow], quarter: str, today: date) -> Calendar:
+    names = _sites(desk, saying, rows)
+    told = []
+    for row in rows:
+        kind = kind_from(row.body)
+        mark = saying.word("task_mark", row.mark) if row.mark in ("danger", "overdue") else ""
+        told.append(
+            Told(
+                id=row.id,
+                plan=row.plan,
+                name=saying.pair((kind.zh, kind.en)),
+                mode=saying.word("plan_mode", kind.mode),
+                site=row.site,
+                site_name=_where(saying, row, names),
+                period=row.period,
+                opens=date.fromisoformat(row.opens_on),
+                last=local_day(row.due_ms - 1, row.time_zone),
+                mark=row.mark,
+                is_over=row.is_over,
+                text=mark or saying.word("task", row.state),
+            )
+        )
+    return calendar_of(quarter, told, today)
+
+
+def _where(saying: Saying, row: TaskRow, names: Mapping[str, str]) -> str:
+    return names.get(row.site, row.site) or row.contract or saying(N_("whole company"))
 
 
 def _quarters(today: date) -> list[str]:
@@ -113,10 +194,10 @@ def _quarters(today: date) -> list[str]:
 
 def _months(desk: Desk, saying: Saying, rows: Sequence[TaskRow], *, by_month: bool) -> list[Month]:
     """Rows of a table; of a calendar month by month, by the day they open."""
-    names = _sites(desk, saying, rows)
+    names, people = _sites(desk, saying, rows), desk.view.people_names()
     found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row.opens_on[:7] if by_month else "", []).append(_row(saying, row, names))
+        found.setdefault(row.opens_on[:7] if by_month else "", []).append(_row(saying, row, names, people))
     return list(found.items())
 
 
@@ -125,7 +206,7 @@ def _sites(desk: Desk, saying: Saying, rows: Sequence[TaskRow]) -> dict[str, str
     return {site: name_of(saying, one) for site, one in entries.items()}
 
 
-def _row(saying: Saying, row: TaskRow, names: Mapping[str, str]) -> dict[str, Any]:
+def _row(saying: Saying, row: TaskRow, names: Mapping[str, str], people: Mapping[str, str]) -> dict[str, Any]:
     kind = kind_from(row.body)
     is_work_done = row.state not in UNDONE
     due_ms = row.report_due_ms if is_work_done and row.report_due_ms is not None else row.due_ms
@@ -134,7 +215,7 @@ def _row(saying: Saying, row: TaskRow, names: Mapping[str, str]) -> dict[str, An
         "name": saying.pair((kind.zh, kind.en)),
         "mode": saying.word("plan_mode", kind.mode),
         "site": row.site,
-        "site_name": names.get(row.site, row.site) or row.contract or saying(N_("whole company")),
+        "site_name": _where(saying, row, names),
         "period": row.period,
         "opens_on": row.opens_on,
         "last_day": local_day(due_ms - 1, row.time_zone).isoformat(),
@@ -142,7 +223,7 @@ def _row(saying: Saying, row: TaskRow, names: Mapping[str, str]) -> dict[str, An
         "state": saying.word("task", row.state),
         "mark": row.mark,
         "mark_word": saying.word("task_mark", row.mark) if row.mark else "",
-        "engineer": row.engineer,
+        "engineer": people.get(row.engineer, row.engineer),
         "day": row.day,
     }
 
@@ -221,7 +302,7 @@ def _page(
     begins = core.kind.mode in ROUNDS and row.site and who.may("round") and _may_inspect(found)
     may_link = row.state == "proposed" and who.may("act")
     shown = {
-        **_row(saying, row, _sites(desk, saying, [row])),
+        **_row(saying, row, _sites(desk, saying, [row]), desk.view.people_names()),
         "one": core,
         "plan": row.plan,
         "worries": [_worry(saying, one) for one in tasks.worries_of(desk, found)],
