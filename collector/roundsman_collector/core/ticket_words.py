@@ -1,7 +1,7 @@
 """The words of a ticket: its states, and what people choose from in its steps, in both languages. Pure.
 
     STATES, and groups of them: TO_MEND, UNSENT, SENT, MENDED, LIVE, OVER
-    WAITING, DELAYS, CAUSES, MODES, SERVICES, ASKED, ENDINGS, EXAMINATIONS, CONTACTS        word -> (zh, en)
+    WAITING, PAUSES, DELAYS, CAUSES, MODES, SERVICES, ASKED, ENDINGS, EXAMINATIONS, CONTACTS        word -> (zh, en)
 
 core/lifecycle.py has the steps that lead from state to state.
 """
@@ -48,6 +48,11 @@ WAITING: Mapping[str, tuple[str, str]] = {
     "other": ("其他", "another reason"),
 }
 """Why a ticket waits. Which of them stop a clock, the service level says."""
+PAUSES: Mapping[str, tuple[str, str]] = {
+    **WAITING,
+    "mended": ("已修复（后重新打开）", "mended, until it was opened again"),
+}
+"""Why a clock stands still."""
 DELAYS: Mapping[str, tuple[str, str]] = {
     "parts": ("缺备件", "a part was missing"),
     "skill": ("技术原因", "it takes another specialist"),

@@ -24,6 +24,8 @@ LATE = ("missed", "breached", "recorded")
 """How clocks stand that are told one by one."""
 AT_ONCE = 500
 MOST = 1_000_000
+STANDING_STILL = ("wait", "reopen", "recur")
+"""Steps by which a clock stands still: from then on, or since the repair that did not hold."""
 
 
 def gather(view: View, asked: Asked, head: Head) -> SlaInputs:
@@ -122,10 +124,10 @@ def _pauses(view: View, asked: Asked, wanted: KeptAsked) -> tuple[Paused, ...]:
 
 
 def _waited(view: View, wanted: KeptAsked) -> Iterator[TicketRow]:
-    """The tickets of the period that ever waited and were promised something."""
+    """The tickets of the period whose clocks may ever have stood still, of those that were promised something."""
     before: int | None = None
     while rows := view.kept_behind(wanted, Behind(count="tickets"), before_id=before, limit=AT_ONCE):
-        lines = view.ticket_lines([row.id for row in rows], ("wait",))
+        lines = view.ticket_lines([row.id for row in rows], STANDING_STILL)
         yield from (row for row in rows if lines.get(row.id) and row.level_id is not None)
         before = rows[-1].id
 

@@ -12,7 +12,7 @@ from fractions import Fraction
 from roundsman_collector.core.kept import STANDS, Kept
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.reckoning import Reckoned
-from roundsman_collector.core.ticket_words import STATES, WAITING
+from roundsman_collector.core.ticket_words import PAUSES, STATES
 from roundsman_collector.reports.by_clock import by_clock
 from roundsman_collector.reports.by_figure import by_figure
 from roundsman_collector.reports.document import (
@@ -154,7 +154,7 @@ def _pauses(inputs: SlaInputs) -> Table:
     return Table(
         title=Label(zh="计时暂停（按原因）", en="Pauses by reason"),
         columns=(Label(zh="原因", en="Reason"), Label(zh="工单", en="Tickets"), Label(zh="时长", en="Time")),
-        rows=tuple((step_word(WAITING, one.reason), Count(one.tickets), Span(one.ms)) for one in inputs.pauses),
+        rows=tuple((step_word(PAUSES, one.reason), Count(one.tickets), Span(one.ms)) for one in inputs.pauses),
         none=NO_PAUSE,
     )
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from babel.messages.pofile import read_po
 
 from roundsman_collector.core import level, lifecycle, parts, plan_kinds, tasks, worries
+from roundsman_collector.core.ticket_words import PAUSES
 from roundsman_wire.catalogue import Language
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -434,7 +435,7 @@ PAIRS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "step": {verb: (step.zh, step.en) for verb, step in lifecycle.STEPS.items()},
     "waiting": lifecycle.WAITING,
     "delay": lifecycle.DELAYS,
-    "pause": {**lifecycle.WAITING, "mended": ("已修复（后重新打开）", "mended, until it was opened again")},
+    "pause": PAUSES,
     "damage": lifecycle.CAUSES,
     "mode": lifecycle.MODES,
     "service": lifecycle.SERVICES,
