@@ -22,6 +22,8 @@ VISITED = ("bank", "metro", "centre")
 LATE_EVERY = 9
 MISSED_LINE = ("metro-2-gw", "12-29 10:00", "01-12 08:00")
 """What it kept comes when the quarter's report has been issued."""
+OFF_THE_NET = ("centre-2-bus-05", "11-20 09:00", "12-02 15:00")
+"""A vehicle that is not online for a whole week."""
 EARLY_LINE = ("bank-4-gw", "10-20 08:00", "10-21 20:00")
 
 
@@ -43,6 +45,7 @@ def write(quarter: Quarter, seed: int = 4) -> None:
         quarter.breaks(device, since, until, **FAULTS[kind][(number * 7 + chance.randrange(2)) % len(FAULTS[kind])])
         if is_visited:
             Visit(quarter, device, since, until, late_min=200 if is_late else 0)
+    quarter.breaks(*OFF_THE_NET, modem__network="none")
     quarter.drifts("bank-2-kiosk-01", "disk[/].used_percent", 0.25)
     quarter.silent(*EARLY_LINE)
     quarter.silent(*MISSED_LINE)

@@ -3,7 +3,7 @@
     bank       50 kiosks at five branches        kiosk        phone each month, each quarter a visit, then statistics
     campus     10 kiosks                         huajun       an inspection in every half-year from the installation
     school     10 kiosks                         tianyi       a call around the 10th
-    mall       10 kiosks                         decoration   two visits a year
+    mall       10 kiosks                         decoration   two visits a year; on trial until the third day
     metro      60 recorders in six control rooms security     visits, upkeep that is agreed to, the store's books
     buses      60 vehicle terminals, two centres vehicle      weekly and monthly reports, what keeps coming back
 
@@ -39,7 +39,7 @@ CLIENTS = (
     Client("bank", "城南银行", "kiosk", "kiosk", 5, "2025-03-01", ("kiosk-phone", "kiosk-visit", "kiosk-statistics")),
     Client("campus", "大学城", "huajun", "kiosk", 1, "2026-04-20", ("huajun-remote", "huajun-free")),
     Client("school", "第二中学", "tianyi", "kiosk", 1, "2025-09-01", ("tianyi-call",)),
-    Client("mall", "犇鑫广场", "decoration", "kiosk", 1, "2025-07-01", ("decoration-visit",)),
+    Client("mall", "犇鑫广场", "decoration", "kiosk", 1, "2026-10-03", ("decoration-visit",)),
     Client("metro", "地铁公司", "security", "nvr", 6, "2026-01-10", ("security-visit", "security-upkeep")),
     Client("buses", "公交集团", "vehicle", "vehicle", 0, "2025-05-01", ()),
 )
@@ -94,6 +94,8 @@ def enter(office: Office, deed: Deed, installed_ms: int) -> None:
     office.seed_calendar(calendar_from(built_in("calendars/cn.yaml"), source="cn.yaml"), deed=deed)
     for login, role in PEOPLE:
         office.add_person(login, name=login.title(), role=role, scope=EVERYTHING, language="zh", deed=deed)
+    for group in ("south", *CENTRES):
+        office.put_entry("group", group, {"name_zh": group, "name_en": group}, from_ms=installed_ms, deed=deed)
     for client in CLIENTS:
         names = {"name_zh": client.zh, "name_en": client.id.title()}
         office.put_entry("customer", client.id, names, from_ms=installed_ms, deed=deed)
