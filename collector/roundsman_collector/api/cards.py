@@ -20,6 +20,7 @@ from roundsman_collector.api.entries import DEFAULT_ZONE, problem_of
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.telling import ROOT, device_links
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.contract import PHASES, Phase, phase_at
 from roundsman_collector.register import entering
 from roundsman_collector.register.entering import Answers
@@ -202,6 +203,8 @@ def told(desk: Desk, who: Who, one: Card) -> dict[str, Any]:
     phase = phase_of(one, desk.now_ms())
     if not (who.may("act") or who.may("place")):
         fields |= {name: masked(fields[name]) if fields[name] else None for name in PHONES}
+    else:
+        note(desk, who, f"device:{one.device}", *(fields[name] for name in PHONES))
     return {
         **fields,
         **stamped("installed", installed_ms),

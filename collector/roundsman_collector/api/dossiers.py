@@ -14,6 +14,7 @@ from typing import Any
 from roundsman_collector.api.desk import Desk
 from roundsman_collector.api.entries import DEFAULT_ZONE
 from roundsman_collector.api.tickets import references
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.contract import PHASES, Dates, local_day, phase_at
 from roundsman_collector.core.ticket_log import Event
 from roundsman_collector.reports.dossier import (
@@ -27,6 +28,7 @@ from roundsman_collector.reports.dossier import (
     LoanLine,
     Snapshot,
     at,
+    caller,
     last,
     masked,
     without_phones,
@@ -48,6 +50,8 @@ def dossier(desk: Desk, who: Who, row: TicketRow) -> Dossier:
     """A ticket as a form wants it."""
     (facts,) = desk.view.ticket_facts([row])
     found = replace(_dossier(desk, who, facts, desk.view.people_names()), contact=_contact(desk, who, facts))
+    if who.may("act"):
+        note(desk, who, f"ticket:{row.number}", caller(found).phone, found.contact and found.contact.phone)
     return _with_readings(desk, _with_age(desk, found), facts)
 
 
@@ -55,7 +59,10 @@ def register(desk: Desk, who: Who, from_ms: int, to_ms: int) -> tuple[list[Dossi
     """The tickets that were opened in a period, by number, and whether there are more than one register holds."""
     facts, has_more = desk.view.tickets_opened(who.scope, from_ms, to_ms, limit=REGISTER_ROWS)
     people = desk.view.people_names()
-    return [_dossier(desk, who, one, people) for one in facts], has_more
+    found = [_dossier(desk, who, one, people) for one in facts]
+    if who.may("act"):
+        note(desk, who, "tickets:register", *(caller(one).phone for one in found))
+    return found, has_more
 
 
 def _dossier(desk: Desk, who: Who, facts: TicketFacts, people: dict[str, str]) -> Dossier:

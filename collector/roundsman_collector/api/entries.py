@@ -17,6 +17,7 @@ from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.moments import EXPECTED, read, stamped
 from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.telling import ROOT
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.contract import PHASES, Phase, phase_at
 from roundsman_collector.reports.dossier import masked
 from roundsman_collector.roles import Who
@@ -107,16 +108,17 @@ def problem_of(error: EntryError) -> Problem:
     )
 
 
-def shown(who: Who, one: Version) -> Version:
+def shown(desk: Desk, who: Who, one: Version, noted_as: str) -> Version:
     """A version as somebody may see it: numbers of people are for whoever acts on tickets or keeps the register."""
     if who.may("act") or who.may("place"):
+        note(desk, who, noted_as, *(one.fields.get(name) for name in PRIVATE))
         return one
     fields = {name: masked(value) if name in PRIVATE and value else value for name, value in one.fields.items()}
     return one._replace(fields=fields)
 
 
-def told(desk: Desk, who: Who, kind: KindName, one: Version, collection: str) -> dict[str, Any]:
-    """A version as the API says it."""
+def told(desk: Desk, who: Who, kind: KindName, one: Version, collection: str, *, noted_as: str = "") -> dict[str, Any]:
+    """A version as the API says it. `noted_as`: as what it is noted that numbers were shown; else as the entry."""
     phase = phase_of(desk, kind, one)
     at = f"{ROOT}/{collection}/{one.id}"
     return {
@@ -126,7 +128,7 @@ def told(desk: Desk, who: Who, kind: KindName, one: Version, collection: str) ->
         **stamped("to", one.to_ms),
         **stamped("made", one.made_ms),
         "made_by": one.made_by,
-        "fields": shown(who, one).fields,
+        "fields": shown(desk, who, one, noted_as or f"{kind}:{one.id}").fields,
         "phase": phase,
         "phase_zh": None if phase is None else PHASES[phase][0],
         "links": {"self": at, "history": f"{at}/history"},
@@ -193,7 +195,7 @@ def _add(collection: str, kind: KindName) -> None:
             where=where,
         )
         return {
-            "entries": [told(desk, who, kind, one, collection) for one in rows[:limit]],
+            "entries": [told(desk, who, kind, one, collection, noted_as=collection) for one in rows[:limit]],
             "next_after": rows[limit - 1].id if len(rows) > limit else None,
         }
 

@@ -26,6 +26,7 @@ from roundsman_collector.api.entries import DEFAULT_ZONE
 from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.telling import ROOT
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.contract import local_day
 from roundsman_collector.core.slips import KINDS, NAME_LIMIT, Line, SlipKind, Standing, Wish, missing, standing_of
 from roundsman_collector.reports.dossier import masked
@@ -210,7 +211,7 @@ def one(request: Request, who: See, number: Number) -> dict[str, Any]:
     """What was written, who has signed, what it lacks."""
     desk = desk_of(request)
     row = slip_or_404(desk, who, number)
-    return full(desk, who, row, deed_of(request, who))
+    return full(desk, who, row)
 
 
 @router.get(
@@ -243,8 +244,8 @@ def file(request: Request, who: See, number: Number, file: files.FileName) -> Re
 @router.post("", response_model=SlipFullShape, status_code=201, summary="Write a slip")
 def begin(request: Request, who: Act, body: NewBody, idempotency_key: files.Key = None) -> dict[str, Any]:
     """What the register and the device's last report know of the device is filled in, where nothing else is said."""
-    desk, deed = desk_of(request), deed_of(request, who)
-    return full(desk, who, begun(desk, who, body, deed, idempotency_key), deed)
+    desk = desk_of(request)
+    return full(desk, who, begun(desk, who, body, deed_of(request, who), idempotency_key))
 
 
 @router.put("/{number}", response_model=SlipFullShape, summary="Write into a slip")
@@ -296,7 +297,7 @@ def step(
 def _stepped(request: Request, who: Who, number: str, wish: Wish) -> dict[str, Any]:
     desk, deed = desk_of(request), deed_of(request, who)
     row = slip_or_404(desk, who, number)
-    return full(desk, who, taken(desk, who, row, wish, deed), deed)
+    return full(desk, who, taken(desk, who, row, wish, deed))
 
 
 class Refused(Problem):
@@ -455,13 +456,13 @@ def said(desk: Desk, row: SlipRow) -> Standing:
     return standing_of(desk.view.slip_log(row.id))
 
 
-def full(desk: Desk, who: Who, row: SlipRow, deed: Deed) -> dict[str, Any]:
+def full(desk: Desk, who: Who, row: SlipRow) -> dict[str, Any]:
     """A slip with what it says, as far as somebody may read it."""
     kind, standing = KINDS[row.kind], said(desk, row)
     lacking = missing(kind, standing, row.device_kind)
     return {
         **told(row),
-        "values": readable(desk, who, row, standing, deed),
+        "values": readable(desk, who, row, standing),
         "missing_zh": [one.zh for one in lacking],
         "missing_en": [one.en for one in lacking],
         "signatures": [_signed(side, line) for side, line in standing.signed.items()],
@@ -470,12 +471,11 @@ def full(desk: Desk, who: Who, row: SlipRow, deed: Deed) -> dict[str, Any]:
     }
 
 
-def readable(desk: Desk, who: Who, row: SlipRow, standing: Standing, deed: Deed) -> dict[str, str]:
+def readable(desk: Desk, who: Who, row: SlipRow, standing: Standing) -> dict[str, str]:
     """What was written: numbers of people and cards masked for those who may only look."""
     secret = {one.name for one in KINDS[row.kind].entries if one.is_secret}
     if who.may("act"):
-        if secret & standing.values.keys():
-            desk.office.numbers_seen(f"slip:{row.number}", deed)
+        note(desk, who, f"slip:{row.number}", *(standing.values.get(name) for name in secret))
         return dict(standing.values)
     return {name: masked(text) if name in secret else text for name, text in standing.values.items()}
 

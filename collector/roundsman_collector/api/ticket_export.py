@@ -19,6 +19,7 @@ from roundsman_collector.api.access import See
 from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.entries import DEFAULT_ZONE
 from roundsman_collector.api.ticket_filter import Asked
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.calendar import zone
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import ENDINGS, SERVICES, STATES, WAITING
@@ -95,6 +96,8 @@ def export(
 def answer(desk: Desk, who: Who, asked: Asked, form: str, language: Language) -> Response:
     """The file."""
     header = [one.of(language) for one in COLUMNS]
+    if who.may("act"):
+        note(desk, who, "tickets:export", "the numbers of its callers")
     rows = _lines(desk, who, asked.wanted(who, desk.now_ms()), language)
     return tables.answer(form, "tickets", TITLE.of(language), header, rows)
 

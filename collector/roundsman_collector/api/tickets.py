@@ -24,6 +24,7 @@ from roundsman_collector.api.moments import stamped
 from roundsman_collector.api.problem import Problem, bad_parameter
 from roundsman_collector.api.shapes import AskedShape, TicketFullShape, TicketsShape, TicketState
 from roundsman_collector.api.ticket_steps import said as checked
+from roundsman_collector.api.whole_numbers import note
 from roundsman_collector.core.level import CLOCKS
 from roundsman_collector.core.lifecycle import STATES, STEPS, is_persons, offered, standing_of
 from roundsman_collector.core.model import Ref
@@ -327,6 +328,8 @@ def ticket_or_404(desk: Desk, who: Who, ticket: str) -> tuple[TicketRow, list[Ti
 def full(desk: Desk, who: Who, row: TicketRow, log: list[TicketEvent]) -> dict[str, Any]:
     """A ticket with its log and evidence, what its cause explains, and the ticket of its own cause."""
     explained = desk.view.count_children([row.id], scope=who.scope)
+    if who.may("act") and any(masked_data(one.data) != one.data for one in log):
+        note(desk, who, f"ticket:{row.number}", "a number in its log")
     return {
         **telling.ticket(desk, row, desk.view.agent_names([row.agent_no]), explained),
         "merged_into": _merged_into(desk, who, row),

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from roundsman_collector.store import View
+from roundsman_collector.store import Deed, View
 from tests.collector.api import report_desk, world
 from tests.collector.core import pictures
 
@@ -121,3 +121,19 @@ def test_what_cannot_be_written_is_refused_with_the_field(api: TestClient, wrong
 
 def test_an_entry_that_the_form_does_not_have_is_refused(api: TestClient) -> None:
     assert code(api.post(SLIPS, json={**FITTED, "data": {"colour": "red"}})) == (409, "slip_no_entry")
+
+
+# Shows S3-36.
+def test_whoever_reads_a_caller_s_or_a_site_s_number_is_written_down_and_a_viewer_is_not(
+    api: TestClient, view: View
+) -> None:
+    office = world.desk(view).office
+    fields = {**world.PLACES[3][2], "contact": "王", "contact_phone": "13812345678"}
+    office.put_entry("site", "metro-a", fields, deed=Deed(who="admin", at_ms=world.NOW))
+    viewer, engineer = (world.signed_in(world.desk(view), who) for who in ("viewer", "engineer"))
+    for client in (viewer, engineer, engineer):
+        for path in ("sites/metro-a", "sites", "devices/kiosk-7/card"):
+            assert client.get(f"/api/v1/{path}").status_code == 200
+
+    seen = [(one.who, one.subject) for one in view.audit(limit=30) if one.verb == "numbers.seen"]
+    assert sorted(seen) == [("engineer", "device:kiosk-7"), ("engineer", "site:metro-a"), ("engineer", "sites")]

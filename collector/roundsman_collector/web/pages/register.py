@@ -325,7 +325,7 @@ def _known(desk: Desk, who: Who, collection: Collection, entry: str) -> Version:
     found = desk.view.entry(collection.kind, entry, scope=who.scope)
     if found is None:
         raise no_entry(collection.kind, collection.path, entry)
-    return shown_to(who, found)
+    return shown_to(desk, who, found, f"{collection.kind}:{entry}")
 
 
 def _form(
@@ -373,7 +373,7 @@ def _form(
 def _versions(desk: Desk, who: Who, collection: Collection, one: Version) -> list[Version]:
     """All versions of an entry, the newest first."""
     found = desk.view.entry_history(collection.kind, one.id, scope=who.scope)
-    return [shown_to(who, each) for each in reversed(found)]
+    return [shown_to(desk, who, each, f"{collection.kind}:{one.id}") for each in reversed(found)]
 
 
 def _field(

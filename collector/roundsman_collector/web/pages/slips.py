@@ -225,7 +225,9 @@ def slip_paper(request: Request, who: See, number: Number) -> Response:
         return page(request, who, "forms.html", {})  # a choice becomes a cookie, and the address comes again
     desk, saying = desk_of(request), saying_of(request)
     row = slip_or_404(desk, who, number)
-    document = _paper(desk, who, row, api.said(desk, row))
+    standing = api.said(desk, row)
+    api.readable(desk, who, row, standing)  # that numbers are shown whole is noted
+    document = _paper(desk, who, row, standing)
     pictures = {str(one.id): within(desk, one) for one in desk.view.slip_files(row.id) if one.kind == "signature"}
     shown = sheet(document, desk.company, saying, pictures)
     template = environment(saying.language).get_template("forms/sheet.html")
@@ -299,7 +301,7 @@ def _slip(request: Request, who: Who, number: str, *, wrong: str = "", status: i
     desk, saying = desk_of(request), saying_of(request)
     row = slip_or_404(desk, who, number)
     kind, standing = KINDS[row.kind], api.said(desk, row)
-    values = api.readable(desk, who, row, standing, deed_of(request, who))
+    values = api.readable(desk, who, row, standing)
     state, names = standing.state(kind), {one.name: one for one in kind.entries}
     shown = {
         **_row(row, desk.view.people_names(), saying),
