@@ -26,7 +26,7 @@ from roundsman_wire.catalogue import Label
 Mode = Literal["remote", "phone", "visit", "call"]
 Verb = Literal["tick", "sign", "finish"]
 Photo = Literal["", "wanted", "needed"]
-Beside = Literal["", "values", "temperature", "ports", "transactions", "parts"]
+Beside = Literal["", "values", "temperature", "ports", "transactions", "parts", "consumables"]
 """What monitoring puts next to a tick."""
 AnsweredBy = Literal["", "software", "hardware", "faults"]
 """What of monitoring answers a question."""

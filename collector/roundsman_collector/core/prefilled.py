@@ -21,6 +21,9 @@ SOFTWARE = ("app", "web", "tcp", "clock")
 """Components that are programs; what is not one of them is a piece of hardware, or its road."""
 PORTS = ("port", "net", "uplink", "modem")
 DEGREES = "celsius"
+SUPPLY = "supply"
+USED_UP = ("printer.paper", "ups.battery_state", "ups.battery_replace", "ups.charge_percent", "ups.runtime_min")
+"""Readings of what is used up, beside the supplies that a printer tells (易耗零配件)."""
 NAMED = 5
 """So many devices an answer names."""
 
@@ -101,6 +104,7 @@ PICKS: Mapping[Beside, Callable[[Measured], bool]] = {
     "temperature": _is_warm,
     "ports": _of(*PORTS),
     "transactions": _of("app"),
+    "consumables": lambda one: _head(shape_and_component(one.name)[1]) == SUPPLY or one.name in USED_UP,
     "parts": lambda one: _is_value(one) and _head(shape_and_component(one.name)[1]) not in SOFTWARE,
 }
 """Which readings stand beside a tick."""

@@ -32,6 +32,15 @@ def verdicts(*parts: DevicePart) -> dict[str, str]:
     return {name: one.verdict for name, one in answers(parts).items()}
 
 
+# Shows S0-54.
+def test_beside_the_consumables_stand_paper_supplies_and_battery() -> None:
+    used = {"printer.paper": "ok", "supply[black].percent": 12, "ups.charge_percent": 98.0}
+
+    found = beside("consumables", part(WELL | used | {"ups.load_percent": 40})).readings
+
+    assert {one.name: one.value for one in found} == used
+
+
 @pytest.mark.parametrize(
     ("kind", "names"),
     [
@@ -41,6 +50,7 @@ def verdicts(*parts: DevicePart) -> dict[str, str]:
         ("ports", ["port[3].changes"]),
         ("transactions", ["app[kiosk].state"]),
         ("parts", ["printer.paper", "temperature[cpu].celsius"]),
+        ("consumables", ["printer.paper"]),
     ],
 )
 def test_beside_a_tick_stand_the_readings_that_it_is_about(kind: Any, names: list[str]) -> None:

@@ -24,6 +24,8 @@ def test_what_a_photo_is_asked_for_is_said_in_the_file() -> None:
     assert found["housing"].photo == "needed"
     assert found["cleaned"].beside == "temperature"
     assert found["touch"].photo == ""
+    assert found["consumables"].beside == "consumables"
+    assert found["consumables"].kinds == {"kiosk", "printer", "ups"}
 
 
 @pytest.mark.parametrize(("mode", "least"), [("remote", 0), ("phone", 3), ("visit", 3), ("call", 3)])
