@@ -19,6 +19,7 @@ from roundsman_collector.press.pressing import (
     is_installed,
     lacking,
     press,
+    why,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "is_installed",
     "lacking",
     "press",
+    "why",
 ]

@@ -26,7 +26,7 @@ from typing import IO, Any, Literal, NamedTuple
 
 from roundsman_collector.press.fonts import INSTALL
 from roundsman_collector.tether import tethered
-from roundsman_wire.catalogue import Label
+from roundsman_wire.catalogue import Label, Language
 
 Kind = Literal[
     "absent", "library", "font", "memory", "time", "busy", "disk", "large", "file", "page", "killed", "stopped"
@@ -126,6 +126,14 @@ class PressError(Exception):
         self.what, self.do = WHY[kind]
         self.detail = detail
         super().__init__(f"{self.what.en}{f' ({detail})' if detail else ''}: {self.do.en}")
+
+
+def why(problem: str, language: Language) -> str:
+    """A failure that was written down as its English words (`str(PressError)`), in a language; others as they are."""
+    for what, do in WHY.values():
+        if language == "zh" and problem.startswith(what.en) and problem.endswith(do.en):
+            return f"{what.zh}{problem[len(what.en) : -len(do.en)].rstrip(': ')}：{do.zh}"
+    return problem
 
 
 def is_installed() -> bool:

@@ -49,6 +49,15 @@ from roundsman_wire.codec import canonical
 
 NO_NAME = Label(zh="", en="")
 TIME = Label(zh="时长", en="Time")
+STATES_ZH = {
+    "up": "正常",
+    "warning": "带故障运行",
+    "down": "停机",
+    "maintenance": "剔除",
+    "unknown": "未知",
+    "closed": "非服务",
+}
+"""What a strip's states are called where their time is compared."""
 VALUE = Label(zh="数值", en="Value")
 WORDS = Label(zh="说明", en="Words")
 
@@ -120,8 +129,12 @@ def _strip(part: Strips, row: StripRow, title: Label) -> Iterator[Line]:
     for state, from_ms, to_ms in row.stretches:
         times[state] += to_ms - from_ms
     for state in sorted(times):
-        yield Line(title, row.name, Label(zh=f"{TIME.zh} {state}", en=f"{TIME.en} {state}"), Span(times[state]))
+        yield Line(title, row.name, _time_in(state), Span(times[state]))
     yield from (Line(title, row.name, column, value) for column, value in zip(part.columns, row.figures, strict=False))
+
+
+def _time_in(state: str) -> Label:
+    return Label(zh=f"{STATES_ZH.get(state, state)}{TIME.zh}", en=f"{TIME.en} {state}")
 
 
 def _number(value: float | None, unit: str = "") -> Number | None:

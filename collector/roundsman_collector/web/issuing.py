@@ -7,12 +7,14 @@ report is made once (store/issued.py). PDFs are pressed in a process of their ow
 import argparse
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +31,7 @@ from roundsman_collector.issuing.post import Later, Never, Post
 from roundsman_collector.notify import mail
 from roundsman_collector.notify.__main__ import mail_server
 from roundsman_collector.notify.outcome import Reject, Retry
-from roundsman_collector.press import PressError, press
+from roundsman_collector.press import LIMITS, PressError, press
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.dossier import Company
 from roundsman_collector.rules.told import labels
@@ -49,6 +51,8 @@ LOOK_EVERY_S = 2.0
 SCHEDULES_EVERY_S = 60.0
 AFTER_TROUBLE_S = 10.0
 ROBOT = "roundsman"
+ASIDE = "press-"
+LEFT_MS = round(1000 * (LIMITS.wait_s + LIMITS.wall_s))
 FOR_GOOD = ("absent", "library", "font")
 """Why no PDF can be made here at all: the report goes without it."""
 
@@ -68,6 +72,7 @@ def main(argv: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stopping.set())
     try:
         config = load(options.config, options.data)
+        sweep(config.data.folder)
         with opened(config.database) as view, Office.open(config.database) as office:
             bureau(config, view, office).run(stopping)
     except ConfigError as error:
@@ -153,8 +158,16 @@ def setting(company: Company, folder: Path) -> Setting:
     return Setting(page=page, workbook=book, pdf=partial(_pressed, folder))
 
 
+def sweep(folder: Path) -> None:
+    """Remove what makers that were killed while a PDF was made have left: folders older than any PDF may take."""
+    for left in folder.glob(f"{ASIDE}*"):
+        with suppress(OSError):  # somebody else's is theirs, and may be gone by now
+            if clock.now_ms() - 1000 * left.stat().st_mtime > LEFT_MS:
+                shutil.rmtree(left)
+
+
 def _pressed(folder: Path, page: str, say: Step) -> bytes:
-    with tempfile.TemporaryDirectory(dir=folder, prefix="press-") as aside:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=ASIDE) as aside:
         to = Path(aside) / "report.pdf"
         try:
             press(page, to, on_page=lambda number: say(f"pdf {number}"), turn=folder / ".press")

@@ -17,7 +17,7 @@ LIMITS = {"quantity_limit": QUANTITY_LIMIT, "serial_limit": SERIAL_LIMIT, "text_
 STATES: Mapping[str, str] = {
     "wanted": N_("asked for"),
     "open": N_("kept"),
-    "issued": N_("issued"),
+    "issued": N_("handed out"),
     "released": N_("released"),
     "expired": N_("its ticket is over"),
 }

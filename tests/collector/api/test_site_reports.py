@@ -138,6 +138,17 @@ def test_each_customer_has_its_own_part_of_a_device_that_moved(lived: tuple[Stor
     assert not any(row == "UPS 2" for row, _ in metro) and not any(row == "Recorder 2" for row, _ in bank)
 
 
+def test_a_contract_has_its_part_of_a_device_that_moved(lived: tuple[Store, Desk]) -> None:
+    api = program(lived[1])
+    found = got(api, f"/reports/preview?kind=sla&scope=contract:metro-c&period={MONTH}")
+
+    whole, sites = values(found, "Availability"), values(found, "By site")
+    assert whole[None, "Down"]["span"][0] == 12 * 3_600_000, "day 12 is the bank's"
+    assert count(whole[None, "Devices"]) == 3
+    assert {row for row, _ in sites} == {"People's Square"}
+    assert count(values(found, "Figures of service")["tickets", "Count"]) == 2
+
+
 def test_what_nobody_knew_at_the_end_of_the_month_is_in_the_report_of_november(lived: tuple[Store, Desk]) -> None:
     api = program(lived[1])
     found = report(lived[1], "site_inspection", "metro-a")

@@ -1,6 +1,7 @@
 """Reports made and sent as they are in life: schedules, real pages, a real PDF, a talk with a real mail server."""
 
 import hashlib
+import os
 import threading
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from roundsman_collector.store import Deed, ReportDesk, View
 from roundsman_collector.store.issued import Made, ReportFilter, ReportRow
 from roundsman_collector.store.report_desk import CONFIRM
 from roundsman_collector.store.report_mails import MailRow, NewSchedule
-from roundsman_collector.web.issuing import Bureau, bureau
+from roundsman_collector.web.issuing import LEFT_MS, Bureau, bureau, sweep
 from tests.collector.api import world
 from tests.collector.api.world import at
 from tests.collector.issuing.test_making import OVER, SETTLED, Clock, Press, ask
@@ -155,3 +156,17 @@ def test_a_recipient_that_is_refused_is_told_at_once(view: View, desk: ReportDes
 
     assert Post(view=view, desk=desk, send=refused, now_ms=Clock(SETTLED)).step()
     assert [(one.state, one.error) for one in view.report_letters(row.id)] == [("dead", "no such mailbox")]
+
+
+def test_what_a_killed_maker_left_on_the_disk_is_removed_when_nobody_can_be_at_it(tmp_path: Path) -> None:
+    old, young, other = (tmp_path / name for name in ("press-old", "press-young", "photos"))
+    for folder in (old, young, other):
+        folder.mkdir()
+        (folder / ".report.pdf.1").write_bytes(b"%PDF half")
+    long_ago = (clock.now_ms() - LEFT_MS) / 1000 - 60
+    for folder in (old, other):
+        os.utime(folder, (long_ago, long_ago))
+
+    sweep(tmp_path)
+
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["photos", "press-young"]

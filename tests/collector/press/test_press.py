@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from roundsman_collector.press import Limits, PressError, chinese_fonts, press, pressing, sheets
-from roundsman_collector.press.pressing import WHY
+from roundsman_collector.press import Limits, PressError, chinese_fonts, press, pressing, sheets, why
+from roundsman_collector.press.pressing import WHY, Kind
 from tests.collector.core import pictures
 
 PAGE = "<!doctype html><html><head><meta charset='utf-8'><style>@page { size: A4 }</style></head><body>%s</body></html>"
@@ -203,3 +203,14 @@ def test_the_process_reads_no_login_of_ours(tmp_path: Path, monkeypatch: pytest.
 
     assert seen
     assert [one for one in seen if "ROUNDSMAN_SECRET" in one] == []
+
+
+@pytest.mark.parametrize("kind", WHY)
+def test_why_nothing_was_made_is_told_in_the_readers_language(kind: Kind) -> None:
+    told = str(PressError(kind, "No space left on device"))
+
+    zh = why(told, "zh")
+    assert WHY[kind][0].zh in zh and WHY[kind][1].zh in zh and WHY[kind][0].en not in zh
+    assert "No space left on device" in zh, "what the system said stays"
+    assert why(told, "en") == told
+    assert why("line 3 of head.html", "zh") == "line 3 of head.html"

@@ -24,6 +24,7 @@ from roundsman_collector.api.problem import Problem
 from roundsman_collector.api.report_schedules import ScheduleWish
 from roundsman_collector.core.periods import SHOWN, period_named
 from roundsman_collector.issuing.kinds import KINDS
+from roundsman_collector.press import why
 from roundsman_collector.reports.document import Document
 from roundsman_collector.reports.head import period_label
 from roundsman_collector.roles import Who
@@ -152,7 +153,7 @@ def _row(row: ReportRow, saying: Saying) -> dict[str, Any]:
         "known_ms": row.known_ms,
         "issued_ms": row.issued_ms,
         "issued_by": row.issued_by,
-        "problem": row.problem,
+        "problem": why(row.problem, saying.language),
         "tries": row.tries,
         "step": f"{saying(STEPS[step])} {number}".strip() if step in STEPS else "",
         "is_open": row.state not in FROZEN,
