@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.api.desk import Desk
+from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import Store, View
 from tests.collector.api import world
 from tests.collector.api.planned import plan
@@ -69,6 +70,15 @@ def test_the_calendar_is_narrowed_by_site_kind_contract_and_engineer(staff: Test
     assert links("&contract=none") == links("&kind=nothing") == set()
     assert "没有符合条件的任务" in words_of(page(staff, "/tasks?quarter=2024-Q4&site=none"))
     assert staff.get("/tasks?quarter=2024-Q7").status_code == 422
+
+
+def test_the_desk_of_tickets_tells_how_many_tasks_are_late_or_nearly(desk: Desk, staff: TestClient, task: int) -> None:
+    counts = desk.view.task_counts(EVERYTHING)
+    shown = words_of(page(staff, "/tickets"))
+
+    assert f"可开始 {counts.get('open', 0)}" in shown and f"即将到期 {counts.get('coming', 0)}" in shown
+    assert sum(counts[mark] for mark in ("open", "danger", "coming") if mark in counts) > 0
+    assert "可开始" not in words_of(page(world.signed_in(desk, "viewer"), "/tickets"))
 
 
 def test_without_plans_the_list_says_what_to_do(staff: TestClient) -> None:

@@ -19,6 +19,7 @@ from roundsman_collector.api.desk import Desk, desk_of
 from roundsman_collector.api.ticket_export import Language, answer
 from roundsman_collector.api.ticket_filter import Asked as TicketsAsked
 from roundsman_collector.core.lifecycle import STATES, WAITING
+from roundsman_collector.core.worries import MARKS as TASK_MARKS
 from roundsman_collector.roles import Who
 from roundsman_collector.store import TicketRow
 from roundsman_collector.web.clocks import MARKS, next_due
@@ -83,7 +84,14 @@ def tickets(desk: Desk, saying: Saying, who: Who, asked: Asked) -> dict[str, Any
         "sites": _sites(desk, saying, who),
         "tickets": rows_of(desk, saying, rows),
         "next_before": older,
+        "task_marks": _task_marks(desk, who),
     }
+
+
+def _task_marks(desk: Desk, who: Who) -> dict[str, int]:
+    """How many tasks of plans have got how far; empty where nobody has anything to do for them."""
+    found = dict.fromkeys(TASK_MARKS, 0) | desk.view.task_counts(who.scope)
+    return found if who.may("act") and any(found[mark] for mark in TASK_MARKS) else {}
 
 
 def rows_of(desk: Desk, saying: Saying, rows: Sequence[TicketRow]) -> list[dict[str, Any]]:
