@@ -6,6 +6,7 @@ from starlette.testclient import TestClient
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.store import Store, View
 from roundsman_collector.store.issued import ReportFilter
+from roundsman_collector.web.saying import Saying
 from tests.collector.api import kept_desk, world
 from tests.collector.api.served import api, person, settled, store, stranger, view
 from tests.collector.api.test_reports import final, issued, maker
@@ -116,3 +117,10 @@ def test_schedules_are_added_and_ended(person: TestClient, view: View) -> None:
 
     assert person.post(f"/reports/schedules/{row.id}/end", headers={"Origin": world.ORIGIN}).status_code == 303
     assert view.report_schedules() == []
+
+
+def test_a_report_is_not_called_what_agents_send_nor_an_issued_one_what_the_store_handed_out() -> None:
+    saying = Saying(language="zh", now_ms=NOW)
+
+    told = {word: saying(word) for word in ("Reports", "Reports received", "issued", "handed out")}
+    assert told == {"Reports": "报告", "Reports received": "上报数", "issued": "已签发", "handed out": "已领用"}
