@@ -36,7 +36,7 @@ def elsewhere(
     if database == "postgresql":
         server: Server = request.getfixturevalue("postgres")
         return server.database
-    return lambda: str(tmp_path_factory.mktemp("elsewhere") / "deep" / "folder" / "another.sqlite3")
+    return lambda: str(tmp_path_factory.mktemp("elsewhere") / "another.sqlite3")
 
 
 @pytest.fixture

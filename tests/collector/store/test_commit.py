@@ -48,6 +48,7 @@ KEPT_BY_PEOPLE = {
     *("loan", "device_part", "label", "customer_link", "round_file", "round_log", "round_mark"),
     *("plan", "task", "task_event", "task_terms", "recurrence", "recurrence_word"),
     *("report", "report_file", "report_schedule", "report_mail", "report_confirmation", "report_words"),
+    *("slip", "slip_file", "slip_line"),
 }
 """What is written through the other door."""
 CLOCKS = [
@@ -133,6 +134,15 @@ def test_whatever_goes_wrong_leaves_nothing_and_the_next_batch_is_stored(
     store.commit(everything())
     assert store.last_seq() == 2
     assert [row.seq for row in store.evidence_after(0)] == [1, 2]
+
+
+@pytest.mark.sqlite
+def test_folders_that_are_missing_are_made(tmp_path: Path, database: str) -> None:
+    where = tmp_path / "deep" / "folder" / "roundsman.sqlite3"
+
+    Store.open(where).close()
+
+    assert where.is_file()
 
 
 def test_a_database_opened_again_is_the_same(store: Store, where: str) -> None:
