@@ -82,6 +82,10 @@ class After(NamedTuple):
     working_days: int
 
 
+FOLLOW_UP = "follow-up"
+"""The part of a visit in which the customer is asked how things are."""
+
+
 class Part(NamedTuple):
     """A part of the work."""
 
@@ -124,6 +128,11 @@ class PlanKind:
     week: Week
     parts: tuple[Part, ...] = ()
     source: str = ""
+
+    @property
+    def follows_up(self) -> bool:
+        """Whether the customer is asked how things are (回访): by a call, or as a part of a visit (S0-53)."""
+        return self.mode == "call" or any(one.id == FOLLOW_UP for one in self.parts)
 
     @property
     def owes_report(self) -> bool:

@@ -53,7 +53,7 @@ def _past_ms(asked: Asked) -> int:
 
 def _planned(view: View, asked: Asked, period: Period) -> Iterator[Planned]:
     """The tasks that are due in the period and were not over, the first due first."""
-    found = [one for one in (_as_told(one, asked) for one in _tasks(view, asked)) if one is not None]
+    found = [one for one in (_as_told(one, asked) for one in tasks_of(view, asked, asked.to_ms)) if one is not None]
     listed = sorted(
         (one for one in found if period.first_day <= one.task.due.due_on <= period.last_day),
         key=lambda one: (one.task.due.due_on, one.task.due.opens_on, one.row.site, one.row.id),
@@ -65,10 +65,11 @@ def _planned(view: View, asked: Asked, period: Period) -> Iterator[Planned]:
         yield Planned(what=Label(zh=kind.zh, en=kind.en), site=where, opens=due.opens_on, due=due.due_on)
 
 
-def _tasks(view: View, asked: Asked) -> Sequence[TaskFound]:
+def tasks_of(view: View, asked: Asked, from_ms: int) -> Sequence[TaskFound]:
+    """The tasks of the contract or customer that may be worked on from then on."""
     if asked.about.scope == "contract":
-        return view.tasks_told(EVERYTHING, TaskFilter(contract=asked.about.id, from_ms=asked.to_ms))
-    return view.tasks_told(Scope(customers=frozenset({asked.about.id})), TaskFilter(from_ms=asked.to_ms))
+        return view.tasks_told(EVERYTHING, TaskFilter(contract=asked.about.id, from_ms=from_ms))
+    return view.tasks_told(Scope(customers=frozenset({asked.about.id})), TaskFilter(from_ms=from_ms))
 
 
 def _as_told(found: TaskFound, asked: Asked) -> TaskFound | None:

@@ -18,6 +18,7 @@ from roundsman_collector.core.recurrence import LEVELS
 from roundsman_collector.core.ticket_words import CAUSES
 from roundsman_collector.issuing.about import Asked
 from roundsman_collector.issuing.ahead import ahead
+from roundsman_collector.issuing.called import called
 from roundsman_collector.issuing.figures import MOST, asked_for
 from roundsman_collector.reports.document import Component, Value
 from roundsman_collector.reports.head import Head
@@ -212,6 +213,7 @@ def _opinion(view: View, asked: Asked) -> Opinion:
     found, judged = view.kept(wanted), view.judgements(wanted)
     return Opinion(
         counts=found.counts.get(None, {}),
+        called=called(view, asked),
         clocks=tuple(kept.kept_of(found.tallies).values()),
         ratings=rated(row.judgement for row in judged),
         said=tuple(

@@ -294,6 +294,8 @@ def _pieces(name: Value) -> tuple[Label | str, ...]:
 def _opinion(told: Opinion) -> tuple[Part, ...]:
     satisfaction, followed = figure("satisfaction", told.counts), figure("follow_ups", told.counts)
     mean = told.ratings.mean
+    due, in_time = told.called
+    called = Share(Fraction(in_time, due)) if due else None
     said = (
         (Label(zh="客户满意率", en="Customers satisfied"), Share(satisfaction.share)),
         (Label(zh="表示满意", en="Satisfied"), Count(satisfaction.count)),
@@ -301,6 +303,8 @@ def _opinion(told: Opinion) -> tuple[Part, ...]:
         (Label(zh="回访率", en="Follow-ups done"), Share(followed.share)),
         (Label(zh="已回访", en="Followed up"), Count(followed.count)),
         (Label(zh="应回访", en="To be followed up"), Count(followed.of)),
+        (Label(zh="计划回访按期完成率", en="Planned follow-ups done in time"), called),
+        (Label(zh="计划回访应完成", en="Planned follow-ups due"), Count(told.called.due) if told.called.due else None),
         (Label(zh="评分人数", en="Marks given"), Count(told.ratings.given)),
         (Label(zh="平均评分（1–5）", en="Mean mark (1-5)"), None if mean is None else Number(float(mean), digits=2)),
     )

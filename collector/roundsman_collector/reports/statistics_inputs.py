@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
+from typing import NamedTuple
 
 from roundsman_collector.core.judgements import Ratings
 from roundsman_collector.core.kept import Kept
@@ -86,11 +87,19 @@ class Said:
     words: str
 
 
+class Called(NamedTuple):
+    """Follow-ups that plans asked for: how many were due, how many of them were done in time."""
+
+    due: int
+    in_time: int
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opinion:
     """Section four, and how tickets were worked on."""
 
     counts: Mapping[str, int]
+    called: Called
     clocks: tuple[Kept, ...]
     ratings: Ratings
     said: tuple[Said, ...]

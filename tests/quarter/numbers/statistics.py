@@ -162,6 +162,7 @@ def opinion(ask: Ask) -> Rows:
     figures = {one["figure"]: one for one in ask.kept()["total"]["figures"]}
     glad, called = figures["satisfaction"], figures["follow_ups"]
     told = _judgements(ask)
+    asked_for = list(_follow_ups(ask))
     given = [one["rating"] for one in told["judgements"] if one["rating"] is not None]
     assert len(given) == told["rated"]
     return {
@@ -172,10 +173,26 @@ def opinion(ask: Ask) -> Rows:
             "Follow-ups done": share(called["count"], called["of"]),
             "Followed up": called["count"],
             "To be followed up": called["of"],
+            "Planned follow-ups done in time": share(sum(asked_for), len(asked_for)) if asked_for else None,
+            "Planned follow-ups due": len(asked_for) or None,
             "Marks given": len(given),
             "Mean mark (1-5)": float(Fraction(sum(given), len(given))) if given else None,
         }
     }
+
+
+def _follow_ups(ask: Ask) -> Iterator[bool]:
+    """Whether each call, and each visit with one, that was due in the period was done in time."""
+    window = periods.window(ask.found["period"])
+    for task in _tasks(ask):
+        told = ask.of_now(f"/tasks/{task['id']}")
+        is_asked_for = task["mode"] == "call" or "follow-up" in {one["id"] for one in told["parts"]}
+        work = next((one for one in told["worries"] if one["about"] == "work"), None)
+        if is_asked_for and work and window.holds(task["due_on"]) and task["state"] != "cancelled":
+            if work["ended_ms"] is not None:
+                yield work["ended_ms"] < task["due_ms"]
+            elif task["due_ms"] <= ask.found["known_ms"]:
+                yield False
 
 
 def marks(ask: Ask) -> Rows:
