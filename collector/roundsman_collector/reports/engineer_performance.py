@@ -180,7 +180,7 @@ _RATES = (
     Label(zh="开机率", en="Power-on rate"),
     *(name for _, name in REST),
     Label(zh="可用率", en="Availability"),
-    Label(zh="覆盖率", en="Coverage"),
+    Label(zh="数据覆盖率", en="Coverage"),
 )
 
 

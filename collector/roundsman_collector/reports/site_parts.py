@@ -126,7 +126,7 @@ def devices(site: Site) -> Table:
             AVAILABILITY,
             COVERAGE,
             OUTAGES,
-            Label(zh="停机", en="Down"),
+            Label(zh="停机时长", en="Down"),
             Label(zh="重启天数", en="Days with a restart"),
             Label(zh="工单", en="Tickets"),
             Label(zh="结论", en="Verdict"),

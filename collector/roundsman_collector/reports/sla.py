@@ -182,17 +182,17 @@ def _availability(inputs: SlaInputs) -> Facts:
     said: Iterable[tuple[Label, Value]] = (
         (Label(zh="设备数", en="Devices"), Count(whole.devices)),
         (Label(zh="可用率", en="Availability"), Share(whole.figure.availability)),
-        (Label(zh="覆盖率", en="Coverage"), Share(whole.figure.coverage)),
+        (Label(zh="数据覆盖率", en="Coverage"), Share(whole.figure.coverage)),
         (Label(zh="合同口径可用率", en="As the contract counts"), Share(whole.owed.availability)),
         (
             Label(zh="承诺可用率", en="Promised"),
             None if inputs.target_percent is None else f"{inputs.target_percent}%",
         ),
         (Label(zh="是否达标", en="Kept"), KEPT_WORDS[_is_kept(whole, inputs.target_percent)]),
-        (Label(zh="故障时长", en="Down"), Span(whole.figure.down_ms)),
+        (Label(zh="停机时长", en="Down"), Span(whole.figure.down_ms)),
         (Label(zh="未知时长", en="Unknown"), Span(whole.figure.unknown_ms)),
         (Label(zh="剔除时长", en="Excluded"), Span(whole.figure.excluded_ms)),
-        (Label(zh="中断次数", en="Outages"), Count(whole.figure.outages)),
+        (Label(zh="停机次数", en="Outages"), Count(whole.figure.outages)),
     )
     return Facts(fields=tuple(Field(label=label, value=value) for label, value in said if value is not None))
 
@@ -204,10 +204,10 @@ def _sites(inputs: SlaInputs) -> Table:
             Label(zh="站点", en="Site"),
             Label(zh="设备", en="Devices"),
             Label(zh="可用率", en="Availability"),
-            Label(zh="覆盖率", en="Coverage"),
+            Label(zh="数据覆盖率", en="Coverage"),
             Label(zh="合同口径", en="As the contract counts"),
             Label(zh="故障", en="Down"),
-            Label(zh="中断", en="Outages"),
+            Label(zh="停机次数", en="Outages"),
             Label(zh="达标", en="Kept"),
         ),
         rows=tuple(

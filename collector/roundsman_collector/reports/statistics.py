@@ -100,12 +100,12 @@ def _running(told: Running) -> tuple[Part, ...]:
     said: tuple[tuple[Label, Value], ...] = (
         (Label(zh="设备数", en="Devices"), Count(whole.devices)),
         (Label(zh="可用率", en="Availability"), Share(whole.figure.availability)),
-        (Label(zh="覆盖率", en="Coverage"), Share(whole.figure.coverage)),
+        (Label(zh="数据覆盖率", en="Coverage"), Share(whole.figure.coverage)),
         (Label(zh="开机率", en="Power-on rate"), Share(whole.power_on.rate)),
         (Label(zh="合同口径可用率", en="As the contract counts"), Share(whole.owed.availability)),
         (Label(zh="承诺可用率", en="Promised"), None if told.target_percent is None else f"{told.target_percent}%"),
-        (Label(zh="中断次数", en="Outages"), Count(whole.figure.outages)),
-        (Label(zh="故障时长", en="Down"), Span(whole.figure.down_ms)),
+        (Label(zh="停机次数", en="Outages"), Count(whole.figure.outages)),
+        (Label(zh="停机时长", en="Down"), Span(whole.figure.down_ms)),
         (Label(zh="未知时长", en="Unknown"), Span(whole.figure.unknown_ms)),
         (Label(zh="上期可用率", en="In the period before"), _availability(told.before)),
     )
@@ -128,10 +128,10 @@ def _availability(found: Reckoned | None) -> Share | None:
 COUNTED = Label(zh="设备", en="Devices")
 COLUMNS = (
     Label(zh="可用率", en="Availability"),
-    Label(zh="覆盖率", en="Coverage"),
+    Label(zh="数据覆盖率", en="Coverage"),
     Label(zh="开机率", en="Power-on rate"),
-    Label(zh="中断", en="Outages"),
-    Label(zh="故障时长", en="Down"),
+    Label(zh="停机次数", en="Outages"),
+    Label(zh="停机时长", en="Down"),
 )
 
 
