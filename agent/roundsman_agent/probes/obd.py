@@ -94,6 +94,9 @@ class Said:
     cut: str = ""
 
 
+DETAIL_LIMIT: Final = 400
+
+
 # --- fetch ------------------------------------------------------------------------------------------------------------
 
 
@@ -318,7 +321,7 @@ def parse(raw: object, settings: Mapping[str, object]) -> Answer:
     readings: dict[str, Value] = {}
     failed: dict[str, tuple[str, str]] = {}
     lines = {question: [str(one) for one in said] for question, said in raw.lines.items() if said is not None}
-    cut = ("timeout", raw.cut or "the adapter said nothing more")
+    cut = ("timeout", (raw.cut or "the adapter said nothing more")[:DETAIL_LIMIT])
     volts = _volts(lines.get(VOLTS, ()))
     if volts is not None:
         readings["vehicle.supply_volts"] = volts

@@ -228,6 +228,12 @@ def test_an_adapter_that_says_nothing_is_a_timeout(line: Lines) -> None:
         obd.fetch(settings(line(lambda asked: b"").port, timeout_s=1.0))
 
 
+def test_what_went_wrong_is_told_in_a_line_however_much_was_said() -> None:
+    answer = obd.parse(Said(lines={VOLTS: None}, cut="x" * 10_000), {"bus_from_volts": 13.2})
+
+    assert answer.failed["vehicle.supply_volts"] == ("timeout", "x" * obd.DETAIL_LIMIT)
+
+
 def test_noise_without_a_prompt_is_a_bad_answer(line: Lines) -> None:
     with pytest.raises(ProbeError, match=r"bad_answer.*no prompt"):
         obd.fetch(settings(line(lambda asked: bytes([0x80, 0xFF, 0x0D]) * 200).port, timeout_s=1.0))

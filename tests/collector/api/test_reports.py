@@ -82,7 +82,7 @@ def test_an_sla_report_tells_availability_as_the_api_does(api: TestClient) -> No
     assert share(facts[None, "Coverage"]) == total["coverage"]
     assert share(facts[None, "As the contract counts"]) == total["contract"]["availability"]
     assert facts[None, "Down"] == {"span": [total["down_ms"]]}
-    assert facts[None, "Promised"] == f"{told['target_percent']} %" == "99.5 %"
+    assert facts[None, "Promised"] == f"{told['target_percent']}%" == "99.5%"
     assert facts[None, "Kept"]["en"] == "missed"
     (row,) = told["rows"]
     sites = values(found, "By site")
