@@ -27,6 +27,7 @@ from roundsman_collector.reports.dossier import Company
 from roundsman_collector.reports.head import Head
 from roundsman_collector.reports.inspected import Inspected, Line, Measured
 from roundsman_collector.reports.site import DeviceLine, Site, TicketLine
+from roundsman_collector.reports.worse import WorstValue
 from roundsman_collector.web.saying import Saying
 from roundsman_collector.web.sheet import sheet_file
 from roundsman_collector.web.workbook import workbook
@@ -113,6 +114,16 @@ def site(chance: random.Random, number: int) -> Site:
         faults=(),
         tickets=tuple(ticket(place) for place in range(0, number, 2)),
         clocks=(Kept(clock="repair", stands={"met": number // 2}, elapsed_ms=number * HOUR_MS),),
+        tasks=(),
+        worst=tuple(worst(one) for one in devices),
+        foretold=(),
+    )
+
+
+def worst(one: DeviceLine) -> WorstValue:
+    """What a device's disk was at the most."""
+    return WorstValue(
+        one.id, one.name, label("磁盘将满", "disk fills up"), "disk[/].used_percent", 71.5, date(2026, 10, 21), 70.0
     )
 
 
