@@ -8,6 +8,7 @@ import pytest
 from roundsman_collector.config import Config, rule_set
 from roundsman_collector.issuing.about import ScopeWord, asked
 from roundsman_collector.issuing.kinds import kind_of
+from roundsman_collector.reports.document import Share
 from roundsman_collector.reports.lines import differences, digest, lines, read
 from roundsman_collector.roles import EVERYTHING
 from roundsman_collector.rules.told import labels
@@ -80,7 +81,10 @@ def test_late_truth_makes_a_second_revision_that_names_what_changed_and_is_sent(
 
     assert first.state in ("issued", "confirmed") and second.state == "issued"
     assert (first.known_ms, second.known_ms) == (wall("01-02 10:00"), wall("01-14 10:30"))
-    assert {row.was != row.now for row in changed} == {True}
+    coverage = [(row.was, row.now) for row in changed if row.line.column.en == "Coverage"]
+    assert coverage and all(
+        isinstance(was, Share) and isinstance(now, Share) and was.part < now.part == 1 for was, now in coverage
+    )
     wanted = asked(view, scope, about, "2026-Q4", now_ms=NOW, faults=labels(rule_set(Config())))
     assert digest(lines(kind_of(kind).document(view, wanted, revision=2))) == second.digest, (
         "nothing more is known since"

@@ -6,19 +6,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from roundsman_collector.issuing.kinds import KINDS
-from tests.quarter import numbers
+from tests.quarter import numbers, town
 
 QUARTER, MONTH, WEEK = "2026-Q4", "2026-11", "2026-W48"
-MISSED_LINE, DRIFTING_DISK, EARLY_LINE = "site:metro-2", "site:bank-2", "site:bank-4"
+MISSED_LINE, EARLY_LINE = "site:metro-2", "site:bank-4"
 COMPANY = "company:"
 REPORTS = (
     *(("sla", f"contract:{one}", QUARTER) for one in ("bank", "campus", "school", "mall", "metro", "buses")),
-    ("sla", "contract:bank", MONTH),
-    *(
-        ("site_inspection", one, QUARTER)
-        for one in (MISSED_LINE, DRIFTING_DISK, EARLY_LINE, "site:school-1", "site:campus-1", "site:buses-centre-2")
-    ),
-    *(("site_inspection", one, MONTH) for one in ("site:bank-1", "site:metro-6", "site:mall-1")),
+    *(("sla", f"contract:{one}", MONTH) for one in ("bank", "campus", "school", "mall", "metro", "buses")),
+    *(("site_inspection", f"site:{site}", MONTH) for _, site, _ in town.sites()),
+    # The mall's quarter began on trial: what a report of it should say of the round held then is not settled.
+    *(("site_inspection", f"site:{site}", QUARTER) for _, site, _ in town.sites() if site != "mall-1"),
     ("site_inspection", EARLY_LINE, "2026-10"),
     *(("cctv_quarter", one, QUARTER) for one in (MISSED_LINE, "site:metro-6")),
     *(("statistics", one, QUARTER) for one in ("contract:bank", "contract:metro", "contract:buses", "customer:school")),
